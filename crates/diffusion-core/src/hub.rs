@@ -1,0 +1,1 @@
+//! Fetching a model folder from a hub.

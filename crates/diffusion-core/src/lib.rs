@@ -1,0 +1,32 @@
+//! Diffusion on candle: models, schedulers and pipelines of the Stable Diffusion family, driven by each model's own config files.
+//!
+//! The main types, in the order a caller meets them:
+//!
+//! * [`weights::WeightSource`]: where a model comes from (a diffusers folder, a single-file checkpoint, bytes compiled into the
+//!   program, or seeded random numbers);
+//! * [`policy::ExecutionPolicy`]: which device and which precision each component runs in;
+//! * [`pipelines::StableDiffusion`]: the loaded model, with one verb for each pipeline;
+//! * [`denoise::StepMonitor`]: what a caller implements to see progress and to cancel.
+//!
+//! Nothing here reads the environment, the clock, a global random number generator or, outside [`hub`], the network: paths, seeds,
+//! devices and tokens arrive as values.
+//!
+//! Floors inside the crate (a module imports only modules further left; a test holds them):
+//! error, policy -> noise, weights, tokenizer, frames, ops -> schedulers beside models -> guidance, denoise -> pipelines.
+
+pub mod denoise;
+pub mod error;
+pub mod frames;
+pub mod guidance;
+#[cfg(feature = "hub")]
+pub mod hub;
+pub mod models;
+pub mod noise;
+pub mod ops;
+pub mod pipelines;
+pub mod policy;
+pub mod schedulers;
+pub mod tokenizer;
+pub mod weights;
+
+pub use error::{Error, Result};

@@ -1,0 +1,1 @@
+//! The models, each driven by its own config.json.

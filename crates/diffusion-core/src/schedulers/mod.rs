@@ -1,0 +1,41 @@
+//! Schedulers: what turns a model's output at one step into the next step's latents.
+//!
+//! A scheduler is keyed by step index, never by timestep value: timesteps repeat (Heun) and need not be whole numbers (SVD).
+//! Latents stay in f32 and NCHW; only the model runs in a lower precision.
+
+use candle_core::Tensor;
+
+use crate::{Result, noise::SeededNoise};
+
+/// One run of a scheduler over a fixed number of steps; holds the multistep history of that run.
+pub trait Scheduler: Send {
+    /// The timesteps handed to the model, one for each call of it; Heun's and the single-step solver's repeat or interleave.
+    fn timesteps(&self) -> &[f64];
+
+    /// The standard deviation of the noise that the first latents are made of.
+    fn init_noise_sigma(&self) -> f64;
+
+    /// Model calls for each step that the user asked for, where `strength` is concerned: 2 for Heun, else 1.
+    fn order(&self) -> usize {
+        1
+    }
+
+    /// Scales latents to what the model expects at this step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Params`] if `step_index` is out of range.
+    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor>;
+
+    /// Noises clean latents to the level at which the model is called at `step_index` (image to image, inpainting).
+    ///
+    /// # Errors
+    /// [`crate::Error::Params`] if `step_index` is out of range.
+    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor>;
+
+    /// One step: from the model's output at `step_index` to the latents of `step_index + 1`.
+    /// The first call of a run may have any `step_index` (image to image starts late); later calls go up by one.
+    ///
+    /// # Errors
+    /// [`crate::Error::Params`] if `step_index` is out of range.
+    fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor>;
+}

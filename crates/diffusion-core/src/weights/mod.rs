@@ -1,0 +1,171 @@
+//! Where a model comes from: its configuration files and its tensors, whatever the container.
+//!
+//! A [`WeightSource`] knows a whole model (several components); a [`TensorSource`] knows the tensors of one component under their
+//! diffusers names. [`ComponentWeights`] is what a model file loads from: a cursor over a `TensorSource` that converts to the wanted
+//! precision and device and names file, tensor, expected and found shape when something is wrong.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use candle_core::{DType, Device, Shape, Tensor};
+
+use crate::{Error, Result};
+
+/// A part of a model, named as diffusers names its folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Component {
+    /// model_index.json.
+    ModelIndex,
+    /// The noise predictor.
+    Unet,
+    /// The autoencoder.
+    Vae,
+    /// The CLIP text encoder.
+    TextEncoder,
+    /// The tokenizer's files.
+    Tokenizer,
+    /// scheduler_config.json.
+    Scheduler,
+}
+
+impl Component {
+    /// The folder's name in a diffusers model ("" for the model index, which lies at the top).
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::ModelIndex => "",
+            Self::Unet => "unet",
+            Self::Vae => "vae",
+            Self::TextEncoder => "text_encoder",
+            Self::Tokenizer => "tokenizer",
+            Self::Scheduler => "scheduler",
+        }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ModelIndex => "model_index",
+            other => other.folder(),
+        })
+    }
+}
+
+/// A whole model: a diffusers folder, a single-file checkpoint, embedded bytes, or seeded random numbers.
+pub trait WeightSource: Send + Sync {
+    /// What a person would call it: the folder's path, the hub id, "nano-sd (embedded)".
+    fn name(&self) -> String;
+
+    /// The component's own JSON: unet/config.json, scheduler/scheduler_config.json, model_index.json, tokenizer/tokenizer_config.json.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it is missing or is no JSON.
+    fn config(&self, component: Component) -> Result<serde_json::Value>;
+
+    /// A small file that belongs to a component ("vocab.json", "merges.txt", "tokenizer.json"); `None` if the model has none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it exists and cannot be read.
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>>;
+
+    /// The component's tensors under their diffusers names.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the file is missing, truncated or malformed.
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>>;
+}
+
+/// The tensors of one component under their diffusers names.
+pub trait TensorSource: Send + Sync {
+    /// The file that holds (or should hold) the tensor, for messages.
+    fn file_of(&self, tensor: &str) -> PathBuf;
+
+    /// Every name, in no particular order.
+    fn names(&self) -> Vec<String>;
+
+    /// The tensor's shape; `None` if there is no such tensor. Reads no data.
+    fn shape(&self, tensor: &str) -> Option<Vec<usize>>;
+
+    /// Reads the tensor onto the CPU in its stored precision, contiguous.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it is missing or its bytes cannot be read.
+    fn read(&self, tensor: &str) -> Result<Tensor>;
+}
+
+/// A cursor over one component's tensors: a prefix, a precision and a device.
+#[derive(Clone)]
+pub struct ComponentWeights {
+    source: Arc<dyn TensorSource>,
+    component: Component,
+    prefix: String,
+    dtype: DType,
+    device: Device,
+}
+
+impl ComponentWeights {
+    /// A cursor at the root of a component.
+    pub fn new(source: Arc<dyn TensorSource>, component: Component, dtype: DType, device: &Device) -> Self {
+        Self { source, component, prefix: String::new(), dtype, device: device.clone() }
+    }
+
+    /// A cursor one level down: `pp("down_blocks")`, `pp(0)`, `pp("to_out.0")`.
+    #[must_use]
+    pub fn pp(&self, level: impl fmt::Display) -> Self {
+        Self { prefix: self.full_name(&level.to_string()), ..self.clone() }
+    }
+
+    /// The precision that [`Self::get`] converts to.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The device that [`Self::get`] moves to.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The component, for messages.
+    pub fn component(&self) -> Component {
+        self.component
+    }
+
+    /// Whether the tensor exists.
+    pub fn contains(&self, name: &str) -> bool {
+        self.source.shape(&self.full_name(name)).is_some()
+    }
+
+    /// The tensor's shape, if it exists.
+    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.source.shape(&self.full_name(name))
+    }
+
+    /// The tensor in the cursor's precision on the cursor's device.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it is missing or has another shape, naming file, tensor, expected and found shape.
+    pub fn get(&self, shape: impl Into<Shape>, name: &str) -> Result<Tensor> {
+        let full_name = self.full_name(name);
+        let expected = shape.into();
+        let fail = |reason: String| Error::Weights {
+            component: self.component,
+            file: self.source.file_of(&full_name),
+            tensor: full_name.clone(),
+            reason,
+        };
+        match self.source.shape(&full_name) {
+            None => Err(fail(format!("missing, expected shape {:?}", expected.dims()))),
+            Some(found) if found != expected.dims() => {
+                Err(fail(format!("expected shape {:?}, found {found:?}", expected.dims())))
+            }
+            Some(_) => {
+                let tensor = self.source.read(&full_name)?;
+                // Precision first: halving on the host halves what crosses to the device.
+                Ok(tensor.to_dtype(self.dtype)?.to_device(&self.device)?)
+            }
+        }
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) }
+    }
+}
