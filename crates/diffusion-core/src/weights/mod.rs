@@ -74,22 +74,34 @@ pub trait WeightSource: Send + Sync {
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>>;
 }
 
+/// What a source says of a tensor before it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TensorShape {
+    /// The tensor is stored in this shape.
+    Known(Vec<usize>),
+    /// The source makes the tensor up in whatever shape is asked for (seeded random weights). Every name exists in such a source,
+    /// so a model decides by its config, never by a tensor's presence, which parts it has.
+    Any,
+}
+
 /// The tensors of one component under their diffusers names.
 pub trait TensorSource: Send + Sync {
     /// The file that holds (or should hold) the tensor, for messages.
     fn file_of(&self, tensor: &str) -> PathBuf;
 
-    /// Every name, in no particular order.
+    /// Every name, in no particular order; empty for a source that makes tensors up.
     fn names(&self) -> Vec<String>;
 
-    /// The tensor's shape; `None` if there is no such tensor. Reads no data.
-    fn shape(&self, tensor: &str) -> Option<Vec<usize>>;
+    /// What is known of the tensor's shape; `None` if there is no such tensor. Reads no data.
+    fn shape(&self, tensor: &str) -> Option<TensorShape>;
 
-    /// Reads the tensor onto the CPU in its stored precision, contiguous.
+    /// Reads the tensor onto the CPU in its stored precision, contiguous. `shape` is what the caller expects: for a
+    /// [`TensorShape::Known`] tensor it equals that shape ([`ComponentWeights::get`] has checked it), for [`TensorShape::Any`] it is
+    /// the shape to make.
     ///
     /// # Errors
     /// [`Error::Weights`] if it is missing or its bytes cannot be read.
-    fn read(&self, tensor: &str) -> Result<Tensor>;
+    fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor>;
 }
 
 /// A cursor over one component's tensors: a prefix, a precision and a device.
@@ -129,14 +141,17 @@ impl ComponentWeights {
         self.component
     }
 
-    /// Whether the tensor exists.
+    /// Whether the tensor exists; always so where the source makes tensors up ([`TensorShape::Any`]).
     pub fn contains(&self, name: &str) -> bool {
         self.source.shape(&self.full_name(name)).is_some()
     }
 
-    /// The tensor's shape, if it exists.
+    /// The tensor's shape, if it exists and is known before it is read.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.source.shape(&self.full_name(name))
+        match self.source.shape(&self.full_name(name)) {
+            Some(TensorShape::Known(shape)) => Some(shape),
+            Some(TensorShape::Any) | None => None,
+        }
     }
 
     /// The tensor in the cursor's precision on the cursor's device.
@@ -152,17 +167,18 @@ impl ComponentWeights {
             tensor: full_name.clone(),
             reason,
         };
+        let wrong = |found: &[usize]| fail(format!("expected shape {:?}, found {found:?}", expected.dims()));
         match self.source.shape(&full_name) {
-            None => Err(fail(format!("missing, expected shape {:?}", expected.dims()))),
-            Some(found) if found != expected.dims() => {
-                Err(fail(format!("expected shape {:?}, found {found:?}", expected.dims())))
-            }
-            Some(_) => {
-                let tensor = self.source.read(&full_name)?;
-                // Precision first: halving on the host halves what crosses to the device.
-                Ok(tensor.to_dtype(self.dtype)?.to_device(&self.device)?)
-            }
+            None => return Err(fail(format!("missing, expected shape {:?}", expected.dims()))),
+            Some(TensorShape::Known(found)) if found != expected.dims() => return Err(wrong(&found)),
+            Some(TensorShape::Known(_) | TensorShape::Any) => {}
         }
+        let tensor = self.source.read(&full_name, expected.dims())?;
+        if tensor.dims() != expected.dims() {
+            return Err(wrong(tensor.dims()));
+        }
+        // Precision first: halving on the host halves what crosses to the device.
+        Ok(tensor.to_dtype(self.dtype)?.to_device(&self.device)?)
     }
 
     fn full_name(&self, name: &str) -> String {
