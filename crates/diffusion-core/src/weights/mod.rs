@@ -10,6 +10,22 @@ use candle_core::{DType, Device, Shape, Tensor};
 
 use crate::{Error, Result};
 
+mod architectures;
+mod embedded;
+mod folder;
+mod mapping;
+mod model_index;
+mod names;
+mod random;
+mod safetensors_file;
+mod strided;
+mod table;
+mod torch_file;
+
+pub use embedded::EmbeddedModel;
+pub use folder::DiffusersFolder;
+pub use random::RandomWeights;
+
 /// A part of a model, named as diffusers names its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Component {
@@ -37,6 +53,16 @@ impl Component {
             Self::TextEncoder => "text_encoder",
             Self::Tokenizer => "tokenizer",
             Self::Scheduler => "scheduler",
+        }
+    }
+
+    /// The name of the component's own JSON, in its folder.
+    pub fn config_file(self) -> &'static str {
+        match self {
+            Self::ModelIndex => "model_index.json",
+            Self::Unet | Self::Vae | Self::TextEncoder => "config.json",
+            Self::Tokenizer => "tokenizer_config.json",
+            Self::Scheduler => "scheduler_config.json",
         }
     }
 }

@@ -1,0 +1,179 @@
+//! The configuration files of architectures that are known by name.
+//!
+//! Data, no behaviour. The figures of sd15 and sd21 are those of the published models' own config files (stable-diffusion-v1-5,
+//! stable-diffusion-2-1); tiny-sd is BK-SDM-Tiny's UNet (`src/unet_config/bk_tiny/config.json` of Nota-NetsPresso/BK-SDM) between
+//! Stable Diffusion 1.5's other parts; nano-sd is the embedded model's shape with OpenAI's vocabulary, for it brings no tokenizer here.
+
+use super::Component;
+
+/// One architecture: the text of each of its configuration files.
+pub(super) struct Architecture {
+    /// The name that a caller gives.
+    pub(super) name: &'static str,
+    unet: &'static str,
+    vae: &'static str,
+    text_encoder: &'static str,
+    tokenizer: &'static str,
+    scheduler: &'static str,
+}
+
+impl Architecture {
+    /// The configuration file of a component.
+    pub(super) fn config(&self, component: Component) -> &'static str {
+        match component {
+            Component::ModelIndex => MODEL_INDEX,
+            Component::Unet => self.unet,
+            Component::Vae => self.vae,
+            Component::TextEncoder => self.text_encoder,
+            Component::Tokenizer => self.tokenizer,
+            Component::Scheduler => self.scheduler,
+        }
+    }
+}
+
+/// Every architecture that is known by name.
+pub(super) const ALL: [Architecture; 4] = [
+    Architecture { name: "tiny-sd", unet: TINY_UNET, vae: SD_VAE, text_encoder: CLIP_L, tokenizer: CLIP_TOKENIZER, scheduler: DPM_SOLVER },
+    Architecture { name: "sd15", unet: SD15_UNET, vae: SD_VAE, text_encoder: CLIP_L, tokenizer: CLIP_TOKENIZER, scheduler: PNDM },
+    Architecture {
+        name: "sd21",
+        unet: SD21_UNET,
+        vae: SD21_VAE,
+        text_encoder: OPENCLIP_H,
+        tokenizer: OPENCLIP_TOKENIZER,
+        scheduler: DDIM_V,
+    },
+    Architecture { name: "nano-sd", unet: NANO_UNET, vae: NANO_VAE, text_encoder: NANO_TEXT, tokenizer: CLIP_TOKENIZER, scheduler: DDIM },
+];
+
+/// The index of a Stable Diffusion pipeline; the scheduler's own file names its class.
+pub(super) const MODEL_INDEX: &str = r#"{
+  "_class_name": "StableDiffusionPipeline",
+  "scheduler": ["diffusers", "DDIMScheduler"],
+  "text_encoder": ["transformers", "CLIPTextModel"],
+  "tokenizer": ["transformers", "CLIPTokenizer"],
+  "unet": ["diffusers", "UNet2DConditionModel"],
+  "vae": ["diffusers", "AutoencoderKL"]
+}"#;
+
+const TINY_UNET: &str = r#"{
+  "_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": 8, "block_out_channels": [320, 640, 1280],
+  "center_input_sample": false, "class_embed_type": null, "conv_in_kernel": 3, "conv_out_kernel": 3, "cross_attention_dim": 768,
+  "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], "downsample_padding": 1,
+  "dual_cross_attention": false, "flip_sin_to_cos": true, "freq_shift": 0, "in_channels": 4, "layers_per_block": 1,
+  "mid_block_scale_factor": 1, "mid_block_type": null, "norm_eps": 1e-05, "norm_num_groups": 32, "num_class_embeds": null,
+  "only_cross_attention": false, "out_channels": 4, "resnet_time_scale_shift": "default", "sample_size": 64,
+  "time_cond_proj_dim": null, "time_embedding_type": "positional",
+  "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"], "upcast_attention": false,
+  "use_linear_projection": false
+}"#;
+
+const SD15_UNET: &str = r#"{
+  "_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": 8, "block_out_channels": [320, 640, 1280, 1280],
+  "center_input_sample": false, "cross_attention_dim": 768,
+  "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+  "downsample_padding": 1, "flip_sin_to_cos": true, "freq_shift": 0, "in_channels": 4, "layers_per_block": 2,
+  "mid_block_scale_factor": 1, "norm_eps": 1e-05, "norm_num_groups": 32, "out_channels": 4, "sample_size": 64,
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]
+}"#;
+
+const SD21_UNET: &str = r#"{
+  "_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": [5, 10, 20, 20],
+  "block_out_channels": [320, 640, 1280, 1280], "center_input_sample": false, "cross_attention_dim": 1024,
+  "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+  "downsample_padding": 1, "dual_cross_attention": false, "flip_sin_to_cos": true, "freq_shift": 0, "in_channels": 4,
+  "layers_per_block": 2, "mid_block_scale_factor": 1, "norm_eps": 1e-05, "norm_num_groups": 32, "num_class_embeds": null,
+  "only_cross_attention": false, "out_channels": 4, "sample_size": 96,
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"], "upcast_attention": true,
+  "use_linear_projection": true
+}"#;
+
+const NANO_UNET: &str = r#"{
+  "_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": [2, 3, 4], "block_out_channels": [64, 96, 128],
+  "center_input_sample": false, "cross_attention_dim": 128,
+  "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], "downsample_padding": 1,
+  "flip_sin_to_cos": true, "freq_shift": 0, "in_channels": 4, "layers_per_block": 1, "mid_block_scale_factor": 1,
+  "mid_block_type": "UNetMidBlock2DCrossAttn", "norm_eps": 1e-05, "norm_num_groups": 16, "out_channels": 4, "sample_size": 16,
+  "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]
+}"#;
+
+const SD_VAE: &str = r#"{
+  "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [128, 256, 512, 512],
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
+  "latent_channels": 4, "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "sample_size": 512,
+  "scaling_factor": 0.18215,
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
+}"#;
+
+const SD21_VAE: &str = r#"{
+  "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [128, 256, 512, 512],
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
+  "latent_channels": 4, "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "sample_size": 768,
+  "scaling_factor": 0.18215,
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
+}"#;
+
+const NANO_VAE: &str = r#"{
+  "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [16, 32, 64, 64],
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
+  "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 4, "out_channels": 3, "sample_size": 128,
+  "scaling_factor": 0.3877,
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
+}"#;
+
+const CLIP_L: &str = r#"{
+  "architectures": ["CLIPTextModel"], "attention_dropout": 0.0, "bos_token_id": 0, "dropout": 0.0, "eos_token_id": 2,
+  "hidden_act": "quick_gelu", "hidden_size": 768, "initializer_factor": 1.0, "initializer_range": 0.02, "intermediate_size": 3072,
+  "layer_norm_eps": 1e-05, "max_position_embeddings": 77, "model_type": "clip_text_model", "num_attention_heads": 12,
+  "num_hidden_layers": 12, "pad_token_id": 1, "projection_dim": 768, "torch_dtype": "float32", "vocab_size": 49408
+}"#;
+
+const OPENCLIP_H: &str = r#"{
+  "architectures": ["CLIPTextModel"], "attention_dropout": 0.0, "bos_token_id": 0, "dropout": 0.0, "eos_token_id": 2,
+  "hidden_act": "gelu", "hidden_size": 1024, "initializer_factor": 1.0, "initializer_range": 0.02, "intermediate_size": 4096,
+  "layer_norm_eps": 1e-05, "max_position_embeddings": 77, "model_type": "clip_text_model", "num_attention_heads": 16,
+  "num_hidden_layers": 23, "pad_token_id": 1, "projection_dim": 512, "torch_dtype": "float32", "vocab_size": 49408
+}"#;
+
+const NANO_TEXT: &str = r#"{
+  "architectures": ["CLIPTextModel"], "attention_dropout": 0.0, "bos_token_id": 49406, "eos_token_id": 49407,
+  "hidden_act": "quick_gelu", "hidden_size": 128, "intermediate_size": 512, "layer_norm_eps": 1e-05, "max_position_embeddings": 77,
+  "model_type": "clip_text_model", "num_attention_heads": 4, "num_hidden_layers": 3, "pad_token_id": 49407, "projection_dim": 128,
+  "vocab_size": 49408
+}"#;
+
+/// OpenAI's tokenizer settings, as Stable Diffusion 1.x has them.
+pub(super) const CLIP_TOKENIZER: &str = r#"{
+  "add_prefix_space": false, "bos_token": "<|startoftext|>", "do_lower_case": true, "eos_token": "<|endoftext|>", "errors": "replace",
+  "model_max_length": 77, "pad_token": "<|endoftext|>", "tokenizer_class": "CLIPTokenizer", "unk_token": "<|endoftext|>"
+}"#;
+
+/// OpenCLIP's, as Stable Diffusion 2.x has them: padded with "!", whose id is 0.
+pub(super) const OPENCLIP_TOKENIZER: &str = r#"{
+  "add_prefix_space": false, "bos_token": "<|startoftext|>", "do_lower_case": true, "eos_token": "<|endoftext|>", "errors": "replace",
+  "model_max_length": 77, "pad_token": "!", "tokenizer_class": "CLIPTokenizer", "unk_token": "<|endoftext|>"
+}"#;
+
+/// Stable Diffusion 1.x's scheduler.
+pub(super) const PNDM: &str = r#"{
+  "_class_name": "PNDMScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": false,
+  "num_train_timesteps": 1000, "set_alpha_to_one": false, "skip_prk_steps": true, "steps_offset": 1, "trained_betas": null
+}"#;
+
+const DDIM_V: &str = r#"{
+  "_class_name": "DDIMScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": false,
+  "num_train_timesteps": 1000, "prediction_type": "v_prediction", "set_alpha_to_one": false, "skip_prk_steps": true,
+  "steps_offset": 1, "trained_betas": null
+}"#;
+
+/// Stable Diffusion 2.x's scheduler, before its prediction type is decided.
+pub(super) const DDIM: &str = r#"{
+  "_class_name": "DDIMScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": false,
+  "num_train_timesteps": 1000, "prediction_type": "epsilon", "set_alpha_to_one": false, "steps_offset": 1, "trained_betas": null
+}"#;
+
+const DPM_SOLVER: &str = r#"{
+  "_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver++", "beta_end": 0.012, "beta_schedule": "scaled_linear",
+  "beta_start": 0.00085, "lower_order_final": true, "num_train_timesteps": 1000, "prediction_type": "epsilon", "solver_order": 2,
+  "solver_type": "midpoint", "steps_offset": 1, "thresholding": false, "trained_betas": null
+}"#;

@@ -1,0 +1,180 @@
+//! A model as a folder in diffusers' layout: model_index.json and one folder a component.
+//!
+//! It must not know what the tensors mean. While a model is being loaded its files are mapped: do not shorten or rewrite them in place.
+//! The file names and their order of preference follow diffusers' `models/modeling_utils.py` and `utils/constants.py`, except that a
+//! half-precision variant is taken unasked where it is all there is.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Component, TensorSource, WeightSource, mapping::WeightFile, model_index, safetensors_file, table::TensorTable, torch_file};
+use crate::{Error, Result};
+
+/// A diffusers model folder.
+pub struct DiffusersFolder {
+    root: PathBuf,
+    variant: Option<String>,
+}
+
+/// The variant that is taken where a folder has no plain file.
+const HALF_PRECISION: &str = "fp16";
+
+impl DiffusersFolder {
+    /// Opens a folder: reads and checks its model_index.json, no weights yet.
+    ///
+    /// `variant` names the weight files to take ("fp16" for `diffusion_pytorch_model.fp16.safetensors`), in every component; without it
+    /// the plain files are taken, and the fp16 variant of a component that has no plain one.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the folder has no model_index.json, [`Error::Config`] if that names a pipeline or a model class that this crate
+    /// does not implement.
+    pub fn open(path: impl Into<PathBuf>, variant: Option<&str>) -> Result<Self> {
+        let root = path.into();
+        if !root.is_dir() {
+            let reason = if root.exists() { "is no folder" } else { "does not exist" };
+            return Err(Error::file(root, reason));
+        }
+        if let Some(variant) = variant
+            && (variant.is_empty() || !variant.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'))
+        {
+            return Err(Error::Params { field: "variant", reason: format!("{variant:?} is no variant's name, such as fp16") });
+        }
+        let folder = Self { root, variant: variant.map(str::to_owned) };
+        model_index::check(&folder.config(Component::ModelIndex)?)?;
+        Ok(folder)
+    }
+
+    fn path(&self, component: Component, file_name: &str) -> PathBuf {
+        self.root.join(component.folder()).join(file_name)
+    }
+
+    /// The weight files that exist for a component, the one to take first.
+    fn weights_of(&self, component: Component) -> Result<Weights> {
+        let (safetensors, torch) = match component {
+            Component::Unet | Component::Vae => ("diffusion_pytorch_model", "diffusion_pytorch_model"),
+            Component::TextEncoder => ("model", "pytorch_model"),
+            Component::ModelIndex | Component::Tokenizer | Component::Scheduler => {
+                return Err(Error::file(self.root.join(component.folder()), "has no tensors"));
+            }
+        };
+        let variants: &[Option<&str>] = match &self.variant {
+            Some(variant) => &[Some(variant)],
+            None => &[None, Some(HALF_PRECISION)],
+        };
+        for variant in variants {
+            for (stem, extension) in [(safetensors, "safetensors"), (torch, "bin")] {
+                for candidate in candidates(stem, extension, *variant) {
+                    let path = self.path(component, &candidate.file_name);
+                    if path.is_file() {
+                        return Ok(Weights { path, sharded: candidate.sharded });
+                    }
+                }
+            }
+        }
+        let wanted = self.variant.as_ref().map_or(String::new(), |variant| format!(" of the variant {variant}"));
+        let reason = format!("has no weight file{wanted}: looked for {safetensors}.safetensors, {torch}.bin, their shards and variants");
+        Err(Error::file(self.root.join(component.folder()), reason))
+    }
+}
+
+struct Weights {
+    path: PathBuf,
+    sharded: bool,
+}
+
+struct Candidate {
+    file_name: String,
+    sharded: bool,
+}
+
+/// The names under which diffusers has written a component's weights in one format.
+fn candidates(stem: &str, extension: &str, variant: Option<&str>) -> Vec<Candidate> {
+    let whole = |file_name| Candidate { file_name, sharded: false };
+    let sharded = |file_name| Candidate { file_name, sharded: true };
+    match variant {
+        None => vec![whole(format!("{stem}.{extension}")), sharded(format!("{stem}.{extension}.index.json"))],
+        Some(variant) => vec![
+            whole(format!("{stem}.{variant}.{extension}")),
+            sharded(format!("{stem}.{extension}.index.{variant}.json")),
+            sharded(format!("{stem}.{variant}.{extension}.index.json")),
+        ],
+    }
+}
+
+impl WeightSource for DiffusersFolder {
+    fn name(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn config(&self, component: Component) -> Result<serde_json::Value> {
+        let path = self.path(component, component.config_file());
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| Error::file(path, format!("is no JSON: {error}"))),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound && component == Component::ModelIndex => {
+                Err(Error::file(path, "is missing, so this is no diffusers model folder"))
+            }
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(Error::file(path, "is missing")),
+            Err(source) => Err(Error::Io { path, source }),
+        }
+    }
+
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.path(component, file_name);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Io { path, source }),
+        }
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        let Weights { path, sharded } = self.weights_of(component)?;
+        let mut table = TensorTable::new(component, &path);
+        if sharded {
+            let weight_map = read_index(&path)?;
+            for shard in weight_map.values().collect::<BTreeSet<_>>() {
+                let shard_path = path.with_file_name(shard);
+                if !shard_path.is_file() {
+                    return Err(Error::file(shard_path, format!("is missing; {} names it", path.display())));
+                }
+                for (name, tensor) in read_file(shard_path, component)? {
+                    // The index decides: a tensor that it places elsewhere, or does not list, is not taken from here.
+                    if weight_map.get(&name) == Some(shard) {
+                        table.insert(name, tensor)?;
+                    }
+                }
+            }
+        } else {
+            for (name, tensor) in read_file(path, component)? {
+                table.insert(name, tensor)?;
+            }
+        }
+        Ok(Arc::new(table))
+    }
+}
+
+fn read_file(path: PathBuf, component: Component) -> Result<Vec<(String, super::strided::StoredTensor)>> {
+    let torch = path.extension().is_some_and(|extension| extension == "bin");
+    let file = WeightFile::map(path)?;
+    if torch { torch_file::tensors(&file, component) } else { safetensors_file::tensors(&file, component) }
+}
+
+/// The index of a sharded file: which shard holds which tensor.
+fn read_index(path: &Path) -> Result<HashMap<String, String>> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    let index: Index = serde_json::from_slice(&bytes).map_err(|error| Error::file(path, format!("is no shard index: {error}")))?;
+    // A shard lies beside its index; a name that leads elsewhere is not followed.
+    let plain = |shard: &str| !shard.is_empty() && shard != ".." && !shard.contains(['/', '\\', ':', '\0']);
+    let readable = |shard: &str| shard.ends_with(".safetensors") || shard.ends_with(".bin");
+    if let Some(shard) = index.weight_map.values().find(|shard| !plain(shard) || !readable(shard)) {
+        return Err(Error::file(path, format!("names {shard:?} as a shard, which is no .safetensors or .bin file beside it")));
+    }
+    Ok(index.weight_map.into_iter().collect())
+}

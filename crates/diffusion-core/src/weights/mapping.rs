@@ -1,0 +1,66 @@
+//! The bytes of one weight file: mapped from disk, or compiled into the program.
+//!
+//! Knows nothing of formats. The invariant: the bytes do not move or change in length while a [`WeightFile`] lives, so that tensors may
+//! be described by byte ranges and read later, one at a time, with no copy of the whole file in memory.
+
+use std::{fs::File, path::PathBuf, sync::Arc};
+
+use memmap2::Mmap;
+
+use crate::{Error, Result};
+
+/// One weight file's path, for messages, and its bytes.
+pub(super) struct WeightFile {
+    path: PathBuf,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    Mapped(Mmap),
+    Static(&'static [u8]),
+}
+
+impl WeightFile {
+    /// Maps a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be opened, [`Error::File`] if it is empty or a stand-in for a file that was never fetched.
+    pub(super) fn map(path: PathBuf) -> Result<Arc<Self>> {
+        let io = |source| Error::Io { path: path.clone(), source };
+        let file = File::open(&path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(Error::file(path, "is no file"));
+        }
+        if metadata.len() == 0 {
+            return Err(Error::file(path, "truncated: the file is empty"));
+        }
+        #[expect(unsafe_code, reason = "mapping a file has no safe form: another process could write to it while it is mapped")]
+        // SAFETY: the map is read-only and private to this type, which hands out shared slices of plain bytes only, of which every
+        // bit pattern is valid. What remains is another process that shortens or rewrites a model's file while it is being loaded;
+        // that is outside what a program can prevent, and the documentation of the folder source says not to.
+        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        if map.starts_with(b"version https://git-lfs") {
+            return Err(Error::file(path, "is a Git LFS pointer, not the weights themselves: fetch them with `git lfs pull`"));
+        }
+        Ok(Arc::new(Self { path, bytes: Bytes::Mapped(map) }))
+    }
+
+    /// Bytes that live as long as the program.
+    pub(super) fn embedded(path: PathBuf, bytes: &'static [u8]) -> Arc<Self> {
+        Arc::new(Self { path, bytes: Bytes::Static(bytes) })
+    }
+
+    /// The file's path.
+    pub(super) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// All of its bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Mapped(map) => map,
+            Bytes::Static(bytes) => bytes,
+        }
+    }
+}

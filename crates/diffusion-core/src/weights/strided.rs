@@ -1,0 +1,266 @@
+//! A tensor as it lies in a file: element type, byte range, shape, strides and offset.
+//!
+//! Every container ends here, so that reading, slicing and transposing are written once. It must not know any container or name. The
+//! invariant: a [`StoredTensor`] that was built lies wholly inside its file; nothing read later can be out of bounds.
+
+use std::{ops::Range, sync::Arc};
+
+use candle_core::{Device, Tensor};
+use half::{bf16, f16};
+
+use super::mapping::WeightFile;
+
+/// The type of a tensor's elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    F32,
+    F16,
+    Bf16,
+    F64,
+    I64,
+    /// A type that no model part here is made of: it may lie in a file, but not be read.
+    Other {
+        name: &'static str,
+        bits: usize,
+    },
+}
+
+impl Element {
+    fn bits(self) -> usize {
+        match self {
+            Self::F16 | Self::Bf16 => 16,
+            Self::F32 => 32,
+            Self::F64 | Self::I64 => 64,
+            Self::Other { bits, .. } => bits,
+        }
+    }
+}
+
+/// A tensor's place in a file.
+#[derive(Clone)]
+pub(super) struct StoredTensor {
+    file: Arc<WeightFile>,
+    storage: Range<usize>,
+    element: Element,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+    offset: usize,
+}
+
+impl StoredTensor {
+    /// A row-major tensor that fills its range.
+    ///
+    /// # Errors
+    /// As [`Self::strided`].
+    pub(super) fn contiguous(file: &Arc<WeightFile>, storage: Range<usize>, element: Element, shape: Vec<usize>) -> Result<Self, String> {
+        let strides = row_major(&shape).ok_or_else(|| format!("shape {shape:?} overflows"))?;
+        Self::strided(file, storage, element, shape, strides, 0)
+    }
+
+    /// A tensor of any strides over a storage; strides and offset count elements.
+    ///
+    /// # Errors
+    /// Text without file or tensor name: what does not fit.
+    pub(super) fn strided(
+        file: &Arc<WeightFile>,
+        storage: Range<usize>,
+        element: Element,
+        shape: Vec<usize>,
+        strides: Vec<usize>,
+        offset: usize,
+    ) -> Result<Self, String> {
+        if shape.len() != strides.len() {
+            return Err(format!("shape {shape:?} and strides {strides:?} differ in length"));
+        }
+        let too_big = || format!("shape {shape:?} with strides {strides:?} and offset {offset} overflows");
+        row_major(&shape).ok_or_else(too_big)?;
+        // The elements that the storage must hold: one more than the furthest index.
+        let mut needed = 0;
+        if !shape.contains(&0) {
+            let mut last = offset;
+            for (&size, &stride) in shape.iter().zip(&strides) {
+                last = (size - 1).checked_mul(stride).and_then(|span| last.checked_add(span)).ok_or_else(too_big)?;
+            }
+            needed = last.checked_add(1).ok_or_else(too_big)?;
+        }
+        let needed_bytes = needed.checked_mul(element.bits()).ok_or_else(too_big)?.div_ceil(8);
+        let found_bytes = file.bytes().get(storage.clone()).map_or(0, <[u8]>::len);
+        if needed_bytes > found_bytes {
+            return Err(format!("truncated: expected shape {shape:?} in {needed_bytes} bytes, found {found_bytes} bytes"));
+        }
+        Ok(Self { file: Arc::clone(file), storage, element, shape, strides, offset })
+    }
+
+    /// The file it lies in.
+    pub(super) fn file(&self) -> &WeightFile {
+        &self.file
+    }
+
+    /// Its shape.
+    pub(super) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Its element type.
+    pub(super) fn element(&self) -> Element {
+        self.element
+    }
+
+    /// The rows `rows` of the first dimension; `None` if there are fewer.
+    pub(super) fn rows(&self, rows: Range<usize>) -> Option<Self> {
+        let (&size, &stride) = self.shape.first().zip(self.strides.first())?;
+        if rows.start > rows.end || rows.end > size {
+            return None;
+        }
+        let mut part = self.clone();
+        part.offset += rows.start * stride;
+        if let Some(first) = part.shape.first_mut() {
+            *first = rows.len();
+        }
+        Some(part)
+    }
+
+    /// The same elements without the trailing dimensions of size one beyond the first two: a 1x1 convolution as a linear layer.
+    pub(super) fn as_matrix(&self) -> Self {
+        let mut matrix = self.clone();
+        while matrix.shape.len() > 2 && matrix.shape.last() == Some(&1) {
+            matrix.shape.pop();
+            matrix.strides.pop();
+        }
+        matrix
+    }
+
+    /// Reads it onto the CPU, row-major, in its own precision.
+    ///
+    /// # Errors
+    /// Text without file or tensor name: the element type that cannot be read, or candle's error.
+    pub(super) fn read(&self) -> Result<Tensor, String> {
+        let shape = self.shape.as_slice();
+        let tensor = match self.element {
+            Element::F32 => Tensor::from_vec(self.gather(f32::from_le_bytes)?, shape, &Device::Cpu),
+            Element::F16 => Tensor::from_vec(self.gather(f16::from_le_bytes)?, shape, &Device::Cpu),
+            Element::Bf16 => Tensor::from_vec(self.gather(bf16::from_le_bytes)?, shape, &Device::Cpu),
+            Element::F64 => Tensor::from_vec(self.gather(f64::from_le_bytes)?, shape, &Device::Cpu),
+            Element::I64 => Tensor::from_vec(self.gather(i64::from_le_bytes)?, shape, &Device::Cpu),
+            Element::Other { name, .. } => return Err(format!("is stored as {name}; supported are f32, f16, bf16, f64 and i64")),
+        };
+        tensor.map_err(|error| error.to_string())
+    }
+
+    fn gather<T, const SIZE: usize>(&self, decode: impl Fn([u8; SIZE]) -> T) -> Result<Vec<T>, String> {
+        let lost = || "its bytes are no longer there".to_owned();
+        let storage = self.file.bytes().get(self.storage.clone()).ok_or_else(lost)?;
+        let count: usize = self.shape.iter().product();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let decode_all = |bytes: &[u8], out: &mut Vec<T>| {
+            let (elements, _) = bytes.as_chunks::<SIZE>();
+            out.extend(elements.iter().map(|element| decode(*element)));
+        };
+        let mut out = Vec::with_capacity(count);
+        if self.is_row_major() {
+            let start = self.offset * SIZE;
+            decode_all(storage.get(start..start + count * SIZE).ok_or_else(lost)?, &mut out);
+            return Ok(out);
+        }
+        // Row by row over the last dimension; an odometer walks the others.
+        let (elements, _) = storage.as_chunks::<SIZE>();
+        let (row, row_stride) = (self.shape.last().copied().unwrap_or(1), self.strides.last().copied().unwrap_or(1));
+        let outer = self.shape.len().saturating_sub(1);
+        let mut index = vec![0; outer];
+        let mut start = self.offset;
+        loop {
+            for step in 0..row {
+                out.push(decode(*elements.get(start + step * row_stride).ok_or_else(lost)?));
+            }
+            let mut dimension = outer;
+            loop {
+                if dimension == 0 {
+                    return Ok(out);
+                }
+                dimension -= 1;
+                let (Some(at), Some(&size), Some(&stride)) =
+                    (index.get_mut(dimension), self.shape.get(dimension), self.strides.get(dimension))
+                else {
+                    return Err(lost());
+                };
+                *at += 1;
+                start += stride;
+                if *at < size {
+                    break;
+                }
+                start -= size * stride;
+                *at = 0;
+            }
+        }
+    }
+
+    fn is_row_major(&self) -> bool {
+        let Some(expected) = row_major(&self.shape) else { return false };
+        // The stride of a dimension of size one is never used.
+        self.shape.iter().zip(&self.strides).zip(&expected).all(|((&size, stride), wanted)| size == 1 || stride == wanted)
+    }
+}
+
+/// Strides of a row-major tensor; `None` if its element count overflows.
+fn row_major(shape: &[usize]) -> Option<Vec<usize>> {
+    let mut strides = vec![0; shape.len()];
+    let mut next = 1usize;
+    for (stride, &size) in strides.iter_mut().zip(shape).rev() {
+        *stride = next;
+        next = next.checked_mul(size)?;
+    }
+    // A size of zero hides an overflow further out; such a tensor has no elements, so nothing is read through its strides.
+    Some(strides)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn numbers(count: usize) -> Arc<WeightFile> {
+        let bytes: Vec<u8> = (0..count).flat_map(|number| (number as f32).to_le_bytes()).collect();
+        WeightFile::embedded(PathBuf::from("numbers"), bytes.leak())
+    }
+
+    fn values(tensor: &StoredTensor) -> Vec<f32> {
+        tensor.read().unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn strides_are_followed() {
+        let file = numbers(12);
+        let transposed = StoredTensor::strided(&file, 0..48, Element::F32, vec![3, 2], vec![1, 3], 4).unwrap();
+        assert_eq!(values(&transposed), [4., 7., 5., 8., 6., 9.]);
+        let repeated = StoredTensor::strided(&file, 0..48, Element::F32, vec![2, 2], vec![0, 1], 10).unwrap();
+        assert_eq!(values(&repeated), [10., 11., 10., 11.]);
+        let scalar = StoredTensor::strided(&file, 8..12, Element::F32, vec![], vec![], 0).unwrap();
+        assert_eq!(values(&scalar), [2.]);
+    }
+
+    #[test]
+    fn rows_and_matrices_are_views() {
+        let file = numbers(12);
+        let tensor = StoredTensor::contiguous(&file, 0..48, Element::F32, vec![6, 2, 1, 1]).unwrap();
+        let part = tensor.rows(2..4).unwrap().as_matrix();
+        assert_eq!(part.shape(), [2, 2]);
+        assert_eq!(values(&part), [4., 5., 6., 7.]);
+        assert!(tensor.rows(5..7).is_none());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let file = numbers(4);
+        let message = StoredTensor::contiguous(&file, 0..16, Element::F32, vec![5]).err().unwrap();
+        assert_eq!(message, "truncated: expected shape [5] in 20 bytes, found 16 bytes");
+        assert!(StoredTensor::contiguous(&file, 0..999, Element::F32, vec![1]).is_err());
+        assert!(StoredTensor::contiguous(&file, 0..16, Element::F32, vec![usize::MAX, 2]).is_err());
+        assert!(StoredTensor::strided(&file, 0..16, Element::F32, vec![2], vec![usize::MAX], 2).is_err());
+        assert!(StoredTensor::strided(&file, 0..16, Element::F32, vec![1], vec![1], usize::MAX).is_err());
+        assert!(StoredTensor::contiguous(&file, 0..16, Element::F32, vec![0, 7]).is_ok());
+    }
+}
