@@ -159,7 +159,7 @@ impl WeightSource for DiffusersFolder {
 fn read_file(path: PathBuf, component: Component) -> Result<Vec<(String, super::strided::StoredTensor)>> {
     let torch = path.extension().is_some_and(|extension| extension == "bin");
     let file = WeightFile::map(path)?;
-    if torch { torch_file::tensors(&file, component) } else { safetensors_file::tensors(&file, component) }
+    if torch { torch_file::tensors(&file, |_| component) } else { safetensors_file::tensors(&file, |_| component) }
 }
 
 /// The index of a sharded file: which shard holds which tensor.

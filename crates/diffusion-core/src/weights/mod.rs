@@ -16,6 +16,8 @@ mod folder;
 mod mapping;
 mod model_index;
 mod names;
+mod opcodes;
+mod pickle;
 mod random;
 mod safetensors_file;
 mod strided;

@@ -5,10 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use safetensors::{
-    Dtype, SafeTensorError, SafeTensors,
-    tensor::{Metadata, TensorInfo},
-};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorInfo};
 
 use super::{
     Component,
@@ -21,11 +18,11 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Weights`] naming the first tensor that a truncated file lacks, [`Error::File`] for a malformed header.
-pub(super) fn tensors(file: &Arc<WeightFile>, component: Component) -> Result<Vec<(String, StoredTensor)>> {
+pub(super) fn tensors(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Component) -> Result<Vec<(String, StoredTensor)>> {
     let bytes = file.bytes();
     let (header, metadata) = match SafeTensors::read_metadata(bytes) {
         Ok(read) => read,
-        Err(SafeTensorError::MetadataIncompleteBuffer) => return Err(broken_off(file, component)),
+        Err(SafeTensorError::MetadataIncompleteBuffer) => return Err(broken_off(file, component_of)),
         Err(SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength) => {
             return Err(Error::file(
                 file.path(),
@@ -34,23 +31,19 @@ pub(super) fn tensors(file: &Arc<WeightFile>, component: Component) -> Result<Ve
         }
         Err(error) => return Err(Error::file(file.path(), format!("is no valid safetensors file: {error}"))),
     };
-    place(file, component, header, &metadata)
-}
-
-fn place(file: &Arc<WeightFile>, component: Component, header: usize, metadata: &Metadata) -> Result<Vec<(String, StoredTensor)>> {
     let data = header + 8;
     let mut tensors = Vec::new();
     for (name, info) in metadata.tensors() {
         let (start, end) = info.data_offsets;
         let tensor = StoredTensor::contiguous(file, data + start..data + end, element(info.dtype), info.shape.clone())
-            .map_err(|reason| Error::Weights { component, file: file.path().clone(), tensor: name.clone(), reason })?;
+            .map_err(|reason| Error::Weights { component: component_of(&name), file: file.path().clone(), tensor: name.clone(), reason })?;
         tensors.push((name, tensor));
     }
     Ok(tensors)
 }
 
 /// The error for a file whose length is not what its header says.
-fn broken_off(file: &WeightFile, component: Component) -> Error {
+fn broken_off(file: &WeightFile, component_of: impl Fn(&str) -> Component) -> Error {
     let bytes = file.bytes();
     let invalid = || Error::file(file.path(), "its length is not what its header says");
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return invalid() };
@@ -65,7 +58,7 @@ fn broken_off(file: &WeightFile, component: Component) -> Error {
     let declared = infos.last().map_or(0, |(_, info)| info.data_offsets.1);
     match infos.into_iter().find(|(_, info)| info.data_offsets.1 > data.len()) {
         Some((tensor, TensorInfo { shape, data_offsets: (start, end), .. })) => Error::Weights {
-            component,
+            component: component_of(&tensor),
             file: file.path().clone(),
             tensor,
             reason: format!(

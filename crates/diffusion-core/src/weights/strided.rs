@@ -26,7 +26,8 @@ pub(super) enum Element {
 }
 
 impl Element {
-    fn bits(self) -> usize {
+    /// Its size in bits.
+    pub(super) fn bits(self) -> usize {
         match self {
             Self::F16 | Self::Bf16 => 16,
             Self::F32 => 32,
@@ -99,11 +100,6 @@ impl StoredTensor {
     /// Its shape.
     pub(super) fn shape(&self) -> &[usize] {
         &self.shape
-    }
-
-    /// Its element type.
-    pub(super) fn element(&self) -> Element {
-        self.element
     }
 
     /// The rows `rows` of the first dimension; `None` if there are fewer.

@@ -46,11 +46,6 @@ impl TensorTable {
         }
     }
 
-    /// The tensors by name, for those that infer something from shapes.
-    pub(super) fn get(&self, name: &str) -> Option<&StoredTensor> {
-        self.tensors.get(name)
-    }
-
     fn fail(&self, tensor: &str, reason: String) -> Error {
         Error::Weights { component: self.component, file: self.file_of(tensor), tensor: tensor.into(), reason }
     }

@@ -1,9 +1,100 @@
-//! The container that torch.save writes since torch 1.6.
-use std::sync::Arc;
+//! The archive that torch.save writes since torch 1.6: a zip with one pickle (`NAME/data.pkl`) and one stored record for each storage
+//! (`NAME/data/KEY`), where NAME is whatever the file was called when it was written.
+//!
+//! It must not know what the tensors are. The pickle is read by [`super::pickle`], which executes nothing; records are not copied: a
+//! tensor is a range of the mapped file, whatever its strides, and two tensors may share one record.
 
-use super::{Component, mapping::WeightFile, strided::StoredTensor};
+use std::{collections::HashMap, io::Cursor, ops::Range, sync::Arc};
+
+use zip::{CompressionMethod, ZipArchive};
+
+use super::{
+    Component,
+    mapping::WeightFile,
+    pickle::{self, TensorView},
+    strided::StoredTensor,
+};
 use crate::{Error, Result};
 
-pub(super) fn tensors(file: &Arc<WeightFile>, _component: Component) -> Result<Vec<(String, StoredTensor)>> {
-    Err(Error::file(file.path(), "torch files are not read yet"))
+/// How files begin that torch wrote before version 1.6: a pickled magic number.
+const BEFORE_1_6: &[u8] = &[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/// Every tensor of the file, by its stored name.
+///
+/// # Errors
+/// [`Error::File`] if it is no such archive, is truncated, or its pickle is outside the small language; [`Error::Weights`] for a tensor
+/// that does not fit its record.
+pub(super) fn tensors(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Component) -> Result<Vec<(String, StoredTensor)>> {
+    let fail = |reason: String| Error::file(file.path(), reason);
+    let bytes = file.bytes();
+    if bytes.starts_with(BEFORE_1_6) {
+        return Err(fail(
+            "was written by torch before 1.6, in a format that is not read; load it and save it again with a newer torch".into(),
+        ));
+    }
+    if !bytes.starts_with(b"PK") {
+        return Err(fail("is no torch file: it does not begin as a zip archive".into()));
+    }
+    let records = records(bytes).map_err(fail)?;
+    let mut pickles = records.keys().filter_map(|name| name.strip_suffix("data.pkl").filter(|root| root.is_empty() || root.ends_with('/')));
+    let (Some(root), None) = (pickles.next(), pickles.next()) else {
+        return Err(fail("is no torch file: the archive does not hold one data.pkl".into()));
+    };
+    let record = |name: &str| records.get(&format!("{root}{name}")).cloned();
+    if let Some(order) = record("byteorder").and_then(|range| bytes.get(range))
+        && order != b"little"
+    {
+        return Err(fail(format!("has the byte order {}, supported is little", String::from_utf8_lossy(order).escape_debug())));
+    }
+    let pickled = record("data.pkl").and_then(|range| bytes.get(range)).unwrap_or_default();
+    let views = pickle::state_dict(pickled).map_err(|reason| fail(format!("its pickle is refused: {reason}")))?;
+    let mut tensors = Vec::with_capacity(views.len());
+    for (name, view) in views {
+        let range = record(&format!("data/{}", view.storage.key));
+        let tensor = place(file, range, view).map_err(|reason| Error::Weights {
+            component: component_of(name),
+            file: file.path().clone(),
+            tensor: name.to_owned(),
+            reason,
+        })?;
+        tensors.push((name.to_owned(), tensor));
+    }
+    Ok(tensors)
+}
+
+/// The byte range of every record.
+fn records(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>, String> {
+    let broken = |error: zip::result::ZipError| format!("truncated, or no torch file: its archive cannot be read ({error})");
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    let mut records = HashMap::with_capacity(archive.len());
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(broken)?;
+        let name = entry.name().map_err(broken)?.into_owned();
+        if entry.compression() != CompressionMethod::Stored || entry.encrypted() {
+            return Err(format!("is no torch file: its record {} is compressed or encrypted", name.escape_debug()));
+        }
+        let range = entry.data_start().and_then(|start| {
+            let end = start.checked_add(entry.compressed_size())?;
+            Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+        });
+        match range {
+            Some(range) if range.end <= bytes.len() => records.insert(name, range),
+            Some(_) | None => return Err(format!("truncated: its record {} lies beyond the end of the file", name.escape_debug())),
+        };
+    }
+    Ok(records)
+}
+
+fn place(file: &Arc<WeightFile>, record: Option<Range<usize>>, view: TensorView<'_>) -> Result<StoredTensor, String> {
+    let TensorView { storage, offset, shape, strides } = view;
+    let Some(record) = record else { return Err(format!("expected shape {shape:?}, but its record data/{} is missing", storage.key)) };
+    let declared = storage.element.bits().checked_mul(storage.count).map(|bits| bits / 8);
+    if declared != Some(record.len()) {
+        return Err(format!(
+            "truncated: expected shape {shape:?} in a record of {} elements, found one of {} bytes",
+            storage.count,
+            record.len()
+        ));
+    }
+    StoredTensor::strided(file, record, storage.element, shape, strides, offset)
 }

@@ -1,0 +1,478 @@
+//! Reads the pickle inside a torch file, and can execute nothing.
+//!
+//! A pickle is a program for a stack machine whose instructions may import and call anything. This machine knows the few instructions
+//! that torch.save writes for a dictionary of tensors, seven names that it may mention, and three of those that it may "call", each of
+//! which only fills in a description here. Anything else ends the reading with the instruction's or the name's own name and its place.
+//!
+//! It must not know files or candle. The invariants: every instruction takes constant work and memory for each byte that it reads, and
+//! their number is bounded; containers live in one arena and refer to each other by index, so no nesting can exhaust the stack.
+//! Reference: CPython's `Lib/pickletools.py` and torch's `torch/_utils.py`, `torch/serialization.py`.
+
+use std::collections::HashMap;
+
+use super::{opcodes, strided::Element};
+
+/// The longest pickle that is read; a full-size UNet's is a hundred thousand bytes.
+pub(super) const MAX_BYTES: usize = 64 << 20;
+
+/// The most instructions that are followed; a full-size UNet's pickle has some thirty thousand. Each adds one value at most, so this
+/// bounds the machine's memory to a hundred megabytes, however a pickle was made up.
+const MAX_INSTRUCTIONS: usize = 1_000_000;
+
+/// More dimensions than any weight has; it bounds the work of one tensor.
+const MAX_DIMENSIONS: usize = 8;
+
+/// A piece of the archive that tensors are views of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Storage<'a> {
+    /// The name of its record: the part after `data/`.
+    pub(super) key: &'a str,
+    /// The type of its elements.
+    pub(super) element: Element,
+    /// How many it has.
+    pub(super) count: usize,
+}
+
+/// A tensor as the pickle describes it; nothing says yet that it fits its storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TensorView<'a> {
+    pub(super) storage: Storage<'a>,
+    pub(super) offset: usize,
+    pub(super) shape: Vec<usize>,
+    pub(super) strides: Vec<usize>,
+}
+
+/// The names that a pickle may mention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Global {
+    OrderedDict,
+    RebuildTensor,
+    RebuildParameter,
+    StorageOf(Element),
+}
+
+impl Global {
+    fn find(module: &str, name: &str) -> Option<Self> {
+        let other = |name, bits| Some(Self::StorageOf(Element::Other { name, bits }));
+        match (module, name) {
+            ("collections", "OrderedDict") => Some(Self::OrderedDict),
+            ("torch._utils", "_rebuild_tensor_v2") => Some(Self::RebuildTensor),
+            ("torch._utils", "_rebuild_parameter") => Some(Self::RebuildParameter),
+            ("torch", "FloatStorage") => Some(Self::StorageOf(Element::F32)),
+            ("torch", "HalfStorage") => Some(Self::StorageOf(Element::F16)),
+            ("torch", "BFloat16Storage") => Some(Self::StorageOf(Element::Bf16)),
+            ("torch", "DoubleStorage") => Some(Self::StorageOf(Element::F64)),
+            ("torch", "LongStorage") => Some(Self::StorageOf(Element::I64)),
+            ("torch", "IntStorage") => other("i32", 32),
+            ("torch", "ShortStorage") => other("i16", 16),
+            ("torch", "CharStorage") => other("i8", 8),
+            ("torch", "ByteStorage") => other("u8", 8),
+            ("torch", "BoolStorage") => other("bool", 8),
+            _ => None,
+        }
+    }
+}
+
+/// What the machine's stack and memo hold; containers are indices into the arenas.
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    None,
+    Bool,
+    Float,
+    Int(i64),
+    Text(&'a str),
+    Tuple(usize),
+    List,
+    Dict(usize),
+    Global(Global),
+    Storage(Storage<'a>),
+    Tensor(usize),
+}
+
+impl Value<'_> {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Bool => "a bool",
+            Self::Float => "a float",
+            Self::Int(_) => "an int",
+            Self::Text(_) => "a string",
+            Self::Tuple(_) => "a tuple",
+            Self::List => "a list",
+            Self::Dict(_) => "a dictionary",
+            Self::Global(_) => "a class or function",
+            Self::Storage(_) => "a storage",
+            Self::Tensor(_) => "a tensor",
+        }
+    }
+}
+
+/// Reads a pickled dictionary of tensors, or one wrapped as `{"state_dict": {..}, ..}`; entries that are no tensors are left out.
+///
+/// # Errors
+/// What is outside the language, with its place in bytes; the text names no file.
+pub(super) fn state_dict(pickle: &[u8]) -> Result<Vec<(&str, TensorView<'_>)>, String> {
+    if pickle.len() > MAX_BYTES {
+        return Err(format!("the pickle has {} bytes, the limit is {MAX_BYTES}", pickle.len()));
+    }
+    let mut machine = Machine { rest: pickle, length: pickle.len(), ..Machine::default() };
+    let result = machine.run().map_err(|reason| format!("{reason} (byte {} of the pickle); nothing was run", machine.at))?;
+    machine.tensors_of(result)
+}
+
+#[derive(Default)]
+struct Machine<'a> {
+    rest: &'a [u8],
+    length: usize,
+    /// Where the current instruction began.
+    at: usize,
+    stack: Vec<Value<'a>>,
+    marks: Vec<usize>,
+    memo: HashMap<u32, Value<'a>>,
+    tuples: Vec<Vec<Value<'a>>>,
+    dicts: Vec<Vec<(Value<'a>, Value<'a>)>>,
+    tensors: Vec<TensorView<'a>>,
+}
+
+impl<'a> Machine<'a> {
+    fn run(&mut self) -> Result<Value<'a>, String> {
+        for _ in 0..MAX_INSTRUCTIONS {
+            self.at = self.length - self.rest.len();
+            let [opcode] = self.take_array()?;
+            match opcode {
+                opcodes::PROTO => {
+                    let [version] = self.take_array()?;
+                    if !(2..=5).contains(&version) {
+                        return Err(format!("pickle protocol {version} is not supported"));
+                    }
+                }
+                opcodes::FRAME => {
+                    self.take_array::<8>()?;
+                }
+                opcodes::STOP => return self.pop(),
+                opcodes::MARK => self.marks.push(self.stack.len()),
+                opcodes::NONE => self.stack.push(Value::None),
+                opcodes::NEWTRUE | opcodes::NEWFALSE => self.stack.push(Value::Bool),
+                opcodes::BININT => {
+                    let bytes = self.take_array()?;
+                    self.stack.push(Value::Int(i32::from_le_bytes(bytes).into()));
+                }
+                opcodes::BININT1 => {
+                    let [value] = self.take_array()?;
+                    self.stack.push(Value::Int(value.into()));
+                }
+                opcodes::BININT2 => {
+                    let bytes = self.take_array()?;
+                    self.stack.push(Value::Int(u16::from_le_bytes(bytes).into()));
+                }
+                opcodes::LONG1 => {
+                    let value = self.take_long()?;
+                    self.stack.push(Value::Int(value));
+                }
+                opcodes::BINFLOAT => {
+                    self.take_array::<8>()?;
+                    self.stack.push(Value::Float);
+                }
+                opcodes::BINUNICODE => {
+                    let length = self.take_u32()?;
+                    let text = self.take_text(length)?;
+                    self.stack.push(Value::Text(text));
+                }
+                opcodes::SHORT_BINUNICODE => {
+                    let [length] = self.take_array()?;
+                    let text = self.take_text(length.into())?;
+                    self.stack.push(Value::Text(text));
+                }
+                opcodes::EMPTY_TUPLE => self.push_tuple(Vec::new()),
+                opcodes::TUPLE1 => self.tuple_of(1)?,
+                opcodes::TUPLE2 => self.tuple_of(2)?,
+                opcodes::TUPLE3 => self.tuple_of(3)?,
+                opcodes::TUPLE => {
+                    let items = self.pop_to_mark()?;
+                    self.push_tuple(items);
+                }
+                opcodes::EMPTY_LIST => {
+                    // No tensor is in a list: what a list holds is read and dropped.
+                    self.stack.push(Value::List);
+                }
+                opcodes::APPEND => {
+                    self.pop()?;
+                    self.expect_list()?;
+                }
+                opcodes::APPENDS => {
+                    self.pop_to_mark()?;
+                    self.expect_list()?;
+                }
+                opcodes::EMPTY_DICT => self.push_dict(),
+                opcodes::SETITEM => {
+                    let value = self.pop()?;
+                    let key = self.pop()?;
+                    self.top_dict()?.push((key, value));
+                }
+                opcodes::SETITEMS => {
+                    let items = self.pop_to_mark()?;
+                    let (pairs, odd) = items.as_chunks::<2>();
+                    if !odd.is_empty() {
+                        return Err("a key without a value".into());
+                    }
+                    self.top_dict()?.extend(pairs.iter().map(|[key, value]| (*key, *value)));
+                }
+                opcodes::BINPUT => {
+                    let [slot] = self.take_array()?;
+                    self.remember(slot.into())?;
+                }
+                opcodes::LONG_BINPUT => {
+                    let slot = self.take_u32()?;
+                    self.remember(slot)?;
+                }
+                opcodes::MEMOIZE => {
+                    let slot = u32::try_from(self.memo.len()).map_err(|_| "too many memo entries")?;
+                    self.remember(slot)?;
+                }
+                opcodes::BINGET => {
+                    let [slot] = self.take_array()?;
+                    self.recall(slot.into())?;
+                }
+                opcodes::LONG_BINGET => {
+                    let slot = self.take_u32()?;
+                    self.recall(slot)?;
+                }
+                opcodes::GLOBAL => {
+                    let module = self.take_line()?;
+                    let name = self.take_line()?;
+                    self.push_global(module, name)?;
+                }
+                opcodes::STACK_GLOBAL => {
+                    let (name, module) = (self.pop()?, self.pop()?);
+                    let (Value::Text(module), Value::Text(name)) = (module, name) else {
+                        return Err("a class or function whose name is no string".into());
+                    };
+                    self.push_global(module, name)?;
+                }
+                opcodes::BINPERSID => {
+                    let id = self.pop()?;
+                    let storage = self.storage(id)?;
+                    self.stack.push(Value::Storage(storage));
+                }
+                opcodes::REDUCE => {
+                    let arguments = self.pop()?;
+                    let callable = self.pop()?;
+                    self.call(callable, arguments)?;
+                }
+                opcodes::BUILD => {
+                    // An OrderedDict's attributes: torch keeps the modules' versions there.
+                    let state = self.pop()?;
+                    match (self.stack.last(), state) {
+                        (Some(Value::Dict(_)), Value::Dict(_)) => {}
+                        (target, _) => {
+                            return Err(format!(
+                                "it sets the attributes of {}, which is not allowed",
+                                target.map_or("nothing", Value::kind)
+                            ));
+                        }
+                    }
+                }
+                refused => return Err(format!("it holds the instruction {}, which is not allowed", opcodes::name(refused))),
+            }
+        }
+        Err(format!("it has more than {MAX_INSTRUCTIONS} instructions"))
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or("it breaks off")?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn take_array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], String> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or("it breaks off")?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    fn take_u32(&mut self) -> Result<u32, String> {
+        Ok(u32::from_le_bytes(self.take_array()?))
+    }
+
+    fn take_text(&mut self, length: u32) -> Result<&'a str, String> {
+        let length = usize::try_from(length).map_err(|_| "a string is too long")?;
+        std::str::from_utf8(self.take(length)?).map_err(|_| "a string is no UTF-8".into())
+    }
+
+    fn take_line(&mut self) -> Result<&'a str, String> {
+        let length = self.rest.iter().position(|byte| *byte == b'\n').ok_or("it breaks off")?;
+        let line = self.take(length)?;
+        self.take_array::<1>()?;
+        std::str::from_utf8(line).map_err(|_| "a name is no UTF-8".into())
+    }
+
+    /// A little-endian two's complement number of at most eight bytes.
+    fn take_long(&mut self) -> Result<i64, String> {
+        let [length] = self.take_array()?;
+        let bytes = self.take(length.into())?;
+        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+        let mut wide = if negative { [0xff; 8] } else { [0; 8] };
+        wide.get_mut(..bytes.len()).ok_or("a number has more than 64 bits")?.copy_from_slice(bytes);
+        Ok(i64::from_le_bytes(wide))
+    }
+
+    fn pop(&mut self) -> Result<Value<'a>, String> {
+        // What lies below a mark belongs to whoever set it.
+        let floor = self.marks.last().copied().unwrap_or(0);
+        if self.stack.len() <= floor {
+            return Err("an instruction finds nothing on the stack".into());
+        }
+        self.stack.pop().ok_or_else(|| "an instruction finds nothing on the stack".into())
+    }
+
+    fn pop_to_mark(&mut self) -> Result<Vec<Value<'a>>, String> {
+        let mark = self.marks.pop().ok_or("an instruction finds no mark on the stack")?;
+        if mark > self.stack.len() {
+            return Err("an instruction finds no mark on the stack".into());
+        }
+        Ok(self.stack.split_off(mark))
+    }
+
+    fn tuple_of(&mut self, length: usize) -> Result<(), String> {
+        let mut items = Vec::with_capacity(length);
+        for _ in 0..length {
+            items.push(self.pop()?);
+        }
+        items.reverse();
+        self.push_tuple(items);
+        Ok(())
+    }
+
+    fn push_tuple(&mut self, items: Vec<Value<'a>>) {
+        self.stack.push(Value::Tuple(self.tuples.len()));
+        self.tuples.push(items);
+    }
+
+    fn push_dict(&mut self) {
+        self.stack.push(Value::Dict(self.dicts.len()));
+        self.dicts.push(Vec::new());
+    }
+
+    fn expect_list(&self) -> Result<(), String> {
+        match self.stack.last() {
+            Some(Value::List) => Ok(()),
+            other => Err(format!("it appends to {}", other.map_or("nothing", Value::kind))),
+        }
+    }
+
+    fn top_dict(&mut self) -> Result<&mut Vec<(Value<'a>, Value<'a>)>, String> {
+        let found = match self.stack.last() {
+            Some(Value::Dict(dict)) => self.dicts.get_mut(*dict),
+            _ => None,
+        };
+        found.ok_or_else(|| "it sets an item of what is no dictionary".into())
+    }
+
+    fn remember(&mut self, slot: u32) -> Result<(), String> {
+        let value = *self.stack.last().ok_or("an instruction finds nothing on the stack")?;
+        self.memo.insert(slot, value);
+        Ok(())
+    }
+
+    fn recall(&mut self, slot: u32) -> Result<(), String> {
+        let value = *self.memo.get(&slot).ok_or_else(|| format!("memo entry {slot} was never set"))?;
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn push_global(&mut self, module: &str, name: &str) -> Result<(), String> {
+        match Global::find(module, name) {
+            Some(global) => {
+                self.stack.push(Value::Global(global));
+                Ok(())
+            }
+            None => Err(format!("it refers to {}.{}, which is not allowed", shown(module), shown(name))),
+        }
+    }
+
+    fn tuple(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
+        match value {
+            Value::Tuple(tuple) => self.tuples.get(tuple).map(Vec::as_slice),
+            _ => None,
+        }
+    }
+
+    /// ("storage", type, key, location, element count), as torch.save writes it.
+    fn storage(&self, id: Value<'a>) -> Result<Storage<'a>, String> {
+        match self.tuple(id) {
+            Some(
+                [Value::Text("storage"), Value::Global(Global::StorageOf(element)), Value::Text(key), Value::Text(_), Value::Int(count)],
+            ) => Ok(Storage { key, element: *element, count: size(*count)? }),
+            _ => Err("it refers to something outside it that is no storage".into()),
+        }
+    }
+
+    fn call(&mut self, callable: Value<'a>, arguments: Value<'a>) -> Result<(), String> {
+        let Value::Global(global) = callable else { return Err(format!("it calls {}, which is not allowed", callable.kind())) };
+        let Some(arguments) = self.tuple(arguments) else { return Err("it calls something without a tuple of arguments".into()) };
+        match (global, arguments) {
+            (Global::OrderedDict, []) => {
+                self.push_dict();
+                Ok(())
+            }
+            (
+                Global::RebuildTensor,
+                [Value::Storage(storage), Value::Int(offset), shape, strides, Value::Bool, Value::Dict(_)]
+                | [Value::Storage(storage), Value::Int(offset), shape, strides, Value::Bool, Value::Dict(_), Value::None | Value::Dict(_)],
+            ) => {
+                let view =
+                    TensorView { storage: *storage, offset: size(*offset)?, shape: self.sizes(*shape)?, strides: self.sizes(*strides)? };
+                self.stack.push(Value::Tensor(self.tensors.len()));
+                self.tensors.push(view);
+                Ok(())
+            }
+            (Global::RebuildParameter, [tensor @ Value::Tensor(_), Value::Bool, Value::Dict(_)]) => {
+                let tensor = *tensor;
+                self.stack.push(tensor);
+                Ok(())
+            }
+            (Global::StorageOf(_), _) => Err("it calls a storage type, which is not allowed".into()),
+            (Global::OrderedDict | Global::RebuildTensor | Global::RebuildParameter, _) => {
+                Err(format!("it calls {global:?} with arguments that torch.save does not write"))
+            }
+        }
+    }
+
+    fn sizes(&self, value: Value<'a>) -> Result<Vec<usize>, String> {
+        let items = self.tuple(value).ok_or("a shape is no tuple")?;
+        if items.len() > MAX_DIMENSIONS {
+            return Err(format!("a tensor has {} dimensions, the limit is {MAX_DIMENSIONS}", items.len()));
+        }
+        items
+            .iter()
+            .map(|item| match item {
+                Value::Int(value) => size(*value),
+                other => Err(format!("a shape holds {}", other.kind())),
+            })
+            .collect()
+    }
+
+    /// The tensors of the dictionary that the pickle came to.
+    fn tensors_of(&self, result: Value<'a>) -> Result<Vec<(&'a str, TensorView<'a>)>, String> {
+        let entries = |value| match value {
+            Value::Dict(dict) => self.dicts.get(dict),
+            _ => None,
+        };
+        let top = entries(result).ok_or_else(|| format!("the pickle holds {}, not a dictionary of tensors", result.kind()))?;
+        let wrapped = top.iter().find_map(|(key, value)| if matches!(key, Value::Text("state_dict")) { entries(*value) } else { None });
+        let tensors = wrapped.unwrap_or(top).iter().filter_map(|(key, value)| match (key, value) {
+            (Value::Text(name), Value::Tensor(tensor)) => Some((*name, self.tensors.get(*tensor)?.clone())),
+            _ => None,
+        });
+        Ok(tensors.collect())
+    }
+}
+
+fn size(value: i64) -> Result<usize, String> {
+    usize::try_from(value).map_err(|_| format!("a size or offset is {value}"))
+}
+
+/// A name from the file, safe to print.
+fn shown(name: &str) -> String {
+    name.chars().take(80).flat_map(char::escape_debug).collect()
+}
