@@ -1,0 +1,38 @@
+//! Integration tests of diffusion-core, one module a subject. Goldens lie in `tests/golden`, written by `scripts/golden`; a missing one
+//! fails. Tolerances stand in [`tolerance`].
+#![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
+
+mod noise;
+mod tolerance;
+
+use std::{collections::HashMap, path::PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+
+/// The golden file `tests/golden/SUBJECT/NAME.safetensors`.
+pub(crate) fn golden_path(subject: &str, name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(subject).join(format!("{name}.safetensors"))
+}
+
+/// All tensors of a golden file, on the CPU in the type that they are stored in.
+pub(crate) fn golden(subject: &str, name: &str) -> HashMap<String, Tensor> {
+    let path = golden_path(subject, name);
+    candle_core::safetensors::load(&path, &Device::Cpu).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The metadata of a golden file: texts, most of them JSON.
+pub(crate) fn golden_metadata(subject: &str, name: &str) -> HashMap<String, String> {
+    let bytes = std::fs::read(golden_path(subject, name)).unwrap();
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    metadata.metadata().clone().unwrap_or_default()
+}
+
+/// |actual - expected| / |expected| in the Euclidean norm, over all elements in f64. Shapes must agree; a NaN anywhere comes out as NaN.
+pub(crate) fn relative_error(actual: &Tensor, expected: &Tensor) -> f64 {
+    assert_eq!(actual.dims(), expected.dims());
+    let values = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let (actual, expected) = (values(actual), values(expected));
+    let difference: f64 = actual.iter().zip(&expected).map(|(a, e)| (a - e).powi(2)).sum();
+    let norm: f64 = expected.iter().map(|e| e.powi(2)).sum();
+    if norm == 0.0 { difference.sqrt() } else { (difference / norm).sqrt() }
+}
