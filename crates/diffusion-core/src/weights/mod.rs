@@ -13,20 +13,28 @@ use crate::{Error, Result};
 mod architectures;
 mod embedded;
 mod folder;
+mod ldm;
+mod ldm_text;
+mod ldm_unet;
+mod ldm_vae;
 mod mapping;
 mod model_index;
 mod names;
 mod opcodes;
+mod open;
 mod pickle;
 mod random;
 mod safetensors_file;
+mod single_file;
 mod strided;
 mod table;
 mod torch_file;
 
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
+pub use open::{OpenOptions, open_model};
 pub use random::RandomWeights;
+pub use single_file::{PredictionType, SingleFile, SingleFileOptions};
 
 /// A part of a model, named as diffusers names its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

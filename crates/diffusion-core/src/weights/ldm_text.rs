@@ -1,0 +1,144 @@
+//! The text encoder of a CompVis checkpoint: OpenAI's CLIP as transformers names it (Stable Diffusion 1.x), or OpenCLIP as its own
+//! authors do (2.x): configuration, from shapes, and diffusers names.
+//!
+//! OpenCLIP keeps query, key and value in one matrix, which is cut in three, and its last layer, which Stable Diffusion 2.x was trained
+//! without, is left out. What shapes cannot tell is the number of heads, 64 wide in both, and the activation.
+//! Reference: diffusers' `convert_ldm_clip_checkpoint` and `convert_open_clip_checkpoint`.
+
+use serde_json::{Value, json};
+
+use super::{
+    ldm::{LdmPart, numbered},
+    strided::StoredTensor,
+    table::TensorTable,
+};
+use crate::Result;
+
+/// The prefix of CLIP's tensors.
+pub(super) const CLIP_PREFIX: &str = "cond_stage_model.transformer.";
+
+/// The prefix of OpenCLIP's tensors.
+pub(super) const OPENCLIP_PREFIX: &str = "cond_stage_model.model.";
+
+/// The layer of OpenCLIP-H that is left out.
+const UNUSED_LAYER: usize = 23;
+
+const HEAD_WIDTH: usize = 64;
+
+/// What shapes tell of a text encoder.
+struct Shapes {
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    max_position_embeddings: usize,
+}
+
+impl Shapes {
+    fn config(&self, part: &LdmPart, token_embedding: &str, hidden_act: &str, projection_dim: usize) -> Result<Value> {
+        if self.hidden_size == 0 || self.hidden_size % HEAD_WIDTH != 0 {
+            let reason = format!("its width {} is no multiple of 64, so the number of attention heads cannot be told", self.hidden_size);
+            return Err(part.fail(token_embedding, reason));
+        }
+        Ok(json!({
+            "architectures": ["CLIPTextModel"],
+            "attention_dropout": 0.0,
+            "bos_token_id": 0,
+            "eos_token_id": 2,
+            "hidden_act": hidden_act,
+            "hidden_size": self.hidden_size,
+            "intermediate_size": self.intermediate_size,
+            "layer_norm_eps": 1e-5,
+            "max_position_embeddings": self.max_position_embeddings,
+            "model_type": "clip_text_model",
+            "num_attention_heads": self.hidden_size / HEAD_WIDTH,
+            "num_hidden_layers": self.num_hidden_layers,
+            "pad_token_id": 1,
+            "projection_dim": projection_dim,
+            "vocab_size": self.vocab_size,
+        }))
+    }
+}
+
+/// CLIP: configuration and tensors.
+///
+/// # Errors
+/// [`crate::Error::Weights`] naming a tensor that is missing.
+pub(super) fn clip(part: &LdmPart) -> Result<(Value, TensorTable)> {
+    // Files were written with and without this level.
+    let level = if part.has_any("text_model.") { "text_model." } else { "" };
+    let token_embedding = format!("{level}embeddings.token_embedding.weight");
+    let shapes = Shapes {
+        vocab_size: part.dimension(&token_embedding, 0)?,
+        hidden_size: part.dimension(&token_embedding, 1)?,
+        intermediate_size: part.dimension(&format!("{level}encoder.layers.0.mlp.fc1.weight"), 0)?,
+        num_hidden_layers: part.count(|layer| format!("{level}encoder.layers.{layer}.")),
+        max_position_embeddings: part.dimension(&format!("{level}embeddings.position_embedding.weight"), 0)?,
+    };
+    let config = shapes.config(part, &token_embedding, "quick_gelu", shapes.hidden_size)?;
+    Ok((config, part.rename(|name, tensor| Ok(vec![(name.to_owned(), tensor.clone())]))?))
+}
+
+/// OpenCLIP: configuration and tensors.
+///
+/// # Errors
+/// [`crate::Error::Weights`] naming a tensor that is missing or cannot be cut in three.
+pub(super) fn openclip(part: &LdmPart) -> Result<(Value, TensorTable)> {
+    let layers = part.count(|layer| format!("transformer.resblocks.{layer}."));
+    let shapes = Shapes {
+        vocab_size: part.dimension("token_embedding.weight", 0)?,
+        hidden_size: part.dimension("token_embedding.weight", 1)?,
+        intermediate_size: part.dimension("transformer.resblocks.0.mlp.c_fc.weight", 0)?,
+        num_hidden_layers: layers.min(UNUSED_LAYER),
+        max_position_embeddings: part.dimension("positional_embedding", 0)?,
+    };
+    let config = shapes.config(part, "token_embedding.weight", "gelu", 512)?;
+    let table = part.rename(|name, tensor| {
+        for (openclip, diffusers) in [
+            ("token_embedding.weight", "text_model.embeddings.token_embedding.weight"),
+            ("positional_embedding", "text_model.embeddings.position_embedding.weight"),
+            ("ln_final.weight", "text_model.final_layer_norm.weight"),
+            ("ln_final.bias", "text_model.final_layer_norm.bias"),
+        ] {
+            if name == openclip {
+                return Ok(vec![(diffusers.to_owned(), tensor.clone())]);
+            }
+        }
+        // What is left out besides: the projection into the space of pictures, the temperature, the mask.
+        let Some((layer, rest)) = name.strip_prefix("transformer.resblocks.").and_then(numbered) else { return Ok(Vec::new()) };
+        if layer == UNUSED_LAYER {
+            return Ok(Vec::new());
+        }
+        let target = format!("text_model.encoder.layers.{layer}");
+        if let Some(kind) = rest.strip_prefix("attn.in_proj_") {
+            return thirds(tensor, shapes.hidden_size)
+                .map(|parts| {
+                    let named = ["q_proj", "k_proj", "v_proj"].into_iter().zip(parts);
+                    named.map(|(projection, part)| (format!("{target}.self_attn.{projection}.{kind}"), part)).collect()
+                })
+                .ok_or_else(|| {
+                    let reason = format!("expected {} rows, found shape {:?}", 3 * shapes.hidden_size, tensor.shape());
+                    part.fail(name, reason)
+                });
+        }
+        let renamed = [
+            ("ln_1.", "layer_norm1."),
+            ("ln_2.", "layer_norm2."),
+            ("attn.out_proj.", "self_attn.out_proj."),
+            ("mlp.c_fc.", "mlp.fc1."),
+            ("mlp.c_proj.", "mlp.fc2."),
+        ]
+        .into_iter()
+        .find_map(|(openclip, diffusers)| rest.strip_prefix(openclip).map(|rest| format!("{target}.{diffusers}{rest}")));
+        Ok(renamed.map(|name| (name, tensor.clone())).into_iter().collect())
+    })?;
+    Ok((config, table))
+}
+
+/// The three parts of a fused projection, each `width` rows; `None` if it has another number of rows.
+fn thirds(tensor: &StoredTensor, width: usize) -> Option<[StoredTensor; 3]> {
+    if tensor.shape().first() != Some(&(3 * width)) {
+        return None;
+    }
+    Some([tensor.rows(0..width)?, tensor.rows(width..2 * width)?, tensor.rows(2 * width..3 * width)?])
+}

@@ -1,0 +1,220 @@
+//! The UNet of a CompVis checkpoint: its configuration, from shapes, and its tensors' diffusers names.
+//!
+//! CompVis numbers all layers of the way down (`input_blocks`) and of the way up (`output_blocks`) in one row; diffusers groups them in
+//! blocks. What shapes cannot tell is the number of attention heads: Stable Diffusion 1.x (1x1 convolutions around its transformers) has
+//! 8 in every block, 2.x (linear layers there) has heads 64 wide.
+//! Reference: diffusers' `convert_ldm_unet_checkpoint` and `create_unet_diffusers_config_from_ldm`.
+
+use serde_json::{Value, json};
+
+use super::{
+    ldm::{LdmPart, numbered},
+    table::TensorTable,
+};
+use crate::Result;
+
+/// The prefix of its tensors in a checkpoint.
+pub(super) const PREFIX: &str = "model.diffusion_model.";
+
+/// What its shapes tell.
+pub(super) struct Layout {
+    /// Input channels: 4, or 9 for an inpainting model.
+    pub(super) in_channels: usize,
+    /// Whether the transformers are framed by linear layers, as in Stable Diffusion 2.x.
+    pub(super) linear_projection: bool,
+    out_channels: usize,
+    cross_attention_dim: usize,
+    layers_per_block: usize,
+    mid_block: bool,
+    blocks: Vec<Block>,
+    /// For each layer of the way down after the first: its block, and its place in the block or `None` for a downsampler.
+    input: Vec<(usize, Option<usize>)>,
+}
+
+struct Block {
+    channels: usize,
+    layers: usize,
+    attention: bool,
+}
+
+impl Layout {
+    /// Reads the layout from names and shapes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Weights`] naming a tensor that is missing or that no Stable Diffusion 1.x or 2.x UNet has.
+    pub(super) fn infer(part: &LdmPart) -> Result<Self> {
+        let in_channels = part.dimension("input_blocks.0.0.weight", 1)?;
+        if in_channels != 4 && in_channels != 9 {
+            let reason = format!("{in_channels} input channels; supported are 4, and 9 for inpainting");
+            return Err(part.fail("input_blocks.0.0.weight", reason));
+        }
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut input = Vec::new();
+        let mut begin_block = true;
+        for index in 1.. {
+            let (downsampler, resnet) = (format!("input_blocks.{index}.0.op.weight"), format!("input_blocks.{index}.0.in_layers.2.weight"));
+            if part.has(&downsampler) {
+                if begin_block {
+                    return Err(part.fail(&downsampler, "a downsampler without a residual block before it"));
+                }
+                input.push((blocks.len() - 1, None));
+                begin_block = true;
+            } else if part.has(&resnet) {
+                let channels = part.dimension(&resnet, 0)?;
+                let attention = part.has(&format!("input_blocks.{index}.1.proj_in.weight"));
+                match blocks.last_mut() {
+                    Some(block) if !begin_block => {
+                        if block.channels != channels || block.attention != attention {
+                            return Err(part.fail(&resnet, "differs in width or attention from the layers before it in its block"));
+                        }
+                        block.layers += 1;
+                    }
+                    _ => blocks.push(Block { channels, layers: 1, attention }),
+                }
+                input.push((blocks.len() - 1, blocks.last().map(|block| block.layers - 1)));
+                begin_block = false;
+            } else {
+                break;
+            }
+        }
+        let Some(layers_per_block) = blocks.first().map(|block| block.layers) else {
+            return Err(part.fail("input_blocks.1.0.in_layers.2.weight", "missing"));
+        };
+        if blocks.iter().any(|block| block.layers != layers_per_block) {
+            return Err(part.fail("input_blocks", "its blocks have different numbers of layers"));
+        }
+        let Some(attention) = (1..=input.len()).find(|index| part.has(&format!("input_blocks.{index}.1.proj_in.weight"))) else {
+            return Err(part.fail("input_blocks.1.1.proj_in.weight", "missing: this UNet has no attention to a text"));
+        };
+        let transformer = format!("input_blocks.{attention}.1");
+        Ok(Self {
+            in_channels,
+            linear_projection: part.shape(&format!("{transformer}.proj_in.weight"))?.len() == 2,
+            out_channels: part.dimension("out.2.weight", 0)?,
+            cross_attention_dim: part.dimension(&format!("{transformer}.transformer_blocks.0.attn2.to_k.weight"), 1)?,
+            layers_per_block,
+            mid_block: part.has_any("middle_block."),
+            blocks,
+            input,
+        })
+    }
+
+    /// The configuration that diffusers would write.
+    ///
+    /// # Errors
+    /// [`crate::Error::Weights`] if a width does not divide into heads.
+    pub(super) fn config(&self, part: &LdmPart, sample_size: usize) -> Result<Value> {
+        let head_width = 64;
+        if self.linear_projection && self.blocks.iter().any(|block| block.attention && block.channels % head_width != 0) {
+            return Err(part.fail("input_blocks", "a width is no multiple of 64, so the number of attention heads cannot be told"));
+        }
+        let heads = if self.linear_projection {
+            json!(self.blocks.iter().map(|block| (block.channels / head_width).max(1)).collect::<Vec<_>>())
+        } else {
+            json!(8)
+        };
+        let types = |with: &'static str, without: &'static str| {
+            self.blocks.iter().map(move |block| if block.attention { with } else { without }).collect::<Vec<_>>()
+        };
+        let mut up_block_types = types("CrossAttnUpBlock2D", "UpBlock2D");
+        up_block_types.reverse();
+        Ok(json!({
+            "_class_name": "UNet2DConditionModel",
+            "act_fn": "silu",
+            "attention_head_dim": heads,
+            "block_out_channels": self.blocks.iter().map(|block| block.channels).collect::<Vec<_>>(),
+            "center_input_sample": false,
+            "cross_attention_dim": self.cross_attention_dim,
+            "down_block_types": types("CrossAttnDownBlock2D", "DownBlock2D"),
+            "downsample_padding": 1,
+            "flip_sin_to_cos": true,
+            "freq_shift": 0,
+            "in_channels": self.in_channels,
+            "layers_per_block": self.layers_per_block,
+            "mid_block_scale_factor": 1,
+            "mid_block_type": self.mid_block.then_some("UNetMidBlock2DCrossAttn"),
+            "norm_eps": 1e-5,
+            "norm_num_groups": 32,
+            "out_channels": self.out_channels,
+            "sample_size": sample_size,
+            "up_block_types": up_block_types,
+            "upcast_attention": self.linear_projection,
+            "use_linear_projection": self.linear_projection,
+        }))
+    }
+
+    /// The tensors under diffusers' names.
+    ///
+    /// # Errors
+    /// [`crate::Error::Weights`] for a tensor that no Stable Diffusion 1.x or 2.x UNet has.
+    pub(super) fn tensors(&self, part: &LdmPart) -> Result<TensorTable> {
+        part.rename(|name, tensor| {
+            let renamed =
+                self.rename(name).ok_or_else(|| part.fail(name, "unsupported: a Stable Diffusion 1.x or 2.x UNet has no such tensor"))?;
+            Ok(vec![(renamed, tensor.clone())])
+        })
+    }
+
+    fn rename(&self, name: &str) -> Option<String> {
+        for (ldm, diffusers) in [
+            ("time_embed.0.", "time_embedding.linear_1."),
+            ("time_embed.2.", "time_embedding.linear_2."),
+            ("input_blocks.0.0.", "conv_in."),
+            ("out.0.", "conv_norm_out."),
+            ("out.2.", "conv_out."),
+        ] {
+            if let Some(rest) = name.strip_prefix(ldm) {
+                return Some(format!("{diffusers}{rest}"));
+            }
+        }
+        if let Some(rest) = name.strip_prefix("input_blocks.") {
+            let (index, rest) = numbered(rest)?;
+            let (block, layer) = self.input.get(index.checked_sub(1)?)?;
+            let (place, rest) = numbered(rest)?;
+            return match (layer, place) {
+                (None, 0) => Some(format!("down_blocks.{block}.downsamplers.0.conv.{}", rest.strip_prefix("op.")?)),
+                (Some(layer), 0) => Some(format!("down_blocks.{block}.resnets.{layer}.{}", resnet(rest)?)),
+                (Some(layer), 1) => Some(format!("down_blocks.{block}.attentions.{layer}.{}", transformer(rest)?)),
+                _ => None,
+            };
+        }
+        if let Some(rest) = name.strip_prefix("middle_block.") {
+            return match numbered(rest)? {
+                (0, rest) => Some(format!("mid_block.resnets.0.{}", resnet(rest)?)),
+                (1, rest) => Some(format!("mid_block.attentions.0.{}", transformer(rest)?)),
+                (2, rest) => Some(format!("mid_block.resnets.1.{}", resnet(rest)?)),
+                _ => None,
+            };
+        }
+        let (index, rest) = numbered(name.strip_prefix("output_blocks.")?)?;
+        let (block, layer) = (index / (self.layers_per_block + 1), index % (self.layers_per_block + 1));
+        if block >= self.blocks.len() {
+            return None;
+        }
+        let (place, rest) = numbered(rest)?;
+        match (place, rest.strip_prefix("conv.")) {
+            (1 | 2, Some(rest)) => Some(format!("up_blocks.{block}.upsamplers.0.conv.{rest}")),
+            (0, _) => Some(format!("up_blocks.{block}.resnets.{layer}.{}", resnet(rest)?)),
+            (1, None) => Some(format!("up_blocks.{block}.attentions.{layer}.{}", transformer(rest)?)),
+            _ => None,
+        }
+    }
+}
+
+fn resnet(name: &str) -> Option<String> {
+    [
+        ("in_layers.0.", "norm1."),
+        ("in_layers.2.", "conv1."),
+        ("out_layers.0.", "norm2."),
+        ("out_layers.3.", "conv2."),
+        ("emb_layers.1.", "time_emb_proj."),
+        ("skip_connection.", "conv_shortcut."),
+    ]
+    .into_iter()
+    .find_map(|(ldm, diffusers)| name.strip_prefix(ldm).map(|rest| format!("{diffusers}{rest}")))
+}
+
+/// A transformer's names are the same in both; one of more than one layer is Stable Diffusion XL's.
+fn transformer(name: &str) -> Option<&str> {
+    ["norm.", "proj_in.", "proj_out.", "transformer_blocks.0."].into_iter().any(|start| name.starts_with(start)).then_some(name)
+}

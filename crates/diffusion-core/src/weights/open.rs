@@ -1,0 +1,43 @@
+//! Opens whatever a path leads to: a diffusers folder or a single-file checkpoint.
+
+use std::path::Path;
+
+use super::{DiffusersFolder, PredictionType, SingleFile, SingleFileOptions, WeightSource};
+use crate::{Error, Result};
+
+/// What a caller may know of a model that its files do not say; each applies to one kind of model only and is refused for the other.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// The variant of a diffusers folder's weight files, such as "fp16".
+    pub variant: Option<String>,
+    /// What a single-file checkpoint predicts.
+    pub prediction_type: Option<PredictionType>,
+}
+
+/// Opens a diffusers folder, or a single-file checkpoint in safetensors or as a torch archive.
+///
+/// # Errors
+/// [`Error::File`] if there is nothing at the path, or nothing that can be loaded; [`Error::Params`] for an option that does not apply;
+/// and those of [`DiffusersFolder::open`] and [`SingleFile::open`].
+pub fn open_model(path: &Path, options: &OpenOptions) -> Result<Box<dyn WeightSource>> {
+    if path.is_dir() {
+        if options.prediction_type.is_some() {
+            let reason = "a model folder's scheduler_config.json says it; the option is for single-file checkpoints";
+            return Err(Error::Params { field: "prediction_type", reason: reason.into() });
+        }
+        return Ok(Box::new(DiffusersFolder::open(path, options.variant.as_deref())?));
+    }
+    if !path.exists() {
+        return Err(Error::file(path, "does not exist"));
+    }
+    if options.variant.is_some() {
+        let reason = "a single-file checkpoint has no variants; the option is for model folders";
+        return Err(Error::Params { field: "variant", reason: reason.into() });
+    }
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("safetensors" | "ckpt" | "pt") => {}
+        Some("gguf") => return Err(Error::file(path, "is a GGUF file; supported are .safetensors and .ckpt checkpoints")),
+        _ => return Err(Error::file(path, "is neither a model folder nor a .safetensors or .ckpt checkpoint")),
+    }
+    Ok(Box::new(SingleFile::open(path, SingleFileOptions { prediction_type: options.prediction_type })?))
+}
