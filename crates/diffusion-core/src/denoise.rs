@@ -1,8 +1,13 @@
 //! The one denoising loop that every pipeline runs, and what a caller sees of it.
+//!
+//! It must not know models or prompts: the noise prediction arrives as a function. The invariant: latents are f32, NCHW and on the CPU
+//! between steps, so that the scheduler's arithmetic is the same on every device, and they are finite or the run ends.
 
 use std::ops::ControlFlow;
 
 use candle_core::Tensor;
+
+use crate::{Error, Result, frames::check_finite, noise::SeededNoise, schedulers::Scheduler};
 
 /// What is known after a step.
 #[derive(Debug)]
@@ -27,5 +32,49 @@ pub trait StepMonitor {
 impl StepMonitor for () {
     fn on_step(&mut self, _: &StepReport<'_>) -> ControlFlow<()> {
         ControlFlow::Continue(())
+    }
+}
+
+/// A run of the loop, before it starts.
+pub struct Denoising<'a> {
+    /// The scheduler, started and not yet stepped.
+    pub scheduler: &'a mut dyn Scheduler,
+    /// The step to begin with: 0, or later where a given picture is only partly noised.
+    pub first_step: usize,
+    /// The request's one stream of noise, for the schedulers that draw from it.
+    pub noise: &'a mut SeededNoise,
+    /// Sees every step.
+    pub monitor: &'a mut dyn StepMonitor,
+}
+
+impl Denoising<'_> {
+    /// Runs every step from the first one on.
+    ///
+    /// `predict(scaled_latents, timestep)` is the guided model; `after_step(step_index, scheduler, latents)` may change the latents that
+    /// a step gave (inpainting puts back what it keeps).
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if a step's latents overflow; whatever the functions return.
+    pub fn run(
+        self,
+        mut latents: Tensor,
+        mut predict: impl FnMut(&Tensor, f64) -> Result<Tensor>,
+        mut after_step: impl FnMut(usize, &dyn Scheduler, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let Self { scheduler, first_step, noise, monitor } = self;
+        let timesteps = scheduler.timesteps().to_vec();
+        let steps = timesteps.len().saturating_sub(first_step);
+        for (step_index, timestep) in timesteps.into_iter().enumerate().skip(first_step) {
+            let latent_model_input = scheduler.scale_model_input(&latents, step_index)?;
+            let noise_pred = predict(&latent_model_input, timestep)?;
+            latents = scheduler.step(&noise_pred, step_index, &latents, noise)?;
+            latents = after_step(step_index, &*scheduler, latents)?;
+            let step = step_index - first_step + 1;
+            check_finite(&latents.flatten_all()?.to_vec1::<f32>()?, || format!("the latents of step {step}"))?;
+            if monitor.on_step(&StepReport { step, steps, timestep, latents: &latents }).is_break() {
+                return Err(Error::Cancelled);
+            }
+        }
+        Ok(latents)
     }
 }

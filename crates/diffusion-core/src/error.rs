@@ -107,6 +107,13 @@ pub enum Error {
         reason: String,
     },
 
+    /// The model's numbers overflowed: its output holds infinities or NaNs, and a picture of them would be black.
+    #[error("the model produced non-finite numbers in {what}; try --precision f32")]
+    NonFinite {
+        /// Where they were seen first ("the latents of step 3", "the decoded picture").
+        what: String,
+    },
+
     /// The caller's sink refused a frame.
     #[error("frame sink: {0}")]
     Sink(#[source] BoxError),

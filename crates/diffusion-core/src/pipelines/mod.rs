@@ -1,1 +1,5 @@
 //! The pipelines.
+
+mod embedded;
+
+pub use self::embedded::nano_sd;

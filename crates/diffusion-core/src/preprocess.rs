@@ -1,0 +1,196 @@
+//! Given pictures on their way into a model: resized as Pillow's Lanczos filter does, normalised, and masks binarised.
+//!
+//! It must not know any model or pipeline. The invariant: a picture resized here has the bytes that `PIL.Image.resize(.., LANCZOS)`
+//! gives, because diffusers resizes with it before the autoencoder sees the picture (`VaeImageProcessor.preprocess`). Pillow's 8-bit
+//! resampling works in two passes, rows first, with coefficients rounded to 22 fractional bits and a rounding to bytes in between.
+
+use candle_core::{Device, Tensor};
+use image::{GrayImage, RgbImage};
+
+use crate::{Error, Result};
+
+/// Fractional bits of a resampling coefficient: 32 of the accumulator, less 8 of a byte and 2 of head room for the negative lobes.
+const PRECISION_BITS: u32 = 32 - 8 - 2;
+
+/// The Lanczos window's half-width in source pixels.
+const LANCZOS_SUPPORT: f64 = 3.0;
+
+/// A picture as a model wants it: [1, 3, height, width], f32 in [-1, 1], on the CPU; resized first where its size differs.
+///
+/// # Errors
+/// [`Error::Params`] if the picture or the wanted size is empty.
+pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor> {
+    let bytes = resize::<3>(image.as_raw(), image.dimensions(), (width, height), "init_image")?;
+    let (width, height) = (width as usize, height as usize);
+    let mut planes = vec![0f32; bytes.len()];
+    for (pixel_index, pixel) in bytes.chunks_exact(3).enumerate() {
+        for (channel, value) in pixel.iter().enumerate() {
+            if let Some(slot) = planes.get_mut(channel * width * height + pixel_index) {
+                *slot = 2.0 * (f32::from(*value) / 255.0) - 1.0;
+            }
+        }
+    }
+    Ok(Tensor::from_vec(planes, (1, 3, height, width), &Device::Cpu)?)
+}
+
+/// A mask of ones (repaint) and zeros (keep), [1, 1, height, width], f32, on the CPU: resized like a picture, then cut at one half.
+///
+/// # Errors
+/// [`Error::Params`] if the mask or the wanted size is empty.
+pub fn mask_tensor(mask: &GrayImage, width: u32, height: u32) -> Result<Tensor> {
+    let bytes = resize::<1>(mask.as_raw(), mask.dimensions(), (width, height), "mask_image")?;
+    let values = bytes.iter().map(|value| if f32::from(*value) / 255.0 < 0.5 { 0.0 } else { 1.0 }).collect::<Vec<f32>>();
+    Ok(Tensor::from_vec(values, (1, 1, height as usize, width as usize), &Device::Cpu)?)
+}
+
+/// A mask brought to the latents' grid by taking every `factor`th pixel, as torch's nearest interpolation does for whole factors.
+///
+/// # Errors
+/// [`Error::Candle`] if `mask` is not [1, 1, h, w] with sides that are multiples of `factor`.
+pub fn mask_to_latents(mask: &Tensor, factor: usize) -> Result<Tensor> {
+    let (batch, channels, height, width) = mask.dims4()?;
+    let (rows, columns) = (height / factor, width / factor);
+    Ok(mask
+        .reshape((batch, channels, rows, factor, columns, factor))?
+        .narrow(3, 0, 1)?
+        .narrow(5, 0, 1)?
+        .reshape((batch, channels, rows, columns))?)
+}
+
+/// One output pixel's window: where it starts in the source, and its weights.
+struct Window {
+    start: usize,
+    weights: Vec<i32>,
+}
+
+fn resize<const CHANNELS: usize>(bytes: &[u8], from: (u32, u32), to: (u32, u32), field: &'static str) -> Result<Vec<u8>> {
+    let ((width, height), (to_width, to_height)) = ((from.0 as usize, from.1 as usize), (to.0 as usize, to.1 as usize));
+    if width == 0 || height == 0 || to_width == 0 || to_height == 0 {
+        let reason = format!("a picture of {width}x{height} pixels cannot be resized to {to_width}x{to_height}");
+        return Err(Error::Params { field, reason });
+    }
+    let mut current = bytes.to_vec();
+    if to_width != width {
+        let windows = windows(width, to_width);
+        let mut next = Vec::with_capacity(to_width * height * CHANNELS);
+        for row in current.chunks_exact(width * CHANNELS) {
+            for window in &windows {
+                for channel in 0..CHANNELS {
+                    next.push(weigh(window, row.iter().skip(window.start * CHANNELS + channel).step_by(CHANNELS)));
+                }
+            }
+        }
+        current = next;
+    }
+    if to_height != height {
+        let stride = to_width * CHANNELS;
+        let mut next = Vec::with_capacity(stride * to_height);
+        for window in windows(height, to_height) {
+            for column in 0..stride {
+                next.push(weigh(&window, current.iter().skip(window.start * stride + column).step_by(stride)));
+            }
+        }
+        current = next;
+    }
+    Ok(current)
+}
+
+fn weigh<'a>(window: &Window, pixels: impl Iterator<Item = &'a u8>) -> u8 {
+    let half = 1i32 << (PRECISION_BITS - 1);
+    let sum = window.weights.iter().zip(pixels).fold(half, |sum, (weight, pixel)| sum.wrapping_add(weight * i32::from(*pixel)));
+    (sum >> PRECISION_BITS).clamp(0, 255) as u8
+}
+
+/// The windows of every output position along one axis.
+fn windows(from: usize, to: usize) -> Vec<Window> {
+    let scale = from as f64 / to as f64;
+    let filter_scale = scale.max(1.0);
+    let support = LANCZOS_SUPPORT * filter_scale;
+    let one = f64::from(1u32 << PRECISION_BITS);
+    (0..to)
+        .map(|position| {
+            let center = (position as f64 + 0.5) * scale;
+            // A cast of a negative float to usize gives 0, which is the clamp that is wanted.
+            let start = (center - support + 0.5) as usize;
+            let end = ((center + support + 0.5) as usize).min(from);
+            let weights = (start..end).map(|x| lanczos((x as f64 - center + 0.5) / filter_scale)).collect::<Vec<f64>>();
+            let total = weights.iter().sum::<f64>();
+            let weights = weights.iter().map(|weight| (weight / total * one).round() as i32).collect();
+            Window { start, weights }
+        })
+        .collect()
+}
+
+fn lanczos(x: f64) -> f64 {
+    if (-LANCZOS_SUPPORT..LANCZOS_SUPPORT).contains(&x) { sinc(x) * sinc(x / LANCZOS_SUPPORT) } else { 0.0 }
+}
+
+fn sinc(x: f64) -> f64 {
+    if x == 0.0 {
+        return 1.0;
+    }
+    let x = x * std::f64::consts::PI;
+    x.sin() / x
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn pattern(width: usize, height: usize, channels: usize) -> Vec<u8> {
+        (0..width * height * channels).map(|index| ((index * 7919 + index / 5 * 131) % 256) as u8).collect()
+    }
+
+    /// FNV-1a, to compare whole pictures by one number.
+    fn digest(bytes: &[u8]) -> u32 {
+        bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    }
+
+    /// Digests of Pillow 13.0's results for the four cases below: `Image.frombytes(mode, (37, 23), pattern).resize(size, LANCZOS)`.
+    const PILLOW: [u32; 4] = [0xf16a_6768, 0x29ca_3ec2, 0xccac_eb8d, 0x5b2f_0281];
+
+    #[test]
+    fn an_equal_size_keeps_every_byte() {
+        let bytes = pattern(16, 8, 3);
+        assert_eq!(resize::<3>(&bytes, (16, 8), (16, 8), "init_image").unwrap(), bytes);
+    }
+
+    #[test]
+    fn lanczos_gives_pillows_bytes() {
+        let rgb = pattern(37, 23, 3);
+        let gray = pattern(37, 23, 1);
+        let small = resize::<3>(&rgb, (37, 23), (16, 8), "init_image").unwrap();
+        let large = resize::<3>(&rgb, (37, 23), (64, 48), "init_image").unwrap();
+        let mask = resize::<1>(&gray, (37, 23), (24, 40), "mask_image").unwrap();
+        let wide = resize::<1>(&gray, (37, 23), (80, 23), "mask_image").unwrap();
+        let found = [&small, &large, &mask, &wide].map(|bytes| digest(bytes));
+        assert_eq!(found, PILLOW, "first bytes {:?}", &small[..12]);
+    }
+
+    #[test]
+    fn a_picture_is_normalised_to_one_either_side_of_zero() {
+        let image = RgbImage::from_raw(1, 1, vec![0, 255, 128]).unwrap();
+        let values = image_tensor(&image, 1, 1).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(values, [-1.0, 1.0, 2.0 * (128.0 / 255.0) - 1.0]);
+    }
+
+    #[test]
+    fn a_mask_is_cut_at_one_half_and_sampled_at_each_blocks_first_pixel() {
+        let mut bytes = vec![0u8; 16 * 8];
+        bytes[0] = 128;
+        bytes[1] = 127;
+        bytes[9] = 255;
+        let mask = mask_tensor(&GrayImage::from_raw(16, 8, bytes).unwrap(), 16, 8).unwrap();
+        assert_eq!(mask.sum_all().unwrap().to_scalar::<f32>().unwrap(), 2.0);
+        let latents = mask_to_latents(&mask, 8).unwrap();
+        assert_eq!(latents.dims(), [1, 1, 1, 2]);
+        assert_eq!(latents.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [1.0, 0.0]);
+    }
+
+    #[test]
+    fn an_empty_picture_is_an_error() {
+        assert!(matches!(image_tensor(&RgbImage::new(0, 4), 8, 8), Err(Error::Params { field: "init_image", .. })));
+    }
+}
