@@ -1,1 +1,35 @@
-//! Placeholder.
+//! From a raw request to finished pictures: validation, the bounded queue, the thread that owns the device, and the PNG files.
+//!
+//! The walk, in the order of the modules:
+//!
+//! * [`request::ImageRequest`] is what a caller wrote; [`validate`] turns it into an [`spec::ImageSpec`], or into every
+//!   [`field_error::FieldError`] at once;
+//! * [`engine::Engine`] takes specs into a bounded queue and runs them, one at a time, on the one thread that owns the model;
+//! * [`job::JobHandle`] is the caller's end of a job: progress, the result, and cancellation by dropping it;
+//! * [`png`] writes the pictures with the parameters that made them, and [`artifact`] puts files in place whole or not at all.
+//!
+//! Nothing here reads the environment, the clock or a global random number generator: seeds, settings and the clock arrive as values.
+//! Nothing here knows HTTP or the command line.
+
+pub mod artifact;
+pub mod engine;
+pub mod error;
+pub mod field_error;
+pub mod job;
+pub mod limits;
+pub mod model;
+mod parameters;
+pub mod png;
+mod queue;
+pub mod request;
+pub mod spec;
+pub mod validate;
+
+
+
+pub use field_error::{FieldError, FieldErrorKind};
+
+pub use limits::Limits;
+pub use model::{EngineStatus, LoadedModel, ModelInfo};
+pub use request::ImageRequest;
+pub use spec::{ImageMode, ImageSpec};

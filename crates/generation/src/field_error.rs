@@ -1,0 +1,211 @@
+//! What is wrong with a field of a request: its name, the value, the limit, and a sentence for a person.
+//!
+//! Kinds, messages and the names in [`FieldErrorKind::type_name`] follow pydantic v2, which FastAPI's clients already know how to read.
+//! This module knows no JSON and no HTTP: [`FieldErrorKind::context`] hands out the limits as plain values.
+
+use std::{borrow::Cow, fmt};
+
+/// The longest piece of a caller's own text that is repeated in an error.
+pub const MAX_ECHO_CHARS: usize = 100;
+
+/// One field's fault.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldError {
+    /// The field's name as in [`crate::ImageRequest`] and in the HTTP API.
+    pub field: &'static str,
+    /// The value that was given, shortened to [`MAX_ECHO_CHARS`] characters; empty if there was none.
+    pub value: String,
+    /// A sentence for a person, which names the limit.
+    pub message: String,
+    /// Which rule was broken, with the rule's limit.
+    pub kind: FieldErrorKind,
+}
+
+/// The rule that a field breaks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldErrorKind {
+    /// The field is required and absent.
+    Missing,
+    /// A text has too few characters.
+    StringTooShort {
+        /// The fewest characters.
+        min_length: usize,
+    },
+    /// A text has too many characters.
+    StringTooLong {
+        /// The most characters.
+        max_length: usize,
+    },
+    /// A number is too small.
+    GreaterThanEqual {
+        /// The smallest number allowed.
+        ge: Bound,
+    },
+    /// A number is too large.
+    LessThanEqual {
+        /// The largest number allowed.
+        le: Bound,
+    },
+    /// A number is not a multiple of what it should be.
+    MultipleOf {
+        /// What it should be a multiple of.
+        multiple_of: u32,
+    },
+    /// A name is none of the known ones.
+    Enum {
+        /// The known names.
+        expected: Vec<String>,
+    },
+    /// A number is infinite or not a number.
+    FiniteNumber,
+    /// Anything else; the sentence says what.
+    Value {
+        /// The sentence, without pydantic's "Value error, " in front.
+        error: String,
+    },
+}
+
+/// A limit of a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// A whole number.
+    Integer(i128),
+    /// A floating-point number.
+    Float(f64),
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+        }
+    }
+}
+
+/// A limit as a plain value, for whoever writes it down.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ContextValue {
+    /// A whole number.
+    Integer(i128),
+    /// A floating-point number.
+    Float(f64),
+    /// A text.
+    Text(String),
+}
+
+impl From<Bound> for ContextValue {
+    fn from(bound: Bound) -> Self {
+        match bound {
+            Bound::Integer(value) => Self::Integer(value),
+            Bound::Float(value) => Self::Float(value),
+        }
+    }
+}
+
+impl FieldErrorKind {
+    /// The rule's name in pydantic's vocabulary.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::StringTooShort { .. } => "string_too_short",
+            Self::StringTooLong { .. } => "string_too_long",
+            Self::GreaterThanEqual { .. } => "greater_than_equal",
+            Self::LessThanEqual { .. } => "less_than_equal",
+            Self::MultipleOf { .. } => "multiple_of",
+            Self::Enum { .. } => "enum",
+            Self::FiniteNumber => "finite_number",
+            Self::Value { .. } => "value_error",
+        }
+    }
+
+    /// The rule's limits under pydantic's names (`ge`, `max_length`, ..).
+    pub fn context(&self) -> Vec<(&'static str, ContextValue)> {
+        let count = |name, value: usize| vec![(name, ContextValue::Integer(i128::try_from(value).unwrap_or(i128::MAX)))];
+        match self {
+            Self::Missing | Self::FiniteNumber => Vec::new(),
+            Self::StringTooShort { min_length } => count("min_length", *min_length),
+            Self::StringTooLong { max_length } => count("max_length", *max_length),
+            Self::GreaterThanEqual { ge } => vec![("ge", (*ge).into())],
+            Self::LessThanEqual { le } => vec![("le", (*le).into())],
+            Self::MultipleOf { multiple_of } => vec![("multiple_of", ContextValue::Integer((*multiple_of).into()))],
+            Self::Enum { expected } => vec![("expected", ContextValue::Text(quoted_list(expected)))],
+            Self::Value { error } => vec![("error", ContextValue::Text(error.clone()))],
+        }
+    }
+
+    /// The sentence for a person.
+    fn message(&self) -> String {
+        let characters = |count: usize| if count == 1 { "1 character".to_owned() } else { format!("{count} characters") };
+        match self {
+            Self::Missing => "Field required".into(),
+            Self::StringTooShort { min_length } => format!("String should have at least {}", characters(*min_length)),
+            Self::StringTooLong { max_length } => format!("String should have at most {}", characters(*max_length)),
+            Self::GreaterThanEqual { ge } => format!("Input should be greater than or equal to {ge}"),
+            Self::LessThanEqual { le } => format!("Input should be less than or equal to {le}"),
+            Self::MultipleOf { multiple_of } => format!("Input should be a multiple of {multiple_of}"),
+            Self::Enum { expected } => format!("Input should be {}", quoted_list(expected)),
+            Self::FiniteNumber => "Input should be a finite number".into(),
+            Self::Value { error } => format!("Value error, {error}"),
+        }
+    }
+}
+
+impl FieldError {
+    /// An error about a field; the message follows from the kind.
+    pub fn new(field: &'static str, value: impl fmt::Display, kind: FieldErrorKind) -> Self {
+        Self { field, value: shortened(&value.to_string()).into_owned(), message: kind.message(), kind }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)?;
+        if self.value.is_empty() { Ok(()) } else { write!(f, " (given: {})", self.value) }
+    }
+}
+
+impl std::error::Error for FieldError {}
+
+/// A caller's own text, cut to [`MAX_ECHO_CHARS`] characters with "..." behind.
+pub fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_ECHO_CHARS) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}...", text.get(..end).unwrap_or_default())),
+    }
+}
+
+/// "'a', 'b' or 'c'".
+fn quoted_list(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_are_cut_at_a_character() {
+        assert_eq!(shortened("short"), "short");
+        let long = "é".repeat(MAX_ECHO_CHARS + 1);
+        assert_eq!(shortened(&long), format!("{}...", "é".repeat(MAX_ECHO_CHARS)));
+    }
+
+    #[test]
+    fn names_are_listed_as_pydantic_lists_them() {
+        let names = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(quoted_list(&names(&["a", "b", "c"])), "'a', 'b' or 'c'");
+        assert_eq!(quoted_list(&names(&["a"])), "'a'");
+    }
+
+    #[test]
+    fn the_display_form_names_field_limit_and_value() {
+        let error = FieldError::new("num_inference_steps", 151, FieldErrorKind::LessThanEqual { le: Bound::Integer(150) });
+        assert_eq!(error.to_string(), "num_inference_steps: Input should be less than or equal to 150 (given: 151)");
+    }
+}

@@ -1,0 +1,52 @@
+//! The bounds of a request, in one place: what is checked, what the API documents and what an error message names.
+//!
+//! The invariant: every number that decides how much memory or time a request takes has an upper bound here.
+
+/// The bounds of a request. All of them are inclusive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// The longest prompt and negative prompt, in characters (not bytes).
+    pub max_prompt_chars: usize,
+    /// The most denoising steps; the fewest is 1.
+    pub max_steps: u32,
+    /// The highest guidance scale; the lowest is 0.
+    pub max_guidance_scale: f64,
+    /// The shortest side, in pixels.
+    pub min_side: u32,
+    /// The longest side, in pixels.
+    pub max_side: u32,
+    /// The most pixels in a picture: width x height.
+    pub max_pixels: u64,
+    /// The most pictures in a request; the fewest is 1.
+    pub max_count: u32,
+    /// The most text encoder layers to leave out; the fewest is 0.
+    pub max_clip_skip: u32,
+    /// The highest seed; the lowest is 0. Picture k of a request uses seed + k, which therefore never overflows.
+    pub max_seed: u64,
+}
+
+/// Sides are multiples of this: the VAE's eightfold reduction.
+pub const SIDE_MULTIPLE: u32 = 8;
+
+impl Limits {
+    /// The bounds that the service ships with, as a constant for documentation that is made at compile time.
+    pub const DEFAULT: Self = Self {
+        max_prompt_chars: 2000,
+        max_steps: 150,
+        max_guidance_scale: 50.0,
+        min_side: 64,
+        max_side: 2048,
+        // Two megapixels: 2048 x 1024, or 1448 x 1448. Beyond that the attention of the top level takes minutes on a CPU.
+        max_pixels: 2048 * 1024,
+        max_count: 16,
+        max_clip_skip: 12,
+        // 2^53 - 1: every JSON client, JavaScript's included, carries such a number exactly.
+        max_seed: (1 << 53) - 1,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

@@ -1,0 +1,115 @@
+//! A validated request. Its fields are private: [`crate::ImageRequest::validate`] is the only way to make one, so whoever holds a spec
+//! holds numbers inside their limits.
+
+use image::{GrayImage, RgbImage};
+
+/// What a picture is made from.
+#[derive(Clone, Debug)]
+pub enum ImageMode {
+    /// From noise alone.
+    TextToImage,
+    /// From noise over a picture.
+    ImageToImage {
+        /// The picture to start from.
+        init_image: RgbImage,
+        /// How much of it is repainted, 0 to 1.
+        strength: f64,
+    },
+    /// From noise over a part of a picture.
+    Inpaint {
+        /// The picture to start from.
+        init_image: RgbImage,
+        /// White where it is repainted.
+        mask_image: GrayImage,
+        /// How much of that part is repainted, 0 to 1.
+        strength: f64,
+    },
+}
+
+impl ImageMode {
+    /// The strength, where there is a picture to start from.
+    pub fn strength(&self) -> Option<f64> {
+        match self {
+            Self::TextToImage => None,
+            Self::ImageToImage { strength, .. } | Self::Inpaint { strength, .. } => Some(*strength),
+        }
+    }
+}
+
+/// A validated request: every value is inside its limits, and every default is filled in.
+#[derive(Clone, Debug)]
+pub struct ImageSpec {
+    pub(crate) prompt: String,
+    pub(crate) negative_prompt: String,
+    pub(crate) num_inference_steps: u32,
+    pub(crate) guidance_scale: f64,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) count: u32,
+    pub(crate) seed: u64,
+    pub(crate) scheduler: Option<String>,
+    pub(crate) clip_skip: u32,
+    pub(crate) mode: ImageMode,
+}
+
+impl ImageSpec {
+    /// What the picture shows; not blank.
+    pub fn prompt(&self) -> &str {
+        &self.prompt
+    }
+
+    /// What the picture should not show; may be empty.
+    pub fn negative_prompt(&self) -> &str {
+        &self.negative_prompt
+    }
+
+    /// Denoising steps, at least 1.
+    pub fn num_inference_steps(&self) -> u32 {
+        self.num_inference_steps
+    }
+
+    /// Classifier-free guidance, finite, at least 0.
+    pub fn guidance_scale(&self) -> f64 {
+        self.guidance_scale
+    }
+
+    /// Width in pixels, a multiple of 8.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels, a multiple of 8.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// The number of pictures, at least 1.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The seed of picture 0.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The seed of picture `index`: `seed + index`. Validation keeps the sum from overflowing.
+    pub fn seed_of(&self, index: u32) -> u64 {
+        self.seed.wrapping_add(index.into())
+    }
+
+    /// The scheduler that was asked for; `None` is the model's own.
+    pub fn scheduler(&self) -> Option<&str> {
+        self.scheduler.as_deref()
+    }
+
+    /// How many of the text encoder's last layers are left out.
+    pub fn clip_skip(&self) -> u32 {
+        self.clip_skip
+    }
+
+    /// What the picture is made from.
+    pub fn mode(&self) -> &ImageMode {
+        &self.mode
+    }
+}
