@@ -1,2 +1,74 @@
-//! Placeholder.
-fn main() {}
+//! The `framewright` program: reads flags and settings, runs one command, prints one line on failure.
+
+mod args;
+mod failure;
+mod settings;
+mod threads;
+
+use std::{
+    env,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use crate::{
+    args::{Cli, Command},
+    failure::Usage,
+    settings::{Layer, Settings},
+};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && error.kind() != clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = writeln!(io::stderr(), "error: {}", failure::usage_line(&error));
+            return ExitCode::from(2);
+        }
+        // --help and --version.
+        Err(error) => error.exit(),
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has heard enough (`framewright models list | head -1`).
+        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {}", failure::one_line(&error));
+            failure::exit_code(&error)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Image(args) => {
+            let settings = gather(config, args.engine.layers())?;
+            threads::settle(settings.compute.threads)
+        }
+        Command::Serve(args) => {
+            let settings = gather(config, args.layers())?;
+            threads::settle(settings.compute.threads)
+        }
+        Command::Models(_) => Ok(()),
+        Command::Bench(args) => {
+            let settings = gather(config, args.engine.layers())?;
+            threads::settle(settings.compute.threads)
+        }
+    }
+}
+
+/// The settings of this process: its file, its environment, its flags.
+fn gather(file: Option<&Path>, flags: Vec<Layer>) -> Result<Settings> {
+    let default = Path::new(settings::DEFAULT_FILE);
+    let file = file.or_else(|| default.exists().then_some(default));
+    // A variable that is not text can be none of ours.
+    let variables = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let usage = |error: settings::SettingsError| Usage(error.to_string());
+    let mut layers = settings::environment_layers(variables).map_err(usage)?;
+    layers.extend(flags);
+    Ok(Settings::resolve(file, layers).map_err(usage)?)
+}

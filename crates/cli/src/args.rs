@@ -1,0 +1,245 @@
+//! The command line: what `--help` shows. Numbers are only typed here; their limits are the settings' and the request's own.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Layer;
+
+/// Pictures from text with Stable Diffusion: a command and an HTTP server.
+///
+/// With no --model, everything runs on nano-sd, a small model inside this program.
+#[derive(Debug, Parser)]
+#[command(name = "framewright", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// A settings file [default: framewright.toml in the working directory, if there is one].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make pictures from a prompt.
+    Image(Box<ImageArgs>),
+    /// Serve pictures over HTTP.
+    Serve(ServeArgs),
+    /// List, inspect and fetch models.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Time the UNet step, the VAE decode and whole pictures on this machine.
+    Bench(BenchArgs),
+}
+
+/// Which model, and where it runs.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// A diffusers folder, a .safetensors file, a hub id (owner/name or owner/name@revision), or nano-sd [default: nano-sd].
+    #[arg(long, value_name = "FOLDER|FILE|ID")]
+    pub model: Option<String>,
+
+    #[command(flatten)]
+    pub compute: ComputeArgs,
+}
+
+/// Where the model runs.
+#[derive(Debug, Args)]
+pub(crate) struct ComputeArgs {
+    /// auto (CUDA, then Metal, then the CPU), cpu, cuda or metal [default: auto].
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+
+    /// auto (f32 on the CPU, f16 elsewhere), f32, bf16 or f16 [default: auto].
+    #[arg(long, value_name = "NAME")]
+    pub precision: Option<String>,
+
+    /// Threads of the CPU's tensor operations [default: one for each core].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<u32>,
+}
+
+/// `framewright image`.
+#[derive(Debug, Args)]
+pub(crate) struct ImageArgs {
+    /// What the picture shows.
+    pub prompt: String,
+
+    #[command(flatten)]
+    pub engine: EngineArgs,
+
+    /// What the picture should not show.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub negative: String,
+
+    /// Denoising steps, 1 to 150.
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    pub steps: u32,
+
+    /// How strongly the prompt leads; 1 and less: unguided, and twice as fast.
+    #[arg(long, value_name = "SCALE", default_value_t = 7.5, allow_negative_numbers = true)]
+    pub guidance: f64,
+
+    /// The same seed gives the same picture; picture k has seed + k [default: drawn at random].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// Pixels across, a multiple of 8 [default: the model's own].
+    #[arg(long, value_name = "PIXELS")]
+    pub width: Option<u32>,
+
+    /// Pixels down, a multiple of 8 [default: the model's own].
+    #[arg(long, value_name = "PIXELS")]
+    pub height: Option<u32>,
+
+    /// The scheduler, such as ddim, euler-ancestral or dpmpp-2m-karras [default: the model's own].
+    #[arg(long, value_name = "NAME")]
+    pub scheduler: Option<String>,
+
+    /// How many pictures; FILE.png then becomes FILE-0.png, FILE-1.png, ..
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub count: u32,
+
+    /// Last layers of the text encoder to leave out.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub clip_skip: u32,
+
+    /// A picture to start from.
+    #[arg(long, value_name = "FILE")]
+    pub init_image: Option<PathBuf>,
+
+    /// How much of the start picture to paint anew, 0 to 1 [default: 0.8].
+    #[arg(long, value_name = "SHARE", requires = "init_image", allow_negative_numbers = true)]
+    pub strength: Option<f64>,
+
+    /// Where to paint in the start picture: white is painted anew, black is kept.
+    #[arg(long, value_name = "FILE", requires = "init_image")]
+    pub mask: Option<PathBuf>,
+
+    /// What a single-file checkpoint predicts, which the file does not say: epsilon or v_prediction.
+    #[arg(long, value_name = "TYPE")]
+    pub prediction_type: Option<String>,
+
+    /// Where the picture goes; folders on the way are made.
+    #[arg(long, value_name = "FILE.png")]
+    pub out: PathBuf,
+
+    /// Print what was made as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `framewright serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+
+    /// The address to listen on [default: 127.0.0.1].
+    #[arg(long, value_name = "ADDRESS")]
+    pub host: Option<String>,
+
+    /// The port to listen on; 0 lets the system choose [default: 8000].
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
+    pub port: Option<i64>,
+
+    /// What a single-file checkpoint predicts, which the file does not say: epsilon or v_prediction.
+    #[arg(long, value_name = "TYPE")]
+    pub prediction_type: Option<String>,
+}
+
+/// `framewright models`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List the embedded model and those in the hub's cache.
+    List {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a model is made of, without running it.
+    Inspect {
+        /// A diffusers folder, a .safetensors file, a hub id that is in the cache, or nano-sd.
+        #[arg(default_value = "nano-sd")]
+        model: String,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model from the hub into its cache.
+    Pull {
+        /// owner/name, or owner/name@revision.
+        id: String,
+    },
+}
+
+/// `framewright bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+
+    /// A structure by name, in the place of a model: tiny-sd, sd15, sd21 or nano-sd. Wants --random-weights.
+    #[arg(long, value_name = "NAME", requires = "random_weights", conflicts_with = "model")]
+    pub architecture: Option<String>,
+
+    /// Fill the architecture with seeded random numbers, never zero.
+    #[arg(long, requires = "architecture")]
+    pub random_weights: bool,
+
+    /// Side of the square pictures in pixels; several with commas [default: the model's own].
+    #[arg(long, value_name = "PIXELS", value_delimiter = ',')]
+    pub size: Vec<u32>,
+
+    /// Denoising steps of a whole picture; several with commas.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "25")]
+    pub steps: Vec<u32>,
+
+    /// Schedulers of a whole picture; several with commas [default: the model's own].
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub scheduler: Vec<String>,
+
+    /// How often each thing is timed, after one run that is not.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeat: u32,
+
+    /// Print only `step SECONDS` and `vae SECONDS`, and fail unless the outputs agree with the portable f32 path.
+    #[arg(long, conflicts_with = "json")]
+    pub plain: bool,
+
+    /// Print JSON in the place of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl EngineArgs {
+    /// The flags that were given, as layers over the other settings.
+    pub(crate) fn layers(&self) -> Vec<Layer> {
+        let mut layers = self.compute.layers();
+        layers.extend(self.model.as_ref().map(|model| Layer::flag("--model", "model.name", model.as_str())));
+        layers
+    }
+}
+
+impl ComputeArgs {
+    fn layers(&self) -> Vec<Layer> {
+        let mut layers = Vec::new();
+        layers.extend(self.device.as_ref().map(|name| Layer::flag("--device", "compute.device", name.as_str())));
+        layers.extend(self.precision.as_ref().map(|name| Layer::flag("--precision", "compute.precision", name.as_str())));
+        layers.extend(self.threads.map(|count| Layer::flag("--threads", "compute.threads", count)));
+        layers
+    }
+}
+
+impl ServeArgs {
+    /// The flags that were given, as layers over the other settings.
+    pub(crate) fn layers(&self) -> Vec<Layer> {
+        let mut layers = self.engine.layers();
+        layers.extend(self.host.as_ref().map(|host| Layer::flag("--host", "server.host", host.as_str())));
+        layers.extend(self.port.map(|port| Layer::flag("--port", "server.port", port)));
+        layers
+    }
+}

@@ -1,0 +1,316 @@
+//! The operator's settings, gathered once: defaults, then a TOML file, then the environment, then flags.
+//!
+//! This is the only place in the project that reads the environment. It knows nothing of what the settings are used for. The
+//! invariant: a [`Settings`] that exists is valid, and every refusal names the setting, where its value came from, and the limit.
+
+mod layers;
+
+use std::{
+    fmt,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use diffusion_core::policy::{DeviceChoice, Precision};
+use figment::{
+    Figment,
+    providers::{Format, Toml},
+};
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+pub(crate) use layers::{Layer, environment_layers};
+
+/// The file that is read when no other is named and it exists in the working directory.
+pub(crate) const DEFAULT_FILE: &str = "framewright.toml";
+
+/// Everything that an operator can set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// Which model.
+    pub model: ModelSettings,
+    /// Where and how it computes.
+    pub compute: ComputeSettings,
+    /// The HTTP server.
+    pub server: ServerSettings,
+    /// The hub that models are fetched from.
+    pub hub: HubSettings,
+}
+
+/// Which model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ModelSettings {
+    /// A diffusers folder, a `.safetensors` file, a hub id (`owner/name`, `owner/name@revision`), or `nano-sd`, the embedded model.
+    pub name: String,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        Self { name: "nano-sd".into() }
+    }
+}
+
+/// Where and how the model computes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ComputeSettings {
+    /// auto, cpu, cuda or metal.
+    #[serde(deserialize_with = "parsed")]
+    pub device: DeviceChoice,
+    /// auto, f32, bf16 or f16.
+    #[serde(deserialize_with = "parsed")]
+    pub precision: Precision,
+    /// Threads of the CPU's tensor operations, 1..=1024; absent: one for each core.
+    #[serde(deserialize_with = "thread_count")]
+    pub threads: Option<usize>,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServerSettings {
+    /// The address to listen on.
+    #[serde(deserialize_with = "parsed")]
+    pub host: IpAddr,
+    /// The port to listen on, 0..=65535; 0 lets the system choose one.
+    #[serde(deserialize_with = "port")]
+    pub port: u16,
+    /// Requests that may wait while one is being served, 1..=1024; more are answered 429.
+    #[serde(deserialize_with = "queue_capacity")]
+    pub queue_capacity: usize,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self { host: IpAddr::from([127, 0, 0, 1]), port: 8000, queue_capacity: 16 }
+    }
+}
+
+/// The hub that models are fetched from.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HubSettings {
+    /// The access token, for models that need one. Never printed.
+    #[serde(deserialize_with = "secret")]
+    pub token: Option<SecretString>,
+    /// The hub's address, http or https; absent: the public hub.
+    #[serde(deserialize_with = "endpoint")]
+    pub endpoint: Option<String>,
+    /// The folder that fetched models are kept in; absent: the user's own cache, the one that Python's hub client uses.
+    pub cache_dir: Option<PathBuf>,
+    /// Whether to use only what is in the cache.
+    pub offline: bool,
+}
+
+/// Why the settings cannot be used, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct SettingsError(String);
+
+impl Settings {
+    /// Gathers the settings from a file and from layers that go over it, later ones over earlier ones.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if the file cannot be read or is no TOML, or a value is unknown, of the wrong type, or outside its limits.
+    pub(crate) fn resolve(file: Option<&Path>, layers: impl IntoIterator<Item = Layer>) -> Result<Self, SettingsError> {
+        let mut figment = Figment::new();
+        if let Some(path) = file {
+            let text =
+                std::fs::read_to_string(path).map_err(|error| SettingsError(format!("settings file {}: {error}", path.display())))?;
+            figment = figment.merge(Toml::string(&text));
+        }
+        for layer in layers {
+            figment = figment.merge(layer);
+        }
+        figment.extract().map_err(|error| SettingsError(one_line(&error, file)))
+    }
+}
+
+/// The setting, what is wrong with it, and where it came from.
+fn one_line(error: &figment::Error, file: Option<&Path>) -> String {
+    let key = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path.join(".")) };
+    let origin = match error.metadata.as_ref().map(|metadata| metadata.name.as_ref()) {
+        Some(name) if name.starts_with("TOML") => file.map(|path| path.display().to_string()),
+        Some(name) => Some(name.to_owned()),
+        // Syntax errors of the file have neither path nor origin.
+        None => file.map(|path| path.display().to_string()),
+    };
+    let origin = origin.map(|origin| format!(" (from {origin})")).unwrap_or_default();
+    // A syntax error draws the place over several lines; its words are enough.
+    let kind = error.kind.to_string();
+    let said: Vec<_> = kind.lines().filter(|line| !line.contains(" |")).map(str::trim).filter(|line| !line.is_empty()).collect();
+    format!("setting {key}{}{origin}", said.join(", "))
+}
+
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|error| {
+        // Some types say what they were given, some (an address) do not.
+        let reason = T::Err::to_string(&error);
+        D::Error::custom(if reason.contains(&text) { reason } else { format!("{text:?}: {reason}") })
+    })
+}
+
+fn within<'de, D: Deserializer<'de>>(deserializer: D, least: i64, most: i64) -> Result<i64, D::Error> {
+    let value = i64::deserialize(deserializer)?;
+    if (least..=most).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside {least}..={most}"))) }
+}
+
+fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    within(deserializer, 0, i64::from(u16::MAX))?.try_into().map_err(D::Error::custom)
+}
+
+fn queue_capacity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    within(deserializer, 1, 1024)?.try_into().map_err(D::Error::custom)
+}
+
+fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    within(deserializer, 1, 1024)?.try_into().map(Some).map_err(D::Error::custom)
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    String::deserialize(deserializer).map(|text| Some(text.into()))
+}
+
+fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.starts_with("http://") || text.starts_with("https://") {
+        Ok(Some(text))
+    } else {
+        Err(D::Error::custom(format!("{text:?} is not an http:// or https:// address")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Result<Vec<Layer>, SettingsError> {
+        environment_layers(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    fn from_environment(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::resolve(None, variables(pairs)?)
+    }
+
+    /// Every setting as text; the token in the clear.
+    fn shown(settings: &Settings) -> String {
+        let token = settings.hub.token.as_ref().map(|token| token.expose_secret().to_owned());
+        format!("{settings:?} token={token:?}")
+    }
+
+    #[test]
+    fn every_variable_acts() {
+        let table: [(&str, &str, fn(&Settings) -> bool); 20] = [
+            ("PORT", "8123", |s| s.server.port == 8123),
+            ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
+            ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
+            ("HOME", "/home/a", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/home/a/.cache/huggingface/hub"))),
+            ("XDG_CACHE_HOME", "/xdg", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/xdg/huggingface/hub"))),
+            ("HF_HOME", "/hf", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/hf/hub"))),
+            ("HF_HUB_CACHE", "/cache", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/cache"))),
+            ("HF_ENDPOINT", "http://127.0.0.1:1", |s| s.hub.endpoint.as_deref() == Some("http://127.0.0.1:1")),
+            ("HF_HUB_OFFLINE", "1", |s| s.hub.offline),
+            ("FRAMEWRIGHT__MODEL__NAME", "2024", |s| s.model.name == "2024"),
+            ("FRAMEWRIGHT__COMPUTE__DEVICE", "cpu", |s| s.compute.device == DeviceChoice::Cpu),
+            ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
+            ("FRAMEWRIGHT__COMPUTE__THREADS", "3", |s| s.compute.threads == Some(3)),
+            ("FRAMEWRIGHT__SERVER__HOST", "0.0.0.0", |s| s.server.host == IpAddr::from([0, 0, 0, 0])),
+            ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),
+            ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),
+            ("FRAMEWRIGHT__HUB__TOKEN", "12345", |s| s.hub.token.as_ref().unwrap().expose_secret() == "12345"),
+            ("FRAMEWRIGHT__HUB__ENDPOINT", "https://hub", |s| s.hub.endpoint.as_deref() == Some("https://hub")),
+            ("FRAMEWRIGHT__HUB__CACHE_DIR", "/c", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/c"))),
+            ("FRAMEWRIGHT__HUB__OFFLINE", "true", |s| s.hub.offline),
+        ];
+        let without = shown(&from_environment(&[]).unwrap());
+        for (name, value, acts) in table {
+            let with = from_environment(&[(name, value)]).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(acts(&with), "{name}={value} gave {with:?}");
+            assert_ne!(shown(&with), without, "{name}={value} changed nothing");
+            let empty = from_environment(&[(name, "")]).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(shown(&empty), without, "an empty {name} counts as absent");
+        }
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, "[server]\nport = 1\nhost = \"::1\"\n[compute]\nthreads = 7\n").unwrap();
+        let port = |environment: &[(&str, &str)], flags: Vec<Layer>| {
+            let mut layers = variables(environment).unwrap();
+            layers.extend(flags);
+            Settings::resolve(Some(&file), layers).unwrap().server.port
+        };
+        assert_eq!(Settings::resolve(None, []).unwrap().server.port, 8000);
+        assert_eq!(port(&[], vec![]), 1);
+        assert_eq!(port(&[("PORT", "2")], vec![]), 2);
+        assert_eq!(port(&[("FRAMEWRIGHT__SERVER__PORT", "3"), ("PORT", "2")], vec![]), 3);
+        assert_eq!(port(&[("FRAMEWRIGHT__SERVER__PORT", "3"), ("PORT", "2")], vec![Layer::flag("--port", "server.port", 4)]), 4);
+        let rest = Settings::resolve(Some(&file), variables(&[("PORT", "2")]).unwrap()).unwrap();
+        assert_eq!((rest.server.host.to_string().as_str(), rest.compute.threads), ("::1", Some(7)));
+    }
+
+    #[test]
+    fn among_foreign_variables_the_more_exact_wins() {
+        let all = [
+            ("HF_HUB_CACHE", "/cache"),
+            ("HF_HOME", "/hf"),
+            ("XDG_CACHE_HOME", "/xdg"),
+            ("HOME", "/home/a"),
+            ("HF_TOKEN", "new"),
+            ("HUGGING_FACE_TOKEN", "old"),
+        ];
+        let settings = from_environment(&all).unwrap();
+        assert_eq!(settings.hub.cache_dir.as_deref(), Some(Path::new("/cache")));
+        assert_eq!(settings.hub.token.unwrap().expose_secret(), "new");
+        assert_eq!(from_environment(&all[1..]).unwrap().hub.cache_dir.as_deref(), Some(Path::new("/hf/hub")));
+    }
+
+    #[test]
+    fn a_refusal_names_setting_value_limit_and_origin() {
+        let refused = |name: &str, value: &str| from_environment(&[(name, value)]).unwrap_err().to_string();
+        assert_eq!(refused("PORT", "99999"), "setting server.port: 99999 is outside 0..=65535 (from PORT)");
+        assert_eq!(
+            refused("FRAMEWRIGHT__SERVER__PORT", "http"),
+            "setting server.port: invalid type: found string \"http\", expected i64 (from FRAMEWRIGHT__SERVER__PORT)"
+        );
+        assert_eq!(
+            refused("FRAMEWRIGHT__COMPUTE__DEVICE", "gpu"),
+            "setting compute.device: device: \"gpu\" is none of auto, cpu, cuda, metal (from FRAMEWRIGHT__COMPUTE__DEVICE)"
+        );
+        assert_eq!(refused("HF_ENDPOINT", "hub"), "setting hub.endpoint: \"hub\" is not an http:// or https:// address (from HF_ENDPOINT)");
+        assert!(
+            refused("FRAMEWRIGHT__SERVR__PORT", "1")
+                .starts_with("FRAMEWRIGHT__SERVR__PORT names no setting; there are FRAMEWRIGHT__MODEL__NAME")
+        );
+        assert!(refused("FRAMEWRIGHT__SERVER", "1").starts_with("FRAMEWRIGHT__SERVER names no setting"));
+
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        let refused = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Settings::resolve(Some(&file), []).unwrap_err().to_string()
+        };
+        let path = file.display();
+        assert_eq!(refused("[compute]\nthreads = 0\n"), format!("setting compute.threads: 0 is outside 1..=1024 (from {path})"));
+        assert!(refused("[server]\nprot = 1\n").contains("unknown field: found `prot`"), "{}", refused("[server]\nprot = 1\n"));
+        let syntax = refused("[server\n");
+        assert!(syntax.contains(&path.to_string()) && !syntax.contains('\n'), "{syntax}");
+        assert!(Settings::resolve(Some(Path::new("/nowhere.toml")), []).unwrap_err().to_string().contains("/nowhere.toml"));
+    }
+
+    #[test]
+    fn the_token_is_never_printed() {
+        let settings = from_environment(&[("HF_TOKEN", "hf_secret")]).unwrap();
+        assert!(!format!("{settings:?}").contains("hf_secret"));
+    }
+}

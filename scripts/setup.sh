@@ -1,0 +1,59 @@
+# Sourced by the other scripts: makes a Debian or Ubuntu machine that has Rust ready to build this project, and sets
+#   $root         the checkout's top folder (also the working directory from here on)
+#   $target_dir   cargo's build folder (CARGO_TARGET_DIR is honoured)
+# Installs only what is missing, and nothing at all where nothing is; safe to run again and again.
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+[ -t 2 ] || say() { printf '==> %s\n' "$*" >&2; }
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+target_dir=${CARGO_TARGET_DIR:-$root/target}
+case $target_dir in /*) ;; *) target_dir=$root/$target_dir ;; esac
+
+# A compiler that can link a program, which a bare `cc` without the C library's headers cannot.
+can_compile() {
+    printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | cc -x c -o /dev/null - >/dev/null 2>&1
+}
+
+# The Debian packages that this machine lacks, one word each.
+missing_packages() {
+    can_compile || echo build-essential
+    command -v curl >/dev/null || echo curl
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || [ "$(uname -s)" = Darwin ] || echo ca-certificates
+}
+
+install_packages() {
+    local packages=("$@") as_root=()
+    if ! command -v apt-get >/dev/null; then
+        die "this machine lacks: ${packages[*]} (names of Debian's packages), and has no apt-get; install them and run this again"
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || die "run this once as root: apt-get install ${packages[*]}"
+        as_root=(sudo)
+    fi
+    say "installing ${packages[*]}"
+    "${as_root[@]}" apt-get update -qq >&2 || die "apt-get update failed"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2 \
+        || die "apt-get install ${packages[*]} failed"
+}
+
+# Whether dotted version $1 is at least $2.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+require_rust() {
+    local how="Rust's installer is at https://rustup.rs" wanted found
+    # A fresh shell has not read what rustup wrote to the profile.
+    command -v cargo >/dev/null || { [ -x "$HOME/.cargo/bin/cargo" ] && PATH=$HOME/.cargo/bin:$PATH; } || true
+    command -v cargo >/dev/null || die "cargo is not there; $how"
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    found=$(rustc --version | cut -d ' ' -f 2)
+    at_least "$found" "$wanted" || die "Rust $found is too old, $wanted or later is needed; $how"
+}
+
+packages=$(missing_packages)
+# shellcheck disable=SC2086  # one word a package
+[ -z "$packages" ] || install_packages $packages
+unset packages
+require_rust
