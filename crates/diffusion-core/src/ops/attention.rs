@@ -1,0 +1,47 @@
+//! Scaled dot-product attention on tokens as they lie: [batch, tokens, heads * head_dim], no transposition by the caller.
+//!
+//! The invariant: the score matrix is never whole in memory for long sequences; it is made in chunks of queries. Softmax in f32.
+//! Follows torch.nn.functional.scaled_dot_product_attention.
+
+use candle_core::Tensor;
+
+use super::{cpu, portable};
+use crate::{Error, Result};
+
+/// What an attention needs to know beside its operands.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionParams {
+    /// The number of heads; the channels are split evenly.
+    pub heads: usize,
+    /// Whether a query sees only keys at its own and earlier positions.
+    pub causal: bool,
+    /// Whether scores are made in f32 even where the model runs in half precision (SD 2.1 overflows f16 otherwise).
+    pub upcast: bool,
+}
+
+/// softmax(q k^T / sqrt(head_dim)) v for each head.
+///
+/// `query` is [batch, queries, channels]; `key` and `value` are [batch, keys, channels]; the result is [batch, queries, channels].
+///
+/// # Errors
+/// [`Error::Shape`] if the shapes do not fit together, the heads do not divide the channels, or a causal attention is not square.
+pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams) -> Result<Tensor> {
+    let (batch, queries, channels) = query.dims3()?;
+    let (_, keys, _) = key.dims3()?;
+    let bad = |what, expected: String, found: &Tensor| Err(Error::Shape { what, expected, found: found.dims().to_vec() });
+    if params.heads == 0 || !channels.is_multiple_of(params.heads) {
+        return bad("attention's queries", format!("channels divisible by {} heads", params.heads), query);
+    }
+    let expected = [batch, keys, channels];
+    if key.dims() != expected || keys == 0 {
+        return bad("attention's keys", format!("{expected:?}"), key);
+    }
+    if value.dims() != expected {
+        return bad("attention's values", format!("{expected:?}"), value);
+    }
+    if params.causal && queries != keys {
+        return bad("a causal attention's keys", format!("{queries} tokens"), key);
+    }
+    let run = if query.device().is_cpu() { cpu::attention } else { portable::attention };
+    run(&query.contiguous()?, &key.contiguous()?, &value.contiguous()?, params)
+}

@@ -1,0 +1,139 @@
+//! The 2-D convolution of channels-last pictures, with what usually follows it: a bias for each image (the time embedding), a
+//! residual; and with what sometimes precedes it: nearest-neighbour enlargement.
+//!
+//! A 1x1 convolution is a matrix product; a larger one gathers rows of pixels and multiplies, in tiles bounded in bytes. Knows
+//! nothing of models. Follows torch.nn.Conv2d and torch.nn.functional.interpolate(mode="nearest").
+
+use candle_core::Tensor;
+
+use super::{Nhwc, cpu, matrix::Matrix, portable};
+use crate::{Error, Result, weights::ComponentWeights};
+
+/// A convolution's geometry; channels are groups of one (no grouped convolutions in these models).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dParams {
+    /// Height and width of the kernel.
+    pub kernel: usize,
+    /// Step between outputs.
+    pub stride: usize,
+    /// Zeros added above and to the left.
+    pub pad_before: usize,
+    /// Zeros added below and to the right.
+    pub pad_after: usize,
+}
+
+impl Conv2dParams {
+    /// A kernel of odd size that keeps the picture's size.
+    pub fn same(kernel: usize) -> Self {
+        let pad = kernel.saturating_sub(1) / 2;
+        Self { kernel, stride: 1, pad_before: pad, pad_after: pad }
+    }
+
+    /// A 3x3 kernel with stride 2: `padding` on all sides, or for 0 one zero below and to the right, as diffusers' Downsample2D.
+    pub fn downsample(padding: usize) -> Self {
+        Self { kernel: 3, stride: 2, pad_before: padding, pad_after: padding.max(1) }
+    }
+
+    /// The output's extent along one side of the input.
+    pub(super) fn output_extent(&self, extent: usize) -> Option<usize> {
+        (extent + self.pad_before + self.pad_after).checked_sub(self.kernel).map(|room| room / self.stride + 1)
+    }
+}
+
+/// What is added to a convolution's output in the same pass, before rounding to the activations' precision.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConvExtras<'a> {
+    /// [batch, channels]: one more bias for each image.
+    pub per_image: Option<&'a Tensor>,
+    /// Of the output's shape.
+    pub residual: Option<&'a Nhwc>,
+}
+
+/// Everything an execution of the convolution needs to know; sizes are checked.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvGeometry {
+    /// The kernel, stride and padding.
+    pub params: Conv2dParams,
+    /// (height, width) that the input is first enlarged to, nearest neighbour; the input's own if it isn't.
+    pub enlarged: (usize, usize),
+    /// (height, width) of the output.
+    pub output: (usize, usize),
+}
+
+/// A convolution with square kernel.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    /// [kernel * kernel * inputs, outputs]: rows in the order ky, kx, channel.
+    matrix: Matrix,
+    inputs: usize,
+    params: Conv2dParams,
+}
+
+impl Conv2d {
+    /// Reads `weight` [outputs, inputs, kernel, kernel] and `bias` [outputs].
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, params: Conv2dParams) -> Result<Self> {
+        let weight = weights.get((outputs, inputs, params.kernel, params.kernel), "weight")?;
+        Self::new(&weight, Matrix::load_bias(weights, outputs, true)?, params)
+    }
+
+    /// From `weight` [outputs, inputs, kernel, kernel] and `bias` [outputs].
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if the weight is not of that form.
+    pub fn new(weight: &Tensor, bias: Option<Tensor>, params: Conv2dParams) -> Result<Self> {
+        let (outputs, inputs, height, width) = weight.dims4()?;
+        let flat = weight.permute((0, 2, 3, 1))?.contiguous()?.reshape((outputs, height * width * inputs))?;
+        Ok(Self { matrix: Matrix::pack(&flat, bias)?, inputs, params })
+    }
+
+    /// The convolution.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the channels are not the layer's or the picture is smaller than the kernel.
+    pub fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
+        self.run(x, None, ConvExtras::default())
+    }
+
+    /// The convolution, plus what `extras` holds.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] as [`Self::forward`], or if an extra's shape does not fit.
+    pub fn forward_with(&self, x: &Nhwc, extras: ConvExtras<'_>) -> Result<Nhwc> {
+        self.run(x, None, extras)
+    }
+
+    /// Enlarges the picture to (height, width) by nearest neighbour, then the convolution; the enlarged picture is never stored
+    /// where the execution can avoid it.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] as [`Self::forward`].
+    pub fn forward_enlarged(&self, x: &Nhwc, height: usize, width: usize) -> Result<Nhwc> {
+        self.run(x, Some((height, width)), ConvExtras::default())
+    }
+
+    fn run(&self, x: &Nhwc, enlarge_to: Option<(usize, usize)>, extras: ConvExtras<'_>) -> Result<Nhwc> {
+        let (batch, height, width, channels) = x.dims()?;
+        let enlarged = enlarge_to.unwrap_or((height, width));
+        let output = self.params.output_extent(enlarged.0).zip(self.params.output_extent(enlarged.1));
+        let Some(output) = output.filter(|_| channels == self.inputs && height > 0 && width > 0) else {
+            let expected = format!("[batch, height and width that {:?} fits in, {}]", self.params, self.inputs);
+            return Err(Error::Shape { what: "input of a convolution", expected, found: x.tensor().dims().to_vec() });
+        };
+        let outputs = self.matrix.outputs();
+        let check = |what, found: &[usize], expected: &[usize]| {
+            if found == expected { Ok(()) } else { Err(Error::Shape { what, expected: format!("{expected:?}"), found: found.to_vec() }) }
+        };
+        if let Some(per_image) = extras.per_image {
+            check("bias for each image of a convolution", per_image.dims(), &[batch, outputs])?;
+        }
+        if let Some(residual) = extras.residual {
+            check("residual of a convolution", residual.tensor().dims(), &[batch, output.0, output.1, outputs])?;
+        }
+        let geometry = ConvGeometry { params: self.params, enlarged, output };
+        let run = if x.tensor().device().is_cpu() { cpu::conv2d } else { portable::conv2d };
+        run(x, &self.matrix.weight, self.matrix.bias.as_ref(), geometry, extras)
+    }
+}

@@ -1,0 +1,59 @@
+//! Group normalisation of channels-last pictures, with SiLU in the same pass where a model has it next.
+//!
+//! Follows torch.nn.GroupNorm; statistics in f32 over all pixels and the channels of a group.
+
+use candle_core::{DType, Tensor};
+
+use super::{Nhwc, cpu, portable};
+use crate::{Error, Result, weights::ComponentWeights};
+
+/// Normalises each group of channels over the whole picture, then scales and shifts each channel.
+#[derive(Clone, Debug)]
+pub struct GroupNorm {
+    weight: Tensor,
+    bias: Tensor,
+    groups: usize,
+    eps: f64,
+}
+
+impl GroupNorm {
+    /// Reads `weight` and `bias`, [channels].
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or mis-shaped; [`Error::Params`] if `groups` does not divide `channels`.
+    pub fn load(weights: &ComponentWeights, channels: usize, groups: usize, eps: f64) -> Result<Self> {
+        if groups == 0 || !channels.is_multiple_of(groups) {
+            return Err(Error::Params { field: "norm_num_groups", reason: format!("{groups} does not divide {channels} channels") });
+        }
+        let read = |name| -> Result<Tensor> { Ok(weights.get(channels, name)?.to_dtype(DType::F32)?) };
+        Ok(Self { weight: read("weight")?, bias: read("bias")?, groups, eps })
+    }
+
+    /// Normalises.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the channels are not the layer's.
+    pub fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
+        self.run(x, false)
+    }
+
+    /// Normalises, then x * sigmoid(x).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the channels are not the layer's.
+    pub fn forward_silu(&self, x: &Nhwc) -> Result<Nhwc> {
+        self.run(x, true)
+    }
+
+    fn run(&self, x: &Nhwc, silu: bool) -> Result<Nhwc> {
+        let (_, height, width, channels) = x.dims()?;
+        let expected = self.weight.elem_count();
+        if channels != expected {
+            let found = x.tensor().dims().to_vec();
+            return Err(Error::Shape { what: "input of a group norm", expected: format!("[.., {expected}]"), found });
+        }
+        let tokens = x.tokens()?;
+        let run = if tokens.device().is_cpu() { cpu::group_norm } else { portable::group_norm };
+        Nhwc::from_tokens(&run(&tokens, &self.weight, &self.bias, self.groups, self.eps, silu)?, height, width)
+    }
+}

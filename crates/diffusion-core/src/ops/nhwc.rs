@@ -1,0 +1,119 @@
+//! The layout of activations inside `ops` and `models`: channels-last, as a type of its own so that it can't be mixed up with NCHW.
+//!
+//! The invariant: the tensor within has four dimensions, [batch, height, width, channels], and is contiguous, so that a picture is
+//! a matrix of pixels by channels and a sequence of tokens without a copy.
+
+use candle_core::{D, Tensor};
+
+use crate::{Error, Result};
+
+/// Activations in [batch, height, width, channels], contiguous.
+#[derive(Clone, Debug)]
+pub struct Nhwc(Tensor);
+
+impl Nhwc {
+    /// Takes a tensor that is in [batch, height, width, channels] already.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless it has four dimensions.
+    pub fn new(tensor: Tensor) -> Result<Self> {
+        if tensor.rank() != 4 {
+            let (expected, found) = ("[batch, height, width, channels]".into(), tensor.dims().to_vec());
+            return Err(Error::Shape { what: "channels-last activations", expected, found });
+        }
+        Ok(Self(tensor.contiguous()?))
+    }
+
+    /// Converts from [batch, channels, height, width].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless it has four dimensions.
+    pub fn from_nchw(tensor: &Tensor) -> Result<Self> {
+        if tensor.rank() != 4 {
+            let (expected, found) = ("[batch, channels, height, width]".into(), tensor.dims().to_vec());
+            return Err(Error::Shape { what: "picture or latents", expected, found });
+        }
+        Self::new(tensor.permute((0, 2, 3, 1))?)
+    }
+
+    /// Converts to [batch, channels, height, width], contiguous.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    pub fn to_nchw(&self) -> Result<Tensor> {
+        Ok(self.0.permute((0, 3, 1, 2))?.contiguous()?)
+    }
+
+    /// From tokens [batch, height * width, channels] in row order.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if the number of tokens is not `height * width`.
+    pub fn from_tokens(tokens: &Tensor, height: usize, width: usize) -> Result<Self> {
+        let (batch, _, channels) = tokens.dims3()?;
+        Self::new(tokens.reshape((batch, height, width, channels))?)
+    }
+
+    /// As tokens [batch, height * width, channels], without a copy.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    pub fn tokens(&self) -> Result<Tensor> {
+        let (batch, height, width, channels) = self.0.dims4()?;
+        Ok(self.0.reshape((batch, height * width, channels))?)
+    }
+
+    /// (batch, height, width, channels).
+    ///
+    /// # Errors
+    /// None in practice: the invariant is four dimensions.
+    pub fn dims(&self) -> Result<(usize, usize, usize, usize)> {
+        Ok(self.0.dims4()?)
+    }
+
+    /// The tensor in [batch, height, width, channels].
+    pub fn tensor(&self) -> &Tensor {
+        &self.0
+    }
+
+    /// Joins two pictures along the channels.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if batch, height or width differ.
+    pub fn concat_channels(&self, other: &Self) -> Result<Self> {
+        Self::new(Tensor::cat(&[&self.0, &other.0], D::Minus1)?)
+    }
+
+    /// Sums two pictures of the same shape.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if the shapes differ.
+    pub fn add(&self, other: &Self) -> Result<Self> {
+        Ok(Self((&self.0 + &other.0)?))
+    }
+
+    /// Multiplies every element.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    pub fn scale(&self, factor: f64) -> Result<Self> {
+        Ok(Self((&self.0 * factor)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn layouts_convert_both_ways() -> Result<()> {
+        let nchw = Tensor::arange(0f32, 24., &Device::Cpu)?.reshape((1, 2, 3, 4))?;
+        let nhwc = Nhwc::from_nchw(&nchw)?;
+        assert_eq!(nhwc.dims()?, (1, 3, 4, 2));
+        assert_eq!(nhwc.to_nchw()?.flatten_all()?.to_vec1::<f32>()?, nchw.flatten_all()?.to_vec1::<f32>()?);
+        let again = Nhwc::from_tokens(&nhwc.tokens()?, 3, 4)?;
+        assert_eq!(again.dims()?, (1, 3, 4, 2));
+        assert!(Nhwc::new(nchw.flatten_all()?).is_err());
+        Ok(())
+    }
+}

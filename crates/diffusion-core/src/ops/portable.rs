@@ -1,0 +1,177 @@
+//! Every op in candle operations that work on any device: the reference that faster executions are tested against, and what runs
+//! on CUDA and Metal.
+//!
+//! Shapes are checked by the callers, the layers beside this file. The invariant: a scratch tensor is at most [`SCRATCH_BYTES`]
+//! (one output row, or one query, if that alone is more), so never near 2^31 elements.
+
+use candle_core::{D, DType, Tensor};
+
+use super::{Activation, AttentionParams, ConvExtras, Nhwc, conv2d::ConvGeometry};
+use crate::Result;
+
+/// The most that gathered rows or attention scores may take at a time. Large enough to keep a GPU busy.
+const SCRATCH_BYTES: usize = 256 << 20;
+
+/// `x` [rows, inputs] times `weight` [inputs, outputs], plus bias and residual.
+///
+/// # Errors
+/// Only if the device fails.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
+    let mut y = x.matmul(&weight.to_dtype(x.dtype())?)?;
+    if let Some(bias) = bias {
+        y = y.broadcast_add(&bias.to_dtype(x.dtype())?)?;
+    }
+    Ok(match residual {
+        Some(residual) => (y + residual)?,
+        None => y,
+    })
+}
+
+/// Convolution by gathering rows: for a tile of output rows the kernel's taps are laid side by side along the channels, and the
+/// product with the packed weights is the result.
+///
+/// # Errors
+/// Only if the device fails.
+pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGeometry, extras: ConvExtras<'_>) -> Result<Nhwc> {
+    let (batch, height, width, channels) = x.dims()?;
+    let (kernel, stride) = (geometry.params.kernel, geometry.params.stride);
+    let (out_height, out_width) = geometry.output;
+    let outputs = weight.dim(1)?;
+    let mut picture = x.tensor().clone();
+    if geometry.enlarged != (height, width) {
+        picture = nearest(&nearest(&picture, 1, geometry.enlarged.0)?, 2, geometry.enlarged.1)?;
+    }
+    if geometry.params.pad_before + geometry.params.pad_after > 0 {
+        let (before, after) = (geometry.params.pad_before, geometry.params.pad_after);
+        picture = picture.pad_with_zeros(1, before, after)?.pad_with_zeros(2, before, after)?;
+    }
+    let row_bytes = batch * out_width * kernel * kernel * channels * x.tensor().dtype().size_in_bytes();
+    let tile_rows = (SCRATCH_BYTES / row_bytes.max(1)).clamp(1, out_height);
+    let columns = strided_index(&picture, out_width, stride)?;
+    let mut tiles = Vec::new();
+    for first in (0..out_height).step_by(tile_rows) {
+        let rows = tile_rows.min(out_height - first);
+        let row_index = strided_index(&picture, rows, stride)?;
+        let mut taps = Vec::with_capacity(kernel * kernel);
+        for ky in 0..kernel {
+            let band = picture.narrow(1, first * stride + ky, (rows - 1) * stride + 1)?;
+            let band = if stride == 1 { band } else { band.contiguous()?.index_select(&row_index, 1)? };
+            for kx in 0..kernel {
+                let tap = band.narrow(2, kx, (out_width - 1) * stride + 1)?;
+                taps.push(if stride == 1 { tap } else { tap.contiguous()?.index_select(&columns, 2)? });
+            }
+        }
+        let gathered = Tensor::cat(&taps, D::Minus1)?.contiguous()?.reshape((batch * rows * out_width, kernel * kernel * channels))?;
+        tiles.push(linear(&gathered, weight, bias, None)?.reshape((batch, rows, out_width, outputs))?);
+    }
+    let mut y = if let [tile] = tiles.as_slice() { tile.clone() } else { Tensor::cat(&tiles, 1)? };
+    if let Some(per_image) = extras.per_image {
+        y = y.broadcast_add(&per_image.to_dtype(y.dtype())?.reshape((batch, 1, 1, outputs))?)?;
+    }
+    if let Some(residual) = extras.residual {
+        y = (y + residual.tensor())?;
+    }
+    Nhwc::new(y)
+}
+
+/// 0, stride, 2 stride, .. : the index of every stride-th element.
+fn strided_index(like: &Tensor, count: usize, stride: usize) -> Result<Tensor> {
+    let index: Vec<u32> = (0..count).map(|i| (i * stride) as u32).collect();
+    Ok(Tensor::from_vec(index, count, like.device())?)
+}
+
+/// Nearest-neighbour enlargement along one dimension: output i takes input floor(i * input / output).
+fn nearest(x: &Tensor, dim: usize, extent: usize) -> Result<Tensor> {
+    let found = x.dim(dim)?;
+    let index: Vec<u32> = (0..extent).map(|i| (i * found / extent) as u32).collect();
+    Ok(x.contiguous()?.index_select(&Tensor::from_vec(index, extent, x.device())?, dim)?)
+}
+
+/// `x` [batch, pixels, channels], normalised over pixels and each group's channels.
+///
+/// # Errors
+/// Only if the device fails.
+pub fn group_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, groups: usize, eps: f64, silu: bool) -> Result<Tensor> {
+    let (batch, pixels, channels) = x.dims3()?;
+    let grouped = x.to_dtype(DType::F32)?.reshape((batch, pixels, groups, channels / groups))?;
+    let centred = grouped.broadcast_sub(&grouped.mean_keepdim((1, 3))?)?;
+    let variance = centred.sqr()?.mean_keepdim((1, 3))?;
+    let normal = centred.broadcast_div(&(variance + eps)?.sqrt()?)?.reshape((batch, pixels, channels))?;
+    let y = normal.broadcast_mul(weight)?.broadcast_add(bias)?;
+    Ok(if silu { y.silu()? } else { y }.to_dtype(x.dtype())?)
+}
+
+/// `x` [rows, channels], each row normalised.
+///
+/// # Errors
+/// Only if the device fails.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let wide = x.to_dtype(DType::F32)?;
+    let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
+    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+    let normal = centred.broadcast_div(&(variance + eps)?.sqrt()?)?;
+    Ok(normal.broadcast_mul(weight)?.broadcast_add(bias)?.to_dtype(x.dtype())?)
+}
+
+/// A pointwise activation.
+///
+/// # Errors
+/// Only if the device fails.
+pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    let wide = x.to_dtype(DType::F32)?;
+    let y = match activation {
+        Activation::Silu => wide.silu()?,
+        Activation::Gelu => wide.gelu_erf()?,
+        Activation::QuickGelu => (&wide * candle_nn::ops::sigmoid(&(&wide * 1.702)?)?)?,
+    };
+    Ok(y.to_dtype(x.dtype())?)
+}
+
+/// `x` [rows, 2 n] to value * gelu(gate).
+///
+/// # Errors
+/// Only if the device fails.
+pub fn geglu(x: &Tensor) -> Result<Tensor> {
+    let width = x.dim(1)? / 2;
+    let wide = x.to_dtype(DType::F32)?;
+    let gate = wide.narrow(1, width, width)?.contiguous()?.gelu_erf()?;
+    Ok((wide.narrow(1, 0, width)? * gate)?.to_dtype(x.dtype())?)
+}
+
+/// Attention in chunks of queries; see [`super::attention()`].
+///
+/// # Errors
+/// Only if the device fails.
+pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams) -> Result<Tensor> {
+    let (batch, queries, channels) = query.dims3()?;
+    let keys = key.dim(1)?;
+    let (heads, head_dim) = (params.heads, channels / params.heads);
+    let dtype = query.dtype();
+    let score_dtype = if params.upcast { DType::F32 } else { dtype };
+    let split = |x: &Tensor, tokens: usize| x.reshape((batch, tokens, heads, head_dim))?.transpose(1, 2)?.contiguous();
+    // Scaling the queries, not the scores, keeps half precision away from its limit and costs less.
+    let q = (split(query, queries)?.to_dtype(score_dtype)? * (head_dim as f64).powf(-0.5))?;
+    let k = split(key, keys)?.to_dtype(score_dtype)?.transpose(2, 3)?.contiguous()?;
+    let v = split(value, keys)?;
+    let bytes_per_query = batch * heads * keys * DType::F32.size_in_bytes();
+    let chunk = (SCRATCH_BYTES / bytes_per_query.max(1)).clamp(1, queries.max(1));
+    let mut chunks = Vec::new();
+    for first in (0..queries).step_by(chunk) {
+        let rows = chunk.min(queries - first);
+        let mut scores = q.narrow(2, first, rows)?.contiguous()?.matmul(&k)?.to_dtype(DType::F32)?;
+        if params.causal {
+            scores = scores.broadcast_add(&causal_mask(first, rows, keys, &scores)?)?;
+        }
+        let probabilities = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(dtype)?;
+        chunks.push(probabilities.matmul(&v)?);
+    }
+    let y = if let [chunk] = chunks.as_slice() { chunk.clone() } else { Tensor::cat(&chunks, 2)? };
+    Ok(y.transpose(1, 2)?.contiguous()?.reshape((batch, queries, channels))?)
+}
+
+/// [rows, keys]: 0 where query `first + row` may look, minus infinity elsewhere.
+fn causal_mask(first: usize, rows: usize, keys: usize, like: &Tensor) -> Result<Tensor> {
+    let value = |row: usize, key: usize| if key <= first + row { 0f32 } else { f32::NEG_INFINITY };
+    let mask: Vec<f32> = (0..rows).flat_map(|row| (0..keys).map(move |key| value(row, key))).collect();
+    Ok(Tensor::from_vec(mask, (rows, keys), like.device())?)
+}
