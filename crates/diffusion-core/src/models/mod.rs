@@ -1,1 +1,16 @@
 //! The models, each driven by its own config.json.
+//!
+//! A model file says what is computed, in `ops` layers; it never asks which device it is on. Tensors come in and go out as NCHW;
+//! inside they are channels-last. A config field or value that is not implemented is refused by name.
+
+mod autoencoder_kl;
+mod clip_text;
+mod config_reader;
+mod embeddings;
+mod resnet;
+mod transformer;
+mod unet_2d;
+
+pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, LatentDistribution, Tiling};
+pub use clip_text::{ClipTextConfig, ClipTextModel};
+pub use unet_2d::{UNet2dConditionModel, UNet2dConfig};

@@ -57,10 +57,20 @@ impl Linear {
         let (inputs, outputs) = (self.matrix.inputs(), self.matrix.outputs());
         match dims.last_mut() {
             Some(last) if *last == inputs => *last = outputs,
-            _ => return Err(Error::Shape { what: "input of a linear layer", expected: format!("[.., {inputs}]"), found: x.dims().to_vec() }),
+            _ => {
+                return Err(Error::Shape {
+                    what: "input of a linear layer",
+                    expected: format!("[.., {inputs}]"),
+                    found: x.dims().to_vec(),
+                });
+            }
         }
         if let Some(residual) = residual.filter(|residual| residual.dims() != dims) {
-            return Err(Error::Shape { what: "residual of a linear layer", expected: format!("{dims:?}"), found: residual.dims().to_vec() });
+            return Err(Error::Shape {
+                what: "residual of a linear layer",
+                expected: format!("{dims:?}"),
+                found: residual.dims().to_vec(),
+            });
         }
         let rows = x.contiguous()?.reshape(((), inputs))?;
         let residual = residual.map(|residual| residual.contiguous()?.reshape(((), outputs))).transpose()?;

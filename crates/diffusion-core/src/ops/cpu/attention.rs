@@ -43,11 +43,8 @@ fn attention_of<T: Element>(query: &Tensor, key: &Tensor, value: &Tensor, params
     let chunks = queries.div_ceil(chunk);
     let mut y = vec![T::narrow(0.0); batch * queries * channels];
     // Chunks end where their image does: each image's queries are cut by themselves.
-    let tasks: Vec<(usize, &mut [T])> = y
-        .chunks_mut((queries * channels).max(1))
-        .flat_map(|image| image.chunks_mut((chunk * channels).max(1)))
-        .enumerate()
-        .collect();
+    let tasks: Vec<(usize, &mut [T])> =
+        y.chunks_mut((queries * channels).max(1)).flat_map(|image| image.chunks_mut((chunk * channels).max(1))).enumerate().collect();
     tasks.into_par_iter().try_for_each(|(task, y)| -> Result<()> {
         let (image, first) = (task / chunks, task % chunks * chunk);
         let rows = y.len() / channels;

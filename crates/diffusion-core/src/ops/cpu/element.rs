@@ -94,7 +94,9 @@ impl<'a> Elements<'a> {
     pub(super) fn slice<T: WithDType>(&self) -> Result<&[T]> {
         let cpu: &CpuStorage = match &*self.storage {
             Storage::Cpu(cpu) => cpu,
-            Storage::Cuda(_) | Storage::Metal(_) => return Err(candle_core::Error::Msg("a CPU op was given another device's tensor".into()).into()),
+            Storage::Cuda(_) | Storage::Metal(_) => {
+                return Err(candle_core::Error::Msg("a CPU op was given another device's tensor".into()).into());
+            }
         };
         let all = T::cpu_storage_as_slice(cpu)?;
         all.get(self.start..self.end).ok_or_else(|| candle_core::Error::Msg("a tensor's layout exceeds its storage".into()).into())

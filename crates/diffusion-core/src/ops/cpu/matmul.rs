@@ -147,7 +147,7 @@ fn linear_of<T: Element>(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, res
             }
         };
         let left = View { data: left, row_stride: inner, column_stride: 1 };
-        let mut product = |target: &mut [f32]| {
+        let product = |target: &mut [f32]| {
             let accumulate = bias.is_some() || residual.is_some();
             if accumulate {
                 let strip = (1 << 14) / columns.max(1) + 1;

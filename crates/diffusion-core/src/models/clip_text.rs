@@ -1,0 +1,209 @@
+//! The CLIP text encoder of Stable Diffusion 1.x (OpenAI's, quick_gelu) and 2.x (OpenCLIP's, gelu).
+//!
+//! Gives the hidden states that a UNet attends to; the pooled state that CLIP itself ends in is not needed. Knows nothing of text,
+//! only of token ids. Follows transformers models/clip/modeling_clip.py; clip_skip as diffusers' encode_prompt.
+
+use candle_core::{DType, Tensor};
+use serde_json::{Value, json};
+
+use super::config_reader::ConfigReader;
+use crate::{
+    Error, Result,
+    ops::{Activation, AttentionParams, LayerNorm, Linear, attention},
+    weights::ComponentWeights,
+};
+
+const FILE: &str = "text_encoder/config.json";
+
+/// text_encoder/config.json.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClipTextConfig {
+    /// Entries of the vocabulary.
+    pub vocab_size: usize,
+    /// Channels of the hidden states.
+    pub hidden_size: usize,
+    /// Channels within the feed-forward part.
+    pub intermediate_size: usize,
+    /// The number of layers.
+    pub num_hidden_layers: usize,
+    /// The number of attention heads.
+    pub num_attention_heads: usize,
+    /// The most tokens of a text, 77.
+    pub max_position_embeddings: usize,
+    /// The activation of the feed-forward part.
+    pub hidden_act: Activation,
+    /// The epsilon of every layer norm.
+    pub layer_norm_eps: f64,
+}
+
+impl ClipTextConfig {
+    /// Reads the model's own JSON; absent fields take transformers' defaults.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field that is malformed, unknown or not supported.
+    pub fn from_json(json: &Value) -> Result<Self> {
+        let reader = ConfigReader::new(FILE, json)?;
+        let activations =
+            [("quick_gelu", Activation::QuickGelu), ("gelu", Activation::Gelu), ("silu", Activation::Silu), ("swish", Activation::Silu)];
+        let config = Self {
+            vocab_size: reader.size("vocab_size", 49_408)?,
+            hidden_size: reader.size("hidden_size", 512)?,
+            intermediate_size: reader.size("intermediate_size", 2048)?,
+            num_hidden_layers: reader.size("num_hidden_layers", 12)?,
+            num_attention_heads: reader.size("num_attention_heads", 8)?,
+            max_position_embeddings: reader.size("max_position_embeddings", 77)?,
+            hidden_act: reader.choice("hidden_act", Activation::QuickGelu, &activations)?,
+            layer_norm_eps: reader.positive("layer_norm_eps", 1e-5)?,
+        };
+        if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
+            return Err(reader.refuse(
+                "num_attention_heads",
+                format!("{} does not divide hidden_size {}", config.num_attention_heads, config.hidden_size),
+            ));
+        }
+        reader.only("model_type", &json!("clip_text_model"))?;
+        reader.only("is_decoder", &json!(false))?;
+        reader.only("add_cross_attention", &json!(false))?;
+        // Training, the pooled output and how the file was written: none of it changes the hidden states.
+        reader.harmless(&[
+            "architectures",
+            "attention_dropout",
+            "bos_token_id",
+            "chunk_size_feed_forward",
+            "dropout",
+            "dtype",
+            "eos_token_id",
+            "id2label",
+            "initializer_factor",
+            "initializer_range",
+            "label2id",
+            "output_attentions",
+            "output_hidden_states",
+            "pad_token_id",
+            "problem_type",
+            "projection_dim",
+            "return_dict",
+            "tie_word_embeddings",
+            "torch_dtype",
+            "transformers_version",
+            "use_cache",
+        ]);
+        reader.finish()?;
+        Ok(config)
+    }
+}
+
+#[derive(Debug)]
+struct EncoderLayer {
+    layer_norm1: LayerNorm,
+    q_proj: Linear,
+    k_proj: Linear,
+    v_proj: Linear,
+    out_proj: Linear,
+    layer_norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    attention: AttentionParams,
+    activation: Activation,
+}
+
+impl EncoderLayer {
+    fn load(config: &ClipTextConfig, weights: &ComponentWeights) -> Result<Self> {
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let projection = |name| Linear::load(&weights.pp("self_attn").pp(name), hidden, hidden, true);
+        Ok(Self {
+            layer_norm1: LayerNorm::load(&weights.pp("layer_norm1"), hidden, config.layer_norm_eps)?,
+            q_proj: projection("q_proj")?,
+            k_proj: projection("k_proj")?,
+            v_proj: projection("v_proj")?,
+            out_proj: projection("out_proj")?,
+            layer_norm2: LayerNorm::load(&weights.pp("layer_norm2"), hidden, config.layer_norm_eps)?,
+            fc1: Linear::load(&weights.pp("mlp.fc1"), hidden, inner, true)?,
+            fc2: Linear::load(&weights.pp("mlp.fc2"), inner, hidden, true)?,
+            attention: AttentionParams { heads: config.num_attention_heads, causal: true, upcast: false },
+            activation: config.hidden_act,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let normal = self.layer_norm1.forward(x)?;
+        let (query, key, value) = (self.q_proj.forward(&normal)?, self.k_proj.forward(&normal)?, self.v_proj.forward(&normal)?);
+        let x = self.out_proj.forward_add(&attention(&query, &key, &value, self.attention)?, x)?;
+        let inner = self.activation.forward(&self.fc1.forward(&self.layer_norm2.forward(&x)?)?)?;
+        self.fc2.forward_add(&inner, &x)
+    }
+}
+
+/// The text encoder.
+#[derive(Debug)]
+pub struct ClipTextModel {
+    token_embedding: Tensor,
+    position_embedding: Tensor,
+    layers: Vec<EncoderLayer>,
+    final_layer_norm: LayerNorm,
+    config: ClipTextConfig,
+}
+
+impl ClipTextModel {
+    /// Reads the weights, with or without transformers' `text_model.` prefix.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    pub fn load(config: &ClipTextConfig, weights: &ComponentWeights) -> Result<Self> {
+        let bare =
+            weights.contains("embeddings.token_embedding.weight") && !weights.contains("text_model.embeddings.token_embedding.weight");
+        let weights = if bare { weights.clone() } else { weights.pp("text_model") };
+        let embeddings = weights.pp("embeddings");
+        let layers = weights.pp("encoder.layers");
+        let hidden = config.hidden_size;
+        Ok(Self {
+            token_embedding: embeddings.get((config.vocab_size, hidden), "token_embedding.weight")?,
+            position_embedding: embeddings.get((config.max_position_embeddings, hidden), "position_embedding.weight")?,
+            layers: (0..config.num_hidden_layers).map(|i| EncoderLayer::load(config, &layers.pp(i))).collect::<Result<_>>()?,
+            final_layer_norm: LayerNorm::load(&weights.pp("final_layer_norm"), hidden, config.layer_norm_eps)?,
+            config: config.clone(),
+        })
+    }
+
+    /// The configuration that it was loaded with.
+    pub fn config(&self) -> &ClipTextConfig {
+        &self.config
+    }
+
+    /// Token ids [batch, tokens] (u32; at most `max_position_embeddings` tokens) to hidden states [batch, tokens, hidden_size],
+    /// normalised. `clip_skip` layers are left out at the end: 0 gives the last layer's states.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are no or too many tokens; [`Error::Params`] if `clip_skip` exceeds the layers or an id the
+    /// vocabulary.
+    pub fn forward(&self, input_ids: &Tensor, clip_skip: usize) -> Result<Tensor> {
+        let limit = self.config.max_position_embeddings;
+        let (batch, tokens) = match input_ids.dims() {
+            [batch, tokens] if *batch > 0 && (1..=limit).contains(tokens) => (*batch, *tokens),
+            found => {
+                let expected = format!("[batch, 1..={limit}]");
+                return Err(Error::Shape { what: "token ids", expected, found: found.to_vec() });
+            }
+        };
+        let Some(layers) = self.layers.len().checked_sub(clip_skip).and_then(|count| self.layers.get(..count)) else {
+            return Err(Error::Params {
+                field: "clip_skip",
+                reason: format!("{clip_skip} is more than the text encoder's {} layers", self.layers.len()),
+            });
+        };
+        let ids = input_ids.to_dtype(DType::U32)?.flatten_all()?;
+        if let Some(id) = ids.to_vec1::<u32>()?.into_iter().find(|id| *id as usize >= self.config.vocab_size) {
+            return Err(Error::Params {
+                field: "input_ids",
+                reason: format!("{id} is not in the vocabulary of {}", self.config.vocab_size),
+            });
+        }
+        let ids = ids.to_device(self.token_embedding.device())?;
+        let words = self.token_embedding.index_select(&ids, 0)?.reshape((batch, tokens, self.config.hidden_size))?;
+        let mut x = words.broadcast_add(&self.position_embedding.narrow(0, 0, tokens)?)?;
+        for layer in layers {
+            x = layer.forward(&x)?;
+        }
+        self.final_layer_norm.forward(&x)
+    }
+}

@@ -1,0 +1,104 @@
+//! The residual block and the two resamplers that UNet and VAE share. Follows diffusers models/{resnet,downsampling,upsampling}.py.
+
+use candle_core::Tensor;
+
+use crate::{
+    Result,
+    ops::{Conv2d, Conv2dParams, ConvExtras, GroupNorm, Linear, Nhwc, silu},
+    weights::ComponentWeights,
+};
+
+/// The shape of a residual block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ResnetParams {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    /// Channels of the time embedding; the VAE has none.
+    pub(super) time_channels: Option<usize>,
+    pub(super) groups: usize,
+    pub(super) eps: f64,
+    /// The block's result is divided by this (mid_block_scale_factor).
+    pub(super) output_scale: f64,
+}
+
+/// norm, silu, conv, + time embedding, norm, silu, conv, + shortcut.
+#[derive(Debug)]
+pub(super) struct ResnetBlock2d {
+    norm1: GroupNorm,
+    conv1: Conv2d,
+    time_emb_proj: Option<Linear>,
+    norm2: GroupNorm,
+    conv2: Conv2d,
+    shortcut: Option<Conv2d>,
+    output_scale: f64,
+}
+
+impl ResnetBlock2d {
+    pub(super) fn load(weights: &ComponentWeights, params: ResnetParams) -> Result<Self> {
+        let ResnetParams { inputs, outputs, time_channels, groups, eps, output_scale } = params;
+        let time_emb_proj =
+            time_channels.map(|channels| Linear::load(&weights.pp("time_emb_proj"), channels, outputs, true)).transpose()?;
+        let shortcut = (inputs != outputs).then(|| Conv2d::load(&weights.pp("conv_shortcut"), inputs, outputs, Conv2dParams::same(1)));
+        Ok(Self {
+            norm1: GroupNorm::load(&weights.pp("norm1"), inputs, groups, eps)?,
+            conv1: Conv2d::load(&weights.pp("conv1"), inputs, outputs, Conv2dParams::same(3))?,
+            time_emb_proj,
+            norm2: GroupNorm::load(&weights.pp("norm2"), outputs, groups, eps)?,
+            conv2: Conv2d::load(&weights.pp("conv2"), outputs, outputs, Conv2dParams::same(3))?,
+            shortcut: shortcut.transpose()?,
+            output_scale,
+        })
+    }
+
+    /// `time` is [batch, time_channels], after its SiLU.
+    pub(super) fn forward(&self, x: &Nhwc, time: Option<&Tensor>) -> Result<Nhwc> {
+        let per_image = match (&self.time_emb_proj, time) {
+            (Some(project), Some(time)) => Some(project.forward(time)?),
+            _ => None,
+        };
+        let hidden = self.norm1.forward_silu(x)?;
+        let hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_image.as_ref(), residual: None })?;
+        let hidden = self.norm2.forward_silu(&hidden)?;
+        let projected = self.shortcut.as_ref().map(|shortcut| shortcut.forward(x)).transpose()?;
+        let residual = Some(projected.as_ref().unwrap_or(x));
+        let sum = self.conv2.forward_with(&hidden, ConvExtras { per_image: None, residual })?;
+        if self.output_scale == 1.0 { Ok(sum) } else { sum.scale(1.0 / self.output_scale) }
+    }
+}
+
+/// Halves height and width by a 3x3 convolution with stride 2.
+#[derive(Debug)]
+pub(super) struct Downsample2d(Conv2d);
+
+impl Downsample2d {
+    /// `padding` 0 pads one row and column of zeros below and to the right instead, as the VAE does.
+    pub(super) fn load(weights: &ComponentWeights, channels: usize, padding: usize) -> Result<Self> {
+        Ok(Self(Conv2d::load(&weights.pp("conv"), channels, channels, Conv2dParams::downsample(padding))?))
+    }
+
+    pub(super) fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
+        self.0.forward(x)
+    }
+}
+
+/// Enlarges by nearest neighbour, then a 3x3 convolution.
+#[derive(Debug)]
+pub(super) struct Upsample2d(Conv2d);
+
+impl Upsample2d {
+    pub(super) fn load(weights: &ComponentWeights, channels: usize) -> Result<Self> {
+        Ok(Self(Conv2d::load(&weights.pp("conv"), channels, channels, Conv2dParams::same(3))?))
+    }
+
+    /// To `size` (height, width), or to twice the size.
+    pub(super) fn forward(&self, x: &Nhwc, size: Option<(usize, usize)>) -> Result<Nhwc> {
+        let (_, height, width, _) = x.dims()?;
+        let (height, width) = size.unwrap_or((2 * height, 2 * width));
+        self.0.forward_enlarged(x, height, width)
+    }
+}
+
+/// silu of the time embedding, made once for all blocks of a call.
+pub(super) fn activate_time(time: &Tensor) -> Result<Tensor> {
+    silu(time)
+}

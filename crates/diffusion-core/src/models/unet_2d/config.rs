@@ -1,0 +1,199 @@
+//! unet/config.json.
+//!
+//! `attention_head_dim` is the NUMBER of heads: diffusers misnamed it once and keeps to it. Absent fields take the class's defaults.
+
+use serde_json::{Value, json};
+
+use crate::{Result, models::config_reader::ConfigReader};
+
+const FILE: &str = "unet/config.json";
+
+/// One resolution of the UNet, from the finest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UNetLevel {
+    /// Channels of the activations.
+    pub channels: usize,
+    /// Residual blocks on the way down; one more on the way up.
+    pub layers: usize,
+    /// Whether the way down has transformers (CrossAttnDownBlock2D).
+    pub down_attention: bool,
+    /// Whether the way up has transformers (CrossAttnUpBlock2D).
+    pub up_attention: bool,
+    /// Heads of the attentions.
+    pub heads: usize,
+    /// Transformer blocks after each residual block.
+    pub transformer_layers: usize,
+    /// Channels of the text states.
+    pub cross_attention_dim: usize,
+    /// Whether the first attention of each transformer block looks at the text too.
+    pub only_cross_attention: bool,
+}
+
+/// unet/config.json, by resolution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UNet2dConfig {
+    /// The latents' (height, width) that the model was trained on.
+    pub sample_size: Option<(usize, usize)>,
+    /// Channels of the input: 4, or 9 for inpainting models (latents, mask, masked picture).
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// The resolutions, from the finest; diffusers' down_blocks in order, its up_blocks in reverse.
+    pub levels: Vec<UNetLevel>,
+    /// Whether there is a UNetMidBlock2DCrossAttn.
+    pub has_mid_block: bool,
+    /// The mid block's residual blocks are divided by this.
+    pub mid_block_scale_factor: f64,
+    /// Padding of the downsampling convolutions.
+    pub downsample_padding: usize,
+    /// Groups of every group norm.
+    pub norm_num_groups: usize,
+    /// Epsilon of the residual blocks' group norms.
+    pub norm_eps: f64,
+    /// Cosines before sines in the timestep's embedding.
+    pub flip_sin_to_cos: bool,
+    /// Subtracted in the exponent of the embedding's frequencies.
+    pub freq_shift: f64,
+    /// Channels of the timestep's embedding.
+    pub time_channels: usize,
+    /// Channels of the guidance embedding of consistency models.
+    pub time_cond_proj_dim: Option<usize>,
+    /// Whether attention scores are made in f32 whatever the precision.
+    pub upcast_attention: bool,
+    /// Side of the first convolution's kernel.
+    pub conv_in_kernel: usize,
+    /// Side of the last convolution's kernel.
+    pub conv_out_kernel: usize,
+}
+
+impl UNet2dConfig {
+    /// Reads the model's own JSON.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] naming the first field that is malformed, unknown or not supported.
+    pub fn from_json(json: &Value) -> Result<Self> {
+        let reader = ConfigReader::new(FILE, json)?;
+        refuse_what_is_missing(&reader)?;
+        let levels = levels(&reader)?;
+        let first = levels.first().map_or(0, |level| level.channels);
+        let config = Self {
+            sample_size: reader.optional_extent("sample_size")?,
+            in_channels: reader.size("in_channels", 4)?,
+            out_channels: reader.size("out_channels", 4)?,
+            has_mid_block: reader.optional_choice("mid_block_type", Some(true), &[("UNetMidBlock2DCrossAttn", true)])?.is_some(),
+            mid_block_scale_factor: reader.positive("mid_block_scale_factor", 1.0)?,
+            downsample_padding: reader.count("downsample_padding", 1)?,
+            norm_num_groups: reader.size("norm_num_groups", 32)?,
+            norm_eps: reader.positive("norm_eps", 1e-5)?,
+            flip_sin_to_cos: reader.flag("flip_sin_to_cos", true)?,
+            freq_shift: reader.number("freq_shift", 0.0)?,
+            time_channels: reader.optional_size("time_embedding_dim")?.unwrap_or(4 * first),
+            time_cond_proj_dim: reader.optional_size("time_cond_proj_dim")?,
+            upcast_attention: reader.flag("upcast_attention", false)?,
+            conv_in_kernel: reader.size("conv_in_kernel", 3)?,
+            conv_out_kernel: reader.size("conv_out_kernel", 3)?,
+            levels,
+        };
+        config.check(&reader)?;
+        reader.finish()?;
+        Ok(config)
+    }
+
+    /// Channels at the finest resolution.
+    pub(super) fn first_channels(&self) -> usize {
+        self.levels.first().map_or(0, |level| level.channels)
+    }
+
+    /// What fields must satisfy together.
+    fn check(&self, reader: &ConfigReader<'_>) -> Result<()> {
+        for (field, kernel) in [("conv_in_kernel", self.conv_in_kernel), ("conv_out_kernel", self.conv_out_kernel)] {
+            if kernel.is_multiple_of(2) {
+                return Err(reader.refuse(field, format!("unsupported value {kernel}; supported: odd numbers")));
+            }
+        }
+        if self.downsample_padding > 1 {
+            return Err(reader.refuse("downsample_padding", format!("unsupported value {}; supported: 0, 1", self.downsample_padding)));
+        }
+        let half = (self.first_channels() / 2) as f64;
+        if self.freq_shift >= half {
+            return Err(reader.refuse("freq_shift", format!("{} is not below half the first block's channels, {half}", self.freq_shift)));
+        }
+        for level in &self.levels {
+            if !level.channels.is_multiple_of(self.norm_num_groups) {
+                return Err(
+                    reader.refuse("norm_num_groups", format!("{} does not divide {} channels", self.norm_num_groups, level.channels))
+                );
+            }
+        }
+        let last = self.levels.len().saturating_sub(1);
+        for (index, level) in self.levels.iter().enumerate() {
+            let attends = level.down_attention || level.up_attention || (index == last && self.has_mid_block);
+            if attends && !level.channels.is_multiple_of(level.heads) {
+                return Err(reader.refuse("attention_head_dim", format!("{} heads do not divide {} channels", level.heads, level.channels)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
+    let channels = reader.sizes("block_out_channels", &[320, 640, 1280, 1280])?;
+    let count = channels.len();
+    let down_types = [("CrossAttnDownBlock2D", true), ("DownBlock2D", false)];
+    let up_types = [("CrossAttnUpBlock2D", true), ("UpBlock2D", false)];
+    let down = reader.choices("down_block_types", &[true, true, true, false], &down_types)?;
+    let up = reader.choices("up_block_types", &[false, true, true, true], &up_types)?;
+    for (field, found) in [("down_block_types", down.len()), ("up_block_types", up.len())] {
+        if found != count {
+            return Err(reader.refuse(field, format!("{found} blocks, but block_out_channels has {count}")));
+        }
+    }
+    let layers = reader.sizes_by_level("layers_per_block", 2, count)?;
+    let heads = reader.sizes_by_level("attention_head_dim", 8, count)?;
+    let by_its_right_name = reader.is_present("num_attention_heads");
+    let heads = if by_its_right_name { reader.sizes_by_level("num_attention_heads", 8, count)? } else { heads };
+    let transformer_layers = reader.sizes_by_level("transformer_layers_per_block", 1, count)?;
+    let cross = reader.sizes_by_level("cross_attention_dim", 1280, count)?;
+    let only_cross = reader.flags_by_level("only_cross_attention", false, count)?;
+    let columns = channels.into_iter().zip(layers).zip(down).zip(up.into_iter().rev());
+    let rest = heads.into_iter().zip(transformer_layers).zip(cross).zip(only_cross);
+    let level = |(
+        (((channels, layers), down_attention), up_attention),
+        (((heads, transformer_layers), cross_attention_dim), only_cross_attention),
+    )| {
+        UNetLevel { channels, layers, down_attention, up_attention, heads, transformer_layers, cross_attention_dim, only_cross_attention }
+    };
+    Ok(columns.zip(rest).map(level).collect())
+}
+
+/// Fields of the class for which one value alone is implemented, and those that change nothing at inference.
+fn refuse_what_is_missing(reader: &ConfigReader<'_>) -> Result<()> {
+    for field in [
+        "addition_embed_type",
+        "addition_time_embed_dim",
+        "class_embed_type",
+        "cross_attention_norm",
+        "encoder_hid_dim",
+        "encoder_hid_dim_type",
+        "num_class_embeds",
+        "projection_class_embeddings_input_dim",
+        "reverse_transformer_layers_per_block",
+        "time_embedding_act_fn",
+        "timestep_post_act",
+    ] {
+        reader.only(field, &Value::Null)?;
+    }
+    for field in ["center_input_sample", "class_embeddings_concat", "dual_cross_attention", "resnet_skip_time_act"] {
+        reader.only(field, &json!(false))?;
+    }
+    reader.choice("act_fn", (), &[("silu", ()), ("swish", ())])?;
+    reader.only("attention_type", &json!("default"))?;
+    reader.only("resnet_out_scale_factor", &json!(1.0))?;
+    reader.only("resnet_time_scale_shift", &json!("default"))?;
+    reader.only("time_embedding_type", &json!("positional"))?;
+    // Dropout is for training. A linear projection is told from a 1x1 convolution by the weights' shape, and both compute the same.
+    // The other two belong to block types that are refused.
+    reader.flag("use_linear_projection", false)?;
+    reader.harmless(&["addition_embed_type_num_heads", "dropout", "mid_block_only_cross_attention"]);
+    Ok(())
+}
