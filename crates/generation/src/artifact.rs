@@ -1,1 +1,34 @@
-//! Placeholder.
+//! Files that appear whole or not at all: staged beside their target, then renamed over it.
+//!
+//! The invariant: a reader of the target sees the old content or the new one, never a part; a failed write leaves no staged file behind.
+
+use std::{fs, io::Write, path::Path};
+
+use crate::error::ArtifactError;
+
+/// Puts a file in place, making its folder if need be and replacing what stood there.
+///
+/// # Errors
+/// [`ArtifactError`] with the path and the operating system's reason.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
+    stage_and_rename(path, bytes).map_err(|source| ArtifactError { path: path.to_owned(), source })
+}
+
+fn stage_and_rename(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // The same folder is the same file system, so that the rename cannot turn into a copy.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".framewright-").suffix(".part");
+    #[cfg(unix)]
+    {
+        // A staged file is private by default; the picture gets what any new file gets, less the umask.
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut staged = builder.tempfile_in(folder)?;
+    staged.write_all(bytes)?;
+    staged.as_file().sync_all()?;
+    staged.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

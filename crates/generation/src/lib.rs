@@ -25,10 +25,10 @@ pub mod request;
 pub mod spec;
 pub mod validate;
 
-
-
+pub use engine::{Engine, EngineSettings};
+pub use error::{ArtifactError, GenerationError, SubmitError};
 pub use field_error::{FieldError, FieldErrorKind};
-
+pub use job::{GeneratedImage, JobHandle, JobProgress};
 pub use limits::Limits;
 pub use model::{EngineStatus, LoadedModel, ModelInfo};
 pub use request::ImageRequest;

@@ -1,1 +1,89 @@
-//! Placeholder.
+//! The text that tells how a picture was made, in the form that AUTOMATIC1111's web UI writes and its tools read:
+//! the prompt, "Negative prompt: ..", and a line of "Key: value" pairs, with values quoted as JSON where they hold a comma, colon or newline.
+//!
+//! The invariant: a picture made again from this text with the same model is the same picture, and the same request has the same text.
+
+use crate::{model::ModelInfo, spec::ImageSpec};
+
+/// What stands behind "Version:".
+const VERSION: &str = concat!("framewright ", env!("CARGO_PKG_VERSION"));
+
+/// The parameters of the picture with this seed.
+pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
+    let (sampler, schedule) = sampler(spec.scheduler().unwrap_or(&model.scheduler));
+    let mut pairs = vec![("Steps", spec.num_inference_steps().to_string()), ("Sampler", sampler.to_owned())];
+    pairs.extend(schedule.map(|schedule| ("Schedule type", schedule.to_owned())));
+    pairs.extend([
+        ("CFG scale", spec.guidance_scale().to_string()),
+        ("Seed", seed.to_string()),
+        ("Size", format!("{}x{}", spec.width(), spec.height())),
+        ("Model", model.name.clone()),
+    ]);
+    pairs.extend(spec.mode().strength().map(|strength| ("Denoising strength", strength.to_string())));
+    // There, 1 means the last layer; here, 0 layers are left out.
+    pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
+    pairs.push(("Version", VERSION.to_owned()));
+
+    let mut text = spec.prompt().to_owned();
+    if !spec.negative_prompt().is_empty() {
+        text.push_str("\nNegative prompt: ");
+        text.push_str(spec.negative_prompt());
+    }
+    text.push('\n');
+    let line: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
+    text.push_str(&line.join(", "));
+    // A PNG text chunk ends at a NUL.
+    text.replace('\0', "")
+}
+
+/// A value that holds a separator is written as a JSON string.
+fn quoted(value: &str) -> String {
+    if value.contains([',', ':', '\n']) { serde_json::Value::from(value).to_string() } else { value.to_owned() }
+}
+
+/// A scheduler in AUTOMATIC1111's vocabulary: the sampler, and the schedule type where it is not the sampler's own.
+/// Names that it lacks (DDPM, DEIS, TCD, the single-step DPM++ 2S) are written as their papers write them.
+fn sampler(scheduler: &str) -> (&str, Option<&'static str>) {
+    let suffixes = [("-karras", "Karras"), ("-exponential", "Exponential"), ("-beta", "Beta")];
+    let (kind, schedule) = suffixes
+        .iter()
+        .find_map(|(suffix, schedule)| scheduler.strip_suffix(suffix).map(|kind| (kind, Some(*schedule))))
+        .unwrap_or((scheduler, None));
+    let sampler = match kind {
+        "ddim" => "DDIM",
+        "ddpm" => "DDPM",
+        "pndm" => "PLMS",
+        "lms" => "LMS",
+        "euler" => "Euler",
+        "euler-ancestral" => "Euler a",
+        "heun" => "Heun",
+        "dpmpp-2m" => "DPM++ 2M",
+        "dpmpp-2m-sde" => "DPM++ 2M SDE",
+        "dpmpp-2s" => "DPM++ 2S",
+        "unipc" => "UniPC",
+        "deis" => "DEIS",
+        "lcm" => "LCM",
+        "tcd" => "TCD",
+        other => other,
+    };
+    (sampler, schedule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_with_separators_are_quoted_as_json() {
+        assert_eq!(quoted("nano-sd (embedded)"), "nano-sd (embedded)");
+        assert_eq!(quoted("a, \"b\""), r#""a, \"b\"""#);
+        assert_eq!(quoted("C:\\models"), r#""C:\\models""#);
+    }
+
+    #[test]
+    fn schedulers_have_the_names_that_other_tools_know() {
+        assert_eq!(sampler("dpmpp-2m-karras"), ("DPM++ 2M", Some("Karras")));
+        assert_eq!(sampler("euler-ancestral"), ("Euler a", None));
+        assert_eq!(sampler("dpmpp-2m-sde-exponential"), ("DPM++ 2M SDE", Some("Exponential")));
+    }
+}

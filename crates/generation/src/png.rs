@@ -1,1 +1,29 @@
-//! Placeholder.
+//! A picture as PNG, with the text that tells how it was made in a `parameters` chunk.
+//!
+//! The invariant: the same picture and the same text give the same bytes, so no clock and no compression level that depends on load.
+
+use image::RgbImage;
+use png::{BitDepth, ColorType, Encoder, EncodingError};
+
+/// The keyword under which AUTOMATIC1111's tools look for the text.
+pub const PARAMETERS_KEYWORD: &str = "parameters";
+
+/// Encodes an 8-bit RGB picture. The text goes into a `tEXt` chunk where Latin-1 can hold it, else into `iTXt`, which holds UTF-8.
+///
+/// # Errors
+/// If the encoder refuses the picture (no pixels) or the text.
+pub fn encode(image: &RgbImage, parameters: &str) -> Result<Vec<u8>, EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, image.width(), image.height());
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    if parameters.chars().all(|character| u32::from(character) < 256) {
+        encoder.add_text_chunk(PARAMETERS_KEYWORD.into(), parameters.into())?;
+    } else {
+        encoder.add_itxt_chunk(PARAMETERS_KEYWORD.into(), parameters.into())?;
+    }
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(image.as_raw())?;
+    writer.finish()?;
+    Ok(bytes)
+}

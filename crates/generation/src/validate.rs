@@ -29,10 +29,8 @@ impl ImageRequest {
         let prompt = check.prompt(self.prompt, limits);
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
-        let num_inference_steps =
-            check.integer("num_inference_steps", self.num_inference_steps, DEFAULT_STEPS, 1, limits.max_steps);
-        let guidance_scale =
-            check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, 0.0, limits.max_guidance_scale);
+        let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, DEFAULT_STEPS, 1, limits.max_steps);
+        let guidance_scale = check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, 0.0, limits.max_guidance_scale);
         let (default_width, default_height) = default_size(self.init_image.as_ref(), limits, model);
         let width = check.side("width", self.width, default_width, limits);
         let height = check.side("height", self.height, default_height, limits);
@@ -164,12 +162,7 @@ impl Check {
         }
     }
 
-    fn mode(
-        &mut self,
-        strength: Option<f64>,
-        init_image: Option<RgbImage>,
-        mask_image: Option<image::GrayImage>,
-    ) -> Option<ImageMode> {
+    fn mode(&mut self, strength: Option<f64>, init_image: Option<RgbImage>, mask_image: Option<image::GrayImage>) -> Option<ImageMode> {
         let needs_picture = |error: &str| FieldErrorKind::Value { error: format!("{error} needs a picture to start from (init_image)") };
         let given = strength;
         let strength = self.float("strength", strength, DEFAULT_STRENGTH, 0.0, 1.0);
