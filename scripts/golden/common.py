@@ -1,6 +1,8 @@
 """What the golden scripts share: where goldens lie, and how they are written with the versions that made them."""
 
+import hashlib
 import json
+import math
 import platform
 from pathlib import Path
 
@@ -30,3 +32,33 @@ def save(subject: str, name: str, tensors: dict[str, torch.Tensor], **metadata) 
         {key: value.contiguous() for key, value in tensors.items()}, path, metadata={"versions": json.dumps(versions()), **text}
     )
     print(f"{path.relative_to(GOLDEN)}: {len(tensors)} tensors, {path.stat().st_size:,} bytes")
+
+
+def draw(name: str, shape: tuple[int, ...] | torch.Size) -> torch.Tensor:
+    """The golden weight of that name and shape. Its twin is tests/it/golden_weights.rs; goldens store names and shapes only.
+
+    Every parameter is random, biases of both signs and norm weights of both signs and never constant, so that a parameter which is
+    dropped, swapped or transposed shows.
+    """
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") & 0xFFFF_FFFF
+    x = torch.randn(tuple(shape), generator=torch.Generator("cpu").manual_seed(seed))
+    if "token_embedding" in name or "position_embedding" in name:
+        return x * 0.5
+    if len(shape) >= 2:
+        return x / math.sqrt(math.prod(shape[1:]))
+    if name.endswith(".bias"):
+        return x * 0.2
+    return x * 0.8 + 0.3
+
+
+def draw_weights(model: torch.nn.Module) -> torch.nn.Module:
+    """Replaces every parameter of a model by its golden weight; returns the model."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(draw(name, parameter.shape))
+    return model
+
+
+def shapes(model: torch.nn.Module) -> dict[str, list[int]]:
+    """Name and shape of every parameter: what a golden stores in place of weights."""
+    return {name: list(parameter.shape) for name, parameter in model.named_parameters()}

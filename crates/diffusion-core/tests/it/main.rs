@@ -2,6 +2,7 @@
 //! fails. Tolerances stand in [`tolerance`].
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 
+mod golden_weights;
 mod noise;
 mod tolerance;
 
