@@ -32,6 +32,8 @@ mod torch_file;
 
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
+#[cfg(feature = "hub")]
+pub(crate) use model_index::check as check_model_index;
 pub use open::{OpenOptions, open_model};
 pub use random::RandomWeights;
 pub use single_file::{PredictionType, SingleFile, SingleFileOptions};

@@ -29,7 +29,7 @@ const PARTS: [(&str, &[&str]); 4] = [
 ///
 /// # Errors
 /// [`Error::Config`] naming the entry that is missing or not supported.
-pub(super) fn check(index: &Value) -> Result<()> {
+pub(crate) fn check(index: &Value) -> Result<()> {
     let fail = |field: &str, reason: String| Err(Error::config(FILE, field, reason));
     let Some(entries) = index.as_object() else { return fail("_class_name", "missing: the file holds no JSON object".into()) };
     match entries.get("_class_name").and_then(Value::as_str) {

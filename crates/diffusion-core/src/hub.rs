@@ -1,1 +1,0 @@
-//! Fetching a model folder from a hub.

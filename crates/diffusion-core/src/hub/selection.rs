@@ -1,0 +1,187 @@
+//! Which files of a repository a Stable Diffusion model needs; and which names are fit to be paths.
+//!
+//! Pure functions over names. The order of preference is that in which `weights::DiffusersFolder` looks, so that what is fetched is what
+//! will be read.
+
+use std::collections::BTreeSet;
+
+/// The file that makes a repository a diffusers model.
+pub(super) const MODEL_INDEX: &str = "model_index.json";
+
+/// Small files that are taken if they are there.
+const TOKENIZER: [&str; 6] =
+    ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+
+/// The components with weights, and the stems of their .safetensors and .bin files.
+const COMPONENTS: [(&str, &str, &str); 3] = [
+    ("text_encoder", "model", "pytorch_model"),
+    ("vae", "diffusion_pytorch_model", "diffusion_pytorch_model"),
+    ("unet", "diffusion_pytorch_model", "diffusion_pytorch_model"),
+];
+
+/// Whether a name that came over the network may be joined to a folder: relative, with plain parts only.
+pub(super) fn is_safe_path(path: &str) -> bool {
+    path.len() <= 1000
+        && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && !path.contains(['\\', ':', '\0'])
+        && !path.chars().any(char::is_control)
+}
+
+/// The files to fetch, the small ones first.
+///
+/// # Errors
+/// What is missing, in words, if the names do not make a model.
+pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
+    if !names.contains(MODEL_INDEX) {
+        let single = names.iter().find(|name| name.ends_with(".safetensors"));
+        let hint = single.map_or(String::new(), |name| format!(" (it has {name}: download that and pass the file itself)"));
+        return Err(format!("no {MODEL_INDEX}, so this is no diffusers model{hint}"));
+    }
+    let mut chosen = vec![MODEL_INDEX.to_owned()];
+    let mut require = |name: String| {
+        if names.contains(&name) {
+            chosen.push(name);
+            Ok(())
+        } else {
+            Err(format!("{name} is missing"))
+        }
+    };
+    require("scheduler/scheduler_config.json".into())?;
+    for (component, ..) in COMPONENTS {
+        require(format!("{component}/config.json"))?;
+    }
+    let tokenizer = |name: &str| names.contains(&format!("tokenizer/{name}"));
+    if !tokenizer("tokenizer.json") && !(tokenizer("vocab.json") && tokenizer("merges.txt")) {
+        return Err("tokenizer/tokenizer.json is missing, and so are tokenizer/vocab.json and merges.txt or one of them".into());
+    }
+    chosen.extend(TOKENIZER.iter().filter(|name| tokenizer(name)).map(|name| format!("tokenizer/{name}")));
+    for (component, safetensors, torch) in COMPONENTS {
+        chosen.extend(weights(names, component, safetensors, torch)?);
+    }
+    Ok(chosen)
+}
+
+/// The one file, or the index and its shards, that hold a component's weights.
+fn weights(names: &BTreeSet<String>, component: &str, safetensors: &str, torch: &str) -> Result<Vec<String>, String> {
+    for variant in [None, Some("fp16")] {
+        for (stem, extension) in [(safetensors, "safetensors"), (torch, "bin")] {
+            let (whole, indices) = match variant {
+                None => (format!("{stem}.{extension}"), vec![format!("{stem}.{extension}.index.json")]),
+                Some(variant) => (
+                    format!("{stem}.{variant}.{extension}"),
+                    vec![format!("{stem}.{extension}.index.{variant}.json"), format!("{stem}.{variant}.{extension}.index.json")],
+                ),
+            };
+            let whole = format!("{component}/{whole}");
+            if names.contains(&whole) {
+                return Ok(vec![whole]);
+            }
+            for index in indices.into_iter().map(|index| format!("{component}/{index}")) {
+                if names.contains(&index) {
+                    let mut files = shards(names, &format!("{component}/{stem}"), extension, variant)?;
+                    files.insert(0, index);
+                    return Ok(files);
+                }
+            }
+        }
+    }
+    Err(format!("{component} has no weights: neither {safetensors}.safetensors nor {torch}.bin, nor their shards or fp16 variants"))
+}
+
+/// All files of the form STEM[.variant]-00001-of-00002[.variant].EXTENSION.
+fn shards(names: &BTreeSet<String>, stem: &str, extension: &str, variant: Option<&str>) -> Result<Vec<String>, String> {
+    let tag = variant.map_or(String::new(), |variant| format!(".{variant}"));
+    // The number and the count of a shard.
+    let numbers = |name: &str| -> Option<(usize, usize)> {
+        let middle = name.strip_prefix(stem)?.strip_suffix(extension)?.strip_suffix('.')?;
+        let middle = middle.strip_prefix(&tag).or_else(|| middle.strip_suffix(&tag))?;
+        let (number, count) = middle.strip_prefix('-')?.split_once("-of-")?;
+        Some((number.parse().ok()?, count.parse().ok()?))
+    };
+    let found: Vec<_> = names.iter().filter_map(|name| Some((name, numbers(name)?))).collect();
+    let count = found.first().map_or(0, |(_, (_, count))| *count);
+    if count == 0 || found.len() != count {
+        return Err(format!("{stem}: {} of {count} shards of the {extension} file are there", found.len()));
+    }
+    Ok(found.into_iter().map(|(name, _)| name.clone()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(extra: &[&str]) -> BTreeSet<String> {
+        let base = ["model_index.json", "scheduler/scheduler_config.json", "tokenizer/vocab.json", "tokenizer/merges.txt"];
+        let configs = ["unet/config.json", "vae/config.json", "text_encoder/config.json"];
+        let clutter = ["README.md", "safety_checker/model.safetensors", "unet/flax_model.msgpack", "v1-5-pruned.safetensors"];
+        base.iter().chain(&configs).chain(&clutter).chain(extra).map(|name| (*name).to_owned()).collect()
+    }
+
+    fn chosen_weights(extra: &[&str]) -> Result<Vec<String>, String> {
+        Ok(choose(&names(extra))?.into_iter().skip(7).collect())
+    }
+
+    const VAE_AND_TEXT: [&str; 2] = ["text_encoder/model.safetensors", "vae/diffusion_pytorch_model.safetensors"];
+
+    fn unet_of(files: &[&str]) -> Result<Vec<String>, String> {
+        Ok(chosen_weights(&[&VAE_AND_TEXT, files].concat())?.into_iter().skip(2).collect())
+    }
+
+    #[test]
+    fn one_format_of_each_weight_file_and_no_clutter() {
+        let all = [
+            "unet/diffusion_pytorch_model.bin",
+            "unet/diffusion_pytorch_model.fp16.bin",
+            "unet/diffusion_pytorch_model.fp16.safetensors",
+            "unet/diffusion_pytorch_model.safetensors",
+            "unet/diffusion_pytorch_model.non_ema.safetensors",
+        ];
+        assert_eq!(unet_of(&all).as_deref(), Ok(&["unet/diffusion_pytorch_model.safetensors".to_owned()][..]));
+        assert_eq!(unet_of(&all[..3]).as_deref(), Ok(&["unet/diffusion_pytorch_model.bin".to_owned()][..]));
+        assert_eq!(unet_of(&all[1..3]).as_deref(), Ok(&["unet/diffusion_pytorch_model.fp16.safetensors".to_owned()][..]));
+        let chosen = choose(&names(&[&VAE_AND_TEXT[..], &all].concat())).unwrap_or_default();
+        assert_eq!(chosen.first().map(String::as_str), Some(MODEL_INDEX));
+        assert_eq!(chosen.len(), 10);
+    }
+
+    #[test]
+    fn shards_come_with_their_index_and_must_be_complete() {
+        let plain = [
+            "unet/diffusion_pytorch_model.safetensors.index.json",
+            "unet/diffusion_pytorch_model-00001-of-00002.safetensors",
+            "unet/diffusion_pytorch_model-00002-of-00002.safetensors",
+        ];
+        assert_eq!(unet_of(&plain).map(|files| files.len()), Ok(3));
+        assert!(unet_of(&plain[..2]).is_err_and(|reason| reason.contains("1 of 2 shards")));
+        for half in ["-00001-of-00001.fp16", ".fp16-00001-of-00001"] {
+            let shard = format!("unet/diffusion_pytorch_model{half}.safetensors");
+            let files = ["unet/diffusion_pytorch_model.safetensors.index.fp16.json", &shard];
+            assert_eq!(unet_of(&files).map(|files| files.len()), Ok(2), "{half}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let without = |gone: &str| {
+            let mut names = names(&[&VAE_AND_TEXT[..], &["unet/diffusion_pytorch_model.bin"]].concat());
+            names.remove(gone);
+            choose(&names).err().unwrap_or_default()
+        };
+        for gone in ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json", "tokenizer/merges.txt"] {
+            let name = gone.rsplit('/').next().unwrap_or_default();
+            assert!(without(gone).contains(name), "{gone}: {}", without(gone));
+        }
+        assert!(without("model_index.json").contains("safetensors"), "points at the single file");
+        assert!(without("vae/diffusion_pytorch_model.safetensors").contains("vae has no weights"));
+    }
+
+    #[test]
+    fn names_that_lead_out_of_the_folder_are_not_safe() {
+        for bad in ["", "/etc/passwd", "../a", "a/../b", "a/..", "a//b", "./a", "a\\..\\b", "C:evil", "a\0b", "a\nb", "unet/"] {
+            assert!(!is_safe_path(bad), "{bad:?}");
+        }
+        for good in ["main", "refs/pr/1", "unet/config.json", "a..b/c", ".gitattributes", "Ünï/code.txt"] {
+            assert!(is_safe_path(good), "{good:?}");
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! CLIP's byte-pair tokenizer, from tokenizer.json or from vocab.json and merges.txt.

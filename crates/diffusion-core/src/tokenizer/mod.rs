@@ -1,0 +1,169 @@
+//! CLIP's byte-pair tokenizer, from tokenizer.json, from vocab.json and merges.txt, or with OpenAI's vocabulary built in.
+//!
+//! It knows nothing of prompts beyond their text: no weighting, no embedding. The invariant: the ids are those of transformers'
+//! `CLIPTokenizer` (models/clip/tokenization_clip.py of transformers 5, which is built on the same `tokenizers` library), called with
+//! `padding="max_length", truncation=True`. Like it, only vocabulary, merges and added tokens are taken from tokenizer.json; normaliser
+//! and splitting are CLIP's own. (transformers 4 had a second, pure Python tokenizer that cleaned text with ftfy, if that was installed,
+//! or put spaces around CJK characters; those ids are not reproduced.)
+
+mod config;
+mod openai;
+mod vocabulary;
+
+pub use config::TokenizerConfig;
+pub use vocabulary::Vocabulary;
+
+use tokenizers::{
+    AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer,
+    models::bpe::BPE,
+    normalizers::{self, replace::ReplacePattern},
+    pre_tokenizers::{
+        byte_level::ByteLevel,
+        sequence::Sequence,
+        split::{Split, SplitPattern},
+    },
+};
+
+use crate::{
+    Error, Result,
+    weights::{Component, WeightSource},
+};
+
+/// What ends a word in the vocabulary.
+const END_OF_WORD: &str = "</w>";
+
+/// CLIP's own way to cut a text into words: special tokens, English contractions, runs of letters, single digits, runs of the rest.
+const WORDS: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// A text as the text encoder reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// The ids: start, the text, end, and padding up to [`ClipTokenizer::max_length`], so always of that length.
+    pub ids: Vec<u32>,
+    /// How many tokens the whole text has, without start and end, before anything was cut off.
+    pub token_count: usize,
+    /// Whether tokens at the end of the text were dropped because it has more than `max_length - 2`.
+    pub truncated: bool,
+}
+
+/// CLIP's tokenizer with its vocabulary, special tokens and length.
+pub struct ClipTokenizer {
+    tokenizer: Tokenizer,
+    start_id: u32,
+    end_id: u32,
+    pad_id: u32,
+    max_length: usize,
+}
+
+impl ClipTokenizer {
+    /// Reads a model's tokenizer: tokenizer.json if the model has one, else vocab.json and merges.txt, else (a single-file checkpoint or a
+    /// model of random numbers, which carry no tokenizer files at all) OpenAI's vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if a file is malformed or a part of them is missing; [`Error::Config`] for an unsupported setting.
+    pub fn load(source: &dyn WeightSource) -> Result<Self> {
+        let file = |name| source.file(Component::Tokenizer, name);
+        let config_file = file("tokenizer_config.json")?;
+        let vocabulary = match (file("tokenizer.json")?, file("vocab.json")?, file("merges.txt")?) {
+            (Some(json), _, _) => Vocabulary::from_tokenizer_json(&json)?,
+            (None, Some(vocab), Some(merges)) => Vocabulary::from_vocab_and_merges(&vocab, &merges)?,
+            (None, None, None) if config_file.is_none() => Vocabulary::openai()?,
+            (None, vocab, merges) => {
+                let missing = if vocab.is_none() { "vocab.json" } else { "merges.txt" };
+                let both = if vocab.is_none() && merges.is_none() { " and merges.txt" } else { "" };
+                let found = "neither tokenizer.json nor";
+                return Err(Error::Tokenizer(format!("{}: {found} {missing}{both} in the tokenizer folder", source.name())));
+            }
+        };
+        let parse = |name: &str, bytes: Vec<u8>| {
+            serde_json::from_slice(&bytes).map_err(|error| Error::Tokenizer(format!("tokenizer/{name}: {error}")))
+        };
+        let config = match config_file {
+            Some(bytes) => Some(parse("tokenizer_config.json", bytes)?),
+            // A source without files may still say how its family pads.
+            None => source.config(Component::Tokenizer).ok(),
+        };
+        let special_tokens_map = file("special_tokens_map.json")?.map(|bytes| parse("special_tokens_map.json", bytes)).transpose()?;
+        let added_tokens = file("added_tokens.json")?.map(|bytes| parse("added_tokens.json", bytes)).transpose()?;
+        let config = TokenizerConfig::from_json(config.as_ref(), special_tokens_map.as_ref(), added_tokens.as_ref())?;
+        Self::from_parts(vocabulary, config)
+    }
+
+    /// Puts a tokenizer together from a vocabulary and its settings.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the special tokens contradict the vocabulary.
+    pub fn from_parts(vocabulary: Vocabulary, config: TokenizerConfig) -> Result<Self> {
+        let fail = |error: tokenizers::Error| Error::Tokenizer(error.to_string());
+        let (ids, merges, listed) = vocabulary.into_parts();
+        let unknown = config.unknown.clone();
+        if !ids.contains_key(&unknown) {
+            return Err(Error::Tokenizer(format!("the unknown token {unknown:?} is not in the vocabulary")));
+        }
+        let model = BPE::builder()
+            .vocab_and_merges(ids.into_iter().collect::<tokenizers::models::bpe::Vocab>(), merges)
+            .unk_token(unknown)
+            .continuing_subword_prefix(String::new())
+            .end_of_word_suffix(END_OF_WORD.into())
+            .build()
+            .map_err(fail)?;
+        let normalizer = normalizers::Sequence::new(vec![
+            normalizers::NFC.into(),
+            NormalizerWrapper::Replace(normalizers::Replace::new(ReplacePattern::Regex(r"\s+".into()), " ").map_err(fail)?),
+            normalizers::Lowercase.into(),
+        ]);
+        let words = Split::new(SplitPattern::Regex(WORDS.into()), SplitDelimiterBehavior::Removed, true).map_err(fail)?;
+        let mut tokenizer = Tokenizer::new(model);
+        tokenizer.with_normalizer(Some(normalizer)).map_err(fail)?;
+        // The second splitting, by GPT-2's expression, is on in transformers too: it is what `ByteLevel` does unless told otherwise.
+        let pre_tokenizers: Vec<PreTokenizerWrapper> = vec![words.into(), ByteLevel::new(false, true, true).into()];
+        tokenizer.with_pre_tokenizer(Some(Sequence::new(pre_tokenizers)));
+
+        for (id, token) in config.added_tokens(listed) {
+            let content = token.content.clone();
+            tokenizer.add_tokens([AddedToken { special: true, ..token }]).map_err(fail)?;
+            let found = tokenizer.token_to_id(&content);
+            if let (Some(id), Some(found)) = (id, found)
+                && id != found
+            {
+                return Err(Error::Tokenizer(format!("added token {content:?} is said to be id {id}, but is {found} in the vocabulary")));
+            }
+        }
+        let id = |token: &str| {
+            tokenizer.token_to_id(token).ok_or_else(|| Error::Tokenizer(format!("the special token {token:?} is not in the vocabulary")))
+        };
+        let (start_id, end_id, pad_id) = (id(&config.start)?, id(&config.end)?, id(&config.pad)?);
+        Ok(Self { start_id, end_id, pad_id, max_length: config.max_length, tokenizer })
+    }
+
+    /// The ids of a text, padded or cut to [`Self::max_length`].
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the vocabulary cannot express the text.
+    pub fn encode(&self, text: &str) -> Result<Encoding> {
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| Error::Tokenizer(error.to_string()))?;
+        let tokens = encoding.get_ids();
+        let room = self.max_length.saturating_sub(2);
+        let mut ids = Vec::with_capacity(self.max_length);
+        ids.push(self.start_id);
+        ids.extend(tokens.iter().take(room));
+        ids.push(self.end_id);
+        ids.resize(self.max_length, self.pad_id);
+        Ok(Encoding { ids, token_count: tokens.len(), truncated: tokens.len() > room })
+    }
+
+    /// The length of every encoding: 77 in all published models.
+    pub fn max_length(&self) -> usize {
+        self.max_length
+    }
+
+    /// The id that fills the rest: 49407 (the end token) in SD 1.x, 0 ("!") in SD 2.x.
+    pub fn pad_id(&self) -> u32 {
+        self.pad_id
+    }
+
+    /// The number of ids, the added tokens' included; the text encoder's embedding must have as many rows.
+    pub fn vocab_size(&self) -> usize {
+        self.tokenizer.get_vocab_size(true)
+    }
+}

@@ -1,0 +1,133 @@
+//! OpenAI's vocabulary and merges, read back from the crate that carries them.
+//!
+//! `instant-clip-tokenizer` holds OpenAI's list of merges but shows only "ids to text". That is enough. Text of an id gives the id's
+//! bytes: a token that is a piece of a character is put between other bytes that make whole characters of it. And the bytes of all
+//! tokens in order give the merges: token k is what merge k made, so cutting its own bytes with the merges before k leaves exactly the two
+//! parts of merge k. A golden hash of the merges, taken from OpenAI's file, holds the result.
+
+use std::collections::HashMap;
+
+use instant_clip_tokenizer::{Token, Tokenizer};
+
+use super::END_OF_WORD;
+use crate::{Error, Result};
+
+/// The tokens that are one byte; as many again end a word; then come the merges and the two special tokens.
+const BYTES: u16 = 256;
+
+/// Byte tokens that make a whole character of the rest of one: leads of two, three and four bytes that take any continuation.
+const LEADS: [&[u8]; 4] = [b"", b"\xc2", b"\xe1", b"\xf1"];
+
+/// ... and of the beginning of one: what may follow a lead (after 0xe0 only 0xa0 and up, after 0xf0 only 0x90 and up) or a later byte.
+const TAILS: [&[u8]; 7] = [b"", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\xa0\x80", b"\x90\x80\x80", b"\xa0"];
+
+/// A token: its bytes, and whether it ends a word.
+type Bytes = (Vec<u8>, bool);
+
+/// The 49,408 tokens with their ids, and the 48,894 merges in order.
+pub(super) fn vocabulary_and_merges() -> Result<(HashMap<String, u32>, Vec<(String, String)>)> {
+    let broken = |id: u16| Error::Tokenizer(format!("the built-in vocabulary: token {id} cannot be read"));
+    let tokenizer = Tokenizer::new();
+    let (start, end) = (tokenizer.start_of_text().to_u16(), tokenizer.end_of_text().to_u16());
+    let alphabet = alphabet();
+    let mut id_of_byte = [0; 256];
+    for (id, (byte, _)) in (0..BYTES).zip(&alphabet) {
+        if let Some(slot) = id_of_byte.get_mut(usize::from(*byte)) {
+            *slot = id;
+        }
+    }
+
+    let mut tokens: Vec<Bytes> = [false, true].iter().flat_map(|last| alphabet.iter().map(|(byte, _)| (vec![*byte], *last))).collect();
+    for id in 2 * BYTES..start {
+        tokens.push(bytes_of(&tokenizer, &id_of_byte, id).ok_or_else(|| broken(id))?);
+    }
+
+    // Cut each token with the merges that came before it.
+    let mut made_by = HashMap::<(u16, u16), u16>::with_capacity(tokens.len());
+    let mut merges = Vec::with_capacity(tokens.len());
+    for (id, (bytes, last)) in (0..start).zip(&tokens).skip(2 * usize::from(BYTES)) {
+        let mut parts: Vec<u16> = bytes.iter().filter_map(|byte| id_of_byte.get(usize::from(*byte)).copied()).collect();
+        if let Some(part) = parts.last_mut().filter(|_| *last) {
+            *part += BYTES;
+        }
+        let merge = loop {
+            match parts.as_slice() {
+                [first, second] => break (*first, *second),
+                _ => merge_once(&mut parts, &made_by).ok_or_else(|| broken(id))?,
+            }
+        };
+        made_by.insert(merge, id);
+        merges.push(merge);
+    }
+
+    let letters: HashMap<u8, char> = alphabet.into_iter().collect();
+    let names: Vec<String> = tokens
+        .iter()
+        .map(|(bytes, last)| {
+            let name: String = bytes.iter().filter_map(|byte| letters.get(byte)).collect();
+            if *last { name + END_OF_WORD } else { name }
+        })
+        .collect();
+    let name = |id: u16| names.get(usize::from(id)).cloned().ok_or_else(|| broken(id));
+    let merges = merges.into_iter().map(|(first, second)| Ok((name(first)?, name(second)?))).collect::<Result<Vec<_>>>()?;
+    let mut ids: HashMap<String, u32> = (0..).zip(&names).map(|(id, name)| (name.clone(), id)).collect();
+    ids.insert("<|startoftext|>".into(), start.into());
+    ids.insert("<|endoftext|>".into(), end.into());
+    Ok((ids, merges))
+}
+
+/// GPT-2's byte alphabet in the order of CLIP's ids: the bytes that print stand for themselves, then the others for U+0100 and on.
+fn alphabet() -> Vec<(u8, char)> {
+    let prints = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..);
+    let themselves = (0..=u8::MAX).filter(prints).map(|byte| (byte, char::from(byte)));
+    themselves.chain((0..=u8::MAX).filter(|byte| !prints(byte)).zip('\u{100}'..)).collect()
+}
+
+/// The bytes of a merged token: its text where it is text, else between bytes that make it so.
+fn bytes_of(tokenizer: &Tokenizer, id_of_byte: &[u16; 256], id: u16) -> Option<Bytes> {
+    let token = |id| Token::from_u16(id, tokenizer);
+    let byte_tokens =
+        |bytes: &[u8]| bytes.iter().map(|byte| id_of_byte.get(usize::from(*byte)).and_then(|id| token(*id))).collect::<Option<Vec<_>>>();
+    for tail in TAILS {
+        for lead in LEADS {
+            let ids = byte_tokens(lead)?.into_iter().chain([token(id)?]).chain(byte_tokens(tail)?);
+            let text = tokenizer.decode(ids);
+            if text.contains('\u{fffd}') {
+                continue;
+            }
+            // No word holds a space, so the one that is there stands for the end of the word.
+            let (text, last) = match text.strip_suffix(' ') {
+                Some(word) => (word, true),
+                None => (text.as_str(), false),
+            };
+            let bytes = text.as_bytes().get(lead.len()..text.len().checked_sub(tail.len())?)?;
+            return (!bytes.is_empty() && !bytes.contains(&b' ')).then(|| (bytes.to_vec(), last));
+        }
+    }
+    None
+}
+
+/// Applies the lowest merge that fits, wherever it fits, from the left; `None` if none fits.
+fn merge_once(parts: &mut Vec<u16>, made_by: &HashMap<(u16, u16), u16>) -> Option<()> {
+    let pair = |window: &[u16]| match window {
+        [first, second] => made_by.get(&(*first, *second)).copied(),
+        _ => None,
+    };
+    let lowest = parts.windows(2).filter_map(pair).min()?;
+    let mut merged = Vec::with_capacity(parts.len());
+    let mut rest = parts.as_slice();
+    while let [first, after @ ..] = rest {
+        match after {
+            [second, after @ ..] if made_by.get(&(*first, *second)) == Some(&lowest) => {
+                merged.push(lowest);
+                rest = after;
+            }
+            _ => {
+                merged.push(*first);
+                rest = after;
+            }
+        }
+    }
+    *parts = merged;
+    Some(())
+}
