@@ -4,7 +4,7 @@
 
 use candle_core::Tensor;
 
-use super::{cpu, portable};
+use super::{cpu, execution, portable};
 use crate::{Error, Result};
 
 /// A pointwise activation.
@@ -24,7 +24,7 @@ impl Activation {
     /// # Errors
     /// Only if the device fails.
     pub fn forward(self, x: &Tensor) -> Result<Tensor> {
-        let run = if x.device().is_cpu() { cpu::activation } else { portable::activation };
+        let run = if execution::is_cpu(x.device()) { cpu::activation } else { portable::activation };
         run(&x.contiguous()?, self)
     }
 }
@@ -51,6 +51,6 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
         _ => return Err(Error::Shape { what: "input of GEGLU", expected: "[.., an even number]".into(), found: x.dims().to_vec() }),
     };
     let rows = x.contiguous()?.reshape(((), 2 * width))?;
-    let run = if x.device().is_cpu() { cpu::geglu } else { portable::geglu };
+    let run = if execution::is_cpu(x.device()) { cpu::geglu } else { portable::geglu };
     Ok(run(&rows)?.reshape(dims)?)
 }

@@ -5,7 +5,7 @@
 
 use candle_core::Tensor;
 
-use super::{cpu, portable};
+use super::{cpu, execution, portable};
 use crate::{Error, Result};
 
 /// What an attention needs to know beside its operands.
@@ -42,6 +42,8 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: Attention
     if params.causal && queries != keys {
         return bad("a causal attention's keys", format!("{queries} tokens"), key);
     }
-    let run = if query.device().is_cpu() { cpu::attention } else { portable::attention };
+    // Scores, then the weighted sum of values.
+    execution::count_product(batch * queries, channels, 2 * keys);
+    let run = if execution::is_cpu(query.device()) { cpu::attention } else { portable::attention };
     run(&query.contiguous()?, &key.contiguous()?, &value.contiguous()?, params)
 }

@@ -6,7 +6,7 @@
 
 use candle_core::Tensor;
 
-use super::{Nhwc, cpu, matrix::Matrix, portable};
+use super::{Nhwc, cpu, execution, matrix::Matrix, portable};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// A convolution's geometry; channels are groups of one (no grouped convolutions in these models).
@@ -133,7 +133,9 @@ impl Conv2d {
             check("residual of a convolution", residual.tensor().dims(), &[batch, output.0, output.1, outputs])?;
         }
         let geometry = ConvGeometry { params: self.params, enlarged, output };
-        let run = if x.tensor().device().is_cpu() { cpu::conv2d } else { portable::conv2d };
+        let window = self.params.kernel * self.params.kernel * self.inputs;
+        execution::count_product(batch * output.0 * output.1, window, outputs);
+        let run = if execution::is_cpu(x.tensor().device()) { cpu::conv2d } else { portable::conv2d };
         run(x, &self.matrix.weight, self.matrix.bias.as_ref(), geometry, extras)
     }
 }

@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{Nhwc, cpu, portable};
+use super::{Nhwc, cpu, execution, portable};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// Normalises each group of channels over the whole picture, then scales and shifts each channel.
@@ -53,7 +53,7 @@ impl GroupNorm {
             return Err(Error::Shape { what: "input of a group norm", expected: format!("[.., {expected}]"), found });
         }
         let tokens = x.tokens()?;
-        let run = if tokens.device().is_cpu() { cpu::group_norm } else { portable::group_norm };
+        let run = if execution::is_cpu(tokens.device()) { cpu::group_norm } else { portable::group_norm };
         Nhwc::from_tokens(&run(&tokens, &self.weight, &self.bias, self.groups, self.eps, silu)?, height, width)
     }
 }

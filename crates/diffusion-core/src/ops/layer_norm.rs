@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{cpu, portable};
+use super::{cpu, execution, portable};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// Normalises each row to mean 0 and variance 1, then scales and shifts.
@@ -33,7 +33,7 @@ impl LayerNorm {
             return Err(Error::Shape { what: "input of a layer norm", expected: format!("[.., {channels}]"), found: x.dims().to_vec() });
         }
         let rows = x.contiguous()?.reshape(((), channels))?;
-        let run = if x.device().is_cpu() { cpu::layer_norm } else { portable::layer_norm };
+        let run = if execution::is_cpu(x.device()) { cpu::layer_norm } else { portable::layer_norm };
         Ok(run(&rows, &self.weight, &self.bias, self.eps)?.reshape(x.dims())?)
     }
 }

@@ -4,7 +4,7 @@
 
 use candle_core::Tensor;
 
-use super::{cpu, matrix::Matrix, portable};
+use super::{cpu, execution, matrix::Matrix, portable};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// y = x W^T + b.
@@ -74,7 +74,8 @@ impl Linear {
         }
         let rows = x.contiguous()?.reshape(((), inputs))?;
         let residual = residual.map(|residual| residual.contiguous()?.reshape(((), outputs))).transpose()?;
-        let run = if x.device().is_cpu() { cpu::linear } else { portable::linear };
+        execution::count_product(rows.dims().first().copied().unwrap_or(0), inputs, outputs);
+        let run = if execution::is_cpu(x.device()) { cpu::linear } else { portable::linear };
         Ok(run(&rows, &self.matrix.weight, self.matrix.bias.as_ref(), residual.as_ref())?.reshape(dims)?)
     }
 }

@@ -11,6 +11,7 @@ mod activation;
 mod attention;
 mod conv2d;
 mod cpu;
+pub mod execution;
 mod group_norm;
 mod layer_norm;
 mod linear;

@@ -133,6 +133,12 @@ pub trait TensorSource: Send + Sync {
     /// What is known of the tensor's shape; `None` if there is no such tensor. Reads no data.
     fn shape(&self, tensor: &str) -> Option<TensorShape>;
 
+    /// The precision that the tensor is stored in ("f32", "bf16") and its bits; `None` if there is no such tensor, or if the source
+    /// makes tensors up. Reads no data.
+    fn precision(&self, _tensor: &str) -> Option<(&'static str, usize)> {
+        None
+    }
+
     /// Reads the tensor onto the CPU in its stored precision, contiguous. `shape` is what the caller expects: for a
     /// [`TensorShape::Known`] tensor it equals that shape ([`ComponentWeights::get`] has checked it), for [`TensorShape::Any`] it is
     /// the shape to make.

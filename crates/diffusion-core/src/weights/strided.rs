@@ -35,6 +35,18 @@ impl Element {
             Self::Other { bits, .. } => bits,
         }
     }
+
+    /// What people call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+            Self::F64 => "f64",
+            Self::I64 => "i64",
+            Self::Other { name, .. } => name,
+        }
+    }
 }
 
 /// A tensor's place in a file.
@@ -95,6 +107,11 @@ impl StoredTensor {
     /// The file it lies in.
     pub(super) fn file(&self) -> &WeightFile {
         &self.file
+    }
+
+    /// The type of its elements.
+    pub(super) fn element(&self) -> Element {
+        self.element
     }
 
     /// Its shape.

@@ -64,6 +64,10 @@ impl TensorSource for TensorTable {
         self.tensors.get(tensor).map(|tensor| TensorShape::Known(tensor.shape().to_vec()))
     }
 
+    fn precision(&self, tensor: &str) -> Option<(&'static str, usize)> {
+        self.tensors.get(tensor).map(|tensor| (tensor.element().name(), tensor.element().bits()))
+    }
+
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
         let stored = self.tensors.get(tensor).ok_or_else(|| self.fail(tensor, format!("missing, expected shape {shape:?}")))?;
         stored.read().map_err(|reason| self.fail(tensor, reason))

@@ -1,0 +1,73 @@
+//! Which execution of the layers this thread uses, and how much it multiplies: for those who check and who measure.
+//!
+//! A model never sees this: it runs as it always does, inside [`portable`] or [`counting`]. The invariant: both hold for the calling
+//! thread and the time of the call only, panics included.
+
+use std::cell::Cell;
+
+use candle_core::Device;
+
+thread_local! {
+    static PORTABLE: Cell<bool> = const { Cell::new(false) };
+    static FLOPS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Runs `run` with the portable execution of every layer, whatever the device: the reference that the fast ones are held against.
+pub fn portable<R>(run: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            PORTABLE.set(self.0);
+        }
+    }
+    let _restore = Restore(PORTABLE.replace(true));
+    run()
+}
+
+/// Runs `run` and counts the floating-point operations of its matrix products: linear layers, convolutions and attention, a
+/// multiplication and an addition each. All else in a diffusion model is small beside them.
+pub fn counting<R>(run: impl FnOnce() -> R) -> (R, u64) {
+    let before = FLOPS.get();
+    let result = run();
+    (result, FLOPS.get().wrapping_sub(before))
+}
+
+/// Whether a layer's operands at `device` take the CPU's own execution.
+pub(super) fn is_cpu(device: &Device) -> bool {
+    device.is_cpu() && !PORTABLE.get()
+}
+
+/// Counts a product of matrices [rows, inner] and [inner, columns].
+pub(super) fn count_product(rows: usize, inner: usize, columns: usize) {
+    let flops = [rows, inner, columns].into_iter().fold(2_u64, |product, extent| product.wrapping_mul(extent as u64));
+    FLOPS.set(FLOPS.get().wrapping_add(flops));
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use candle_core::{DType, Tensor};
+
+    use super::*;
+    use crate::ops::{AttentionParams, Linear, attention};
+
+    #[test]
+    fn portable_ends_with_its_call() {
+        assert!(is_cpu(&Device::Cpu));
+        assert!(!portable(|| is_cpu(&Device::Cpu)));
+        assert!(std::panic::catch_unwind(|| portable(|| std::panic::resume_unwind(Box::new(())))).is_err());
+        assert!(is_cpu(&Device::Cpu));
+    }
+
+    #[test]
+    fn products_are_counted() {
+        let ones = |dims: &[usize]| Tensor::ones(dims, DType::F32, &Device::Cpu).unwrap();
+        let linear = Linear::new(&ones(&[5, 3]), None).unwrap();
+        let (result, flops) = counting(|| linear.forward(&ones(&[2, 7, 3])));
+        assert_eq!((result.unwrap().dims(), flops), (&[2, 7, 5][..], 2 * 14 * 3 * 5));
+        let params = AttentionParams { heads: 2, causal: false, upcast: false };
+        let (result, flops) = counting(|| attention(&ones(&[1, 6, 4]), &ones(&[1, 9, 4]), &ones(&[1, 9, 4]), params));
+        assert_eq!((result.unwrap().dims(), flops), (&[1, 6, 4][..], 2 * 2 * 6 * 9 * 4));
+    }
+}
