@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The HTTP API over the generation engine: `GET /`, `GET /health`, `POST /generate`, and its documentation.
+//!
+//! The wire format is that of a small FastAPI service for segmind/tiny-sd: same routes, same keys, same error bodies, so that its
+//! clients keep working. Wire types live here and nowhere below; they are turned into specs before they reach the engine.
+//!
+//! * [`Server::bind`] takes the address, [`Server::run`] serves until a signal comes or the engine fails;
+//! * [`app::configure`] is the routes alone, for tests that need no socket.
+//!
+//! The invariants: no handler blocks (the engine has its own thread), no handler panics on user input, and every answer but a picture,
+//! a page or a script is JSON.
+
+pub mod app;
+mod body;
+mod docs_api;
+pub mod error;
+mod generate_api;
+mod health_api;
+mod non_finite;
+mod request_log;
+mod root_api;
+mod serve;
+pub mod wire;
+
+pub use app::ApiState;
+pub use serve::{Server, ServerSettings};

@@ -1,0 +1,57 @@
+//! The routes, and what their handlers share.
+//!
+//! Every resource answers a method that it lacks with 405 and an `Allow` header, and every other path is 404, both as JSON.
+
+use actix_web::{
+    Resource, Route,
+    web::{self, Data, ServiceConfig},
+};
+use generation::{Engine, Limits};
+
+use crate::{docs_api, error::ApiError, generate_api, health_api, root_api};
+
+/// What the handlers share; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ApiState {
+    /// Makes the pictures.
+    pub engine: Engine,
+    /// The bounds of a request.
+    pub limits: Limits,
+    /// The longest request body, in bytes.
+    pub body_limit: usize,
+}
+
+/// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
+pub const DEFAULT_BODY_LIMIT: usize = 1 << 20;
+
+impl ApiState {
+    /// The state with the limits that the service ships with.
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, limits: Limits::default(), body_limit: DEFAULT_BODY_LIMIT }
+    }
+}
+
+/// Adds the routes to an actix app.
+pub fn configure(config: &mut ServiceConfig, state: ApiState) {
+    config
+        .app_data(Data::new(state))
+        .service(resource("/", "GET", web::get().to(root_api::root)))
+        .service(resource("/health", "GET", web::get().to(health_api::health)))
+        .service(resource("/generate", "POST", web::post().to(generate_api::generate)))
+        .service(resource("/openapi.json", "GET", web::get().to(docs_api::openapi_json)))
+        .service(resource("/docs", "GET", web::get().to(docs_api::swagger_page)))
+        .service(resource("/docs/", "GET", web::get().to(docs_api::to_swagger_page)))
+        .service(resource("/docs/{file}", "GET", web::get().to(docs_api::swagger_file)))
+        .service(resource("/redoc", "GET", web::get().to(docs_api::redoc_page)))
+        .service(resource("/redoc/", "GET", web::get().to(docs_api::to_redoc_page)))
+        .default_service(web::to(not_found));
+}
+
+fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
+    let not_allowed = web::to(move || std::future::ready(Err::<&str, _>(ApiError::MethodNotAllowed { allow })));
+    web::resource(path.to_owned()).route(route).default_service(not_allowed)
+}
+
+async fn not_found() -> Result<&'static str, ApiError> {
+    std::future::ready(Err(ApiError::NotFound)).await
+}

@@ -1,0 +1,91 @@
+//! The documentation: `/openapi.json` from the types, Swagger UI at `/docs` and Redoc at `/redoc`.
+//!
+//! Both pages work with no network: their scripts are compiled into the program (Swagger UI's by utoipa-swagger-ui, Redoc's by aide), and a
+//! content security policy keeps the browser from asking anyone else.
+
+use std::sync::{Arc, OnceLock};
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ContentType, LOCATION},
+    web::{Bytes, Path},
+};
+use utoipa::OpenApi;
+
+use crate::error::ApiError;
+
+/// The API's description, generated from the handlers and the wire types.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Framewright", description = "Pictures from text, made on this machine.", license(name = "MIT OR Apache-2.0")),
+    paths(crate::root_api::root, crate::health_api::health, crate::generate_api::generate),
+    tags(
+        (name = "generation", description = "Making pictures"),
+        (name = "service", description = "The service itself")
+    )
+)]
+pub(crate) struct ApiDoc;
+
+/// Scripts and styles from here only; Redoc searches in a worker that it makes from a blob.
+const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
+                      img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'";
+
+const SWAGGER_PAGE: &str = r##"<!DOCTYPE html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <title>Framewright - Swagger UI</title>
+    <link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
+    <link rel="stylesheet" href="/docs/swagger-ui.css">
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="/docs/swagger-ui-bundle.js"></script>
+    <script>
+      SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
+    </script>
+  </body>
+</html>
+"##;
+
+pub(crate) async fn openapi_json() -> HttpResponse {
+    static JSON: OnceLock<Option<Bytes>> = OnceLock::new();
+    let json = JSON.get_or_init(|| ApiDoc::openapi().to_json().ok().map(Bytes::from));
+    match json {
+        Some(json) => HttpResponse::Ok().content_type(ContentType::json()).body(json.clone()),
+        None => HttpResponse::from_error(ApiError::Internal),
+    }
+}
+
+pub(crate) async fn swagger_page() -> HttpResponse {
+    page(Bytes::from_static(SWAGGER_PAGE.as_bytes()))
+}
+
+pub(crate) async fn swagger_file(file: Path<String>) -> Result<HttpResponse, ApiError> {
+    let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
+    let file = utoipa_swagger_ui::serve(&file, config).map_err(|_| ApiError::Internal)?.ok_or(ApiError::NotFound)?;
+    let mut response = HttpResponse::Ok();
+    if file.gzpipped {
+        response.insert_header((CONTENT_ENCODING, "gzip"));
+    }
+    Ok(response.content_type(file.content_type).body(file.bytes.into_owned()))
+}
+
+pub(crate) async fn redoc_page() -> HttpResponse {
+    static PAGE: OnceLock<Bytes> = OnceLock::new();
+    // A megabyte of script: made once, and shared by reference after that.
+    let html = PAGE.get_or_init(|| Bytes::from(aide::redoc::Redoc::new("/openapi.json").with_title("Framewright - Redoc").html()));
+    page(html.clone())
+}
+
+pub(crate) async fn to_swagger_page() -> HttpResponse {
+    HttpResponse::TemporaryRedirect().insert_header((LOCATION, "/docs")).finish()
+}
+
+pub(crate) async fn to_redoc_page() -> HttpResponse {
+    HttpResponse::TemporaryRedirect().insert_header((LOCATION, "/redoc")).finish()
+}
+
+fn page(html: Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type(ContentType::html()).insert_header((CONTENT_SECURITY_POLICY, POLICY)).body(html)
+}

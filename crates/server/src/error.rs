@@ -1,0 +1,169 @@
+//! Every error of the API as HTTP: the one place that knows status codes and error bodies.
+//!
+//! Bodies have FastAPI's two shapes: `{"detail": [{"type", "loc", "msg", "input", "ctx"}]}` for 422 and `{"detail": "text"}` for the rest.
+//! The mapping is exhaustive: a new error below does not compile until it has a status here.
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{ALLOW, RETRY_AFTER},
+    },
+};
+use generation::{GenerationError, SubmitError, field_error::ContextValue};
+use serde_json::{Map, Number, Value};
+
+use crate::wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail};
+
+/// Everything that a handler can answer but success.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No such path.
+    #[error("Not Found")]
+    NotFound,
+    /// The path has no such method.
+    #[error("Method Not Allowed")]
+    MethodNotAllowed {
+        /// The methods that it has.
+        allow: &'static str,
+    },
+    /// The body is announced as something other than JSON.
+    #[error("Unsupported Media Type: send the body as application/json, not {0}")]
+    UnsupportedMediaType(String),
+    /// The body is no JSON; the text says where.
+    #[error("Malformed JSON: {0}")]
+    MalformedJson(String),
+    /// The body could not be received.
+    #[error("The request body could not be read: {0}")]
+    UnreadableBody(String),
+    /// The body is too long.
+    #[error("Request body too large: the limit is {limit} bytes")]
+    BodyTooLarge {
+        /// The longest body, in bytes.
+        limit: usize,
+    },
+    /// Fields of the body are wrong: all of them, in order.
+    #[error("{} invalid field(s)", .0.len())]
+    Invalid(Vec<ValidationErrorDetail>),
+    /// The engine does not take the job.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The engine took the job and has no picture.
+    #[error(transparent)]
+    Generation(#[from] GenerationError),
+    /// A fault of ours.
+    #[error("Internal Server Error")]
+    Internal,
+}
+
+impl ApiError {
+    /// The text behind `detail`, where it is a text.
+    fn detail(&self) -> String {
+        match self {
+            Self::Generation(GenerationError::Cancelled) => "The server is shutting down".into(),
+            Self::Generation(error @ (GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Internal(_))) => {
+                // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
+                format!("Generation failed: {}", error.to_string().lines().next().unwrap_or_default())
+            }
+            Self::NotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::UnsupportedMediaType(_)
+            | Self::MalformedJson(_)
+            | Self::UnreadableBody(_)
+            | Self::BodyTooLarge { .. }
+            | Self::Invalid(_)
+            | Self::Submit(_)
+            | Self::Internal => self.to_string(),
+        }
+    }
+
+    /// The fields that are wrong, where the error is about fields.
+    fn fields(&self) -> Option<Vec<ValidationErrorDetail>> {
+        match self {
+            Self::Invalid(details) => Some(details.clone()),
+            // A combination that only the model can judge, such as steps that a scheduler cannot space.
+            Self::Generation(GenerationError::Model(diffusion_core::Error::Params { field, reason })) => {
+                let error = reason.clone();
+                Some(vec![ValidationErrorDetail {
+                    kind: "value_error".into(),
+                    loc: vec!["body".into(), (*field).into()],
+                    msg: format!("Value error, {error}"),
+                    input: Value::Null,
+                    ctx: Some(Map::from_iter([("error".to_owned(), Value::from(error))])),
+                }])
+            }
+            Self::NotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::UnsupportedMediaType(_)
+            | Self::MalformedJson(_)
+            | Self::UnreadableBody(_)
+            | Self::BodyTooLarge { .. }
+            | Self::Submit(_)
+            | Self::Generation(_)
+            | Self::Internal => None,
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MalformedJson(_) | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Invalid(_) | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. })) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::Submit(SubmitError::QueueFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
+            | Self::Generation(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Generation(GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Internal(_)) | Self::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        match self {
+            Self::MethodNotAllowed { allow } => {
+                response.insert_header((ALLOW, *allow));
+            }
+            Self::Submit(SubmitError::QueueFull { retry_after, .. }) => {
+                // Whole seconds, rounded up: zero would ask for a storm.
+                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+                response.insert_header((RETRY_AFTER, seconds.max(1)));
+            }
+            Self::Submit(SubmitError::Loading) => {
+                response.insert_header((RETRY_AFTER, 1));
+            }
+            // The rest of the body was not read, so the connection cannot be used again.
+            Self::BodyTooLarge { .. } => {
+                response.force_close();
+            }
+            Self::NotFound
+            | Self::UnsupportedMediaType(_)
+            | Self::MalformedJson(_)
+            | Self::UnreadableBody(_)
+            | Self::Invalid(_)
+            | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
+            | Self::Generation(_)
+            | Self::Internal => {}
+        }
+        match self.fields() {
+            Some(detail) => response.json(ValidationErrorBody { detail }),
+            None => response.json(ErrorBody { detail: self.detail() }),
+        }
+    }
+}
+
+/// A limit of the validation as JSON.
+pub(crate) fn context_value(value: ContextValue) -> Value {
+    match value {
+        ContextValue::Integer(value) => Number::from_i128(value).map_or(Value::Null, Value::Number),
+        ContextValue::Float(value) => Value::from(value),
+        ContextValue::Text(text) => Value::from(text),
+    }
+}

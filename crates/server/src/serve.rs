@@ -1,0 +1,138 @@
+//! The server itself: the address, the workers, and an orderly end.
+//!
+//! The end comes by Ctrl-C, by SIGTERM, or because the engine cannot make pictures. Then waiting and running jobs are cancelled, so that
+//! their clients are answered at once, and open connections have [`SHUTDOWN_SECONDS`] to take their answers.
+
+use std::{future::Future, io, net::SocketAddr};
+
+use actix_web::{App, HttpServer, dev, middleware::from_fn};
+use generation::{Engine, Limits};
+
+use crate::{
+    app::{self, ApiState, DEFAULT_BODY_LIMIT},
+    request_log,
+};
+
+/// How long open connections may take after the end was asked for.
+const SHUTDOWN_SECONDS: u64 = 5;
+
+/// Threads that speak HTTP. They never compute, so two are plenty beside the device's thread.
+const WORKERS: usize = 2;
+
+/// Where and how to serve; the operator's choice.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// The name or address to listen on.
+    pub host: String,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// The longest request body, in bytes.
+    pub body_limit: usize,
+    /// The bounds of a request.
+    pub limits: Limits,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self { host: "127.0.0.1".into(), port: 8000, body_limit: DEFAULT_BODY_LIMIT, limits: Limits::default() }
+    }
+}
+
+/// A server that listens, and has not begun to answer.
+pub struct Server {
+    engine: Engine,
+    addresses: Vec<SocketAddr>,
+    server: dev::Server,
+}
+
+impl Server {
+    /// Listens on the address. Answers come with [`Self::run`]. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on, with the address in the message.
+    pub fn bind(settings: &ServerSettings, engine: Engine) -> io::Result<Self> {
+        let ServerSettings { host, port, body_limit, limits } = settings.clone();
+        let state = ApiState { engine: engine.clone(), limits, body_limit };
+        let server = HttpServer::new(move || {
+            let state = state.clone();
+            App::new().wrap(from_fn(request_log::log)).configure(move |config| app::configure(config, state))
+        })
+        .workers(WORKERS)
+        // A client that closes its half of the connection has hung up: without this its job would run to the end for nobody.
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .bind((host.as_str(), port))
+        .map_err(|error| explain_bind_error(&host, port, &error))?;
+        let addresses = server.addrs();
+        Ok(Self { engine, addresses, server: server.run() })
+    }
+
+    /// The addresses that it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, or until the engine fails.
+    ///
+    /// # Errors
+    /// If the engine fails, with its reason in one line: a model that cannot be loaded ends the server.
+    pub async fn run(self) -> io::Result<()> {
+        self.run_until(stop_signal()).await
+    }
+
+    /// Serves until `stop` is ready, or until the engine fails.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { engine, addresses, server } = self;
+        for address in &addresses {
+            tracing::info!("listening on http://{address}");
+        }
+        let handle = server.handle();
+        let mut server = std::pin::pin!(server);
+        let failure = tokio::select! {
+            result = &mut server => return result,
+            () = stop => None,
+            reason = engine.failed() => Some(reason),
+        };
+        tracing::info!("shutting down");
+        engine.shut_down();
+        let (_, result) = tokio::join!(handle.stop(true), server);
+        match failure {
+            Some(reason) => Err(io::Error::other(reason)),
+            None => result,
+        }
+    }
+}
+
+fn explain_bind_error(host: &str, port: u16, error: &io::Error) -> io::Error {
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => format!("port {port} of {host} is in use; choose another with --port"),
+        io::ErrorKind::PermissionDenied => format!("no permission to listen on port {port} of {host}"),
+        io::ErrorKind::AddrNotAvailable => format!("{host} is no address of this machine"),
+        _ => format!("cannot listen on {host}, port {port}: {error}"),
+    };
+    io::Error::new(error.kind(), reason)
+}
+
+#[cfg(unix)]
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        tracing::warn!("signals cannot be waited for; the program ends without an orderly shutdown");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,164 @@
+//! The bodies of the API, as they stand on the wire and in /openapi.json.
+//!
+//! Names and shapes are those of the service that this API is compatible with; keys that it lacks are additions, never replacements.
+//! The bounds in the schema are those of [`generation::Limits::DEFAULT`]; a test holds the two together.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// What `POST /generate` takes. Unknown keys are ignored.
+#[derive(Debug, Default, PartialEq, ToSchema)]
+pub struct GenerateRequest {
+    /// What the picture shows.
+    #[schema(required = true, nullable = false, min_length = 1, max_length = 2000, example = "a red circle on a blue background")]
+    pub prompt: Option<String>,
+    /// Denoising steps: more is better and slower.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 150, default = 25, example = 25)]
+    pub num_inference_steps: Option<i128>,
+    /// Answer with JSON that holds the picture as base64, instead of with the PNG itself.
+    #[schema(default = false, example = false)]
+    pub return_base64: Option<bool>,
+    /// The noise's seed: the same request with the same seed gives the same bytes. Drawn at random if absent, and told in the answer.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9223372036854775807i64, example = 42)]
+    pub seed: Option<i128>,
+    /// What the picture should not show.
+    #[schema(max_length = 2000, example = "")]
+    pub negative_prompt: Option<String>,
+    /// Classifier-free guidance: how closely the picture follows the prompt; 1 or less turns it off.
+    #[schema(minimum = 0, maximum = 50, default = 7.5, example = 7.5)]
+    pub guidance_scale: Option<f64>,
+    /// Width in pixels, a multiple of 8; the model's own if absent. Width x height is at most 2097152.
+    #[schema(value_type = Option<i64>, minimum = 64, maximum = 2048, multiple_of = 8)]
+    pub width: Option<i128>,
+    /// Height in pixels, a multiple of 8; the model's own if absent. Width x height is at most 2097152.
+    #[schema(value_type = Option<i64>, minimum = 64, maximum = 2048, multiple_of = 8)]
+    pub height: Option<i128>,
+    /// The scheduler, such as "euler" or "dpmpp-2m-karras"; the model's own if absent. An unknown name is answered with the known ones.
+    pub scheduler: Option<String>,
+}
+
+/// What `POST /generate` answers if `return_base64` is true.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GenerateResponse {
+    /// True.
+    #[schema(example = true)]
+    pub success: bool,
+    /// The prompt.
+    pub prompt: String,
+    /// The denoising steps.
+    #[schema(example = 25)]
+    pub steps: u32,
+    /// The PNG file, base64 with padding.
+    #[schema(content_encoding = "base64", content_media_type = "image/png")]
+    pub image_base64: String,
+    /// "png".
+    #[schema(example = "png")]
+    pub format: String,
+    /// The seed that the picture was made with.
+    pub seed: u64,
+    /// The picture's width in pixels.
+    pub width: u32,
+    /// The picture's height in pixels.
+    pub height: u32,
+    /// The model that made it.
+    pub model: String,
+    /// How it was made, as it stands in the PNG's `parameters` text chunk.
+    pub parameters: String,
+}
+
+/// What `GET /` answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RootResponse {
+    /// "running".
+    #[schema(example = "running")]
+    pub status: String,
+    /// "cpu", "cuda" or "metal"; "not set" until the model is loaded.
+    #[schema(example = "cpu")]
+    pub device: String,
+    /// The model's name; null until it is loaded.
+    pub model: Option<String>,
+    /// Where to find what.
+    pub endpoints: Endpoints,
+}
+
+/// The paths of this service.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Endpoints {
+    /// Makes a picture.
+    #[schema(example = "/generate")]
+    pub generate_image: String,
+    /// Tells whether the service is up.
+    #[schema(example = "/health")]
+    pub health: String,
+    /// The documentation, to try out.
+    #[schema(example = "/docs")]
+    pub docs: String,
+    /// The documentation, to read.
+    #[schema(example = "/redoc")]
+    pub redoc: String,
+    /// The documentation, for programs.
+    #[schema(example = "/openapi.json")]
+    pub openapi: String,
+}
+
+/// What `GET /health` answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthResponse {
+    /// "healthy": the service answers, whether or not its model is loaded yet.
+    #[schema(example = "healthy")]
+    pub status: String,
+    /// "framewright".
+    #[schema(example = "framewright")]
+    pub service: String,
+    /// Whether pictures can be asked for.
+    pub model_loaded: bool,
+    /// "cpu", "cuda" or "metal"; "not set" until the model is loaded.
+    #[schema(example = "cpu")]
+    pub device: String,
+    /// The program's version.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+    /// The server's time, RFC 3339 in UTC.
+    #[schema(format = DateTime, example = "2026-11-21T12:00:00.000Z")]
+    pub timestamp: String,
+    /// The pictures that wait or are being made.
+    #[schema(example = 0)]
+    pub jobs: usize,
+}
+
+/// An error in one sentence.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// The sentence.
+    #[schema(example = "Not Found")]
+    pub detail: String,
+}
+
+/// Everything that is wrong with a body's fields.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ValidationErrorBody {
+    /// One entry for each fault.
+    pub detail: Vec<ValidationErrorDetail>,
+}
+
+/// One fault of a field.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ValidationErrorDetail {
+    /// The rule that is broken, in pydantic's vocabulary.
+    #[serde(rename = "type")]
+    #[schema(example = "less_than_equal")]
+    pub kind: String,
+    /// Where: "body", then the field's name.
+    #[schema(example = json!(["body", "num_inference_steps"]))]
+    pub loc: Vec<String>,
+    /// A sentence that names the limit.
+    #[schema(example = "Input should be less than or equal to 150")]
+    pub msg: String,
+    /// The value that was sent, long texts cut.
+    pub input: Value,
+    /// The rule's limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub ctx: Option<Map<String, Value>>,
+}
