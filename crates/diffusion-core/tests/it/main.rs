@@ -5,6 +5,9 @@
 mod golden_weights;
 mod noise;
 mod tolerance;
+mod weights;
+mod weights_single_file;
+mod weights_torch;
 
 use std::{collections::HashMap, path::PathBuf};
 

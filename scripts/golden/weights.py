@@ -1,0 +1,319 @@
+"""Goldens for weight loading: torch files of every kind, and CompVis checkpoints beside what diffusers makes of them.
+
+The checkpoints themselves are not stored: their tensors are filled by `fill` below, which the test repeats; stored are names, shapes
+and, for each tensor that diffusers' own conversion yields, two sums over its elements.
+"""
+
+import argparse
+import json
+import os
+import warnings
+
+import numpy as np
+import torch
+from common import GOLDEN, versions
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.loaders import single_file_utils as single_file
+from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel
+
+OUT = GOLDEN / "weights"
+
+
+# ---- torch files ----------------------------------------------------------------------------------------------------------------
+
+
+class Evil:
+    """Unpickled by torch.load(weights_only=False), it runs a command."""
+
+    def __reduce__(self):
+        return os.system, ("touch evil-marker",)
+
+
+def torch_files():
+    generator = torch.Generator().manual_seed(0)
+
+    def randn(*shape):
+        return torch.randn(shape, generator=generator)
+
+    base = randn(6, 5)
+    tensors = {
+        "contiguous": randn(3, 4),
+        "channels_last": randn(4, 6, 3, 3).to(memory_format=torch.channels_last),
+        "transposed": randn(5, 7).t(),
+        "permuted": randn(2, 3, 4).permute(1, 2, 0),
+        "sliced_with_offset": base[1:5, 2:4],
+        "shared_storage": base,
+        "expanded": randn(1, 4).expand(3, 4),
+        "every_other": randn(8)[::2],
+        "scalar": randn(1)[0].clone(),
+        "empty": torch.zeros(0, 3),
+        "half": randn(3, 5).half(),
+        "bfloat16": randn(3, 5).bfloat16().t(),
+        "double": randn(2, 2).double(),
+        "int64": torch.arange(-3, 5).view(2, 4),
+        "parameter": torch.nn.Parameter(randn(2, 3)),
+        "int32": torch.arange(4, dtype=torch.int32),
+    }
+    torch.save(tensors, OUT / "tensors.bin")
+    kept = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items() if name != "int32"}
+    save_file(kept, OUT / "tensors.safetensors", metadata={"versions": json.dumps(versions())})
+
+    # A module's state dict is an OrderedDict with attributes; training scripts wrap it.
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.GroupNorm(1, 3))
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.arange(parameter.numel()).view(parameter.shape))
+    wrapped = {"epoch": 3, "loss": 0.5, "done": True, "none": None, "steps": [1, 2**40], "state_dict": module.state_dict()}
+    torch.save(wrapped, OUT / "wrapped.bin")
+    torch.save(wrapped, OUT / "protocol4.bin", pickle_protocol=4)
+
+    torch.save({"weight": torch.zeros(2), "evil": Evil()}, OUT / "evil.bin")
+    torch.save(torch.nn.Linear(1, 1), OUT / "module.bin")
+    torch.save({"weight": torch.zeros(2)}, OUT / "before_1_6.bin", _use_new_zipfile_serialization=False)
+
+
+# ---- CompVis checkpoints --------------------------------------------------------------------------------------------------------
+
+
+def fill(name: str, shape) -> np.ndarray:
+    """Numbers in [-0.5, 0.5) from a tensor's name: FNV-1a of it, then a Weyl sequence."""
+    state = 0x811C9DC5
+    for byte in name.encode():
+        state = (state ^ byte) * 0x01000193 % 2**32
+    index = np.arange(int(np.prod(shape)), dtype=np.uint64)
+    mixed = (np.uint64(state) + index * np.uint64(2654435761)) % np.uint64(2**32)
+    return ((mixed >> np.uint64(8)).astype(np.float64) / 2**24 - 0.5).astype(np.float32).reshape(shape)
+
+
+def sums(tensor: torch.Tensor):
+    flat = tensor.detach().double().reshape(-1)
+    return list(tensor.shape), float(flat.sum()), float((flat * (torch.arange(flat.numel()) % 97 + 1)).sum())
+
+
+def replace_start(name: str, pairs) -> str:
+    for old, new in pairs:
+        if name.startswith(old):
+            return new + name[len(old) :]
+    return name
+
+
+RESNET = [
+    ("norm1.", "in_layers.0."),
+    ("conv1.", "in_layers.2."),
+    ("norm2.", "out_layers.0."),
+    ("conv2.", "out_layers.3."),
+    ("time_emb_proj.", "emb_layers.1."),
+    ("conv_shortcut.", "skip_connection."),
+]
+
+
+def unet_to_ldm(name: str, config) -> str:
+    """CompVis' name of a diffusers UNet tensor; written by hand, the other way round from what is tested."""
+    layers = config["layers_per_block"]
+    flat = [
+        ("time_embedding.linear_1.", "time_embed.0."),
+        ("time_embedding.linear_2.", "time_embed.2."),
+        ("conv_in.", "input_blocks.0.0."),
+        ("conv_norm_out.", "out.0."),
+        ("conv_out.", "out.2."),
+    ]
+    part = name.split(".")
+    if part[0] == "mid_block":
+        place = {"resnets.0": 0, "attentions.0": 1, "resnets.1": 2}[f"{part[1]}.{part[2]}"]
+        rest = ".".join(part[3:])
+        return f"middle_block.{place}." + (replace_start(rest, RESNET) if part[1] == "resnets" else rest)
+    if part[0] not in ("down_blocks", "up_blocks"):
+        return replace_start(name, flat)
+    down, block, kind, layer = part[0] == "down_blocks", int(part[1]), part[2], int(part[3])
+    rest = ".".join(part[4:])
+    row, first, side = (block * (layers + 1), 1, "input_blocks") if down else (block * (layers + 1), 0, "output_blocks")
+    if kind == "resnets":
+        return f"{side}.{first + row + layer}.0.{replace_start(rest, RESNET)}"
+    if kind == "attentions":
+        return f"{side}.{first + row + layer}.1.{rest}"
+    if kind == "downsamplers":
+        return f"{side}.{first + row + layers}.0.op.{rest.removeprefix('conv.')}"
+    place = 2 if config["up_block_types"][block].startswith("CrossAttn") else 1
+    return f"{side}.{row + layers}.{place}.{rest}"
+
+
+def vae_to_ldm(name: str, levels: int) -> str:
+    part = name.split(".")
+    if part[0].endswith("quant_conv"):
+        return name
+    side, rest = part[0], ".".join(part[1:])
+    rest = rest.replace("conv_norm_out.", "norm_out.").replace("conv_shortcut.", "nin_shortcut.")
+    rest = rest.replace("mid_block.resnets.0.", "mid.block_1.").replace("mid_block.resnets.1.", "mid.block_2.")
+    rest = rest.replace("mid_block.attentions.0.", "mid.attn_1.")
+    for new, old in [("group_norm.", "norm."), ("to_q.", "q."), ("to_k.", "k."), ("to_v.", "v."), ("to_out.0.", "proj_out.")]:
+        rest = rest.replace("attn_1." + new, "attn_1." + old)
+    part = rest.split(".")
+    if part[0] in ("down_blocks", "up_blocks"):
+        level = int(part[1]) if part[0] == "down_blocks" else levels - 1 - int(part[1])
+        kind = {"resnets": f"block.{part[3]}", "downsamplers": "downsample", "upsamplers": "upsample"}[part[2]]
+        rest = ".".join([part[0].removesuffix("_blocks"), str(level), kind, *part[4:]])
+    return f"{side}.{rest}"
+
+
+OPENCLIP = [
+    ("layer_norm1.", "ln_1."),
+    ("layer_norm2.", "ln_2."),
+    ("self_attn.out_proj.", "attn.out_proj."),
+    ("mlp.fc1.", "mlp.c_fc."),
+    ("mlp.fc2.", "mlp.c_proj."),
+]
+
+
+def clip_shapes(model) -> dict:
+    return {name.removeprefix("text_model."): list(value.shape) for name, value in model.state_dict().items() if "position_ids" not in name}
+
+
+def openclip_shapes(model, layers: int) -> dict:
+    """The tensors of an OpenCLIP text tower of so many layers with this transformers model's widths."""
+    found, width = {}, model.config.hidden_size
+    for name, shape in clip_shapes(model).items():
+        if name.startswith("encoder.layers.0."):
+            rest = name.removeprefix("encoder.layers.0.")
+            for layer in range(layers):
+                start = f"transformer.resblocks.{layer}."
+                if rest.startswith("self_attn.q_proj."):
+                    found[f"{start}attn.in_proj_{rest.rsplit('.', 1)[1]}"] = [3 * shape[0], *shape[1:]]
+                elif ".k_proj." not in rest and ".v_proj." not in rest:
+                    found[start + replace_start(rest, OPENCLIP)] = shape
+    found |= {
+        "token_embedding.weight": [model.config.vocab_size, width],
+        "positional_embedding": [model.config.max_position_embeddings, width],
+        "ln_final.weight": [width],
+        "ln_final.bias": [width],
+        "text_projection": [width, width],
+        "logit_scale": [],
+    }
+    return found
+
+
+def checkpoint(name: str, unet: dict, vae: dict, text: dict, openclip_layers: int | None):
+    unet_model, vae_model = UNet2DConditionModel(**unet), AutoencoderKL(**vae)
+    text_model = CLIPTextModel(CLIPTextConfig(**text))
+    shapes = {}
+    for key, value in unet_model.state_dict().items():
+        shapes["model.diffusion_model." + unet_to_ldm(key, unet_model.config)] = list(value.shape)
+    for key, value in vae_model.state_dict().items():
+        shape = list(value.shape)
+        if ".attentions." in key and len(shape) == 2:
+            shape += [1, 1]
+        shapes["first_stage_model." + vae_to_ldm(key, len(vae["block_out_channels"]))] = shape
+    if openclip_layers:
+        text_shapes = {"cond_stage_model.model." + key: shape for key, shape in openclip_shapes(text_model, openclip_layers).items()}
+    else:
+        text_shapes = {"cond_stage_model.transformer.text_model." + key: shape for key, shape in clip_shapes(text_model).items()}
+        text_shapes["cond_stage_model.transformer.text_model.embeddings.position_ids"] = [1, text["max_position_embeddings"]]
+    shapes |= text_shapes
+    shapes |= {"alphas_cumprod": [4], "model_ema.decay": [], "model_ema.diffusion_modelout2bias": [4], "first_stage_model.loss.logvar": []}
+
+    def filled():
+        return {key: torch.from_numpy(fill(key, shape)) for key, shape in shapes.items()}
+
+    config = {**unet_model.config}
+    converted = {
+        "unet": single_file.convert_ldm_unet_checkpoint(filled(), config),
+        "vae": single_file.convert_ldm_vae_checkpoint(filled(), {**vae_model.config}),
+        "text_encoder": single_file.convert_open_clip_checkpoint(text_model, filled())
+        if openclip_layers
+        else single_file.convert_ldm_clip_checkpoint(filled()),
+    }
+    converted["text_encoder"] = {
+        "text_model." + key.removeprefix("text_model."): value
+        for key, value in converted["text_encoder"].items()
+        if not key.endswith("position_ids")
+    }
+    for part, model in [("unet", unet_model), ("vae", vae_model)]:
+        converted[part] = {key: value for key, value in converted[part].items() if value is not None}
+        assert set(converted[part]) == set(model.state_dict()), f"{part}: {set(converted[part]) ^ set(model.state_dict())}"
+        model.load_state_dict(converted[part])
+    own = {"text_model." + key for key in clip_shapes(text_model)}
+    assert set(converted["text_encoder"]) == own, set(converted["text_encoder"]) ^ own
+    golden = {
+        "versions": versions(),
+        "checkpoint": shapes,
+        "configs": {
+            "unet": {**unet, "_class_name": "UNet2DConditionModel"},
+            "vae": {**vae, "_class_name": "AutoencoderKL"},
+            "text_encoder": text,
+        },
+        "tensors": {part: {key: sums(value) for key, value in sorted(found.items())} for part, found in converted.items()},
+    }
+    path = OUT / f"{name}.json"
+    path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+    print(f"{path.relative_to(GOLDEN)}: {path.stat().st_size:,} bytes")
+
+
+def checkpoints():
+    vae = dict(
+        block_out_channels=[32, 64],
+        down_block_types=["DownEncoderBlock2D"] * 2,
+        up_block_types=["UpDecoderBlock2D"] * 2,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=32,
+    )
+    text = dict(hidden_size=64, intermediate_size=96, num_attention_heads=1, vocab_size=50, max_position_embeddings=7)
+    checkpoint(
+        "ldm_sd1",
+        dict(
+            block_out_channels=[32, 64, 64],
+            down_block_types=["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+            up_block_types=["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+            layers_per_block=2,
+            cross_attention_dim=64,
+            attention_head_dim=8,
+            in_channels=9,
+        ),
+        vae,
+        dict(**text, num_hidden_layers=3, hidden_act="quick_gelu"),
+        None,
+    )
+    checkpoint(
+        "ldm_sd2",
+        dict(
+            block_out_channels=[64, 128],
+            down_block_types=["CrossAttnDownBlock2D", "DownBlock2D"],
+            up_block_types=["UpBlock2D", "CrossAttnUpBlock2D"],
+            layers_per_block=1,
+            cross_attention_dim=64,
+            attention_head_dim=[1, 2],
+            use_linear_projection=True,
+        ),
+        vae,
+        dict(**text, num_hidden_layers=23, hidden_act="gelu"),
+        24,
+    )
+    # As tiny-sd: one layer a block, attention in all of them, no middle.
+    checkpoint(
+        "ldm_tiny",
+        dict(
+            block_out_channels=[32, 64],
+            down_block_types=["CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+            up_block_types=["CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+            mid_block_type=None,
+            layers_per_block=1,
+            cross_attention_dim=64,
+            attention_head_dim=8,
+        ),
+        vae,
+        dict(**text, num_hidden_layers=2, hidden_act="quick_gelu"),
+        None,
+    )
+
+
+def main():
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
+    warnings.filterwarnings("ignore")
+    torch.manual_seed(0)
+    OUT.mkdir(parents=True, exist_ok=True)
+    torch_files()
+    checkpoints()
+
+
+if __name__ == "__main__":
+    main()
