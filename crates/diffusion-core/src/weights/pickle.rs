@@ -476,3 +476,58 @@ fn size(value: i64) -> Result<usize, String> {
 fn shown(name: &str) -> String {
     name.chars().take(80).flat_map(char::escape_debug).collect()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// The instructions before and after the arguments of a tensor of two f32 at offset 1, in protocol 2 as torch writes it.
+    const TENSOR: &[u8] = b"\x80\x02}X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\
+        X\x01\0\0\x000X\x03\0\0\0cpuK\x03tQK\x01K\x02\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtRs.";
+
+    fn refusal(pickle: &[u8]) -> String {
+        state_dict(pickle).unwrap_err()
+    }
+
+    #[test]
+    fn a_tensor_is_described() {
+        let storage = Storage { key: "0", element: Element::F32, count: 3 };
+        let view = TensorView { storage, offset: 1, shape: vec![2], strides: vec![1] };
+        assert_eq!(state_dict(TENSOR).unwrap(), [("a", view)]);
+    }
+
+    #[test]
+    fn what_is_outside_the_language_is_named() {
+        let call = refusal(b"\x80\x02cos\nsystem\nX\x02\0\0\0ls\x85R.");
+        assert_eq!(call, "it refers to os.system, which is not allowed (byte 2 of the pickle); nothing was run");
+        assert!(refusal(b"\x80\x04\x8c\x02os\x8c\x06system\x93.").starts_with("it refers to os.system, which is not allowed (byte 14"));
+        assert!(refusal(b"\x80\x02ctorch.storage\n_load_from_bytes\n.").contains("torch.storage._load_from_bytes"));
+        assert!(refusal(b"\x80\x02(i__main__\nEvil\n.").contains("the instruction INST"));
+        assert!(refusal(b"\x80\x02}\x81.").contains("the instruction NEWOBJ"));
+        assert!(refusal(b"\x80\x02}\xff.").contains("the instruction 0xff"));
+        assert!(refusal(b"\x80\x02ctorch\nFloatStorage\n)R.").contains("it calls a storage type"));
+        assert!(refusal(b"\x80\x02X\x01\0\0\0a)R.").contains("it calls a string, which is not allowed"));
+        assert!(refusal(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.").contains("arguments that torch.save does not write"));
+        assert!(refusal(b"\x80\x02X\x01\0\0\0a}b.").contains("sets the attributes of a string"));
+        assert!(refusal(b"\x80\x01}.").contains("protocol 1"));
+        assert!(refusal(b"\x80\x02].").contains("holds a list, not a dictionary"));
+        assert!(refusal(b"\x80\x02cbad\x1b[31m\nname\n.").contains("bad\\u{1b}[31m.name"));
+        assert!(refusal(b"").contains("it breaks off"));
+    }
+
+    #[test]
+    fn made_up_pickles_are_bounded() {
+        let refused = |repeated: &[u8]| refusal(&[b"\x80\x02", repeated.repeat(2_000_000).as_slice()].concat());
+        for repeated in [&b"("[..], b")", b"}", b"]", b"N", b")\x85", b"(t"] {
+            assert!(refused(repeated).contains("more than 1000000 instructions"));
+        }
+        // A tuple that holds itself, by way of the memo, is only an index.
+        assert!(refusal(b"\x80\x02(Kxq\0h\0tq\0h\0h\0\x86.").contains("holds a tuple"));
+        for cut in 0..TENSOR.len() - 1 {
+            assert!(state_dict(&TENSOR[..cut]).is_err());
+        }
+        let many = TENSOR.to_vec().iter().copied().flat_map(|byte| if byte == 0x85 { vec![0x86] } else { vec![byte] }).collect::<Vec<_>>();
+        assert!(state_dict(&many).is_err());
+    }
+}

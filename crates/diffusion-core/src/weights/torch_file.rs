@@ -98,3 +98,44 @@ fn place(file: &Arc<WeightFile>, record: Option<Range<usize>>, view: TensorView<
     }
     StoredTensor::strided(file, record, storage.element, shape, strides, offset)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Thousands of damaged pickles, several bytes at a time: each is read or refused, none panics, and what is read lies in bounds.
+    #[test]
+    fn damaged_pickles_never_panic() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/weights/tensors.bin");
+        let file = WeightFile::map(path).unwrap();
+        let records = records(file.bytes()).unwrap();
+        let pickled = file.bytes()[records["tensors/data.pkl"].clone()].to_vec();
+        let mut state = 1_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..20_000 {
+            let mut damaged = pickled.clone();
+            for _ in 0..=random(4) {
+                let at = random(damaged.len());
+                damaged[at] = if random(2) == 0 { random(256) as u8 } else { pickled[random(pickled.len())] };
+            }
+            match pickle::state_dict(&damaged) {
+                Ok(views) => {
+                    read += 1;
+                    for (_, view) in views {
+                        let record = records.get(&format!("tensors/data/{}", view.storage.key)).cloned();
+                        let _ = place(&file, record, view);
+                    }
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(read > 100 && refused > 1000, "{read} {refused}");
+    }
+}

@@ -188,14 +188,12 @@ fn a_header_with_flipped_bits_never_panics() {
     let whole = safetensors_bytes(&[("a.weight", &[2, 3]), ("b.weight", &[4])], 0.0);
     let source = DiffusersFolder::open(folder.path(), None).unwrap();
     for position in 0..whole.len() - 40 {
-        for bit in 0..8 {
-            let mut bytes = whole.clone();
-            bytes[position] ^= 1 << bit;
-            fs::write(&path, &bytes).unwrap();
-            if let Ok(tensors) = source.tensors(Component::Unet) {
-                for name in tensors.names() {
-                    let _ = tensors.read(&name, &[]);
-                }
+        let mut bytes = whole.clone();
+        bytes[position] ^= 1 << (position % 8);
+        fs::write(&path, &bytes).unwrap();
+        if let Ok(tensors) = source.tensors(Component::Unet) {
+            for name in tensors.names() {
+                let _ = tensors.read(&name, &[]);
             }
         }
     }
