@@ -36,7 +36,7 @@ struct Shapes {
 
 impl Shapes {
     fn config(&self, part: &LdmPart, token_embedding: &str, hidden_act: &str, projection_dim: usize) -> Result<Value> {
-        if self.hidden_size == 0 || self.hidden_size % HEAD_WIDTH != 0 {
+        if self.hidden_size == 0 || !self.hidden_size.is_multiple_of(HEAD_WIDTH) {
             let reason = format!("its width {} is no multiple of 64, so the number of attention heads cannot be told", self.hidden_size);
             return Err(part.fail(token_embedding, reason));
         }

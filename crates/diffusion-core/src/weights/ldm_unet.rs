@@ -105,7 +105,7 @@ impl Layout {
     /// [`crate::Error::Weights`] if a width does not divide into heads.
     pub(super) fn config(&self, part: &LdmPart, sample_size: usize) -> Result<Value> {
         let head_width = 64;
-        if self.linear_projection && self.blocks.iter().any(|block| block.attention && block.channels % head_width != 0) {
+        if self.linear_projection && self.blocks.iter().any(|block| block.attention && !block.channels.is_multiple_of(head_width)) {
             return Err(part.fail("input_blocks", "a width is no multiple of 64, so the number of attention heads cannot be told"));
         }
         let heads = if self.linear_projection {

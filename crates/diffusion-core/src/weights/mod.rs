@@ -81,10 +81,7 @@ impl Component {
 
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ModelIndex => "model_index",
-            other => other.folder(),
-        })
+        f.write_str(if *self == Self::ModelIndex { "model_index" } else { self.folder() })
     }
 }
 

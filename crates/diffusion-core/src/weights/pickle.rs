@@ -391,10 +391,8 @@ impl<'a> Machine<'a> {
     }
 
     fn tuple(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
-        match value {
-            Value::Tuple(tuple) => self.tuples.get(tuple).map(Vec::as_slice),
-            _ => None,
-        }
+        let Value::Tuple(tuple) = value else { return None };
+        self.tuples.get(tuple).map(Vec::as_slice)
     }
 
     /// ("storage", type, key, location, element count), as torch.save writes it.
@@ -445,19 +443,16 @@ impl<'a> Machine<'a> {
         }
         items
             .iter()
-            .map(|item| match item {
-                Value::Int(value) => size(*value),
-                other => Err(format!("a shape holds {}", other.kind())),
+            .map(|item| {
+                let Value::Int(value) = item else { return Err(format!("a shape holds {}", item.kind())) };
+                size(*value)
             })
             .collect()
     }
 
     /// The tensors of the dictionary that the pickle came to.
     fn tensors_of(&self, result: Value<'a>) -> Result<Vec<(&'a str, TensorView<'a>)>, String> {
-        let entries = |value| match value {
-            Value::Dict(dict) => self.dicts.get(dict),
-            _ => None,
-        };
+        let entries = |value| if let Value::Dict(dict) = value { self.dicts.get(dict) } else { None };
         let top = entries(result).ok_or_else(|| format!("the pickle holds {}, not a dictionary of tensors", result.kind()))?;
         let wrapped = top.iter().find_map(|(key, value)| if matches!(key, Value::Text("state_dict")) { entries(*value) } else { None });
         let tensors = wrapped.unwrap_or(top).iter().filter_map(|(key, value)| match (key, value) {
