@@ -23,6 +23,7 @@ mod names;
 mod opcodes;
 mod open;
 mod pickle;
+mod pickle_values;
 mod random;
 mod safetensors_file;
 mod single_file;

@@ -1,8 +1,9 @@
 //! Reads the pickle inside a torch file, and can execute nothing.
 //!
 //! A pickle is a program for a stack machine whose instructions may import and call anything. This machine knows the few instructions
-//! that torch.save writes for a dictionary of tensors, seven names that it may mention, and three of those that it may "call", each of
-//! which only fills in a description here. Anything else ends the reading with the instruction's or the name's own name and its place.
+//! that torch.save writes for a dictionary of tensors, a short list of names that it may mention, and three of those that it may "call",
+//! each of which only fills in a description here. Anything else ends the reading, and the message names the instruction, or the name
+//! that it asked for, and its place.
 //!
 //! It must not know files or candle. The invariants: every instruction takes constant work and memory for each byte that it reads, and
 //! their number is bounded; containers live in one arena and refer to each other by index, so no nesting can exhaust the stack.
@@ -10,7 +11,10 @@
 
 use std::collections::HashMap;
 
-use super::{opcodes, strided::Element};
+use super::{
+    opcodes,
+    pickle_values::{Global, Storage, TensorView, Value},
+};
 
 /// The longest pickle that is read; a full-size UNet's is a hundred thousand bytes.
 pub(super) const MAX_BYTES: usize = 64 << 20;
@@ -21,91 +25,6 @@ const MAX_INSTRUCTIONS: usize = 1_000_000;
 
 /// More dimensions than any weight has; it bounds the work of one tensor.
 const MAX_DIMENSIONS: usize = 8;
-
-/// A piece of the archive that tensors are views of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Storage<'a> {
-    /// The name of its record: the part after `data/`.
-    pub(super) key: &'a str,
-    /// The type of its elements.
-    pub(super) element: Element,
-    /// How many it has.
-    pub(super) count: usize,
-}
-
-/// A tensor as the pickle describes it; nothing says yet that it fits its storage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TensorView<'a> {
-    pub(super) storage: Storage<'a>,
-    pub(super) offset: usize,
-    pub(super) shape: Vec<usize>,
-    pub(super) strides: Vec<usize>,
-}
-
-/// The names that a pickle may mention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Global {
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    StorageOf(Element),
-}
-
-impl Global {
-    fn find(module: &str, name: &str) -> Option<Self> {
-        let other = |name, bits| Some(Self::StorageOf(Element::Other { name, bits }));
-        match (module, name) {
-            ("collections", "OrderedDict") => Some(Self::OrderedDict),
-            ("torch._utils", "_rebuild_tensor_v2") => Some(Self::RebuildTensor),
-            ("torch._utils", "_rebuild_parameter") => Some(Self::RebuildParameter),
-            ("torch", "FloatStorage") => Some(Self::StorageOf(Element::F32)),
-            ("torch", "HalfStorage") => Some(Self::StorageOf(Element::F16)),
-            ("torch", "BFloat16Storage") => Some(Self::StorageOf(Element::Bf16)),
-            ("torch", "DoubleStorage") => Some(Self::StorageOf(Element::F64)),
-            ("torch", "LongStorage") => Some(Self::StorageOf(Element::I64)),
-            ("torch", "IntStorage") => other("i32", 32),
-            ("torch", "ShortStorage") => other("i16", 16),
-            ("torch", "CharStorage") => other("i8", 8),
-            ("torch", "ByteStorage") => other("u8", 8),
-            ("torch", "BoolStorage") => other("bool", 8),
-            _ => None,
-        }
-    }
-}
-
-/// What the machine's stack and memo hold; containers are indices into the arenas.
-#[derive(Clone, Copy, Debug)]
-enum Value<'a> {
-    None,
-    Bool,
-    Float,
-    Int(i64),
-    Text(&'a str),
-    Tuple(usize),
-    List,
-    Dict(usize),
-    Global(Global),
-    Storage(Storage<'a>),
-    Tensor(usize),
-}
-
-impl Value<'_> {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::None => "None",
-            Self::Bool => "a bool",
-            Self::Float => "a float",
-            Self::Int(_) => "an int",
-            Self::Text(_) => "a string",
-            Self::Tuple(_) => "a tuple",
-            Self::List => "a list",
-            Self::Dict(_) => "a dictionary",
-            Self::Global(_) => "a class or function",
-            Self::Storage(_) => "a storage",
-            Self::Tensor(_) => "a tensor",
-        }
-    }
-}
 
 /// Reads a pickled dictionary of tensors, or one wrapped as `{"state_dict": {..}, ..}`; entries that are no tensors are left out.
 ///
@@ -476,6 +395,7 @@ fn shown(name: &str) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::weights::strided::Element;
 
     /// The instructions before and after the arguments of a tensor of two f32 at offset 1, in protocol 2 as torch writes it.
     const TENSOR: &[u8] = b"\x80\x02}X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n\

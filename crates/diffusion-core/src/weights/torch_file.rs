@@ -8,12 +8,7 @@ use std::{collections::HashMap, io::Cursor, ops::Range, sync::Arc};
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::{
-    Component,
-    mapping::WeightFile,
-    pickle::{self, TensorView},
-    strided::StoredTensor,
-};
+use super::{Component, mapping::WeightFile, pickle, pickle_values::TensorView, strided::StoredTensor};
 use crate::{Error, Result};
 
 /// How files begin that torch wrote before version 1.6: a pickled magic number.
