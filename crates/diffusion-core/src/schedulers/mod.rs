@@ -1,11 +1,38 @@
 //! Schedulers: what turns a model's output at one step into the next step's latents.
 //!
 //! A scheduler is keyed by step index, never by timestep value: timesteps repeat (Heun) and need not be whole numbers (SVD).
-//! Latents stay in f32 and NCHW; only the model runs in a lower precision.
+//! Latents stay in f32 and NCHW; only the model runs in a lower precision. One file a scheduler; `sigmas` holds the noise schedules once.
+//!
+//! Reference: the classes of diffusers' `schedulers` folder, followed to the last f32 where they hold f32 (the noise schedule, sigmas and
+//! timesteps); coefficients beyond that are f64 on the host, but for the few that diffusers' own f32 rounding visibly shapes.
+
+mod config;
+mod ddim;
+mod ddpm;
+mod deis;
+mod discrete;
+mod dpm_coefficients;
+mod dpm_multistep;
+mod dpm_singlestep;
+mod euler;
+mod euler_ancestral;
+mod heun;
+mod latents;
+mod lcm;
+mod lms;
+mod names;
+mod numpy;
+mod pndm;
+mod sigmas;
+mod tcd;
+mod unipc;
 
 use candle_core::Tensor;
 
-use crate::{Result, noise::SeededNoise};
+pub use config::{PredictionType, SchedulerConfig};
+pub use names::{SchedulerKind, SchedulerName, SigmaSchedule};
+
+use crate::{Error, Result, noise::SeededNoise};
 
 /// One run of a scheduler over a fixed number of steps; holds the multistep history of that run.
 pub trait Scheduler: Send {
@@ -13,7 +40,9 @@ pub trait Scheduler: Send {
     fn timesteps(&self) -> &[f64];
 
     /// The standard deviation of the noise that the first latents are made of.
-    fn init_noise_sigma(&self) -> f64;
+    fn init_noise_sigma(&self) -> f64 {
+        1.0
+    }
 
     /// Model calls for each step that the user asked for, where `strength` is concerned: 2 for Heun, else 1.
     fn order(&self) -> usize {
@@ -24,7 +53,10 @@ pub trait Scheduler: Send {
     ///
     /// # Errors
     /// [`crate::Error::Params`] if `step_index` is out of range.
-    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor>;
+    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
+        at(self.timesteps(), step_index)?;
+        Ok(latents.clone())
+    }
 
     /// Noises clean latents to the level at which the model is called at `step_index` (image to image, inpainting).
     ///
@@ -32,10 +64,19 @@ pub trait Scheduler: Send {
     /// [`crate::Error::Params`] if `step_index` is out of range.
     fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor>;
 
-    /// One step: from the model's output at `step_index` to the latents of `step_index + 1`.
+    /// One step: from the model's output at `step_index` to the latents of `step_index + 1`. Noise, where the scheduler wants any, is drawn
+    /// from `noise` in the shape of the latents, as many draws as diffusers makes.
     /// The first call of a run may have any `step_index` (image to image starts late); later calls go up by one.
     ///
     /// # Errors
     /// [`crate::Error::Params`] if `step_index` is out of range.
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor>;
+}
+
+/// The value of a step, or an error that names the index and its limit.
+fn at<T: Copy>(values: &[T], step_index: usize) -> Result<T> {
+    values.get(step_index).copied().ok_or_else(|| Error::Params {
+        field: "step_index",
+        reason: format!("{step_index} is out of range, there are {} steps", values.len()),
+    })
 }

@@ -1,0 +1,82 @@
+//! What the schedulers after k-diffusion share (Euler, Euler ancestral, LMS, Heun): latents = clean + sigma * noise, unscaled.
+//!
+//! Must not know how any of them steps. Invariant: every operation on tensors is diffusers' own, in its order and in f32: with zero terminal
+//! signal the first sigma is 4096 and the rounding of a latent of that size is what is left of it steps later.
+//! Reference: diffusers' `scheduling_euler_discrete.py`, after Karras et al. 2022, algorithm 2.
+
+use candle_core::Tensor;
+
+use super::{
+    at,
+    config::{PredictionType, SchedulerConfig, TimestepSpacing},
+    latents::divide,
+    sigmas::Levels,
+};
+use crate::Result;
+
+/// A run's levels with what doesn't depend on the solver.
+#[derive(Debug)]
+pub(super) struct Discrete {
+    /// As many timesteps as sigmas but for the last sigma.
+    pub(super) levels: Levels,
+    prediction: PredictionType,
+    init_noise_sigma: f32,
+}
+
+impl Discrete {
+    pub(super) fn new(config: &SchedulerConfig, levels: Levels) -> Self {
+        let max = levels.max_sigma();
+        let init_noise_sigma = match config.timestep_spacing {
+            TimestepSpacing::Linspace | TimestepSpacing::Trailing => max,
+            TimestepSpacing::Leading => (max * max + 1.0).sqrt(),
+        };
+        Self { levels, prediction: config.prediction_type, init_noise_sigma }
+    }
+
+    pub(super) fn timesteps(&self) -> &[f64] {
+        &self.levels.timesteps
+    }
+
+    pub(super) fn init_noise_sigma(&self) -> f64 {
+        f64::from(self.init_noise_sigma)
+    }
+
+    /// The sigmas before and after a step.
+    pub(super) fn sigmas(&self, step_index: usize) -> Result<(f32, f32)> {
+        at(&self.levels.timesteps, step_index)?;
+        Ok((at(&self.levels.sigmas, step_index)?, at(&self.levels.sigmas, step_index + 1)?))
+    }
+
+    pub(super) fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
+        let (sigma, _) = self.sigmas(step_index)?;
+        divide(latents, (sigma * sigma + 1.0).sqrt())
+    }
+
+    pub(super) fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
+        let (sigma, _) = self.sigmas(step_index)?;
+        Ok((original + noise.affine(f64::from(sigma), 0.0)?)?)
+    }
+
+    /// The clean latents that the model's output points at.
+    pub(super) fn predict_original(&self, latents: &Tensor, model_output: &Tensor, sigma: f32) -> Result<Tensor> {
+        let power = sigma * sigma + 1.0;
+        match self.prediction {
+            PredictionType::Epsilon => Ok((latents - model_output.affine(f64::from(sigma), 0.0)?)?),
+            PredictionType::VPrediction => {
+                let scaled = model_output.affine(f64::from(-sigma / power.sqrt()), 0.0)?;
+                Ok((scaled + divide(latents, power)?)?)
+            }
+            PredictionType::Sample => Ok(model_output.clone()),
+        }
+    }
+}
+
+/// The slope of the latents over sigma.
+pub(super) fn derivative(latents: &Tensor, original: &Tensor, sigma: f32) -> Result<Tensor> {
+    divide(&(latents - original)?, sigma)
+}
+
+/// The latents after moving along a slope for a stretch of sigma.
+pub(super) fn advance(latents: &Tensor, derivative: &Tensor, stretch: f32) -> Result<Tensor> {
+    Ok((latents + derivative.affine(f64::from(stretch), 0.0)?)?)
+}

@@ -1,0 +1,110 @@
+//! The multistep DPM solvers of orders 1 to 3, deterministic (dpmpp-2m) and stochastic (dpmpp-2m-sde), the latter drawing at every step.
+//! History: the converted outputs of the last steps. Reference: diffusers' `scheduling_dpmsolver_multistep.py`.
+
+use std::collections::VecDeque;
+
+use candle_core::Tensor;
+
+use super::{
+    Scheduler, at,
+    config::{BetaSchedule, DpmAlgorithm, FinalSigma, PredictionType, SchedulerConfig, SolverType},
+    dpm_coefficients::{DpmCoefficients, convert},
+    latents::{Level, combine, randn_like},
+    sigmas::{LastSigma, NoiseSchedule, solver_levels, solver_timesteps},
+};
+use crate::{Result, noise::SeededNoise};
+
+pub(super) struct DpmSolverMultistepScheduler {
+    timesteps: Vec<f64>,
+    /// One more than timesteps.
+    levels: Vec<Level>,
+    prediction: PredictionType,
+    algorithm: DpmAlgorithm,
+    solver_type: SolverType,
+    solver_order: usize,
+    /// Whether the last step is of the first order.
+    euler_at_final: bool,
+    /// Whether the last step but one is of the second order at most.
+    lower_order_second: bool,
+    /// The newest first.
+    outputs: VecDeque<Tensor>,
+}
+
+impl DpmSolverMultistepScheduler {
+    pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
+        let schedule = NoiseSchedule::for_sigmas(config);
+        let last_timestep = config.num_train_timesteps - schedule.clipped(config.lambda_min_clipped);
+        let timesteps = solver_timesteps(config, steps, last_timestep);
+        let rounds_karras = config.beta_schedule != BetaSchedule::SquaredCosCapV2;
+        let last = match config.final_sigma {
+            FinalSigma::Zero => LastSigma::Zero,
+            FinalSigma::SigmaMin => LastSigma::Smallest,
+        };
+        let levels = solver_levels(config, &schedule, timesteps, steps, last, rounds_karras);
+        let few = config.lower_order_final && levels.timesteps.len() < 15;
+        Ok(Self {
+            timesteps: levels.timesteps,
+            levels: levels.sigmas.into_iter().map(Level::from_sigma).collect(),
+            prediction: config.prediction_type,
+            algorithm: config.algorithm,
+            solver_type: config.solver_type,
+            solver_order: config.solver_order,
+            euler_at_final: config.euler_at_final || few || config.final_sigma == FinalSigma::Zero,
+            lower_order_second: few,
+            outputs: VecDeque::new(),
+        })
+    }
+
+    fn lambda(&self, step_index: usize) -> Result<f64> {
+        Ok(at(&self.levels, step_index)?.lambda())
+    }
+}
+
+impl Scheduler for DpmSolverMultistepScheduler {
+    fn timesteps(&self) -> &[f64] {
+        &self.timesteps
+    }
+
+    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
+        at(&self.timesteps, step_index)?;
+        at(&self.levels, step_index)?.add_noise(original, noise)
+    }
+
+    fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
+        at(&self.timesteps, step_index)?;
+        let (from, to) = (at(&self.levels, step_index)?, at(&self.levels, step_index + 1)?);
+        let left = self.timesteps.len() - step_index;
+        self.outputs.push_front(convert(self.algorithm, self.prediction, from, latents, model_output)?);
+        self.outputs.truncate(self.solver_order);
+
+        let c = DpmCoefficients::new(self.algorithm, self.solver_type, from, to);
+        let order = match left {
+            1 if self.euler_at_final => 1,
+            2 if self.lower_order_second => 2,
+            _ => self.solver_order,
+        };
+        let outputs: Vec<&Tensor> = self.outputs.iter().take(order).collect();
+        let mut terms = vec![(c.latents, latents)];
+        match outputs.as_slice() {
+            [] => {}
+            [m0] => terms.push((c.value, m0)),
+            [m0, m1] => {
+                let r0 = (self.lambda(step_index)? - self.lambda(step_index - 1)?) / (to.lambda() - from.lambda());
+                let slope = c.second_order_slope / r0;
+                terms.extend([(c.value + slope, *m0), (-slope, *m1)]);
+            }
+            [m0, m1, m2, ..] => {
+                let h = to.lambda() - from.lambda();
+                let r0 = (self.lambda(step_index)? - self.lambda(step_index - 1)?) / h;
+                let r1 = (self.lambda(step_index - 1)? - self.lambda(step_index - 2)?) / h;
+                // D1 = near + r0 / (r0 + r1) (near - far), D2 = (near - far) / (r0 + r1), near = (m0 - m1) / r0, far = (m1 - m2) / r1.
+                let bend = (c.slope * r0 + c.curvature) / (r0 + r1);
+                let (near, far) = ((c.slope + bend) / r0, -bend / r1);
+                terms.extend([(c.value + near, *m0), (far - near, *m1), (-far, *m2)]);
+            }
+        }
+        let drawn = if self.algorithm.is_stochastic() { Some(randn_like(latents, noise)?) } else { None };
+        terms.extend(drawn.as_ref().map(|drawn| (c.noise, drawn)));
+        combine(&terms)
+    }
+}

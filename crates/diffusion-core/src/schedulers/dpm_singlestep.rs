@@ -1,0 +1,125 @@
+//! The single-step DPM solvers of orders 1 to 3: runs of steps of rising order that all start from the run's first latents.
+//! History: the converted outputs of the last steps and the latents of the last first-order step.
+//! Reference: diffusers' `scheduling_dpmsolver_singlestep.py`.
+
+use std::collections::VecDeque;
+
+use candle_core::Tensor;
+
+use super::{
+    Scheduler, at,
+    config::{DpmAlgorithm, FinalSigma, PredictionType, SchedulerConfig, SolverType},
+    dpm_coefficients::{DpmCoefficients, convert},
+    latents::{Level, combine, randn_like},
+    sigmas::{LastSigma, NoiseSchedule, solver_levels, solver_timesteps},
+};
+use crate::{Result, noise::SeededNoise};
+
+pub(super) struct DpmSolverSinglestepScheduler {
+    timesteps: Vec<f64>,
+    /// One more than timesteps.
+    levels: Vec<Level>,
+    orders: Vec<usize>,
+    prediction: PredictionType,
+    algorithm: DpmAlgorithm,
+    solver_type: SolverType,
+    solver_order: usize,
+    /// The newest first.
+    outputs: VecDeque<Tensor>,
+    first: Option<Tensor>,
+}
+
+impl DpmSolverSinglestepScheduler {
+    pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
+        let schedule = NoiseSchedule::for_sigmas(config);
+        let last_timestep = config.num_train_timesteps - schedule.clipped(config.lambda_min_clipped);
+        let timesteps = solver_timesteps(config, steps, last_timestep);
+        let last = match config.final_sigma {
+            FinalSigma::Zero => LastSigma::Zero,
+            FinalSigma::SigmaMin => LastSigma::Smallest,
+        };
+        let levels = solver_levels(config, &schedule, timesteps, steps, last, true);
+        Ok(Self {
+            timesteps: levels.timesteps,
+            levels: levels.sigmas.into_iter().map(Level::from_sigma).collect(),
+            orders: orders(config, steps),
+            prediction: config.prediction_type,
+            algorithm: config.algorithm,
+            solver_type: config.solver_type,
+            solver_order: config.solver_order,
+            outputs: VecDeque::new(),
+            first: None,
+        })
+    }
+}
+
+/// The order of each step: 1, 2, .. again and again, ending low where the last runs don't fit or the last sigma is zero.
+fn orders(config: &SchedulerConfig, steps: usize) -> Vec<usize> {
+    let order = config.solver_order;
+    let zero = config.final_sigma == FinalSigma::Zero;
+    let mut orders: Vec<usize> = (0..steps).map(|step| step % order + 1).collect();
+    if config.lower_order_final || zero || steps % order != 0 {
+        match (order, steps % order, orders.as_mut_slice()) {
+            (2, 0, [.., last]) => *last = 1,
+            (3, 0, [.., last]) => *last = 1,
+            _ => {}
+        }
+    }
+    if let (true, Some(last)) = (zero, orders.last_mut()) {
+        *last = 1;
+    }
+    orders
+}
+
+impl Scheduler for DpmSolverSinglestepScheduler {
+    fn timesteps(&self) -> &[f64] {
+        &self.timesteps
+    }
+
+    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
+        at(&self.timesteps, step_index)?;
+        at(&self.levels, step_index)?.add_noise(original, noise)
+    }
+
+    fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
+        let order = at(&self.orders, step_index)?;
+        let to = at(&self.levels, step_index + 1)?;
+        let level = at(&self.levels, step_index)?;
+        self.outputs.push_front(convert(self.algorithm, self.prediction, level, latents, model_output)?);
+        self.outputs.truncate(self.solver_order);
+        // A run that starts late may start in the middle of a series; diffusers lowers the order then.
+        let order = order.min(self.outputs.len());
+        if order == 1 {
+            self.first = Some(latents.clone());
+        }
+        // The step goes from where the series began, `order - 1` steps ago.
+        let from = at(&self.levels, step_index + 1 - order)?;
+        let first = self.first.as_ref().unwrap_or(latents);
+        let c = DpmCoefficients::new(self.algorithm, self.solver_type, from, to);
+        let mut terms = vec![(c.latents, first)];
+        let ratio = |level: Level| (level.lambda() - from.lambda()) / (to.lambda() - from.lambda());
+        let outputs: Vec<&Tensor> = self.outputs.iter().take(order).collect();
+        match outputs.as_slice() {
+            [] => {}
+            [m0] => terms.push((c.value, m0)),
+            [m0, m1] => {
+                let slope = c.second_order_slope / ratio(level);
+                terms.extend([(slope, *m0), (c.value - slope, *m1)]);
+            }
+            [m0, m1, m2, ..] => {
+                let (r0, r1) = (ratio(level), ratio(at(&self.levels, step_index - 1)?));
+                // near = (m1 - m2) / r1, far = (m0 - m2) / r0; the midpoint form goes along far alone.
+                let (near, far) = if self.solver_type == SolverType::Heun {
+                    let near = (c.slope * r0 - 2.0 * c.curvature) / (r0 - r1) / r1;
+                    (near, (2.0 * c.curvature - c.slope * r1) / (r0 - r1) / r0)
+                } else {
+                    (0.0, c.slope / r0)
+                };
+                terms.extend([(far, *m0), (near, *m1), (c.value - near - far, *m2)]);
+            }
+        }
+        let drawn = if self.algorithm.is_stochastic() { Some(randn_like(latents, noise)?) } else { None };
+        terms.extend(drawn.as_ref().map(|drawn| (c.noise, drawn)));
+        combine(&terms)
+    }
+}

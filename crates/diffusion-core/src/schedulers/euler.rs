@@ -1,0 +1,51 @@
+//! Euler's method over sigmas (Karras et al. 2022, algorithm 2 without churn). Holds no history.
+//! Reference: diffusers' `scheduling_euler_discrete.py`.
+
+use candle_core::Tensor;
+
+use super::{
+    Scheduler,
+    config::{PredictionType, SchedulerConfig},
+    discrete::{Discrete, advance, derivative},
+    sigmas::discrete_levels,
+};
+use crate::{Result, noise::SeededNoise};
+
+pub(super) struct EulerDiscreteScheduler {
+    run: Discrete,
+}
+
+impl EulerDiscreteScheduler {
+    pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
+        let mut levels = discrete_levels(config, steps);
+        if config.continuous_timesteps && config.prediction_type == PredictionType::VPrediction {
+            // The timestep of a model trained on continuous noise levels (Stable Video Diffusion).
+            levels.timesteps = levels.timesteps.iter().zip(&levels.sigmas).map(|(_, sigma)| f64::from(0.25 * sigma.ln())).collect();
+        }
+        Ok(Self { run: Discrete::new(config, levels) })
+    }
+}
+
+impl Scheduler for EulerDiscreteScheduler {
+    fn timesteps(&self) -> &[f64] {
+        self.run.timesteps()
+    }
+
+    fn init_noise_sigma(&self) -> f64 {
+        self.run.init_noise_sigma()
+    }
+
+    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
+        self.run.scale_model_input(latents, step_index)
+    }
+
+    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
+        self.run.add_noise(original, noise, step_index)
+    }
+
+    fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
+        let (sigma, next) = self.run.sigmas(step_index)?;
+        let original = self.run.predict_original(latents, model_output, sigma)?;
+        advance(latents, &derivative(latents, &original, sigma)?, next - sigma)
+    }
+}

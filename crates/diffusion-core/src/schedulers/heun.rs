@@ -1,0 +1,76 @@
+//! Heun's method over sigmas: each step but the last calls the model twice, at its start and at its end, and goes along the mean slope.
+//! History: the first call's slope, stretch and latents, until the second. Reference: diffusers' `scheduling_heun_discrete.py`, after
+//! Karras et al. 2022, algorithm 1.
+
+use candle_core::Tensor;
+
+use super::{
+    Scheduler,
+    config::SchedulerConfig,
+    discrete::{Discrete, advance, derivative},
+    latents::{clip, divide},
+    sigmas::discrete_levels,
+};
+use crate::{Result, noise::SeededNoise};
+
+pub(super) struct HeunDiscreteScheduler {
+    run: Discrete,
+    clip_sample_range: Option<f64>,
+    first: Option<FirstCall>,
+}
+
+struct FirstCall {
+    derivative: Tensor,
+    stretch: f32,
+    latents: Tensor,
+}
+
+impl HeunDiscreteScheduler {
+    pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
+        let mut levels = discrete_levels(config, steps);
+        // Every level but the first is visited twice, as the end of one step and the start of the next; the last sigma is no level.
+        let twice = |index: usize| if index == 0 { 1 } else { 2 };
+        levels.timesteps = levels.timesteps.iter().enumerate().flat_map(|(index, &t)| std::iter::repeat_n(t, twice(index))).collect();
+        let last = levels.sigmas.pop();
+        levels.sigmas = levels.sigmas.iter().enumerate().flat_map(|(index, &sigma)| std::iter::repeat_n(sigma, twice(index))).collect();
+        levels.sigmas.extend(last);
+        Ok(Self { run: Discrete::new(config, levels), clip_sample_range: config.clip_sample_range, first: None })
+    }
+}
+
+impl Scheduler for HeunDiscreteScheduler {
+    fn timesteps(&self) -> &[f64] {
+        self.run.timesteps()
+    }
+
+    fn init_noise_sigma(&self) -> f64 {
+        self.run.init_noise_sigma()
+    }
+
+    fn order(&self) -> usize {
+        2
+    }
+
+    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
+        self.run.scale_model_input(latents, step_index)
+    }
+
+    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
+        self.run.add_noise(original, noise, step_index)
+    }
+
+    fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
+        let (sigma, next) = self.run.sigmas(step_index)?;
+        let original = clip(self.run.predict_original(latents, model_output, sigma)?, self.clip_sample_range)?;
+        let slope = derivative(latents, &original, sigma)?;
+        match self.first.take() {
+            None => {
+                let stretch = next - sigma;
+                let prev = advance(latents, &slope, stretch)?;
+                self.first = Some(FirstCall { derivative: slope, stretch, latents: latents.clone() });
+                Ok(prev)
+            }
+            Some(first) => advance(&first.latents, &divide(&(first.derivative + slope)?, 2.0)?, first.stretch),
+        }
+    }
+}

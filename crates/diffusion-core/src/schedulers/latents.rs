@@ -1,0 +1,90 @@
+//! Arithmetic on latents, and what a model's output says about the clean picture in them.
+//!
+//! Knows nothing of noise schedules. Invariant: works on any device in the tensors' own type, which is f32; a coefficient is rounded to it
+//! where it meets a tensor, as torch does with a number beside a tensor.
+
+use candle_core::Tensor;
+
+use super::config::PredictionType;
+use crate::{Result, noise::SeededNoise};
+
+/// The sum of coefficient times tensor over all terms; none gives an error of the tensor library.
+pub(super) fn combine(terms: &[(f64, &Tensor)]) -> Result<Tensor> {
+    let mut sum: Option<Tensor> = None;
+    for &(coefficient, tensor) in terms {
+        let term = tensor.affine(coefficient, 0.0)?;
+        sum = Some(match sum {
+            Some(sum) => (sum + term)?,
+            None => term,
+        });
+    }
+    sum.ok_or_else(|| candle_core::Error::Msg("a sum of no terms".to_owned()).into())
+}
+
+/// The tensor over a number, truly divided: a reciprocal would round twice.
+pub(super) fn divide(tensor: &Tensor, divisor: f32) -> Result<Tensor> {
+    Ok(tensor.broadcast_div(&Tensor::new(divisor, tensor.device())?)?)
+}
+
+/// The next normal noise in the shape and on the device of these latents.
+pub(super) fn randn_like(latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
+    Ok(noise.randn(latents.dims())?.to_device(latents.device())?.to_dtype(latents.dtype())?)
+}
+
+/// The latents held within plus and minus `range`, if there is one.
+pub(super) fn clip(latents: Tensor, range: Option<f64>) -> Result<Tensor> {
+    match range {
+        Some(range) => Ok(latents.clamp(-range as f32, range as f32)?),
+        None => Ok(latents),
+    }
+}
+
+/// A noise level: latents = alpha * clean + sigma * noise, with alpha^2 + sigma^2 = 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    pub(super) alpha: f64,
+    pub(super) sigma: f64,
+}
+
+impl Level {
+    /// The level of an entry of alphas_cumprod.
+    pub(super) fn from_alpha_cumprod(alpha_cumprod: f32) -> Self {
+        // Diffusers takes the complement in f32.
+        Self { alpha: f64::from(alpha_cumprod).sqrt(), sigma: f64::from(1.0 - alpha_cumprod).sqrt() }
+    }
+
+    /// The level at which noise over signal is `sigma`.
+    pub(super) fn from_sigma(sigma: f32) -> Self {
+        let sigma = f64::from(sigma);
+        let alpha = 1.0 / (sigma * sigma + 1.0).sqrt();
+        Self { alpha, sigma: sigma * alpha }
+    }
+
+    /// Half the logarithm of signal over noise power; infinite without noise.
+    pub(super) fn lambda(self) -> f64 {
+        self.alpha.ln() - self.sigma.ln()
+    }
+
+    /// Clean latents brought to this level.
+    pub(super) fn add_noise(self, original: &Tensor, noise: &Tensor) -> Result<Tensor> {
+        combine(&[(self.alpha, original), (self.sigma, noise)])
+    }
+
+    /// The clean latents that the model's output points at.
+    pub(super) fn predict_original(self, prediction: PredictionType, latents: &Tensor, model_output: &Tensor) -> Result<Tensor> {
+        match prediction {
+            PredictionType::Epsilon => combine(&[(1.0 / self.alpha, latents), (-self.sigma / self.alpha, model_output)]),
+            PredictionType::VPrediction => combine(&[(self.alpha, latents), (-self.sigma, model_output)]),
+            PredictionType::Sample => Ok(model_output.clone()),
+        }
+    }
+
+    /// The noise that the model's output points at.
+    pub(super) fn predict_epsilon(self, prediction: PredictionType, latents: &Tensor, model_output: &Tensor) -> Result<Tensor> {
+        match prediction {
+            PredictionType::Epsilon => Ok(model_output.clone()),
+            PredictionType::VPrediction => combine(&[(self.alpha, model_output), (self.sigma, latents)]),
+            PredictionType::Sample => combine(&[(1.0 / self.sigma, latents), (-self.alpha / self.sigma, model_output)]),
+        }
+    }
+}

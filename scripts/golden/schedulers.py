@@ -1,0 +1,192 @@
+"""Writes the goldens of the schedulers: diffusers' timesteps, and latents after every step, with random model outputs.
+
+Nothing random is stored: latents, model outputs and the scheduler's own noise come from torch's generator by the seeds below, which the test
+draws again. A case is "NAME/VARIANT/STEPS"; its tensor holds the latents after each step. "NAME/late" starts from noised clean latents.
+"""
+
+import argparse
+import inspect
+import warnings
+
+import diffusers
+import torch
+from common import save
+
+SHAPE = (1, 4, 6, 5)
+LATENTS_SEED, NOISE_SEED, OUTPUT_SEED = 7, 42, 1000
+STEPS = (1, 4, 10, 25)
+LATE_STEPS, LATE_START = 10, 4
+
+CLASSES = {
+    "ddim": "DDIMScheduler",
+    "ddpm": "DDPMScheduler",
+    "pndm": "PNDMScheduler",
+    "lms": "LMSDiscreteScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "euler-ancestral": "EulerAncestralDiscreteScheduler",
+    "heun": "HeunDiscreteScheduler",
+    "dpmpp-2m": "DPMSolverMultistepScheduler",
+    "dpmpp-2m-sde": "DPMSolverMultistepScheduler",
+    "dpmpp-2s": "DPMSolverSinglestepScheduler",
+    "unipc": "UniPCMultistepScheduler",
+    "deis": "DEISMultistepScheduler",
+    "lcm": "LCMScheduler",
+    "tcd": "TCDScheduler",
+}
+SUFFIXED = ("lms", "euler", "heun", "dpmpp-2m", "dpmpp-2m-sde", "dpmpp-2s", "unipc", "deis")
+SUFFIXES = ("karras", "exponential", "beta")
+NAMES = [name for kind in CLASSES for name in [kind, *(f"{kind}-{s}" for s in SUFFIXES if kind in SUFFIXED)]]
+
+# The scheduler_config.json of Stable Diffusion 1.5.
+SD15 = {
+    "_class_name": "PNDMScheduler",
+    "_diffusers_version": "0.6.0",
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "num_train_timesteps": 1000,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "trained_betas": None,
+    "clip_sample": False,
+}
+# Config files by variant; a class ignores the keys that it doesn't have.
+VARIANTS = {
+    "sd15": SD15,
+    "defaults": {"_class_name": "PNDMScheduler"},
+    "v-zero-snr": SD15 | {"prediction_type": "v_prediction", "timestep_spacing": "trailing", "rescale_betas_zero_snr": True},
+    "v-linspace": SD15 | {"prediction_type": "v_prediction", "timestep_spacing": "linspace"},
+    "leading": SD15 | {"timestep_spacing": "leading", "final_sigmas_type": "sigma_min"},
+    "sample": SD15 | {"prediction_type": "sample", "timestep_spacing": "trailing"},
+    "third-order": SD15 | {"solver_order": 3},
+    "heun-form": SD15 | {"solver_type": "heun", "euler_at_final": True, "clip_sample": True, "clip_sample_range": 2.0},
+    "third-order-heun-form": SD15 | {"solver_order": 3, "solver_type": "heun", "prediction_type": "v_prediction"},
+    "dpmsolver": SD15 | {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "solver_type": "heun"},
+    "dpmsolver-3": SD15 | {"algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min", "solver_order": 3},
+    "sde-dpmsolver": SD15 | {"algorithm_type": "sde-dpmsolver", "final_sigmas_type": "sigma_min"},
+    "noise-prediction": SD15 | {"predict_x0": False, "disable_corrector": [0, 3], "solver_order": 3, "final_sigmas_type": "sigma_min"},
+    "bh1": SD15 | {"solver_type": "bh1", "solver_order": 3, "final_sigmas_type": "sigma_min"},
+    "fixed-large": SD15 | {"variance_type": "fixed_large", "beta_schedule": "sigmoid"},
+    "cosine": SD15 | {"beta_schedule": "squaredcos_cap_v2", "lambda_min_clipped": -5.1},
+    "sigma-range": SD15 | {"sigma_min": 0.05, "sigma_max": 12.0, "timestep_type": "continuous", "prediction_type": "v_prediction"},
+    "lcm-range": SD15 | {"original_inference_steps": 40, "timestep_scaling": 3.0},
+}
+# Beside the first six variants, which every plain name runs.
+EXTRA = {
+    "ddpm": ("heun-form", "fixed-large"),
+    "ddim": ("heun-form", "cosine"),
+    "heun": ("heun-form",),
+    "euler-karras": ("sigma-range",),
+    "euler": ("sigma-range",),
+    "unipc-beta": ("sigma-range",),
+    "unipc": ("third-order", "noise-prediction", "bh1"),
+    "deis": ("third-order",),
+    "dpmpp-2m": ("third-order", "heun-form", "third-order-heun-form", "dpmsolver", "dpmsolver-3", "sde-dpmsolver"),
+    "dpmpp-2m-karras": ("cosine",),
+    "dpmpp-2m-sde": ("third-order", "heun-form"),
+    "dpmpp-2s": ("third-order", "heun-form", "third-order-heun-form", "dpmsolver", "dpmsolver-3", "cosine"),
+    "lcm": ("lcm-range",),
+    "tcd": ("lcm-range",),
+}
+NO_SAMPLE_PREDICTION = ("pndm", "euler-ancestral")
+
+
+def variants(name: str) -> list[str]:
+    plain = list(VARIANTS)[:6] if name in CLASSES else ["sd15", "v-zero-snr"]
+    return [v for v in plain if not (v == "sample" and name in NO_SAMPLE_PREDICTION)] + list(EXTRA.get(name, ()))
+
+
+def make(name: str, config: dict):
+    kind = max((kind for kind in CLASSES if name == kind or name[len(kind) :].lstrip("-") in SUFFIXES and name.startswith(kind)), key=len)
+    suffix = name[len(kind) :].lstrip("-")
+    extra = {f"use_{suffix}_sigmas": True} if suffix else {}
+    if kind == "dpmpp-2m-sde":
+        extra["algorithm_type"] = "sde-dpmsolver++"
+    return getattr(diffusers, CLASSES[kind]).from_config(config, **extra)
+
+
+def randn(seed: int) -> torch.Tensor:
+    return torch.randn(SHAPE, generator=torch.Generator("cpu").manual_seed(seed))
+
+
+def begin(scheduler, index: int) -> None:
+    """Keys the scheduler by step index; else it looks the first timestep up and takes the second of two equal ones."""
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(index)
+
+
+def walk(scheduler, latents: torch.Tensor, start: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Latents after each step from `start` on, and the scaled model input of the last step."""
+    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+    extra = {"generator": torch.Generator("cpu").manual_seed(NOISE_SEED)} if takes_generator else {}
+    rows = []
+    for index, t in enumerate(scheduler.timesteps[start:], start):
+        scaled = scheduler.scale_model_input(latents, t)
+        latents = scheduler.step(randn(OUTPUT_SEED + index), t, latents, **extra).prev_sample
+        rows.append(latents)
+    rows = torch.stack(rows)
+    assert rows.isfinite().all()
+    return rows, scaled
+
+
+def trajectories() -> None:
+    tensors, cases = {}, []
+    for name in NAMES:
+        for variant in variants(name):
+            for steps in STEPS:
+                scheduler = make(name, VARIANTS[variant])
+                if variant.endswith(("-3", "third-order-heun-form")) and name == "dpmpp-2s" and steps < 3:
+                    continue
+                if name == "pndm" and variant == "defaults" and steps < 4:
+                    continue
+                scheduler.set_timesteps(steps)
+                begin(scheduler, 0)
+                sigma = float(scheduler.init_noise_sigma)
+                rows, scaled = walk(scheduler, randn(LATENTS_SEED) * scheduler.init_noise_sigma, 0)
+                key = f"{name}/{variant}/{steps}"
+                tensors[key], tensors[f"{key}/scaled"] = rows, scaled
+                times = scheduler.timesteps.to(torch.float64)
+                cases.append({"key": key, "name": name, "variant": variant, "steps": steps, "init_noise_sigma": sigma})
+                tensors[f"{key}/timesteps"] = times
+        scheduler = make(name, SD15)
+        scheduler.set_timesteps(LATE_STEPS)
+        start = LATE_START * scheduler.order
+        begin(scheduler, start)
+        noisy = scheduler.add_noise(randn(LATENTS_SEED), randn(LATENTS_SEED + 1), scheduler.timesteps[start : start + 1])
+        rows, _ = walk(scheduler, noisy, start)
+        tensors[f"{name}/late"] = torch.cat([noisy[None], rows])
+    save("schedulers", "trajectories", tensors, cases=cases, configs=VARIANTS, late={"steps": LATE_STEPS, "start": LATE_START})
+
+
+def timesteps() -> None:
+    """Every count of steps from 1 to 100, one after the other; schedules that coincide are stored once."""
+    tensors, cases, seen = {}, {}, {}
+    for name in NAMES:
+        for spacing in ("leading", "linspace", "trailing"):
+            lengths, values = [], []
+            scheduler = make(name, SD15 | {"timestep_spacing": spacing})
+            for steps in range(1, 101):
+                if name in ("lcm", "tcd") and steps > 50:
+                    continue
+                scheduler.set_timesteps(steps)
+                lengths.append(len(scheduler.timesteps))
+                values.append(scheduler.timesteps.to(torch.float32))
+                assert (scheduler.timesteps.to(torch.float64) == values[-1].to(torch.float64)).all()
+            values, lengths = torch.cat(values), torch.tensor(lengths)
+            key = seen.setdefault((values.numpy().tobytes(), lengths.numpy().tobytes()), f"{name}/{spacing}")
+            tensors[key], tensors[f"{key}/lengths"] = values, lengths
+            cases[f"{name}/{spacing}"] = key
+    save("schedulers", "timesteps", tensors, cases=cases, config=SD15)
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    warnings.simplefilter("ignore")
+    diffusers.logging.set_verbosity_error()
+    trajectories()
+    timesteps()
+
+
+if __name__ == "__main__":
+    main()
