@@ -62,3 +62,9 @@ def draw_weights(model: torch.nn.Module) -> torch.nn.Module:
 def shapes(model: torch.nn.Module) -> dict[str, list[int]]:
     """Name and shape of every parameter: what a golden stores in place of weights."""
     return {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+
+
+def decibels(reference: torch.Tensor, other: torch.Tensor) -> float:
+    """The reference's power over the difference's, in dB: 120 is a relative error of 1e-6."""
+    reference, other = reference.double(), other.double()
+    return (20 * torch.log10(reference.norm() / (reference - other).norm().clamp_min(1e-300))).item()

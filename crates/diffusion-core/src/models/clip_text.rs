@@ -76,6 +76,7 @@ impl ClipTextConfig {
             "id2label",
             "initializer_factor",
             "initializer_range",
+            "is_encoder_decoder",
             "label2id",
             "output_attentions",
             "output_hidden_states",

@@ -1,23 +1,45 @@
 //! The golden models' weights, drawn by name: the twin of `draw` in scripts/golden/common.py. Goldens store names and shapes only.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
     Result,
     noise::SeededNoise,
-    weights::{TensorShape, TensorSource},
+    weights::{Component, ComponentWeights, TensorShape, TensorSource},
 };
 
-/// Tensors made from their names.
+/// Tensors made from their names, which remembers what was read.
 pub(crate) struct GoldenWeights {
-    shapes: BTreeMap<String, Vec<usize>>,
+    /// `None`: any name in any shape.
+    shapes: Option<BTreeMap<String, Vec<usize>>>,
+    read: Mutex<BTreeSet<String>>,
 }
 
 impl GoldenWeights {
     /// From a JSON object of name to shape, as the golden scripts' `shapes` gives it.
     pub(crate) fn new(shapes: &serde_json::Value) -> Self {
-        Self { shapes: serde_json::from_value(shapes.clone()).unwrap() }
+        Self { shapes: serde_json::from_value(shapes.clone()).unwrap(), read: Mutex::default() }
+    }
+
+    /// Any name in any shape.
+    pub(crate) fn any() -> Self {
+        Self { shapes: None, read: Mutex::default() }
+    }
+
+    /// A cursor at the root of a component, on the CPU.
+    pub(crate) fn cursor(self: &Arc<Self>, component: Component, dtype: DType) -> ComponentWeights {
+        ComponentWeights::new(self.clone(), component, dtype, &Device::Cpu)
+    }
+
+    /// The names that nothing has read.
+    pub(crate) fn unread(&self) -> Vec<String> {
+        let read = self.read.lock().unwrap();
+        self.names().into_iter().filter(|name| !read.contains(name)).collect()
     }
 }
 
@@ -27,14 +49,18 @@ impl TensorSource for GoldenWeights {
     }
 
     fn names(&self) -> Vec<String> {
-        self.shapes.keys().cloned().collect()
+        self.shapes.iter().flat_map(BTreeMap::keys).cloned().collect()
     }
 
     fn shape(&self, tensor: &str) -> Option<TensorShape> {
-        self.shapes.get(tensor).cloned().map(TensorShape::Known)
+        match &self.shapes {
+            Some(shapes) => shapes.get(tensor).cloned().map(TensorShape::Known),
+            None => Some(TensorShape::Any),
+        }
     }
 
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
+        self.read.lock().unwrap().insert(tensor.to_owned());
         Ok(draw(tensor, shape))
     }
 }

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 
 mod golden_weights;
+mod models;
 mod noise;
+mod ops;
 mod tolerance;
 mod weights;
 mod weights_single_file;

@@ -6,3 +6,18 @@ pub(crate) const NOISE_ABSOLUTE: f32 = 4e-6;
 
 /// A scheduler's latents at any step of a run: some hundred f32 roundings lie between the two, and diffusers' coefficients are f32.
 pub(crate) const SCHEDULER_STEP: f64 = 1e-5;
+/// Models against diffusers in f32: both are off by some 1e-6 against f64 (the golden script prints it), for sums run in another order.
+pub(crate) const MODELS: f64 = 1e-5;
+
+/// Models in half precision, decibels: how much less than diffusers' own bf16 ours may be worth against diffusers in f32. What a random
+/// model loses scatters by some tenths with the order of the sums.
+pub(crate) const BF16_BELOW_DB: f64 = 1.0;
+
+/// A fast execution of an op against the portable one in f32: sums of some thousand products in another order.
+pub(crate) const OPS: f64 = 2e-6;
+
+/// The portable norms, of numbers whose mean is seven times their deviation: candle sums some thousand numbers one after the other.
+pub(crate) const NORMS_PORTABLE: f64 = 1e-5;
+
+/// A fast execution against the portable one in bf16, where the portable execution rounds between an op's parts and the fast one does not.
+pub(crate) const OPS_BF16: f64 = 6e-3;

@@ -27,17 +27,17 @@ fn group_norm_of<T: Element>(x: &Tensor, weight: &Tensor, bias: &Tensor, groups:
     let mut y = vec![T::narrow(0.0); source.len()];
     let strip = (STRIP / channels.max(1) + 1) * channels;
     for (y, image) in y.chunks_mut((pixels * channels).max(1)).zip(source.chunks((pixels * channels).max(1))) {
-        let (factor, offset) = affine(image, weight, bias, groups, eps, strip);
+        let (mean, factor) = affine(image, weight, groups, eps, strip);
         y.par_chunks_mut(strip).zip(image.par_chunks(strip)).for_each(|(to, from)| {
             for (to, from) in to.chunks_mut(channels).zip(from.chunks(channels)) {
-                let both = factor.iter().zip(&offset);
+                let each = mean.iter().zip(&factor).zip(bias);
                 if with_silu {
-                    for ((to, from), (factor, offset)) in to.iter_mut().zip(from).zip(both) {
-                        *to = T::narrow(silu(from.widen() * factor + offset));
+                    for ((to, from), ((mean, factor), bias)) in to.iter_mut().zip(from).zip(each) {
+                        *to = T::narrow(silu((from.widen() - mean) * factor + bias));
                     }
                 } else {
-                    for ((to, from), (factor, offset)) in to.iter_mut().zip(from).zip(both) {
-                        *to = T::narrow(from.widen() * factor + offset);
+                    for ((to, from), ((mean, factor), bias)) in to.iter_mut().zip(from).zip(each) {
+                        *to = T::narrow((from.widen() - mean) * factor + bias);
                     }
                 }
             }
@@ -46,8 +46,8 @@ fn group_norm_of<T: Element>(x: &Tensor, weight: &Tensor, bias: &Tensor, groups:
     Ok(Tensor::from_vec(y, (batch, pixels, channels), &Device::Cpu)?)
 }
 
-/// The factor and offset of each channel that normalise one image, scale and shift it.
-fn affine<T: Element>(image: &[T], weight: &[f32], bias: &[f32], groups: usize, eps: f64, strip: usize) -> (Vec<f32>, Vec<f32>) {
+/// For each channel of one image the mean of its group, and the factor that brings its variance to 1 and scales it.
+fn affine<T: Element>(image: &[T], weight: &[f32], groups: usize, eps: f64, strip: usize) -> (Vec<f32>, Vec<f32>) {
     let channels = weight.len();
     let size = (channels / groups.max(1)).max(1);
     // Sums are of the distance from the first pixel's mean of the group, so that a mean far from zero costs no digits.
@@ -59,7 +59,7 @@ fn affine<T: Element>(image: &[T], weight: &[f32], bias: &[f32], groups: usize, 
         .collect();
     let partials: Vec<(Vec<f64>, Vec<f64>)> = image.par_chunks(strip).map(|rows| sums(rows, &shift, size)).collect();
     let count = (image.len() / channels.max(1) * size) as f64;
-    let (mut factor, mut offset) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+    let (mut means, mut factors) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
     for group in 0..groups {
         let total = |part: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| -> f64 { partials.iter().filter_map(|p| part(p).get(group)).sum() };
         let mean = total(|p| &p.0) / count;
@@ -67,12 +67,11 @@ fn affine<T: Element>(image: &[T], weight: &[f32], bias: &[f32], groups: usize, 
         let rstd = 1.0 / (variance + eps).sqrt();
         for channel in group * size..(group + 1) * size {
             let at = |values: &[f32]| f64::from(values.get(channel).copied().unwrap_or_default());
-            let scale = at(weight) * rstd;
-            factor.push(scale as f32);
-            offset.push((at(bias) - (mean + at(&shift)) * scale) as f32);
+            means.push((mean + at(&shift)) as f32);
+            factors.push((at(weight) * rstd) as f32);
         }
     }
-    (factor, offset)
+    (means, factors)
 }
 
 /// Each group's sum and sum of squares over some rows of channels, of the distance from `shift`.

@@ -1,0 +1,219 @@
+//! The executions of the ops against the portable one. Reached through the layers, which pick by device; the portable ones are called
+//! by name.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use diffusion_core::{
+    noise::SeededNoise,
+    ops::{Activation, AttentionParams, Conv2d, Conv2dParams, ConvExtras, Nhwc, attention, execution, geglu, portable},
+    weights::Component,
+};
+
+use crate::{
+    golden_weights::GoldenWeights,
+    relative_error,
+    tolerance::{NORMS_PORTABLE, OPS, OPS_BF16},
+};
+
+fn randn(seed: u64, shape: &[usize]) -> Tensor {
+    SeededNoise::new(seed).randn(shape).unwrap()
+}
+
+/// Runs a comparison in f32 and bf16; `run` gives (fast, portable).
+fn in_both_precisions(what: &str, run: impl Fn(DType) -> (Tensor, Tensor)) {
+    let single = if what.ends_with("norm") { NORMS_PORTABLE } else { OPS };
+    for (dtype, tolerance) in [(DType::F32, single), (DType::BF16, OPS_BF16)] {
+        let (fast, portable) = run(dtype);
+        assert_eq!(fast.dtype(), dtype, "{what}");
+        let error = relative_error(&fast, &portable);
+        assert!(error <= tolerance, "{what} in {dtype:?}: {error:.2e}");
+    }
+}
+
+/// The convolution by its definition, in f64 and NCHW, with the bias of each image and the residual left out.
+fn convolution_by_definition(x: &Tensor, weight: &Tensor, bias: &Tensor, params: Conv2dParams, enlarged: (usize, usize)) -> Tensor {
+    let (batch, inputs, height, width) = x.dims4().unwrap();
+    let (outputs, _, kernel, _) = weight.dims4().unwrap();
+    let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+    let (x, weight, bias) = (flat(x), flat(weight), flat(bias));
+    let extent = |side: usize| (side + params.pad_before + params.pad_after - kernel) / params.stride + 1;
+    let (out_height, out_width) = (extent(enlarged.0), extent(enlarged.1));
+    let mut y = Vec::new();
+    for image in 0..batch {
+        for output in 0..outputs {
+            for (oy, ox) in (0..out_height).flat_map(|oy| (0..out_width).map(move |ox| (oy, ox))) {
+                let mut sum = bias[output];
+                for input in 0..inputs {
+                    for (ky, kx) in (0..kernel).flat_map(|ky| (0..kernel).map(move |kx| (ky, kx))) {
+                        let (iy, ix) = (oy * params.stride + ky, ox * params.stride + kx);
+                        let (Some(iy), Some(ix)) = (iy.checked_sub(params.pad_before), ix.checked_sub(params.pad_before)) else { continue };
+                        if iy < enlarged.0 && ix < enlarged.1 {
+                            let (iy, ix) = (iy * height / enlarged.0, ix * width / enlarged.1);
+                            sum += x[((image * inputs + input) * height + iy) * width + ix]
+                                * weight[((output * inputs + input) * kernel + ky) * kernel + kx];
+                        }
+                    }
+                }
+                y.push(sum as f32);
+            }
+        }
+    }
+    Tensor::from_vec(y, (batch, outputs, out_height, out_width), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn convolutions_follow_the_definition() {
+    let downsample = Conv2dParams::downsample;
+    for (params, size, enlarged) in [
+        (Conv2dParams::same(3), (5, 7), (5, 7)),
+        (Conv2dParams::same(1), (5, 7), (5, 7)),
+        (Conv2dParams::same(5), (3, 2), (3, 2)),
+        (Conv2dParams { kernel: 3, stride: 1, pad_before: 0, pad_after: 0 }, (4, 3), (4, 3)),
+        (downsample(1), (7, 6), (7, 6)),
+        (downsample(0), (8, 6), (8, 6)),
+        (Conv2dParams::same(3), (3, 4), (6, 8)),
+        (Conv2dParams::same(3), (3, 4), (5, 7)),
+    ] {
+        let (x, weight, bias) = (randn(1, &[2, 6, size.0, size.1]), randn(2, &[9, 6, params.kernel, params.kernel]), randn(3, &[9]));
+        let conv = Conv2d::new(&weight, Some(bias.clone()), params).unwrap();
+        let expected = convolution_by_definition(&x, &weight, &bias, params, enlarged);
+        let nhwc = Nhwc::from_nchw(&x).unwrap();
+        let fast = conv.forward_enlarged(&nhwc, enlarged.0, enlarged.1).unwrap();
+        let error = relative_error(&fast.to_nchw().unwrap(), &expected);
+        assert!(error < OPS, "{params:?}: fast {error:.2e}");
+        let portable = execution::portable(|| conv.forward_enlarged(&nhwc, enlarged.0, enlarged.1)).unwrap();
+        let error = relative_error(&portable.to_nchw().unwrap(), &expected);
+        assert!(error < OPS, "{params:?}: portable {error:.2e}");
+    }
+}
+
+/// Both ways of sharing the work of a convolution (small and large weights), with everything that can be added.
+#[test]
+fn convolutions_agree_with_portable() {
+    for (inputs, outputs, kernel, side) in [(24, 40, 3, 33), (160, 320, 3, 10), (48, 24, 1, 9)] {
+        let weight = (randn(2, &[outputs, inputs, kernel, kernel]) * (1.0 / (inputs as f64).sqrt())).unwrap();
+        in_both_precisions("convolution", |dtype| {
+            let cast = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
+            let conv = Conv2d::new(&cast(weight.clone()), Some(cast(randn(3, &[outputs]))), Conv2dParams::same(kernel)).unwrap();
+            let x = Nhwc::new(cast(randn(1, &[3, side, side + 1, inputs]))).unwrap();
+            let residual = Nhwc::new(cast(randn(4, &[3, side, side + 1, outputs]))).unwrap();
+            let per_image = cast(randn(5, &[3, outputs]));
+            let extras = ConvExtras { per_image: Some(&per_image), residual: Some(&residual) };
+            let fast = conv.forward_with(&x, extras).unwrap();
+            (fast.tensor().clone(), execution::portable(|| conv.forward_with(&x, extras)).unwrap().tensor().clone())
+        });
+    }
+}
+
+#[test]
+fn linear_layers_agree_with_portable() {
+    let weights = Arc::new(GoldenWeights::any());
+    in_both_precisions("linear", |dtype| {
+        let layer = diffusion_core::ops::Linear::load(&weights.cursor(Component::Unet, dtype), 130, 70, true).unwrap();
+        let weight = weights.cursor(Component::Unet, dtype).get((70, 130), "weight").unwrap().t().unwrap().contiguous().unwrap();
+        let bias = weights.cursor(Component::Unet, dtype).get(70, "bias").unwrap();
+        let (x, residual) = (randn(1, &[65, 130]).to_dtype(dtype).unwrap(), randn(2, &[65, 70]).to_dtype(dtype).unwrap());
+        let fast = layer.forward_add(&x, &residual).unwrap();
+        (fast, portable::linear(&x, &weight, Some(&bias), Some(&residual)).unwrap())
+    });
+}
+
+#[test]
+fn norms_agree_with_portable() {
+    let weights = Arc::new(GoldenWeights::any());
+    let cursor = weights.cursor(Component::Unet, DType::F32);
+    let (weight, bias) = (cursor.get(48, "weight").unwrap(), cursor.get(48, "bias").unwrap());
+    // A mean far from zero, as an autoencoder's activations have it.
+    let source = ((randn(1, &[2, 31 * 33, 48]) * 3.0).unwrap() + 20.0).unwrap();
+    let by_definition = {
+        let x = source.to_dtype(DType::F64).unwrap().reshape((2, 31 * 33, 8, 6)).unwrap();
+        let centred = x.broadcast_sub(&x.mean_keepdim((1, 3)).unwrap()).unwrap();
+        let variance = centred.sqr().unwrap().mean_keepdim((1, 3)).unwrap();
+        let normal = centred.broadcast_div(&(variance + 1e-5).unwrap().sqrt().unwrap()).unwrap().reshape((2, 31 * 33, 48)).unwrap();
+        let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap();
+        normal.broadcast_mul(&wide(&weight)).unwrap().broadcast_add(&wide(&bias)).unwrap()
+    };
+    let layer = diffusion_core::ops::GroupNorm::load(&cursor, 48, 8, 1e-5).unwrap();
+    let fast = layer.forward(&Nhwc::from_tokens(&source, 31, 33).unwrap()).unwrap().tokens().unwrap();
+    let portable = portable::group_norm(&source, &weight, &bias, 8, 1e-5, false).unwrap();
+    assert!(relative_error(&fast, &by_definition) < OPS);
+    assert!(relative_error(&portable, &by_definition) < NORMS_PORTABLE);
+    for silu in [false, true] {
+        in_both_precisions("group norm", |dtype| {
+            let x = source.to_dtype(dtype).unwrap();
+            let layer = diffusion_core::ops::GroupNorm::load(&cursor, 48, 8, 1e-5).unwrap();
+            let picture = Nhwc::from_tokens(&x, 31, 33).unwrap();
+            let fast = if silu { layer.forward_silu(&picture) } else { layer.forward(&picture) };
+            (fast.unwrap().tokens().unwrap(), portable::group_norm(&x, &weight, &bias, 8, 1e-5, silu).unwrap())
+        });
+    }
+    in_both_precisions("layer norm", |dtype| {
+        let x = source.to_dtype(dtype).unwrap();
+        let layer = diffusion_core::ops::LayerNorm::load(&cursor, 48, 1e-5).unwrap();
+        let rows = x.reshape(((), 48)).unwrap();
+        let portable = portable::layer_norm(&rows, &weight, &bias, 1e-5).unwrap();
+        (layer.forward(&x).unwrap(), portable.reshape(x.dims()).unwrap())
+    });
+}
+
+#[test]
+fn activations_agree_with_portable() {
+    let source = (randn(1, &[50, 66]) * 3.0).unwrap();
+    in_both_precisions("geglu", |dtype| {
+        let x = source.to_dtype(dtype).unwrap();
+        (geglu(&x).unwrap(), portable::geglu(&x).unwrap())
+    });
+    for activation in [Activation::Silu, Activation::Gelu, Activation::QuickGelu] {
+        in_both_precisions("activation", |dtype| {
+            let x = source.to_dtype(dtype).unwrap();
+            (activation.forward(&x).unwrap(), portable::activation(&x, activation).unwrap())
+        });
+    }
+}
+
+#[test]
+fn attentions_agree_with_portable() {
+    for (queries, keys, heads, causal) in [(300, 300, 3, false), (150, 77, 5, false), (77, 77, 2, true), (1, 1, 1, true)] {
+        in_both_precisions("attention", |dtype| {
+            let tokens = |seed, tokens| (randn(seed, &[2, tokens, 30 * heads]) * 1.5).unwrap().to_dtype(dtype).unwrap();
+            let (query, key, value) = (tokens(1, queries), tokens(2, keys), tokens(3, keys));
+            let params = AttentionParams { heads, causal, upcast: true };
+            (attention(&query, &key, &value, params).unwrap(), portable::attention(&query, &key, &value, params).unwrap())
+        });
+    }
+}
+
+/// Large scores neither overflow nor lose the rest.
+#[test]
+fn attention_survives_large_scores() {
+    let x = (randn(1, &[1, 40, 16]) * 60.0).unwrap();
+    let y = attention(&x, &x, &x, AttentionParams { heads: 1, causal: false, upcast: false }).unwrap();
+    assert!(y.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn layers_refuse_what_does_not_fit() {
+    let weights = Arc::new(GoldenWeights::any());
+    let cursor = weights.cursor(Component::Unet, DType::F32);
+    let x = randn(1, &[1, 2, 2, 6]);
+    let picture = Nhwc::new(x.clone()).unwrap();
+    assert!(diffusion_core::ops::Linear::load(&cursor, 5, 4, true).unwrap().forward(&x).is_err());
+    assert!(diffusion_core::ops::LayerNorm::load(&cursor, 5, 1e-5).unwrap().forward(&x).is_err());
+    assert!(diffusion_core::ops::GroupNorm::load(&cursor, 5, 5, 1e-5).unwrap().forward(&picture).is_err());
+    assert!(diffusion_core::ops::GroupNorm::load(&cursor, 6, 4, 1e-5).is_err());
+    assert!(Conv2d::load(&cursor, 5, 4, Conv2dParams::same(3)).unwrap().forward(&picture).is_err());
+    assert!(
+        Conv2d::load(&cursor, 6, 4, Conv2dParams { pad_before: 0, pad_after: 0, ..Conv2dParams::same(3) })
+            .unwrap()
+            .forward(&picture)
+            .is_err()
+    );
+    assert!(geglu(&randn(1, &[4, 5])).is_err());
+    let tokens = randn(1, &[1, 4, 6]);
+    let params = |heads, causal| AttentionParams { heads, causal, upcast: false };
+    assert!(attention(&tokens, &tokens, &tokens, params(4, false)).is_err());
+    assert!(attention(&tokens, &randn(2, &[1, 3, 6]), &tokens, params(2, false)).is_err());
+    assert!(attention(&tokens, &randn(2, &[1, 3, 6]), &randn(2, &[1, 3, 6]), params(2, true)).is_err());
+    assert!(attention(&tokens, &randn(2, &[2, 4, 6]), &randn(2, &[2, 4, 6]), params(2, false)).is_err());
+}
