@@ -51,7 +51,7 @@ impl fmt::Debug for HubSettings {
 pub struct HubProgress {
     /// The file, relative to the model ("unet/diffusion_pytorch_model.safetensors").
     pub file: String,
-    /// How many of its bytes are here, those of an earlier, broken fetch included.
+    /// How many of its bytes are here, those of an earlier, broken fetch included; falls back when a range breaks and is asked for again.
     pub file_bytes: u64,
     /// How many it has.
     pub file_total: u64,
@@ -102,7 +102,7 @@ pub fn fetch_model(
         return cache.whole_model(revision).map_err(|reason| fail(format!("offline, and {reason}")));
     }
 
-    let hub = Hub { repo_id, repository: connect(repo_id, settings)?, has_token: settings.token.is_some() };
+    let hub = Hub { repo_id, repository: connect(repo_id, settings)?, has_token: token_of(settings).is_some() };
     let commit = match hub.commit(revision) {
         Ok(commit) => commit,
         // What is in the cache does not need the hub.
@@ -185,25 +185,27 @@ impl Hub<'_> {
 
     /// What a person should do about an error of the client.
     fn explain(&self, error: HFError) -> Error {
-        const MISSING: &str = "repository not found or private: check the id, or set HF_TOKEN";
-        let code = |context: Option<&str>| context == Some("RepoNotFound");
-        let reason = match &error {
-            HFError::AuthRequired { .. } | HFError::RepoNotFound { .. } if self.has_token => {
-                "repository not found, or the token (HF_TOKEN) does not open it".to_owned()
-            }
-            HFError::AuthRequired { .. } | HFError::RepoNotFound { .. } => MISSING.to_owned(),
-            HFError::RevisionNotFound { context, .. } if code(context.as_ref().and_then(|context| context.error_code.as_deref())) => {
-                MISSING.to_owned()
-            }
-            HFError::RevisionNotFound { revision, .. } => format!("no such repository, or it has no revision {revision:?}"),
-            HFError::EntryNotFound { path, .. } => format!("{path} is listed, but not there"),
-            HFError::Forbidden { .. } if self.has_token => {
-                "access refused: the token (HF_TOKEN) may not read it; a gated model wants its terms accepted on its page".to_owned()
-            }
-            HFError::Forbidden { .. } => "access refused: the model may be gated; accept its terms on its page and set HF_TOKEN".to_owned(),
-            HFError::RateLimited { .. } => "too many requests; try again later".to_owned(),
-            HFError::Request { .. } => format!("cannot reach the hub: {}", root_cause(&error)),
-            other => root_cause(other),
+        let missing = if let HFError::RevisionNotFound { context: Some(context), .. } = &error {
+            context.error_code.as_deref() == Some("RepoNotFound")
+        } else {
+            matches!(error, HFError::AuthRequired { .. } | HFError::RepoNotFound { .. })
+        };
+        let reason = if missing && self.has_token {
+            "repository not found, or the token (HF_TOKEN) does not open it".to_owned()
+        } else if missing {
+            "repository not found or private: check the id, or set HF_TOKEN".to_owned()
+        } else if let HFError::RevisionNotFound { revision, .. } = &error {
+            format!("no such repository, or it has no revision {revision:?}")
+        } else if let HFError::EntryNotFound { path, .. } = &error {
+            format!("{path} is listed, but not there")
+        } else if matches!(error, HFError::Forbidden { .. }) {
+            "access refused: a gated model wants its terms accepted on its page, and a token (HF_TOKEN) of who did".to_owned()
+        } else if matches!(error, HFError::RateLimited { .. }) {
+            "too many requests; try again later".to_owned()
+        } else if matches!(error, HFError::Request { .. }) {
+            format!("cannot reach the hub: {}", root_cause(&error))
+        } else {
+            root_cause(&error)
         };
         Error::Hub { repo: self.repo_id.into(), reason, source: Some(Box::new(error)) }
     }
@@ -218,9 +220,14 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
+/// The token, if there is one: an empty variable is none.
+fn token_of(settings: &HubSettings) -> Option<&str> {
+    settings.token.as_deref().map(str::trim).filter(|token| !token.is_empty())
+}
+
 fn connect(repo_id: &str, settings: &HubSettings) -> Result<HFRepositorySync<RepoTypeModel>> {
     let fail = |reason: String, source| Error::Hub { repo: repo_id.into(), reason, source };
-    let token = settings.token.as_deref().map(str::trim).filter(|token| !token.is_empty());
+    let token = token_of(settings);
     if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
         return Err(fail("the token (HF_TOKEN) holds characters that no token has".into(), None));
     }

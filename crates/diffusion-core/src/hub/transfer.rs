@@ -93,11 +93,10 @@ fn range(hub: &Hub<'_>, commit: &str, entry: &Entry, range: std::ops::Range<u64>
 
 /// Whether an error may pass by itself: the line, or a server in trouble.
 fn may_pass(error: &HFError) -> bool {
-    match error {
-        HFError::Request { .. } | HFError::RateLimited { .. } | HFError::Xet { .. } | HFError::Other(_) => true,
-        HFError::Http { context } => context.status.is_server_error(),
-        _ => false,
+    if let HFError::Http { context } = error {
+        return context.status.is_server_error();
     }
+    matches!(error, HFError::Request { .. } | HFError::RateLimited { .. } | HFError::Xet { .. } | HFError::Other(_))
 }
 
 /// Sends the count of bytes that have arrived of the current range.

@@ -123,11 +123,12 @@ fn max_length(config: &Map<String, Value>) -> Result<usize> {
 
 /// A special token: a string, or an AddedToken object.
 fn special_token(field: &str, value: &Value) -> Result<AddedToken> {
-    match value {
-        Value::String(content) if !content.is_empty() => Ok(AddedToken::from(content, true)),
-        Value::Object(fields) => added_token(field, fields, true),
-        _ => Err(Error::config(FILE, field, format!("expected a token, found {value}"))),
+    if let Some(fields) = value.as_object() {
+        return added_token(field, fields, true);
     }
+    let content = value.as_str().filter(|content| !content.is_empty());
+    let content = content.ok_or_else(|| Error::config(FILE, field, format!("expected a token, found {value}")))?;
+    Ok(AddedToken::from(content, true))
 }
 
 fn added_token(field: &str, fields: &Map<String, Value>, special: bool) -> Result<AddedToken> {

@@ -92,19 +92,22 @@ fn bytes_of(tokenizer: &Tokenizer, id_of_byte: &[u16; 256], id: u16) -> Option<B
         for lead in LEADS {
             let ids = byte_tokens(lead)?.into_iter().chain([token(id)?]).chain(byte_tokens(tail)?);
             let text = tokenizer.decode(ids);
-            if text.contains('\u{fffd}') {
-                continue;
+            if !text.contains(char::REPLACEMENT_CHARACTER) {
+                return word(text.as_bytes().get(lead.len()..text.len().checked_sub(tail.len())?)?);
             }
-            // No word holds a space, so the one that is there stands for the end of the word.
-            let (text, last) = match text.strip_suffix(' ') {
-                Some(word) => (word, true),
-                None => (text.as_str(), false),
-            };
-            let bytes = text.as_bytes().get(lead.len()..text.len().checked_sub(tail.len())?)?;
-            return (!bytes.is_empty() && !bytes.contains(&b' ')).then(|| (bytes.to_vec(), last));
         }
     }
-    None
+    // Nothing makes the replacement character go away, so the token is one: OpenAI's text held some.
+    word(tokenizer.decode([token(id)?]).as_bytes())
+}
+
+/// The token's bytes without the space that stands for the end of a word; no word holds a space.
+fn word(text: &[u8]) -> Option<Bytes> {
+    let (word, last) = match text.strip_suffix(b" ") {
+        Some(word) => (word, true),
+        None => (text, false),
+    };
+    (!word.is_empty() && !word.contains(&b' ')).then(|| (word.to_vec(), last))
 }
 
 /// Applies the lowest merge that fits, wherever it fits, from the left; `None` if none fits.

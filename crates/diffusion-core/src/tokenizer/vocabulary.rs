@@ -43,13 +43,10 @@ impl Vocabulary {
         let list = model.get("merges").and_then(Value::as_array).ok_or_else(|| fail("no merges"))?;
         let merges = list
             .iter()
-            .map(|merge| match merge {
-                Value::String(text) => two_parts(text),
-                Value::Array(parts) => match parts.as_slice() {
-                    [Value::String(first), Value::String(second)] => Some((first.clone(), second.clone())),
-                    _ => None,
-                },
-                _ => None,
+            .map(|merge| match merge.as_array().map(Vec::as_slice) {
+                Some([first, second]) => Some((first.as_str()?.to_owned(), second.as_str()?.to_owned())),
+                Some(_) => None,
+                None => two_parts(merge.as_str()?),
             })
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| fail("a merge is no pair"))?;

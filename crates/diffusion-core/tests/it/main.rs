@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 
 mod golden_weights;
+#[cfg(feature = "hub")]
+mod hub;
 mod models;
 mod noise;
 mod ops;
+mod tokenizer;
 mod tolerance;
 mod weights;
 mod weights_single_file;
