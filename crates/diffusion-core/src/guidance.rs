@@ -1,1 +1,115 @@
-//! Classifier-free guidance.
+//! Classifier-free guidance: what the noise predictor is conditioned on, and how its two answers become one.
+//!
+//! It must not know schedulers. The invariant: the unconditional half comes first, and guidance is combined in f32 whatever the model's
+//! precision. Follows diffusers' `StableDiffusionPipeline.__call__` and `get_guidance_scale_embedding`; the paper is Ho and Salimans,
+//! "Classifier-Free Diffusion Guidance".
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::{Result, models::UNet2dConditionModel};
+
+/// Everything but latents and timestep that the noise predictor is given, for the whole of a run.
+#[derive(Clone, Debug)]
+pub struct Conditioning {
+    encoder_hidden_states: Tensor,
+    guidance_scale: Option<f64>,
+    timestep_cond: Option<Tensor>,
+    channels: Option<Tensor>,
+}
+
+impl Conditioning {
+    /// Conditioning on a prompt alone, for a guidance scale of one or less: one model row a step.
+    ///
+    /// `prompt_embeds` is [1, tokens, hidden].
+    pub fn unguided(prompt_embeds: Tensor) -> Self {
+        Self { encoder_hidden_states: prompt_embeds, guidance_scale: None, timestep_cond: None, channels: None }
+    }
+
+    /// Conditioning on a prompt against a negative prompt, both [1, tokens, hidden]: two model rows a step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] if the shapes differ.
+    pub fn guided(prompt_embeds: &Tensor, negative_prompt_embeds: &Tensor, guidance_scale: f64) -> Result<Self> {
+        let encoder_hidden_states = Tensor::cat(&[negative_prompt_embeds, prompt_embeds], 0)?;
+        Ok(Self { encoder_hidden_states, guidance_scale: Some(guidance_scale), timestep_cond: None, channels: None })
+    }
+
+    /// Adds the guidance scale's own embedding, [1, time_cond_proj_dim], for models that were distilled with it.
+    #[must_use]
+    pub fn with_timestep_cond(self, timestep_cond: Tensor) -> Self {
+        Self { timestep_cond: Some(timestep_cond), ..self }
+    }
+
+    /// Adds channels that follow the latents into the model, [1, channels, height, width] f32 (inpainting models).
+    #[must_use]
+    pub fn with_channels(self, channels: Tensor) -> Self {
+        Self { channels: Some(channels), ..self }
+    }
+
+    /// The guided noise prediction, f32 on the CPU, for latents [1, c, h, w] that the scheduler has scaled, f32 on the CPU.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] from the model.
+    pub fn predict(&self, unet: &UNet2dConditionModel, scaled_latents: &Tensor, timestep: f64) -> Result<Tensor> {
+        let device = self.encoder_hidden_states.device();
+        let mut sample = scaled_latents.clone();
+        if let Some(channels) = &self.channels {
+            sample = Tensor::cat(&[&sample, channels], 1)?;
+        }
+        if self.guidance_scale.is_some() {
+            sample = Tensor::cat(&[&sample, &sample], 0)?;
+        }
+        let sample = sample.to_device(device)?;
+        let noise_pred = unet.forward(&sample, timestep, &self.encoder_hidden_states, self.timestep_cond.as_ref())?;
+        let noise_pred = noise_pred.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+        match self.guidance_scale {
+            None => Ok(noise_pred),
+            Some(scale) => combine(&noise_pred, scale),
+        }
+    }
+}
+
+/// `uncond + scale * (text - uncond)` of a batch whose first half is the unconditional one.
+fn combine(noise_pred: &Tensor, scale: f64) -> Result<Tensor> {
+    let rows = noise_pred.dim(0)? / 2;
+    let uncond = noise_pred.narrow(0, 0, rows)?;
+    let text = noise_pred.narrow(0, rows, rows)?;
+    Ok((&uncond + ((text - &uncond)? * scale)?)?)
+}
+
+/// The sinusoidal embedding of a guidance scale, [1, `dim`] f32 on the CPU, of models with `time_cond_proj_dim`.
+///
+/// # Errors
+/// [`crate::Error::Candle`] if the tensor cannot be made.
+pub fn guidance_scale_embedding(guidance_scale: f64, dim: usize) -> Result<Tensor> {
+    // f32 at each step, as diffusers computes it: the sines of large arguments show every rounding.
+    let w = (guidance_scale - 1.0) as f32 * 1000.0;
+    let half = dim / 2;
+    let rate = (10000f64.ln() as f32) / (half as f32 - 1.0);
+    let angles = (0..half).map(|index| w * (index as f32 * -rate).exp()).collect::<Vec<f32>>();
+    let mut values = angles.iter().map(|angle| angle.sin()).chain(angles.iter().map(|angle| angle.cos())).collect::<Vec<f32>>();
+    values.resize(dim, 0.0);
+    Ok(Tensor::from_vec(values, (1, dim), &Device::Cpu)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn guidance_goes_from_the_first_half_towards_the_second() {
+        let pair = Tensor::new(&[[[[1f32]]], [[[3f32]]]], &Device::Cpu).unwrap();
+        assert_eq!(combine(&pair, 7.5).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap(), [16.0]);
+    }
+
+    #[test]
+    fn the_guidance_embedding_is_sines_then_cosines_then_padding() {
+        let values = guidance_scale_embedding(8.5, 5).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let expected = [7500f32.sin(), 0.75f32.sin(), 7500f32.cos(), 0.75f32.cos(), 0.0];
+        for (found, expected) in values.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-3, "{values:?}");
+        }
+    }
+}

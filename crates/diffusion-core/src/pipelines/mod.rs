@@ -1,5 +1,153 @@
-//! The pipelines.
+//! The pipelines: a loaded Stable Diffusion model with one verb for each of text to image, image to image and inpainting.
+//!
+//! They must not know where a request came from, nor who looks at the picture. The invariant, the seed contract: a call draws all its
+//! noise from one stream, torch's CPU generator seeded with `seed`, in f32 and in the order in which diffusers' pipeline of the same name
+//! draws it; a call makes one picture, so a picture cannot depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`.
 
 mod embedded;
+mod image_to_image;
+mod inpaint;
+mod params;
+mod prompt;
+mod text_to_image;
 
-pub use self::embedded::nano_sd;
+use candle_core::{DType, Device, Tensor};
+use image::RgbImage;
+use serde_json::Value as Json;
+
+pub use self::{
+    embedded::nano_sd,
+    params::{ImageToImageParams, InpaintParams, TextToImageParams},
+};
+use crate::{
+    Error, Result,
+    denoise::StepMonitor,
+    frames,
+    models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
+    noise::SeededNoise,
+    policy::ExecutionPolicy,
+    schedulers::{SchedulerConfig, SchedulerName},
+    tokenizer::ClipTokenizer,
+    weights::{Component, ComponentWeights, WeightSource},
+};
+
+/// A Stable Diffusion 1.x or 2.x model, loaded.
+pub struct StableDiffusion {
+    name: String,
+    policy: ExecutionPolicy,
+    tokenizer: ClipTokenizer,
+    text_encoder: ClipTextModel,
+    unet: UNet2dConditionModel,
+    vae: AutoencoderKl,
+    /// scheduler_config.json as it is.
+    scheduler_json: Json,
+    own_scheduler: SchedulerConfig,
+}
+
+impl StableDiffusion {
+    /// Loads every component from `source` onto the policy's device in the policy's precision.
+    ///
+    /// A VAE whose config says `force_upcast` stays in f32 where the policy says f16, whose range its activations exceed.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a configuration that is not supported, naming file and field; [`Error::Weights`], [`Error::File`] or
+    /// [`Error::Tokenizer`] for files that are missing or damaged.
+    pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
+        let mut policy = policy.clone();
+        // Reading the index checks that this is a pipeline of the family, made of parts that this crate has.
+        source.config(Component::ModelIndex)?;
+        let scheduler_json = source.config(Component::Scheduler)?;
+        let own_scheduler = SchedulerConfig::from_json(&as_the_pipeline_amends(&scheduler_json), None)?;
+        let tokenizer = ClipTokenizer::load(source)?;
+
+        // Every configuration is read before the first tensor: a model that is not supported fails at once.
+        let text_config = ClipTextConfig::from_json(&source.config(Component::TextEncoder)?)?;
+        let unet_config = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
+        let vae_config = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
+        if policy.vae == DType::F16 && vae_config.force_upcast {
+            policy.vae = DType::F32;
+        }
+
+        let weights = |component: Component, dtype: DType| -> Result<ComponentWeights> {
+            Ok(ComponentWeights::new(source.tensors(component)?, component, dtype, &policy.device))
+        };
+        let text_encoder = ClipTextModel::load(&text_config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
+        let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
+        let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
+        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, scheduler_json, own_scheduler })
+    }
+
+    /// What a person would call the model: the folder's path, the hub id, "nano-sd (embedded)".
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it runs and in which precision; the VAE's may be wider than what was asked for.
+    pub fn policy(&self) -> &ExecutionPolicy {
+        &self.policy
+    }
+
+    /// The model's own picture size, (width, height) in pixels: the noise predictor's `sample_size`, 64 latents where it has none.
+    pub fn default_size(&self) -> (u32, u32) {
+        let (height, width) = self.unet.config().sample_size.unwrap_or((64, 64));
+        let side = |latents: usize| u32::try_from(latents).unwrap_or(64).saturating_mul(self.pixels_per_latent());
+        (side(width), side(height))
+    }
+
+    /// The scheduler that is used when a request names none.
+    pub fn scheduler_name(&self) -> SchedulerName {
+        self.own_scheduler.name()
+    }
+
+    /// How many tokens `prompt` has before truncation and without the start and end marks, and how many the model reads.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the text cannot be encoded.
+    pub fn text_length(&self, prompt: &str) -> Result<(usize, usize)> {
+        let encoding = self.tokenizer.encode(prompt)?;
+        Ok((encoding.token_count, self.tokenizer.max_length().saturating_sub(2)))
+    }
+
+    /// Pixels to a side of a latent: 8 in every SD 1.x and 2.x model.
+    fn pixels_per_latent(&self) -> u32 {
+        u32::try_from(self.vae.config().factor()).unwrap_or(8)
+    }
+
+    /// The scheduler of a request. diffusers' pipelines hand `eta = 0` to every scheduler that takes one.
+    fn scheduler(&self, name: Option<SchedulerName>) -> Result<SchedulerConfig> {
+        let config = match name {
+            None => self.own_scheduler.clone(),
+            Some(_) => SchedulerConfig::from_json(&self.scheduler_json, name)?,
+        };
+        Ok(config.with_tcd_eta(0.0))
+    }
+
+    /// The latents' shape for a picture's size, [1, channels, height, width].
+    fn latents_shape(&self, params: &TextToImageParams) -> [usize; 4] {
+        let factor = self.pixels_per_latent();
+        [1, self.vae.config().latent_channels, (params.height / factor) as usize, (params.width / factor) as usize]
+    }
+
+    /// A given picture's latents, scaled, f32 on the CPU; draws one tensor of noise.
+    fn encode_image(&self, image: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
+        let latents = self.vae.encode(image)?.sample(noise)?;
+        let latents = latents.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+        Ok((latents * self.vae.config().scaling_factor)?)
+    }
+
+    /// The picture of finished latents.
+    fn decode_latents(&self, latents: &Tensor) -> Result<RgbImage> {
+        frames::to_rgb_image(&self.vae.decode(&(latents / self.vae.config().scaling_factor)?)?)
+    }
+}
+
+/// The model's own scheduler config with the two corrections that diffusers' pipelines make when they are built: `steps_offset` is 1
+/// and `clip_sample` is off. A scheduler that a request names is made from the file as it is.
+fn as_the_pipeline_amends(config: &Json) -> Json {
+    let mut config = config.clone();
+    if let Some(fields) = config.as_object_mut() {
+        fields.insert("steps_offset".into(), 1.into());
+        fields.insert("clip_sample".into(), false.into());
+    }
+    config
+}

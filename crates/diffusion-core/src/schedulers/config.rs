@@ -125,6 +125,8 @@ pub struct SchedulerConfig {
     pub(super) disable_corrector: Vec<usize>,
     pub(super) original_inference_steps: usize,
     pub(super) timestep_scaling: f64,
+    /// TCD's share of noise in a step, the paper's gamma; no key of the file but a parameter of diffusers' `step`.
+    pub(super) tcd_eta: f64,
 }
 
 impl SchedulerConfig {
@@ -150,6 +152,12 @@ impl SchedulerConfig {
     /// The scheduler's name, with the suffix of the sigma schedule in force.
     pub fn name(&self) -> SchedulerName {
         self.name
+    }
+
+    /// The share of noise in TCD's steps, in 0..=1: 0.3 by default, as in diffusers' `step`, and 0 in its pipelines. Nothing to others.
+    #[must_use]
+    pub fn with_tcd_eta(self, tcd_eta: f64) -> Self {
+        Self { tcd_eta, ..self }
     }
 
     /// What the model's output is taken for.
@@ -328,6 +336,7 @@ impl<'a> Fields<'a> {
             disable_corrector: if self.kind == UniPc { self.indices("disable_corrector")? } else { Vec::new() },
             original_inference_steps: if consistency { self.count("original_inference_steps", 50)? } else { 1 },
             timestep_scaling: if self.kind == Lcm { self.number("timestep_scaling", 10.0)? } else { 10.0 },
+            tcd_eta: 0.3,
         })
     }
 

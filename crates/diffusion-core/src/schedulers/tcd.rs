@@ -12,9 +12,6 @@ use super::{
 };
 use crate::{Result, noise::SeededNoise};
 
-/// How much of a step is noise, the paper's gamma: the default of diffusers' `step`, which its pipelines leave as it is.
-const ETA: f64 = 0.3;
-
 pub(super) struct TcdScheduler {
     timesteps: Vec<f64>,
     steps: Vec<Step>,
@@ -26,7 +23,7 @@ struct Step {
     level: Level,
     /// The level below the next one that the jump lands on.
     landing: Level,
-    /// Scale of the landed latents and of fresh noise on the way up; none after the last step.
+    /// Scale of the landed latents and of fresh noise on the way up; none after the last step, nor without noise.
     rise: Option<(f64, f64)>,
 }
 
@@ -38,12 +35,12 @@ impl TcdScheduler {
             let next = timesteps.get(index + 1).copied();
             let prev = next.unwrap_or(0.0);
             // Diffusers multiplies a whole timestep by a number in f32.
-            let landing = schedule.at((((1.0 - ETA) as f32) * prev as f32).floor() as i64)?;
+            let landing = schedule.at((((1.0 - config.tcd_eta) as f32) * prev as f32).floor() as i64)?;
             let ratio = schedule.at(prev as i64)? / landing;
             Ok(Step {
                 level: Level::from_alpha_cumprod(schedule.at(t as i64)?),
                 landing: Level::from_alpha_cumprod(landing),
-                rise: next.map(|_| (f64::from(ratio).sqrt(), f64::from(1.0 - ratio).sqrt())),
+                rise: next.filter(|_| config.tcd_eta > 0.0).map(|_| (f64::from(ratio).sqrt(), f64::from(1.0 - ratio).sqrt())),
             })
         };
         let steps = timesteps.iter().enumerate().map(step).collect::<Result<_>>()?;

@@ -8,6 +8,7 @@ mod hub;
 mod models;
 mod noise;
 mod ops;
+mod pipelines;
 mod tokenizer;
 mod tolerance;
 mod weights;

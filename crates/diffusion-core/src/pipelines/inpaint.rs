@@ -1,0 +1,96 @@
+//! Inpainting, with a plain model or with one trained for it. Follows diffusers' `StableDiffusionInpaintPipeline.__call__` without
+//! `padding_mask_crop`.
+//!
+//! A plain noise predictor takes the latents alone; after every step the kept part is put back, noised to the next step's level. An
+//! inpainting model's takes mask and masked picture as further channels and nothing is put back. The noise is drawn in diffusers' order:
+//! the picture's sample (where its latents are used), the noise that is added, the masked picture's sample, then what the scheduler
+//! draws. With a plain model the masked picture's latents are used nowhere; only its noise is drawn, for the stream to stay in step.
+
+use candle_core::Tensor;
+use image::RgbImage;
+use serde_json::Value as Json;
+
+use super::{Error, InpaintParams, Result, SeededNoise, StableDiffusion, StepMonitor, params::first_user_step};
+use crate::{
+    denoise::Denoising,
+    preprocess,
+    schedulers::{Scheduler, SchedulerConfig},
+};
+
+impl StableDiffusion {
+    /// Repaints the white part of a mask in a given picture.
+    ///
+    /// # Errors
+    /// [`Error::Params`] naming the parameter that is out of range; [`Error::Config`] if the model's noise predictor can neither run
+    /// plainly nor inpaint; [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow;
+    /// [`Error::Candle`] from the device.
+    pub fn inpaint(&self, params: &InpaintParams, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
+        let base = &params.base;
+        base.check(self.pixels_per_latent())?;
+        let trained_for_it = self.takes_mask_channels()?;
+        let first_user_step = first_user_step(base.num_inference_steps, params.strength)?;
+        let image = preprocess::image_tensor(&params.init_image, base.width, base.height)?;
+        let pixel_mask = preprocess::mask_tensor(&params.mask_image, base.width, base.height)?;
+        let mask = preprocess::mask_to_latents(&pixel_mask, self.pixels_per_latent() as usize)?;
+        let mut scheduler = self.inpaint_scheduler(params)?.start(base.num_inference_steps)?;
+        let first_step = first_user_step * scheduler.order();
+        let mut conditioning = self.conditioning(base)?;
+
+        let mut noise = SeededNoise::new(base.seed);
+        let from_noise_alone = params.strength == 1.0;
+        let shape = self.latents_shape(base);
+        let image_latents = if trained_for_it && from_noise_alone { None } else { Some(self.encode_image(&image, &mut noise)?) };
+        let added = noise.randn(&shape)?;
+        let latents = match &image_latents {
+            Some(image_latents) if !from_noise_alone => scheduler.add_noise(image_latents, &added, first_step)?,
+            Some(_) | None => (&added * scheduler.init_noise_sigma())?,
+        };
+        if trained_for_it {
+            let kept = image.broadcast_mul(&(1.0 - &pixel_mask)?)?;
+            let masked_image_latents = self.encode_image(&kept, &mut noise)?;
+            conditioning = conditioning.with_channels(Tensor::cat(&[&mask, &masked_image_latents], 1)?);
+        } else {
+            noise.randn(&shape)?;
+        }
+
+        let last_step = scheduler.timesteps().len().saturating_sub(1);
+        let keep = image_latents.filter(|_| !trained_for_it);
+        let put_back = |step_index: usize, scheduler: &dyn Scheduler, latents: Tensor| -> Result<Tensor> {
+            let Some(image_latents) = &keep else { return Ok(latents) };
+            let original = match step_index {
+                step_index if step_index < last_step => scheduler.add_noise(image_latents, &added, step_index + 1)?,
+                _ => image_latents.clone(),
+            };
+            Ok((original.broadcast_mul(&(1.0 - &mask)?)? + latents.broadcast_mul(&mask)?)?)
+        };
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, monitor };
+        let latents = run.run(latents, |sample, timestep| conditioning.predict(&self.unet, sample, timestep), put_back)?;
+        self.decode_latents(&latents)
+    }
+
+    /// Whether the noise predictor is an inpainting model's: latents, a mask and a masked picture's latents.
+    fn takes_mask_channels(&self) -> Result<bool> {
+        let (latent, found) = (self.vae.config().latent_channels, self.unet.config().in_channels);
+        if found == latent {
+            return Ok(false);
+        }
+        if found == 2 * latent + 1 {
+            return Ok(true);
+        }
+        let reason = format!("unsupported value {found} for inpainting, supported are {latent} and {}", 2 * latent + 1);
+        Err(Error::config("unet/config.json", "in_channels", reason))
+    }
+
+    /// diffusers' inpainting pipeline turns off the Runge-Kutta steps of a PNDM scheduler that is the model's own.
+    fn inpaint_scheduler(&self, params: &InpaintParams) -> Result<SchedulerConfig> {
+        let runs_prk = self.scheduler_json.get("skip_prk_steps").and_then(Json::as_bool) == Some(false);
+        if params.base.scheduler.is_some() || !runs_prk {
+            return self.scheduler(params.base.scheduler);
+        }
+        let mut config = super::as_the_pipeline_amends(&self.scheduler_json);
+        if let Some(fields) = config.as_object_mut() {
+            fields.insert("skip_prk_steps".into(), true.into());
+        }
+        Ok(SchedulerConfig::from_json(&config, None)?.with_tcd_eta(0.0))
+    }
+}

@@ -1,0 +1,137 @@
+//! What a caller of a pipeline says, and the limits that hold whatever the model.
+//!
+//! It must not know models. The invariant: values that passed `check` cannot make a pipeline index, divide by zero or loop for ever.
+
+use image::{GrayImage, RgbImage};
+
+use crate::{Error, Result, schedulers::SchedulerName};
+
+/// One call of text to image; the part that every pipeline shares.
+#[derive(Clone, Debug)]
+pub struct TextToImageParams {
+    /// What the picture should show.
+    pub prompt: String,
+    /// What it should not show; empty for nothing. Ignored where there is no guidance.
+    pub negative_prompt: String,
+    /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
+    pub width: u32,
+    /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
+    pub height: u32,
+    /// Denoising steps, at least 1.
+    pub num_inference_steps: usize,
+    /// How strongly the prompt is followed; 1 or less means no guidance, and a model call costs half.
+    pub guidance_scale: f64,
+    /// The seed of the picture's noise.
+    pub seed: u64,
+    /// The scheduler; `None` for the model's own.
+    pub scheduler: Option<SchedulerName>,
+    /// How many of the text encoder's last layers are skipped for the prompt (not for the negative prompt, as in diffusers).
+    pub clip_skip: usize,
+}
+
+impl TextToImageParams {
+    /// A prompt with the model's usual settings: 25 steps, guidance 7.5, seed 0, the model's own scheduler.
+    pub fn new(prompt: impl Into<String>, (width, height): (u32, u32)) -> Self {
+        Self {
+            prompt: prompt.into(),
+            negative_prompt: String::new(),
+            width,
+            height,
+            num_inference_steps: 25,
+            guidance_scale: 7.5,
+            seed: 0,
+            scheduler: None,
+            clip_skip: 0,
+        }
+    }
+
+    /// Checks the limits; `pixels_per_latent` is the autoencoder's factor.
+    pub(super) fn check(&self, pixels_per_latent: u32) -> Result<()> {
+        let multiple = pixels_per_latent.max(8);
+        for (field, value) in [("width", self.width), ("height", self.height)] {
+            if value == 0 || !value.is_multiple_of(multiple) {
+                return Err(Error::Params { field, reason: format!("{value} is not a positive multiple of {multiple}") });
+            }
+        }
+        if self.num_inference_steps == 0 {
+            return Err(Error::Params { field: "num_inference_steps", reason: "0 is less than 1".into() });
+        }
+        if !self.guidance_scale.is_finite() {
+            return Err(Error::Params { field: "guidance_scale", reason: format!("{} is not finite", self.guidance_scale) });
+        }
+        Ok(())
+    }
+}
+
+/// One call of image to image.
+#[derive(Clone, Debug)]
+pub struct ImageToImageParams {
+    /// The prompt and the settings.
+    pub base: TextToImageParams,
+    /// The picture to start from; resized to the wanted size where it differs.
+    pub init_image: RgbImage,
+    /// How much of the picture is repainted, in [0, 1]: `steps * strength` of the steps are run.
+    pub strength: f64,
+}
+
+/// One call of inpainting.
+#[derive(Clone, Debug)]
+pub struct InpaintParams {
+    /// The prompt and the settings.
+    pub base: TextToImageParams,
+    /// The picture to repaint a part of; resized to the wanted size where it differs.
+    pub init_image: RgbImage,
+    /// White (128 or more) where to repaint, black where to keep; resized to the wanted size where it differs.
+    pub mask_image: GrayImage,
+    /// How much of the masked part is repainted, in [0, 1]; 1 starts it from noise alone.
+    pub strength: f64,
+}
+
+/// The step to begin with, in steps as a user counts them: `steps - floor(steps * strength)`.
+///
+/// # Errors
+/// [`Error::Params`] if the strength is outside [0, 1], or so small that no step is left.
+pub(super) fn first_user_step(num_inference_steps: usize, strength: f64) -> Result<usize> {
+    if !(0.0..=1.0).contains(&strength) {
+        return Err(Error::Params { field: "strength", reason: format!("{strength} is not within 0 and 1") });
+    }
+    let steps = ((num_inference_steps as f64 * strength) as usize).min(num_inference_steps);
+    if steps == 0 {
+        let reason = format!("{strength} of {num_inference_steps} steps leaves no step to run; raise strength or steps");
+        return Err(Error::Params { field: "strength", reason });
+    }
+    Ok(num_inference_steps - steps)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn limits_name_the_field() {
+        let good = TextToImageParams::new("a boat", (64, 72));
+        assert!(good.check(8).is_ok());
+        let field = |params: TextToImageParams, factor| match params.check(factor) {
+            Err(Error::Params { field, .. }) => field,
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!(field(TextToImageParams { width: 0, ..good.clone() }, 8), "width");
+        assert_eq!(field(TextToImageParams { height: 68, ..good.clone() }, 4), "height");
+        assert_eq!(field(good.clone(), 16), "height");
+        assert_eq!(field(TextToImageParams { num_inference_steps: 0, ..good.clone() }, 8), "num_inference_steps");
+        assert_eq!(field(TextToImageParams { guidance_scale: f64::NAN, ..good }, 8), "guidance_scale");
+    }
+
+    #[test]
+    fn strength_rounds_down_as_pythons_int_does() {
+        assert_eq!(first_user_step(10, 0.6).unwrap(), 4);
+        assert_eq!(first_user_step(10, 1.0).unwrap(), 0);
+        // 0.29 * 100 is 28.999999999999996 in doubles.
+        assert_eq!(first_user_step(100, 0.29).unwrap(), 72);
+        for strength in [0.0, 0.05, -0.1, 1.1, f64::NAN] {
+            assert!(matches!(first_user_step(10, strength), Err(Error::Params { field: "strength", .. })));
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Whole pictures against diffusers' own pipelines, on the tiny golden model (tests/golden/pipelines, scripts/golden/pipelines.py).
+
+use std::{collections::HashMap, ops::ControlFlow, path::PathBuf, sync::Arc};
+
+use candle_core::{DType, Tensor};
+use diffusion_core::{
+    Error, Result,
+    denoise::{StepMonitor, StepReport},
+    pipelines::{ImageToImageParams, InpaintParams, StableDiffusion, TextToImageParams},
+    policy::ExecutionPolicy,
+    weights::{Component, TensorShape, TensorSource, WeightSource},
+};
+use image::{GrayImage, RgbImage};
+use serde_json::Value as Json;
+
+use crate::{golden, golden_metadata, golden_path, golden_weights::GoldenWeights, tolerance};
+
+/// The golden pictures and how they were made.
+struct Goldens {
+    tensors: HashMap<String, Tensor>,
+    calls: Json,
+    shapes: Json,
+}
+
+impl Goldens {
+    fn load() -> Self {
+        let metadata = golden_metadata("pipelines", "pictures");
+        let json = |key: &str| serde_json::from_str(&metadata[key]).unwrap();
+        Self { tensors: golden("pipelines", "pictures"), calls: json("calls"), shapes: json("shapes") }
+    }
+
+    /// [height, width, channels] bytes.
+    fn bytes(&self, name: &str) -> (u32, u32, Vec<u8>) {
+        let tensor = &self.tensors[name];
+        let dims = tensor.dims();
+        (dims[1] as u32, dims[0] as u32, tensor.flatten_all().unwrap().to_vec1::<u8>().unwrap())
+    }
+
+    fn picture(&self, name: &str) -> RgbImage {
+        let (width, height, bytes) = self.bytes(name);
+        RgbImage::from_raw(width, height, bytes).unwrap()
+    }
+
+    fn mask(&self) -> GrayImage {
+        let (width, height, bytes) = self.bytes("mask_image");
+        GrayImage::from_raw(width, height, bytes).unwrap()
+    }
+
+    /// The model that a call ran on.
+    fn model(&self, call: &Json, policy: &ExecutionPolicy) -> StableDiffusion {
+        StableDiffusion::load(&GoldenModel { shapes: self.shapes.clone(), call: call.clone(), poison: None }, policy).unwrap()
+    }
+
+    /// The names of a group's cases.
+    fn cases(&self, group: &str) -> Vec<String> {
+        let calls = self.calls.as_object().unwrap();
+        let names = calls.keys().filter(|name| name.starts_with(&format!("{group}."))).cloned().collect::<Vec<String>>();
+        assert!(!names.is_empty());
+        names
+    }
+
+    /// Makes the picture of a case and holds it against diffusers'.
+    fn check(&self, name: &str) -> f64 {
+        let call = &self.calls[name];
+        let made = self.make(name, &self.model(call, &ExecutionPolicy::cpu_f32()), &mut ());
+        psnr(&made.unwrap(), &self.picture(name))
+    }
+
+    fn make(&self, name: &str, model: &StableDiffusion, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
+        let call = &self.calls[name];
+        let base = params(call);
+        let init_image = || self.picture("init_image");
+        let strength = || call["strength"].as_f64().unwrap();
+        match name.split('.').next().unwrap() {
+            "text_to_image" => model.text_to_image(&base, monitor),
+            "image_to_image" => model.image_to_image(&ImageToImageParams { base, init_image: init_image(), strength: strength() }, monitor),
+            _ => {
+                let params = InpaintParams { base, init_image: init_image(), mask_image: self.mask(), strength: strength() };
+                model.inpaint(&params, monitor)
+            }
+        }
+    }
+}
+
+fn params(call: &Json) -> TextToImageParams {
+    let text = |key: &str| call[key].as_str().unwrap().to_owned();
+    let number = |key: &str| call[key].as_u64().unwrap();
+    TextToImageParams {
+        prompt: text("prompt"),
+        negative_prompt: text("negative_prompt"),
+        width: number("width") as u32,
+        height: number("height") as u32,
+        num_inference_steps: number("steps") as usize,
+        guidance_scale: call["guidance_scale"].as_f64().unwrap(),
+        seed: number("seed"),
+        scheduler: call["scheduler"].as_str().map(|name| name.parse().unwrap()),
+        clip_skip: number("clip_skip") as usize,
+    }
+}
+
+/// The golden folder's configurations with a call's changes, and weights drawn by name.
+struct GoldenModel {
+    shapes: Json,
+    call: Json,
+    /// A tensor that is read as NaN.
+    poison: Option<&'static str>,
+}
+
+impl GoldenModel {
+    fn path(component: Component, file_name: &str) -> PathBuf {
+        golden_path("pipelines", "pictures").with_file_name("model").join(component.folder()).join(file_name)
+    }
+}
+
+impl WeightSource for GoldenModel {
+    fn name(&self) -> String {
+        "golden".into()
+    }
+
+    fn config(&self, component: Component) -> Result<Json> {
+        let file_name = match component {
+            Component::ModelIndex => "model_index.json",
+            Component::Tokenizer => "tokenizer_config.json",
+            Component::Scheduler => "scheduler_config.json",
+            Component::Unet | Component::Vae | Component::TextEncoder => "config.json",
+        };
+        let mut config: Json = serde_json::from_slice(&std::fs::read(Self::path(component, file_name)).unwrap()).unwrap();
+        let changes = match component {
+            Component::Unet => &self.call["unet"],
+            Component::Scheduler => &self.call["scheduler_config"],
+            Component::ModelIndex | Component::Vae | Component::TextEncoder | Component::Tokenizer => &Json::Null,
+        };
+        for (key, value) in changes.as_object().into_iter().flatten() {
+            config[key] = value.clone();
+        }
+        Ok(config)
+    }
+
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(std::fs::read(Self::path(component, file_name)).ok())
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        let part = match component {
+            // The spelling of Python's json.dumps.
+            Component::Unet => format!("unet{}", self.call["unet"].to_string().replace(':', ": ")),
+            other => other.folder().to_owned(),
+        };
+        Ok(Arc::new(Poisonable { weights: GoldenWeights::new(&self.shapes[part]), poison: self.poison }))
+    }
+}
+
+/// Golden weights of which one tensor may read as NaN.
+struct Poisonable {
+    weights: GoldenWeights,
+    poison: Option<&'static str>,
+}
+
+impl TensorSource for Poisonable {
+    fn file_of(&self, tensor: &str) -> PathBuf {
+        self.weights.file_of(tensor)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.weights.names()
+    }
+
+    fn shape(&self, tensor: &str) -> Option<TensorShape> {
+        self.weights.shape(tensor)
+    }
+
+    fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
+        let weight = self.weights.read(tensor, shape)?;
+        if self.poison == Some(tensor) { Ok((weight * f64::NAN)?) } else { Ok(weight) }
+    }
+}
+
+/// 10 log10(255^2 / mean squared error) of two pictures of one size.
+pub(crate) fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let squares = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>();
+    10.0 * (255.0 * 255.0 * a.as_raw().len() as f64 / squares).log10()
+}
+
+/// Standard deviation of all the bytes.
+fn deviation(image: &RgbImage) -> f64 {
+    let values = image.as_raw().iter().map(|byte| f64::from(*byte)).collect::<Vec<f64>>();
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+}
+
+fn check_group(group: &str) {
+    let goldens = Goldens::load();
+    let found = goldens.cases(group).into_iter().map(|name| (goldens.check(&name), name)).collect::<Vec<(f64, String)>>();
+    let table = found.iter().map(|(psnr, name)| format!("{name}: {psnr:.1} dB")).collect::<Vec<String>>().join("\n");
+    assert!(found.iter().all(|(psnr, _)| *psnr >= tolerance::PICTURE_PSNR), "\n{table}");
+    println!("{table}");
+}
+
+#[test]
+fn text_to_image_gives_diffusers_pictures() {
+    check_group("text_to_image");
+}
+
+#[test]
+fn image_to_image_gives_diffusers_pictures() {
+    check_group("image_to_image");
+}
+
+#[test]
+fn inpainting_gives_diffusers_pictures() {
+    check_group("inpaint");
+}
+
+#[test]
+fn bf16_is_as_near_to_f32_as_diffusers_bf16() {
+    let goldens = Goldens::load();
+    let policy = ExecutionPolicy { text_encoder: DType::BF16, unet: DType::BF16, vae: DType::BF16, ..ExecutionPolicy::cpu_f32() };
+    let mut cases = 0;
+    for (name, call) in goldens.calls.as_object().unwrap() {
+        let Some(theirs) = call["bf16_psnr"].as_f64() else { continue };
+        let ours = psnr(&goldens.make(name, &goldens.model(call, &policy), &mut ()).unwrap(), &goldens.picture(name));
+        println!("{name}: ours {ours:.1} dB, diffusers {theirs:.1} dB");
+        assert!(ours >= theirs - tolerance::BF16_BELOW_DB, "{name}: {ours:.1} dB, diffusers {theirs:.1} dB");
+        cases += 1;
+    }
+    assert!(cases >= 3);
+}
+
+#[test]
+fn golden_pictures_are_lively() {
+    let goldens = Goldens::load();
+    for name in goldens.calls.as_object().unwrap().keys() {
+        assert!(deviation(&goldens.picture(name)) >= 30.0, "{name}");
+    }
+}
+
+#[test]
+fn the_same_request_gives_the_same_bytes_and_another_seed_another_picture() {
+    let goldens = Goldens::load();
+    let call = &goldens.calls["text_to_image.euler_ancestral"];
+    let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
+    let first = model.text_to_image(&params(call), &mut ()).unwrap();
+    // Something else in between, on the same model.
+    let other = model.text_to_image(&TextToImageParams { seed: 12, ..params(call) }, &mut ()).unwrap();
+    assert!(psnr(&first, &other) < 25.0);
+    assert_eq!(first, model.text_to_image(&params(call), &mut ()).unwrap());
+}
+
+#[test]
+fn odd_latents_and_every_size_in_eights_work() {
+    let goldens = Goldens::load();
+    let call = &goldens.calls["text_to_image.euler"];
+    let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
+    for (width, height) in [(8, 8), (24, 8), (40, 72)] {
+        let params = TextToImageParams { width, height, num_inference_steps: 1, ..params(call) };
+        assert_eq!(model.text_to_image(&params, &mut ()).unwrap().dimensions(), (width, height));
+    }
+    assert_eq!(model.default_size(), (96, 96));
+    assert_eq!(model.scheduler_name().to_string(), "pndm");
+}
+
+/// Counts steps, and stops after some.
+struct StopAfter {
+    seen: Vec<(usize, usize)>,
+    steps: usize,
+}
+
+impl StepMonitor for StopAfter {
+    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+        self.seen.push((step.step, step.steps));
+        if self.seen.len() == self.steps { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[test]
+fn a_monitor_sees_every_step_and_can_cancel() {
+    let goldens = Goldens::load();
+    let call = &goldens.calls["text_to_image.ddim"];
+    let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
+    let mut monitor = StopAfter { seen: Vec::new(), steps: 3 };
+    assert!(matches!(model.text_to_image(&params(call), &mut monitor), Err(Error::Cancelled)));
+    assert_eq!(monitor.seen, [(1, 8), (2, 8), (3, 8)]);
+    let mut monitor = StopAfter { seen: Vec::new(), steps: 0 };
+    goldens.make("image_to_image.ddim", &model, &mut monitor).unwrap();
+    assert_eq!(monitor.seen.last(), Some(&(6, 6)));
+}
+
+#[test]
+fn numbers_that_overflow_are_an_error_and_no_black_picture() {
+    let goldens = Goldens::load();
+    let call = &goldens.calls["text_to_image.ddim"];
+    for (poison, place) in [("conv_out.bias", "the latents of step 1"), ("decoder.conv_out.bias", "the decoded picture")] {
+        let source = GoldenModel { shapes: goldens.shapes.clone(), call: call.clone(), poison: Some(poison) };
+        let model = StableDiffusion::load(&source, &ExecutionPolicy::cpu_f32()).unwrap();
+        match model.text_to_image(&params(call), &mut ()) {
+            Err(Error::NonFinite { what }) => assert_eq!(what, place),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn parameters_out_of_range_are_refused_by_name() {
+    let goldens = Goldens::load();
+    let call = &goldens.calls["text_to_image.ddim"];
+    let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
+    let base = || params(call);
+    let image = |strength| ImageToImageParams { base: base(), init_image: RgbImage::new(4, 4), strength };
+    let results = [
+        ("width", model.text_to_image(&TextToImageParams { width: 60, ..base() }, &mut ())),
+        ("num_inference_steps", model.text_to_image(&TextToImageParams { num_inference_steps: 0, ..base() }, &mut ())),
+        ("clip_skip", model.text_to_image(&TextToImageParams { clip_skip: 99, ..base() }, &mut ())),
+        ("strength", model.image_to_image(&image(1.5), &mut ())),
+        ("strength", model.image_to_image(&image(0.01), &mut ())),
+        ("init_image", model.image_to_image(&ImageToImageParams { init_image: RgbImage::new(0, 0), ..image(0.5) }, &mut ())),
+    ];
+    for (expected, result) in results {
+        match result {
+            Err(Error::Params { field, .. }) => assert_eq!(field, expected),
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
+    // A model that only inpaints says so when it is asked for anything else.
+    let call = &goldens.calls["inpaint.trained_for_it"];
+    let model = goldens.model(call, &ExecutionPolicy::cpu_f32());
+    assert!(matches!(model.text_to_image(&params(call), &mut ()), Err(Error::Params { field: "mask_image", .. })));
+}

@@ -1,0 +1,22 @@
+//! Repaints a picture after a prompt, with the model in the program:
+//! `cargo run --release --example image_to_image -- in.png "the sea at night" out.png`
+
+use std::env;
+
+use anyhow::{Context, Result};
+use diffusion_core::{
+    pipelines::{ImageToImageParams, StableDiffusion, TextToImageParams, nano_sd},
+    policy::{DeviceChoice, ExecutionPolicy, Precision},
+};
+
+fn main() -> Result<()> {
+    let arguments = env::args().skip(1).collect::<Vec<String>>();
+    let [given, prompt, file] = arguments.as_slice() else { anyhow::bail!("usage: image_to_image GIVEN.png PROMPT FILE.png") };
+    let init_image = image::open(given).with_context(|| given.clone())?.to_rgb8();
+
+    let policy = ExecutionPolicy::resolve(DeviceChoice::Auto, Precision::Auto)?;
+    let model = StableDiffusion::load(&nano_sd(), &policy)?;
+    let base = TextToImageParams { seed: 7, ..TextToImageParams::new(prompt, model.default_size()) };
+    let picture = model.image_to_image(&ImageToImageParams { base, init_image, strength: 0.6 }, &mut ())?;
+    picture.save(file).with_context(|| file.clone())
+}
