@@ -87,7 +87,7 @@ fn box_muller_block(block: &mut [f32; BLOCK]) {
 /// The natural logarithm of a normal positive f32 by Cephes' polynomial.
 fn ln(x: f32) -> f32 {
     const P: [f32; 8] =
-        [-1.151_461e-1, 1.167_699_9e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1, 2.000_071_5e-1, -2.499_999_4e-1, 3.333_333e-1];
+        [-1.151_461e-1, 1.167_699_84e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1, 2.000_071_4e-1, -2.499_999_4e-1, 3.333_333e-1];
     const LN2_LOW: f32 = -2.121_944_4e-4;
     const LN2_HIGH: f32 = 0.693_359_4;
     let bits = x.to_bits();

@@ -20,7 +20,8 @@ impl EulerDiscreteScheduler {
         let mut levels = discrete_levels(config, steps);
         if config.continuous_timesteps && config.prediction_type == PredictionType::VPrediction {
             // The timestep of a model trained on continuous noise levels (Stable Video Diffusion).
-            levels.timesteps = levels.timesteps.iter().zip(&levels.sigmas).map(|(_, sigma)| f64::from(0.25 * sigma.ln())).collect();
+            let timestep = |&sigma: &f32| 0.25 * f64::from(f64::from(sigma).ln() as f32);
+            levels.timesteps = levels.sigmas.iter().take(levels.timesteps.len()).map(timestep).collect();
         }
         Ok(Self { run: Discrete::new(config, levels) })
     }

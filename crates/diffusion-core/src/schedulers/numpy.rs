@@ -32,8 +32,8 @@ pub(super) fn interp(x: f64, values: &[f32]) -> f64 {
 
 /// `np.log` of a positive normal f32.
 pub(super) fn ln_f32(x: f32) -> f32 {
-    const P: [f32; 6] = [2.589_98e-2, 3.808_837_7e-1, 1.480_000_6, 2.112_677_6, 1.0, 0.0];
-    const Q: [f32; 6] = [5.875_095_5e-3, 1.546_476_4e-1, 9.864_942_4e-1, 2.453_006, 2.612_677_6, 1.0];
+    const P: [f32; 6] = [2.589_979_2e-2, 3.808_837_7e-1, 1.480_000_6, 2.112_677_6, 1.0, 0.0];
+    const Q: [f32; 6] = [5.875_095_3e-3, 1.546_476_4e-1, 9.864_943e-1, 2.453_006, 2.612_677_6, 1.0];
     let bits = x.to_bits();
     let mut exponent = (bits >> 23) as f32 - 127.0;
     let mut mantissa = f32::from_bits((bits & 0x007f_ffff) | 0x3f80_0000);

@@ -9,6 +9,7 @@ mod models;
 mod noise;
 mod ops;
 mod pipelines;
+mod schedulers;
 mod tokenizer;
 mod tolerance;
 mod weights;

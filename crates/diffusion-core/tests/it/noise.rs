@@ -2,7 +2,7 @@
 
 use diffusion_core::noise::SeededNoise;
 
-use crate::{golden, golden_metadata, tolerance};
+use crate::{golden, golden_metadata};
 
 #[test]
 fn successive_draws_are_torchs() {
@@ -26,7 +26,8 @@ fn successive_draws_are_torchs() {
             }
         }
     }
-    assert!(worst <= tolerance::NOISE_ABSOLUTE, "largest difference {worst}, {unequal} of {total} numbers unequal");
+    // The goldens are torch's on a processor with AVX2; here every operation is exactly rounded, so nothing depends on the processor.
+    assert_eq!(unequal, 0, "of {total} numbers; the largest difference is {worst}");
 }
 
 #[test]

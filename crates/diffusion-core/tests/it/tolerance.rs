@@ -1,11 +1,8 @@
 //! Every tolerance of this crate's goldens, each with its reason. All are relative to the expected tensor's norm unless they say otherwise.
 
-/// Noise against torch, largest absolute difference: the block path agrees to the last bit where torch runs its AVX2 form; a processor or
-/// build without it rounds the logarithm and sine of numbers up to 6 in another way.
-pub(crate) const NOISE_ABSOLUTE: f32 = 4e-6;
-
 /// A scheduler's latents at any step of a run: some hundred f32 roundings lie between the two, and diffusers' coefficients are f32.
 pub(crate) const SCHEDULER_STEP: f64 = 1e-5;
+
 /// Models against diffusers in f32: both are off by some 1e-6 against f64 (the golden script prints it), for sums run in another order.
 pub(crate) const MODELS: f64 = 1e-5;
 
@@ -25,3 +22,6 @@ pub(crate) const OPS_BF16: f64 = 6e-3;
 /// Whole pictures against diffusers' own pipelines in f32, at least, in decibels: diffusers in f32 stands at 90 dB against itself in f64,
 /// and one byte in fifteen off by one is 60 dB.
 pub(crate) const PICTURE_PSNR: f64 = 60.0;
+
+/// A continuous timestep (a quarter of a logarithm, below 2 in size), absolute: one f32 rounding.
+pub(crate) const CONTINUOUS_TIMESTEP: f64 = 1.2e-7;
