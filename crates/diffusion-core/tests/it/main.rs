@@ -13,6 +13,7 @@ mod schedulers;
 mod tokenizer;
 mod tolerance;
 mod weights;
+mod weights_random;
 mod weights_single_file;
 mod weights_torch;
 

@@ -1,0 +1,73 @@
+//! Seeded random weights and single-file checkpoints, through the models: every configuration is accepted, every tensor that a model asks
+//! for is found in the shape that it wants, and what comes out is finite and not flat.
+
+use candle_core::{DType, Device, Tensor};
+use diffusion_core::{
+    models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
+    noise::SeededNoise,
+    tokenizer::ClipTokenizer,
+    weights::{Component, ComponentWeights, RandomWeights, WeightSource},
+};
+
+struct Configs {
+    unet: UNet2dConfig,
+    vae: AutoencoderKlConfig,
+    text_encoder: ClipTextConfig,
+}
+
+fn configs(model: &dyn WeightSource) -> Configs {
+    Configs {
+        unet: UNet2dConfig::from_json(&model.config(Component::Unet).unwrap()).unwrap(),
+        vae: AutoencoderKlConfig::from_json(&model.config(Component::Vae).unwrap()).unwrap(),
+        text_encoder: ClipTextConfig::from_json(&model.config(Component::TextEncoder).unwrap()).unwrap(),
+    }
+}
+
+fn weights(model: &dyn WeightSource, component: Component) -> ComponentWeights {
+    ComponentWeights::new(model.tensors(component).unwrap(), component, DType::F32, &Device::Cpu)
+}
+
+fn standard_deviation(tensor: &Tensor) -> f64 {
+    let values: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    let count = values.len() as f64;
+    let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
+    (values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count).sqrt()
+}
+
+/// Runs all three models once; `size` is the latents' side.
+pub(crate) fn run(model: &dyn WeightSource, size: usize) {
+    let Configs { unet, vae, text_encoder } = configs(model);
+    let text = ClipTextModel::load(&text_encoder, &weights(model, Component::TextEncoder)).unwrap();
+    let ids = Tensor::from_vec(vec![1_u32, 7, 3, 2, 5], (1, 5), &Device::Cpu).unwrap();
+    let states = text.forward(&ids, 0).unwrap();
+    let sample = SeededNoise::new(1).randn(&[1, unet.in_channels, size, size]).unwrap();
+    let predicted = UNet2dConditionModel::load(&unet, &weights(model, Component::Unet)).unwrap();
+    let predicted = predicted.forward(&sample, 500.0, &states, None).unwrap();
+    let latents = SeededNoise::new(2).randn(&[1, 4, size, size]).unwrap();
+    let vae = AutoencoderKl::load(&vae, &weights(model, Component::Vae)).unwrap();
+    let pixels = vae.decode(&latents).unwrap();
+    let encoded = vae.encode(&pixels).unwrap().mode();
+    for (what, tensor) in [("text", &states), ("unet", &predicted), ("pixels", &pixels), ("latents", &encoded)] {
+        let deviation = standard_deviation(tensor);
+        assert!(deviation.is_finite() && deviation > 0.01 && deviation < 100.0, "{}: {what}: {deviation}", model.name());
+    }
+}
+
+#[test]
+fn every_architecture_is_one_that_the_models_accept() {
+    for name in RandomWeights::architectures() {
+        let model = RandomWeights::new(name, 0).unwrap();
+        let Configs { unet, text_encoder, .. } = configs(&model);
+        assert!(unet.levels.iter().all(|level| level.cross_attention_dim == text_encoder.hidden_size), "{name}");
+        assert_eq!(unet.has_mid_block, name != "tiny-sd");
+        // The tokenizer falls back on OpenAI's vocabulary, all of whose ids the text encoder takes.
+        let encoding = ClipTokenizer::load(&model).unwrap().encode("a lighthouse").unwrap();
+        assert!(encoding.ids.iter().all(|id| (*id as usize) < text_encoder.vocab_size));
+        assert_eq!(encoding.ids.last(), Some(&if name == "sd21" { 0 } else { 49_407 }));
+    }
+}
+
+#[test]
+fn random_nano_sd_is_lively() {
+    run(&RandomWeights::new("nano-sd", 3).unwrap(), 8);
+}
