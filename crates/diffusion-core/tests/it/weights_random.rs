@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
     models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
     noise::SeededNoise,
+    schedulers::SchedulerConfig,
     tokenizer::ClipTokenizer,
     weights::{Component, ComponentWeights, RandomWeights, WeightSource},
 };
@@ -15,7 +16,10 @@ struct Configs {
     text_encoder: ClipTextConfig,
 }
 
+/// Every configuration, the scheduler's too, as the code that uses it reads it.
 fn configs(model: &dyn WeightSource) -> Configs {
+    let scheduler = SchedulerConfig::from_json(&model.config(Component::Scheduler).unwrap(), None).unwrap();
+    assert!(!scheduler.start(4).unwrap().timesteps().is_empty());
     Configs {
         unet: UNet2dConfig::from_json(&model.config(Component::Unet).unwrap()).unwrap(),
         vae: AutoencoderKlConfig::from_json(&model.config(Component::Vae).unwrap()).unwrap(),
