@@ -13,21 +13,11 @@ use super::{
     euler_ancestral::EulerAncestralDiscreteScheduler, heun::HeunDiscreteScheduler, lcm::LcmScheduler, lms::LmsDiscreteScheduler,
     pndm::PndmScheduler, tcd::TcdScheduler, unipc::UniPcMultistepScheduler,
 };
+pub use crate::weights::PredictionType;
 use crate::{Error, Result};
 
 /// The file that every error here names.
 const FILE: &str = "scheduler/scheduler_config.json";
-
-/// What a model's output is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PredictionType {
-    /// The noise in the latents.
-    Epsilon,
-    /// The velocity alpha * noise - sigma * clean (Salimans and Ho 2022).
-    VPrediction,
-    /// The clean latents.
-    Sample,
-}
 
 /// How the noise of a training step grows with its timestep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

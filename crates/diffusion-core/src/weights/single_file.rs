@@ -23,11 +23,11 @@ use crate::{Error, Result};
 /// What a model's output means; a single-file checkpoint does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PredictionType {
-    /// The noise: Stable Diffusion 1.x, 2-base, 2.1-base and the inpainting models.
+    /// The noise in the latents: Stable Diffusion 1.x, 2-base, 2.1-base and the inpainting models.
     Epsilon,
-    /// The velocity: Stable Diffusion 2 and 2.1 at 768 pixels.
+    /// The velocity alpha * noise - sigma * clean (Salimans and Ho 2022): Stable Diffusion 2 and 2.1 at 768 pixels.
     VPrediction,
-    /// The clean sample.
+    /// The clean latents.
     Sample,
 }
 
