@@ -37,6 +37,7 @@ pub(crate) enum Command {
 
 /// Which model, and where it runs.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Model and machine")]
 pub(crate) struct EngineArgs {
     /// A diffusers folder, a .safetensors file, a hub id (owner/name or owner/name@revision), or nano-sd [default: nano-sd].
     #[arg(long, value_name = "FOLDER|FILE|ID")]
@@ -48,6 +49,7 @@ pub(crate) struct EngineArgs {
 
 /// Where the model runs.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Model and machine")]
 pub(crate) struct ComputeArgs {
     /// auto (CUDA, then Metal, then the CPU), cpu, cuda or metal [default: auto].
     #[arg(long, value_name = "NAME")]
@@ -58,8 +60,8 @@ pub(crate) struct ComputeArgs {
     pub precision: Option<String>,
 
     /// Threads of the CPU's tensor operations [default: one for each core].
-    #[arg(long, value_name = "N")]
-    pub threads: Option<u32>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub threads: Option<i64>,
 }
 
 /// `framewright image`.
@@ -68,50 +70,47 @@ pub(crate) struct ImageArgs {
     /// What the picture shows.
     pub prompt: String,
 
-    #[command(flatten)]
-    pub engine: EngineArgs,
-
     /// What the picture should not show.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub negative: String,
 
-    /// Denoising steps, 1 to 150.
-    #[arg(long, value_name = "N", default_value_t = 25)]
-    pub steps: u32,
+    /// Denoising steps, 1 to 150 [default: 25].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub steps: Option<i64>,
 
-    /// How strongly the prompt leads; 1 and less: unguided, and twice as fast.
-    #[arg(long, value_name = "SCALE", default_value_t = 7.5, allow_negative_numbers = true)]
-    pub guidance: f64,
+    /// How strongly the prompt leads; 1 and less: unguided, and twice as fast [default: 7.5].
+    #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
+    pub guidance: Option<f64>,
 
     /// The same seed gives the same picture; picture k has seed + k [default: drawn at random].
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seed: Option<i64>,
 
     /// Pixels across, a multiple of 8 [default: the model's own].
-    #[arg(long, value_name = "PIXELS")]
-    pub width: Option<u32>,
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
+    pub width: Option<i64>,
 
     /// Pixels down, a multiple of 8 [default: the model's own].
-    #[arg(long, value_name = "PIXELS")]
-    pub height: Option<u32>,
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
+    pub height: Option<i64>,
 
     /// The scheduler, such as ddim, euler-ancestral or dpmpp-2m-karras [default: the model's own].
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<String>,
 
-    /// How many pictures; FILE.png then becomes FILE-0.png, FILE-1.png, ..
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub count: u32,
+    /// How many pictures, 1 to 16; several are written to FILE-0.png, FILE-1.png, .. [default: 1].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub count: Option<i64>,
 
-    /// Last layers of the text encoder to leave out.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub clip_skip: u32,
+    /// Last layers of the text encoder to leave out, 0 to 12 [default: 0].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub clip_skip: Option<i64>,
 
     /// A picture to start from.
     #[arg(long, value_name = "FILE")]
     pub init_image: Option<PathBuf>,
 
-    /// How much of the start picture to paint anew, 0 to 1 [default: 0.8].
+    /// How much of the start picture to paint anew, 0 to 1 [default: 0.75].
     #[arg(long, value_name = "SHARE", requires = "init_image", allow_negative_numbers = true)]
     pub strength: Option<f64>,
 
@@ -130,14 +129,14 @@ pub(crate) struct ImageArgs {
     /// Print what was made as one JSON object.
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 /// `framewright serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    #[command(flatten)]
-    pub engine: EngineArgs,
-
     /// The address to listen on [default: 127.0.0.1].
     #[arg(long, value_name = "ADDRESS")]
     pub host: Option<String>,
@@ -149,6 +148,9 @@ pub(crate) struct ServeArgs {
     /// What a single-file checkpoint predicts, which the file does not say: epsilon or v_prediction.
     #[arg(long, value_name = "TYPE")]
     pub prediction_type: Option<String>,
+
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 /// `framewright models`.
@@ -179,9 +181,6 @@ pub(crate) enum ModelsCommand {
 /// `framewright bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    #[command(flatten)]
-    pub engine: EngineArgs,
-
     /// A structure by name, in the place of a model: tiny-sd, sd15, sd21 or nano-sd. Wants --random-weights.
     #[arg(long, value_name = "NAME", requires = "random_weights", conflicts_with = "model")]
     pub architecture: Option<String>,
@@ -202,9 +201,9 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub scheduler: Vec<String>,
 
-    /// How often each thing is timed, after one run that is not.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub repeat: u32,
+    /// How often each thing is timed, after one run that is not [default: 5; 3 with --plain].
+    #[arg(long, value_name = "N")]
+    pub repeat: Option<u32>,
 
     /// Print only `step SECONDS` and `vae SECONDS`, and fail unless the outputs agree with the portable f32 path.
     #[arg(long, conflicts_with = "json")]
@@ -213,6 +212,9 @@ pub(crate) struct BenchArgs {
     /// Print JSON in the place of the table.
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 impl EngineArgs {

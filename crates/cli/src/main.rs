@@ -1,7 +1,15 @@
 //! The `framewright` program: reads flags and settings, runs one command, prints one line on failure.
 
 mod args;
+mod bench;
+mod engine;
 mod failure;
+mod hub;
+mod image;
+mod model;
+mod models;
+mod output;
+mod serve;
 mod settings;
 mod threads;
 
@@ -16,7 +24,7 @@ use anyhow::Result;
 use clap::Parser as _;
 
 use crate::{
-    args::{Cli, Command},
+    args::{Cli, Command, ModelsCommand},
     failure::Usage,
     settings::{Layer, Settings},
 };
@@ -47,16 +55,26 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Image(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads)
+            threads::settle(settings.compute.threads)?;
+            image::run(&args, &settings)
         }
         Command::Serve(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads)
+            threads::settle(settings.compute.threads)?;
+            serve::run(&args, &settings)
         }
-        Command::Models(_) => Ok(()),
+        Command::Models(command) => {
+            let hub = gather(config, Vec::new())?.hub;
+            match command {
+                ModelsCommand::List { json } => models::list(&hub, json),
+                ModelsCommand::Inspect { model, json } => models::inspect(&model, &hub, json),
+                ModelsCommand::Pull { id } => models::pull(&id, &hub),
+            }
+        }
         Command::Bench(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads)
+            threads::settle(settings.compute.threads)?;
+            bench::run(&args, &settings)
         }
     }
 }

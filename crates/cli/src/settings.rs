@@ -81,11 +81,13 @@ pub(crate) struct ServerSettings {
     /// Requests that may wait while one is being served, 1..=1024; more are answered 429.
     #[serde(deserialize_with = "queue_capacity")]
     pub queue_capacity: usize,
+    /// What is logged: error, warn, info, debug or trace, or such a level for each part (`info,actix_server=debug`).
+    pub log: String,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { host: IpAddr::from([127, 0, 0, 1]), port: 8000, queue_capacity: 16 }
+        Self { host: IpAddr::from([127, 0, 0, 1]), port: 8000, queue_capacity: 16, log: "warn".into() }
     }
 }
 
@@ -208,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_variable_acts() {
-        let table: [(&str, &str, fn(&Settings) -> bool); 20] = [
+        let table: [(&str, &str, fn(&Settings) -> bool); 21] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -225,6 +227,7 @@ mod tests {
             ("FRAMEWRIGHT__SERVER__HOST", "0.0.0.0", |s| s.server.host == IpAddr::from([0, 0, 0, 0])),
             ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),
             ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),
+            ("FRAMEWRIGHT__SERVER__LOG", "info", |s| s.server.log == "info"),
             ("FRAMEWRIGHT__HUB__TOKEN", "12345", |s| s.hub.token.as_ref().unwrap().expose_secret() == "12345"),
             ("FRAMEWRIGHT__HUB__ENDPOINT", "https://hub", |s| s.hub.endpoint.as_deref() == Some("https://hub")),
             ("FRAMEWRIGHT__HUB__CACHE_DIR", "/c", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/c"))),

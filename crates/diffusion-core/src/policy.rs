@@ -131,33 +131,33 @@ impl ExecutionPolicy {
 fn open(choice: DeviceChoice) -> Result<(Device, String)> {
     let asked = || format!("{choice}, as asked");
     match choice {
-        DeviceChoice::Cpu => Ok((Device::Cpu, "the CPU, as asked".into())),
+        DeviceChoice::Cpu => Ok((Device::Cpu, asked())),
         DeviceChoice::Cuda => Ok((cuda().map_err(|reason| Error::Device { wanted: "cuda", reason })?, asked())),
         DeviceChoice::Metal => Ok((metal().map_err(|reason| Error::Device { wanted: "metal", reason })?, asked())),
         DeviceChoice::Auto => {
             let no_cuda = match cuda() {
-                Ok(device) => return Ok((device, "cuda, the first choice of auto".into())),
+                Ok(device) => return Ok((device, "cuda, auto's first choice".into())),
                 Err(reason) => reason,
             };
             let no_metal = match metal() {
-                Ok(device) => return Ok((device, format!("metal, for cuda cannot be used ({no_cuda})"))),
+                Ok(device) => return Ok((device, format!("metal, by auto (cuda: {no_cuda})"))),
                 Err(reason) => reason,
             };
-            Ok((Device::Cpu, format!("the CPU, for cuda cannot be used ({no_cuda}), nor metal ({no_metal})")))
+            Ok((Device::Cpu, format!("cpu, by auto (cuda: {no_cuda}; metal: {no_metal})")))
         }
     }
 }
 
 fn cuda() -> std::result::Result<Device, String> {
     if !candle_core::utils::cuda_is_available() {
-        return Err("this build has no cuda feature".into());
+        return Err("not in this build".into());
     }
     Device::new_cuda(0).map_err(|error| error.to_string())
 }
 
 fn metal() -> std::result::Result<Device, String> {
     if !candle_core::utils::metal_is_available() {
-        return Err("this build has no metal feature".into());
+        return Err("not in this build".into());
     }
     Device::new_metal(0).map_err(|error| error.to_string())
 }

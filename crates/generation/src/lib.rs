@@ -23,6 +23,7 @@ pub mod png;
 mod queue;
 pub mod request;
 pub mod spec;
+mod stable_diffusion;
 pub mod validate;
 
 pub use engine::{Engine, EngineSettings};

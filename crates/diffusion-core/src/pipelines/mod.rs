@@ -87,6 +87,16 @@ impl StableDiffusion {
         &self.policy
     }
 
+    /// The noise predictor, for those who measure or check it by itself.
+    pub fn unet(&self) -> &UNet2dConditionModel {
+        &self.unet
+    }
+
+    /// The autoencoder, for those who measure or check it by itself.
+    pub fn vae(&self) -> &AutoencoderKl {
+        &self.vae
+    }
+
     /// The model's own picture size, (width, height) in pixels: the noise predictor's `sample_size`, 64 latents where it has none.
     pub fn default_size(&self) -> (u32, u32) {
         let (height, width) = self.unet.config().sample_size.unwrap_or((64, 64));

@@ -1,0 +1,115 @@
+//! The machine that times are measured on: what it calls itself, what it can do at best, and how much memory was used.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use candle_core::{DType, Device, Tensor};
+use diffusion_core::policy::ExecutionPolicy;
+
+/// Rows and columns of the matrices whose product is the measure.
+const SIDE: usize = 2048;
+/// How long the best product is looked for: the first ones find the clock and the caches cold.
+const SEARCH: Duration = Duration::from_millis(1500);
+
+/// The machine.
+pub(super) struct Machine {
+    /// The processor's name.
+    pub(super) processor: String,
+    /// Threads of the tensor operations.
+    pub(super) threads: usize,
+    /// Memory in bytes.
+    pub(super) memory: u64,
+    /// The most floating-point operations a second that a matrix product reached here.
+    pub(super) peak_flops: f64,
+    /// The precision of that product.
+    pub(super) peak_precision: &'static str,
+    /// The most memory that this process held so far, in bytes, where the system says.
+    pub(super) peak_memory: Option<u64>,
+}
+
+impl Machine {
+    /// Asks the system, and multiplies matrices.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(super) fn measure(policy: &ExecutionPolicy) -> Result<Self> {
+        let system = sysinfo::System::new_with_specifics(
+            sysinfo::RefreshKind::nothing()
+                .with_cpu(sysinfo::CpuRefreshKind::nothing())
+                .with_memory(sysinfo::MemoryRefreshKind::nothing().with_ram()),
+        )
+        .ok();
+        let processor = system.as_ref().and_then(|system| system.cpus().first()).map_or("unknown processor", |cpu| cpu.brand());
+        // The CPU multiplies in f32 whatever the model's precision.
+        let dtype = if policy.device.is_cpu() { DType::F32 } else { policy.unet };
+        Ok(Self {
+            processor: processor.trim().to_owned(),
+            threads: candle_core::utils::get_num_threads(),
+            memory: system.as_ref().map_or(0, sysinfo::System::total_memory),
+            peak_flops: best_product(&policy.device, dtype)?,
+            peak_precision: dtype.as_str(),
+            peak_memory: peak_memory(),
+        })
+    }
+
+    /// Multiplies again, for other work on the machine may have slowed the first products, and asks for the memory again.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(super) fn measure_again(&mut self, policy: &ExecutionPolicy) -> Result<()> {
+        // Before the matrices are made: they are no part of what the model needs.
+        self.peak_memory = peak_memory();
+        let again = Self::measure(policy)?;
+        self.peak_flops = self.peak_flops.max(again.peak_flops);
+        Ok(())
+    }
+}
+
+fn best_product(device: &Device, dtype: DType) -> Result<f64> {
+    // Numbers like a model's: zeros would be an easier load for the processor's clock.
+    let ramp = Tensor::arange(0, (SIDE * SIDE) as u32, device)?.to_dtype(DType::F32)?;
+    let matrix = ((ramp.sin()? + 0.1)?).reshape((SIDE, SIDE))?.to_dtype(dtype)?;
+    let began = Instant::now();
+    let mut best = Duration::MAX;
+    while began.elapsed() < SEARCH {
+        let started = Instant::now();
+        matrix.matmul(&matrix)?;
+        device.synchronize()?;
+        best = best.min(started.elapsed());
+    }
+    Ok(2.0 * (SIDE as f64).powi(3) / best.as_secs_f64())
+}
+
+#[cfg(target_os = "linux")]
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peak_memory() -> Option<u64> {
+    // The system says only what is held now, which after a run is near the peak.
+    let id = sysinfo::get_current_pid().ok()?;
+    let mut system = sysinfo::System::new();
+    system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[id]), true);
+    system.process(id).map(sysinfo::Process::memory)
+}
+
+/// What this program was built as: version, processor and its instructions in use, features.
+pub(super) fn build() -> String {
+    let mut words = vec![format!("framewright {}", env!("CARGO_PKG_VERSION")), std::env::consts::ARCH.to_owned()];
+    #[cfg(target_arch = "x86_64")]
+    for (has, name) in [(std::arch::is_x86_feature_detected!("avx2"), "avx2"), (std::arch::is_x86_feature_detected!("avx512f"), "avx512f")]
+    {
+        if has {
+            words.push(name.to_owned());
+        }
+    }
+    for (has, name) in [(cfg!(feature = "cuda"), "cuda"), (cfg!(feature = "metal"), "metal"), (cfg!(debug_assertions), "debug")] {
+        if has {
+            words.push(name.to_owned());
+        }
+    }
+    words.join(" ")
+}

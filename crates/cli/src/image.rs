@@ -1,0 +1,245 @@
+//! `framewright image`: one request on the same walk as the server's, and its pictures in files.
+//!
+//! The invariant: what can be refused is refused before a model is loaded, and a file exists only once it is whole.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher as _, Hasher as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use diffusion_core::schedulers::SchedulerName;
+use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobHandle, JobProgress, Limits, ModelInfo, artifact};
+use image::{DynamicImage, ImageDecoder as _, ImageReader};
+use serde_json::json;
+
+use crate::{args::ImageArgs, engine, failure::Usage, output, settings::Settings};
+
+/// Makes the pictures and writes them.
+///
+/// # Errors
+/// [`Usage`] for input outside its limits; otherwise if the model cannot be loaded or run, or a file cannot be read or written.
+pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
+    let began = Instant::now();
+    let request = request(args)?;
+    // The limits do not depend on the model, but for the size it stands in with; so faults show before a model of gigabytes is read.
+    validate(request.clone(), &stand_in())?;
+    check_out(&args.out)?;
+
+    let engine = engine::start(settings, args.prediction_type.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (model, spec, images) = runtime.block_on(async {
+        let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
+        output::remark(format_args!("{} on {}", model.name, model.device_reason));
+        let spec = validate(request, &model)?;
+        // Ctrl-C lets go of the job: nothing is written.
+        tokio::select! {
+            images = generate(&engine, spec.clone()) => Ok::<_, anyhow::Error>((model, spec, images?)),
+            _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted; nothing was written")),
+        }
+    })?;
+
+    let paths = paths(&args.out, images.len());
+    for (path, image) in paths.iter().zip(&images) {
+        artifact::write(path, &image.png)?;
+    }
+    report(args.json, &paths, &images, &spec, &model, began.elapsed())
+}
+
+fn request(args: &ImageArgs) -> Result<ImageRequest> {
+    if let Some(name) = &args.scheduler {
+        name.parse::<SchedulerName>().map_err(|error| Usage(format!("--scheduler {name}: {error}")))?;
+    }
+    let init_image = args.init_image.as_deref().map(read_image).transpose()?.map(|image| image.to_rgb8());
+    let mask_image = args.mask.as_deref().map(read_image).transpose()?.map(|image| image.to_luma8());
+    Ok(ImageRequest {
+        prompt: Some(args.prompt.clone()),
+        negative_prompt: Some(args.negative.clone()),
+        num_inference_steps: args.steps.map(i128::from),
+        guidance_scale: args.guidance,
+        width: args.width.map(i128::from),
+        height: args.height.map(i128::from),
+        count: args.count.map(i128::from),
+        seed: Some(args.seed.map_or_else(|| i128::from(random_seed()), i128::from)),
+        scheduler: args.scheduler.clone(),
+        clip_skip: args.clip_skip.map(i128::from),
+        strength: args.strength,
+        init_image,
+        mask_image,
+    })
+}
+
+/// A seed for those who name none: 32 bits, which every tool that reads it back can hold.
+fn random_seed() -> u32 {
+    // The standard library seeds its hash maps from the system's random numbers; that is random enough to draw lots.
+    RandomState::new().build_hasher().finish() as u32
+}
+
+/// Reads a picture of at most 8192 pixels a side, upright as its camera meant it.
+fn read_image(path: &Path) -> Result<DynamicImage> {
+    let read = || -> Result<DynamicImage> {
+        let mut reader = ImageReader::open(path)?.with_guessed_format()?;
+        let mut limits = image::Limits::default();
+        limits.max_image_width = Some(8192);
+        limits.max_image_height = Some(8192);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder()?;
+        let orientation = decoder.orientation()?;
+        let mut image = DynamicImage::from_decoder(decoder)?;
+        image.apply_orientation(orientation);
+        Ok(image)
+    };
+    read().with_context(|| path.display().to_string())
+}
+
+fn validate(request: ImageRequest, model: &ModelInfo) -> Result<ImageSpec> {
+    request.validate(&Limits::DEFAULT, model).map_err(|errors| {
+        let lines: Vec<_> = errors.iter().map(with_flag).collect();
+        Usage(lines.join("; ")).into()
+    })
+}
+
+/// A field's fault under the name of the flag that set it.
+fn with_flag(error: &FieldError) -> String {
+    let flag = match error.field {
+        "prompt" => "PROMPT",
+        "negative_prompt" => "--negative",
+        "num_inference_steps" => "--steps",
+        "guidance_scale" => "--guidance",
+        "width" => "--width",
+        "height" => "--height",
+        "count" => "--count",
+        "seed" => "--seed",
+        "scheduler" => "--scheduler",
+        "clip_skip" => "--clip-skip",
+        "strength" => "--strength",
+        "init_image" => "--init-image",
+        "mask_image" => "--mask",
+        other => other,
+    };
+    let given = if error.value.is_empty() { String::new() } else { format!(" {}", error.value) };
+    format!("{flag}{given}: {}", error.message)
+}
+
+/// What stands in for a model that is not loaded yet.
+fn stand_in() -> ModelInfo {
+    ModelInfo {
+        name: String::new(),
+        device: String::new(),
+        device_reason: String::new(),
+        default_width: 512,
+        default_height: 512,
+        scheduler: String::new(),
+    }
+}
+
+fn check_out(out: &Path) -> Result<()> {
+    let is_png = out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    if !is_png || out.file_stem().is_none() {
+        return Err(Usage(format!("--out {}: pictures are written as .png", out.display())).into());
+    }
+    if out.is_dir() {
+        return Err(Usage(format!("--out {}: is a folder", out.display())).into());
+    }
+    Ok(())
+}
+
+/// Runs the job to its end, with a bar on a terminal.
+async fn generate(engine: &Engine, spec: ImageSpec) -> Result<Vec<GeneratedImage>> {
+    let job = engine.submit(spec)?;
+    let drawing = tokio::spawn(draw(job.progress()));
+    let images = finish(job).await;
+    drawing.abort();
+    images
+}
+
+async fn finish(job: JobHandle) -> Result<Vec<GeneratedImage>> {
+    Ok(job.finished().await?)
+}
+
+/// Draws the job's progress until the job is gone.
+async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) {
+    let bar = output::step_bar(0);
+    let mut current = 0;
+    while progress.changed().await.is_ok() {
+        let JobProgress { image, images, step, steps, .. } = *progress.borrow_and_update();
+        if image != current {
+            // Each picture has its own speed and time left.
+            current = image;
+            bar.reset();
+        }
+        if images > 1 {
+            bar.set_prefix(format!("picture {} of {images} ", (image + 1).min(images)));
+        }
+        if steps > 0 {
+            bar.set_length(steps as u64);
+            bar.set_position(step as u64);
+        }
+    }
+    bar.finish_and_clear();
+}
+
+/// FILE.png for one picture; FILE-0.png, FILE-1.png, .. for several.
+fn paths(out: &Path, count: usize) -> Vec<PathBuf> {
+    if count == 1 {
+        return vec![out.to_owned()];
+    }
+    let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = out.extension().unwrap_or_default().to_string_lossy();
+    (0..count).map(|index| out.with_file_name(format!("{stem}-{index}.{extension}"))).collect()
+}
+
+fn report(
+    as_json: bool,
+    paths: &[PathBuf],
+    images: &[GeneratedImage],
+    spec: &ImageSpec,
+    model: &Arc<ModelInfo>,
+    took: Duration,
+) -> Result<()> {
+    let seconds = took.as_secs_f64();
+    if !as_json {
+        for (path, image) in paths.iter().zip(images) {
+            output::result(format_args!("{}  {}x{}, seed {}", path.display(), spec.width(), spec.height(), image.seed))?;
+        }
+        output::remark(format_args!("{seconds:.1} s in all"));
+        return Ok(());
+    }
+    let files: Vec<_> = paths
+        .iter()
+        .zip(images)
+        .map(|(path, image)| json!({ "path": path.display().to_string(), "seed": image.seed, "parameters": image.parameters }))
+        .collect();
+    Ok(output::json(&json!({
+        "files": files,
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+        "settings": {
+            "prompt": spec.prompt(),
+            "negative_prompt": spec.negative_prompt(),
+            "num_inference_steps": spec.num_inference_steps(),
+            "guidance_scale": spec.guidance_scale(),
+            "width": spec.width(),
+            "height": spec.height(),
+            "scheduler": spec.scheduler().unwrap_or(&model.scheduler),
+            "clip_skip": spec.clip_skip(),
+            "strength": spec.mode().strength(),
+            "model": model.name,
+            "device": model.device,
+            "device_reason": model.device_reason,
+        },
+    }))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_picture_has_the_name_given_and_several_are_counted() {
+        assert_eq!(paths(Path::new("out/a.png"), 1), [PathBuf::from("out/a.png")]);
+        assert_eq!(paths(Path::new("out/a.b.PNG"), 2), [PathBuf::from("out/a.b-0.PNG"), PathBuf::from("out/a.b-1.PNG")]);
+    }
+}

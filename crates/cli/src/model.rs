@@ -1,0 +1,184 @@
+//! Which model a person means, and opening it: the embedded one, a folder, a single-file checkpoint, or one from a hub.
+//!
+//! It knows how models are named, not what is in them. The invariant: nothing is fetched unless the name is a hub id.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use diffusion_core::{
+    pipelines,
+    weights::{Component, OpenOptions, PredictionType, TensorSource, WeightSource, open_model},
+};
+
+use crate::{failure::Usage, hub, settings::HubSettings};
+
+/// The embedded model's name.
+pub(crate) const EMBEDDED: &str = "nano-sd";
+
+/// Which model a person means, and what they know of it that its file does not say.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    choice: ModelChoice,
+    prediction_type: Option<PredictionType>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ModelChoice {
+    /// The model inside the program.
+    Embedded,
+    /// A folder or a file.
+    Path(PathBuf),
+    /// A model of a hub.
+    Hub(HubId),
+}
+
+/// A model of a hub: `owner/name` or `owner/name@revision`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HubId {
+    /// `owner/name`.
+    pub(crate) repo: String,
+    /// A branch, a tag or a commit; `None` is the main branch.
+    pub(crate) revision: Option<String>,
+}
+
+impl Model {
+    /// Reads a model's name, and what a single-file checkpoint predicts ("epsilon" or "v_prediction").
+    ///
+    /// # Errors
+    /// [`Usage`] if the name is no model's, or a prediction type is named for a model that says its own.
+    pub(crate) fn parse(name: &str, prediction_type: Option<&str>) -> Result<Self, Usage> {
+        let choice = ModelChoice::parse(name)?;
+        let prediction_type = match prediction_type {
+            None => None,
+            Some("epsilon") => Some(PredictionType::Epsilon),
+            Some("v_prediction") => Some(PredictionType::VPrediction),
+            Some(other) => return Err(Usage(format!("--prediction-type {other}: is neither epsilon nor v_prediction"))),
+        };
+        let is_file = matches!(&choice, ModelChoice::Path(path) if path.is_file());
+        if prediction_type.is_some() && !is_file {
+            return Err(Usage(format!("--prediction-type: {name} says itself what it predicts; the flag is for single-file checkpoints")));
+        }
+        Ok(Self { choice, prediction_type })
+    }
+
+    /// Opens the model, fetching it first if it is a hub's.
+    ///
+    /// # Errors
+    /// If it cannot be fetched, or is no model that can be loaded.
+    pub(crate) fn open(&self, settings: &HubSettings) -> diffusion_core::Result<Box<dyn WeightSource>> {
+        let options = OpenOptions { prediction_type: self.prediction_type, ..OpenOptions::default() };
+        match &self.choice {
+            ModelChoice::Embedded => Ok(Box::new(pipelines::nano_sd())),
+            ModelChoice::Path(path) => open_model(path, &options),
+            ModelChoice::Hub(id) => {
+                let source = open_model(&hub::fetch(id, settings)?, &options)?;
+                Ok(Box::new(Named { name: id.to_string(), source }))
+            }
+        }
+    }
+}
+
+impl ModelChoice {
+    /// Reads a name: what exists on the disk is meant before a hub id of the same letters.
+    fn parse(name: &str) -> Result<Self, Usage> {
+        if name == EMBEDDED {
+            return Ok(Self::Embedded);
+        }
+        let path = Path::new(name);
+        if !name.is_empty() && path.exists() {
+            return Ok(Self::Path(path.to_owned()));
+        }
+        let is_path = name.starts_with(['.', '/', '~']) || name.contains('\\') || path.extension().is_some_and(is_checkpoint);
+        if is_path {
+            return Err(Usage(format!("model {name:?}: does not exist")));
+        }
+        HubId::parse(name).map(Self::Hub).ok_or_else(|| {
+            Usage(format!("model {name:?} is neither a folder or file that exists, nor a hub id (owner/name), nor {EMBEDDED}"))
+        })
+    }
+}
+
+impl fmt::Display for HubId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.revision {
+            None => f.write_str(&self.repo),
+            Some(revision) => write!(f, "{}@{revision}", self.repo),
+        }
+    }
+}
+
+/// A model under the name that a person called it by, where its folder's path says less.
+struct Named {
+    name: String,
+    source: Box<dyn WeightSource>,
+}
+
+impl WeightSource for Named {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn config(&self, component: Component) -> diffusion_core::Result<serde_json::Value> {
+        self.source.config(component)
+    }
+
+    fn file(&self, component: Component, file_name: &str) -> diffusion_core::Result<Option<Vec<u8>>> {
+        self.source.file(component, file_name)
+    }
+
+    fn tensors(&self, component: Component) -> diffusion_core::Result<Arc<dyn TensorSource>> {
+        self.source.tensors(component)
+    }
+}
+
+impl HubId {
+    /// Reads `owner/name` or `owner/name@revision`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (repo, revision) = match text.split_once('@') {
+            Some((repo, revision)) => (repo, Some(revision)),
+            None => (text, None),
+        };
+        let (owner, name) = repo.split_once('/')?;
+        let is_word = |word: &str| {
+            word.starts_with(|c: char| c.is_ascii_alphanumeric()) && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        };
+        // A revision may hold slashes (`refs/pr/1`), but must not climb out of the cache's folders.
+        let good_revision = revision.is_none_or(|revision| revision.split('/').all(is_word));
+        (is_word(owner) && is_word(name) && good_revision).then(|| Self { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
+    }
+}
+
+fn is_checkpoint(extension: &std::ffi::OsStr) -> bool {
+    ["safetensors", "ckpt", "pt", "bin", "gguf"].iter().any(|known| extension == *known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_they_look_like() {
+        let hub = |repo: &str, revision: Option<&str>| ModelChoice::Hub(HubId { repo: repo.into(), revision: revision.map(str::to_owned) });
+        let table = [
+            ("nano-sd", Some(ModelChoice::Embedded)),
+            ("segmind/tiny-sd", Some(hub("segmind/tiny-sd", None))),
+            ("segmind/tiny-sd@refs/pr/1", Some(hub("segmind/tiny-sd", Some("refs/pr/1")))),
+            ("src", Some(ModelChoice::Path("src".into()))),
+            ("", None),
+            ("tiny-sd", None),
+            ("a/b/c", None),
+            ("a/..", None),
+            ("a/b@../c", None),
+            ("./absent", None),
+            ("/absent/folder", None),
+            ("models/absent.safetensors", None),
+            ("models\\absent", None),
+        ];
+        for (name, expected) in table {
+            assert_eq!(ModelChoice::parse(name).ok(), expected, "{name:?}");
+        }
+    }
+}

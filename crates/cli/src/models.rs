@@ -1,0 +1,212 @@
+//! `framewright models`: what models there are, what one is made of, and fetching one.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use diffusion_core::{
+    pipelines,
+    weights::{Component, TensorShape, WeightSource},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    failure::Usage,
+    hub,
+    model::{EMBEDDED, HubId, Model},
+    output::{self, size},
+    settings::HubSettings,
+};
+
+/// `framewright models list`.
+///
+/// # Errors
+/// If the cache cannot be read or standard output cannot be written to.
+pub(crate) fn list(settings: &HubSettings, as_json: bool) -> Result<()> {
+    let mut models = vec![Listed { name: EMBEDDED.into(), bytes: embedded_bytes()?, place: "inside this program".into() }];
+    if let Some(cache) = &settings.cache_dir {
+        models.extend(cached(cache).with_context(|| format!("the hub's cache {}", cache.display()))?);
+    }
+    if as_json {
+        let models: Vec<_> = models.iter().map(|model| json!({ "name": model.name, "bytes": model.bytes, "place": model.place })).collect();
+        return Ok(output::json(&json!({ "models": models }))?);
+    }
+    let width = models.iter().map(|model| model.name.chars().count()).max().unwrap_or(0);
+    for Listed { name, bytes, place } in &models {
+        output::result(format_args!("{name:width$}  {:>9}  {place}", size(*bytes)))?;
+    }
+    Ok(())
+}
+
+/// `framewright models inspect`.
+///
+/// # Errors
+/// If there is no such model, or its files are damaged.
+pub(crate) fn inspect(name: &str, settings: &HubSettings, as_json: bool) -> Result<()> {
+    let model = Model::parse(name, None)?;
+    // To look at a model is no reason to fetch gigabytes.
+    let source = model.open(&HubSettings { offline: true, ..settings.clone() })?;
+    let facts = facts(&source.name(), source.as_ref())?;
+    if as_json {
+        return Ok(output::json(&facts)?);
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    for key in ["model", "scheduler", "prediction_type", "default_size", "tokenizer"] {
+        if let Some(value) = facts.get(key) {
+            output::result(format_args!("{:<16} {}", key.replace('_', " "), text(value)))?;
+        }
+    }
+    for component in facts.get("components").and_then(Value::as_array).into_iter().flatten() {
+        let count = |key: &str| component.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let part = |key: &str| component.get(key).map(text).unwrap_or_default();
+        output::result(format_args!(
+            "{:<16} {:<22} {:>4} tensors  {:>8} parameters  {}",
+            part("component").replace('_', " "),
+            part("class"),
+            count("tensors"),
+            millions(count("parameters")),
+            part("precision"),
+        ))?;
+    }
+    Ok(())
+}
+
+/// `framewright models pull`.
+///
+/// # Errors
+/// [`Usage`] if it is no hub id; otherwise if it cannot be fetched.
+pub(crate) fn pull(id: &str, settings: &HubSettings) -> Result<()> {
+    let id = HubId::parse(id).ok_or_else(|| Usage(format!("{id:?} is no hub id: owner/name or owner/name@revision")))?;
+    let folder = hub::fetch(&id, settings)?;
+    Ok(output::result(folder.display())?)
+}
+
+struct Listed {
+    name: String,
+    bytes: u64,
+    place: String,
+}
+
+fn embedded_bytes() -> Result<u64> {
+    let source = pipelines::nano_sd();
+    let mut bytes = 0;
+    for component in [Component::TextEncoder, Component::Unet, Component::Vae] {
+        bytes += tensors(&source, component)?.bytes;
+    }
+    Ok(bytes)
+}
+
+/// The models in a hub's cache: `models--OWNER--NAME/snapshots/COMMIT` with a model index.
+fn cached(cache: &Path) -> Result<Vec<Listed>> {
+    let mut found = Vec::new();
+    for repo in entries(cache)? {
+        let folder_name = repo.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let Some(name) = folder_name.strip_prefix("models--") else { continue };
+        for snapshot in entries(&repo.join("snapshots"))? {
+            if snapshot.join("model_index.json").exists() {
+                let revision = snapshot.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                // The revision that the main branch stands at needs no naming.
+                let is_main = fs::read_to_string(repo.join("refs/main")).is_ok_and(|main| main.trim() == revision);
+                let name = name.replacen("--", "/", 1);
+                let name = if is_main { name } else { format!("{name}@{revision}") };
+                found.push(Listed { name, bytes: bytes_below(&snapshot)?, place: snapshot.display().to_string() });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// What lies in a folder, in order; nothing if the folder does not exist.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut paths = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The files of a snapshot are links into the cache's blobs; what they lead to counts. Links to folders are not followed.
+fn bytes_below(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for path in entries(folder)? {
+        if fs::symlink_metadata(&path)?.is_dir() {
+            bytes += bytes_below(&path)?;
+        } else {
+            // A link that leads nowhere is an interrupted download.
+            bytes += fs::metadata(&path).map_or(0, |file| file.len());
+        }
+    }
+    Ok(bytes)
+}
+
+fn facts(name: &str, source: &dyn WeightSource) -> Result<Value> {
+    let scheduler = source.config(Component::Scheduler)?;
+    let unet = source.config(Component::Unet)?;
+    let vae = source.config(Component::Vae)?;
+    // The VAE halves the picture once less than it has levels.
+    let levels = vae.get("block_out_channels").and_then(Value::as_array).map_or(4, Vec::len);
+    let pixels = |sample_size: u64| sample_size << levels.saturating_sub(1).min(16);
+    let size = unet.get("sample_size").and_then(Value::as_u64).map(pixels);
+    let mut components = Vec::new();
+    for component in [Component::TextEncoder, Component::Unet, Component::Vae] {
+        let class = match component {
+            Component::TextEncoder => "CLIPTextModel".into(),
+            _ => source.config(component)?.get("_class_name").cloned().unwrap_or_default(),
+        };
+        let Tensors { count, parameters, bytes, precision } = tensors(source, component)?;
+        components.push(json!({
+            "component": component.to_string(), "class": class, "tensors": count, "parameters": parameters, "bytes": bytes,
+            "precision": precision,
+        }));
+    }
+    let tokenizer = ["tokenizer.json", "vocab.json"].into_iter().find_map(|file| {
+        matches!(source.file(Component::Tokenizer, file), Ok(Some(_))).then(|| match file {
+            "vocab.json" => "vocab.json and merges.txt",
+            other => other,
+        })
+    });
+    Ok(json!({
+        "model": name,
+        "scheduler": scheduler.get("_class_name"),
+        "prediction_type": scheduler.get("prediction_type").and_then(Value::as_str).unwrap_or("epsilon"),
+        "default_size": size.map(|side| format!("{side}x{side}")),
+        "tokenizer": tokenizer,
+        "components": components,
+    }))
+}
+
+struct Tensors {
+    count: usize,
+    parameters: u64,
+    bytes: u64,
+    precision: String,
+}
+
+/// What a component's tensors add up to. Reads no data.
+fn tensors(source: &dyn WeightSource, component: Component) -> Result<Tensors> {
+    let tensors = source.tensors(component)?;
+    let (mut parameters, mut bytes) = (0, 0);
+    let mut precisions = BTreeSet::new();
+    let names = tensors.names();
+    for name in &names {
+        let Some(TensorShape::Known(shape)) = tensors.shape(name) else { continue };
+        let elements: u64 = shape.iter().map(|extent| *extent as u64).product();
+        parameters += elements;
+        if let Some((precision, bits)) = tensors.precision(name) {
+            bytes += elements * bits as u64 / 8;
+            precisions.insert(precision);
+        }
+    }
+    let precision = precisions.into_iter().collect::<Vec<_>>().join(", ");
+    Ok(Tensors { count: names.len(), parameters, bytes, precision })
+}
+
+/// A number of parameters as a person reads it: `323.4 M`.
+fn millions(parameters: u64) -> String {
+    format!("{:.2} M", parameters as f64 / 1e6)
+}

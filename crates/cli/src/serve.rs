@@ -1,0 +1,45 @@
+//! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use generation::Limits;
+use server::{Server, ServerSettings};
+use tracing_subscriber::EnvFilter;
+
+use crate::{args::ServeArgs, engine, failure::Usage, output, settings::Settings};
+
+/// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
+/// shows sooner, and is then the only thing the program says.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Serves until it is stopped.
+///
+/// # Errors
+/// If the address cannot be listened on, or the model cannot be loaded.
+pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
+    let filter = EnvFilter::try_new(&settings.server.log).map_err(|error| Usage(format!("setting server.log: {error}")))?;
+    let engine = engine::start(settings, args.prediction_type.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let server_settings = ServerSettings {
+            host: settings.server.host.to_string(),
+            port: settings.server.port,
+            limits: Limits::DEFAULT,
+            ..ServerSettings::default()
+        };
+        let server = Server::bind(&server_settings, engine.clone()).context("cannot serve")?;
+        let loaded = tokio::time::timeout(PATIENCE, engine.loaded()).await;
+        let state = match loaded {
+            Ok(Err(reason)) => return Err(anyhow!(reason)),
+            Ok(Ok(model)) => format!("{} on {}", model.name, model.device_reason),
+            Err(_) => format!("{}, which is still being loaded", settings.model.name),
+        };
+        for address in server.addresses() {
+            output::remark(format_args!("serving http://{address} (try it out: http://{address}/docs)"));
+        }
+        output::remark(format_args!("model: {state}"));
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+        Ok(server.run().await?)
+    })
+}
