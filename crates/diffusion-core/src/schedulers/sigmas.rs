@@ -2,13 +2,15 @@
 //!
 //! Must not know any one scheduler's steps. Invariant: betas, cumulative products and sigmas are f32 exactly where diffusers' are, and equal
 //! to the last bit; timesteps are equal. Reference: `__init__` and `set_timesteps` of diffusers' scheduler classes, torch's linspace and
-//! cumprod (`RangeFactoriesKernel.cpp`, `ReduceOpsKernel.cpp`).
+//! cumprod (`RangeFactoriesKernel.cpp`, `ReduceOpsKernel.cpp`). Square roots are exact, as torch's are on AVX2 but not quite on AVX-512.
 
 use std::f64::consts::PI;
 
 use super::{
     SigmaSchedule,
+    beta_quantile::beta_quantile,
     config::{BetaSchedule, FinalSigma, SchedulerConfig, TimestepSpacing},
+    fields::FILE,
     numpy::{arange_down, interp, linspace, ln_f32},
 };
 use crate::{Error, Result};
@@ -48,7 +50,7 @@ impl NoiseSchedule {
         let index = if timestep < 0 { length.checked_add_signed(timestep as isize) } else { usize::try_from(timestep).ok() };
         index.and_then(|index| self.alphas_cumprod.get(index)).copied().ok_or_else(|| {
             let reason = format!("leads to timestep {timestep}, but the model was trained on 0 to {}", length.saturating_sub(1));
-            Error::config("scheduler/scheduler_config.json", "steps_offset", reason)
+            Error::config(FILE, "steps_offset", reason)
         })
     }
 
@@ -271,59 +273,4 @@ fn sigma_to_t(sigma: f64, log_sigmas: &[f32]) -> f64 {
     let (Some(&low), Some(&high)) = (log_sigmas.get(below), log_sigmas.get(below + 1)) else { return 0.0 };
     let weight = ((f64::from(low) - log_sigma) / f64::from(low - high)).clamp(0.0, 1.0);
     (1.0 - weight) * below as f64 + weight * (below + 1) as f64
-}
-
-/// The quantile function of the beta distribution B(0.6, 0.6): `scipy.stats.beta.ppf(p, 0.6, 0.6)`, to some 1e-14.
-fn beta_quantile(p: f64) -> f64 {
-    if p <= 0.0 {
-        return 0.0;
-    }
-    // The distribution is symmetric about 1/2.
-    if p > 0.5 {
-        return 1.0 - beta_quantile(1.0 - p);
-    }
-    const A: f64 = 0.6;
-    /// Euler's beta function B(0.6, 0.6).
-    const BETA: f64 = 2.415_344_208_002_472_3;
-    // x^a (1/a + sum over n of (1-a)(2-a)..(n-a) / n! * x^n / (a + n)), of which the terms fall by half and more.
-    let cumulative = |x: f64| {
-        let (mut term, mut sum) = (1.0, 1.0 / A);
-        for n in 1..64 {
-            term *= (f64::from(n) - A) / f64::from(n) * x;
-            sum += term / (A + f64::from(n));
-        }
-        x.powf(A) * sum / BETA
-    };
-    // The density falls towards 1/2, so Newton's steps from the left of the root never pass 1/2 and settle within a few.
-    let mut x = (p * A * BETA).powf(1.0 / A).min(0.5);
-    for _ in 0..50 {
-        let density = (x * (1.0 - x)).powf(A - 1.0) / BETA;
-        let step = (cumulative(x) - p) / density;
-        x = (x - step).clamp(x / 8.0, 0.5);
-        if step.abs() <= 1e-16 * x {
-            break;
-        }
-    }
-    x
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn beta_quantiles_are_scipys() {
-        // scipy.stats.beta.ppf(p, 0.6, 0.6)
-        let known = [
-            (0.1, 0.039_584_405_588_780_85),
-            (0.3, 0.234_017_003_875_235_72),
-            (0.5, 0.5),
-            (0.9, 0.960_415_594_411_219_2),
-            (0.99, 0.999_138_761_178_457_1),
-        ];
-        for (p, expected) in known {
-            assert!((beta_quantile(p) - expected).abs() < 2e-15, "{p}: {} {expected}", beta_quantile(p));
-        }
-        assert_eq!((beta_quantile(0.0), beta_quantile(1.0)), (0.0, 1.0));
-    }
 }
