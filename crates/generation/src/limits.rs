@@ -40,8 +40,8 @@ impl Limits {
         max_pixels: 2048 * 1024,
         max_count: 16,
         max_clip_skip: 12,
-        // 2^53 - 1: every JSON client, JavaScript's included, carries such a number exactly.
-        max_seed: (1 << 53) - 1,
+        // What a signed 64-bit number holds, as most clients' and databases' integers do.
+        max_seed: i64::MAX as u64,
     };
 }
 

@@ -1,0 +1,9 @@
+//! The crate's integration tests: one binary, one module a subject.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod artifact;
+mod engine;
+mod fake;
+mod pictures;
+mod queue;
+mod validate;

@@ -1,0 +1,86 @@
+//! What a job hands out: seeds, PNG files, and the parameters in them.
+
+use std::io::Cursor;
+
+use generation::{GeneratedImage, ImageRequest, ImageSpec, Limits};
+use image::RgbImage;
+
+use crate::fake::{engine, info, request};
+
+fn spec(request: ImageRequest) -> ImageSpec {
+    request.validate(&Limits::default(), &info()).unwrap()
+}
+
+async fn pictures(request: ImageRequest) -> Vec<GeneratedImage> {
+    engine(4).await.submit(spec(request)).unwrap().finished().await.unwrap()
+}
+
+/// The `parameters` text of a PNG, and whether it stood in an iTXt chunk; and the picture's size.
+fn read(file: &[u8]) -> (String, bool, (u32, u32)) {
+    let reader = png::Decoder::new(Cursor::new(file)).read_info().unwrap();
+    let info = reader.info();
+    let latin = info.uncompressed_latin1_text.iter().find(|chunk| chunk.keyword == "parameters").map(|chunk| chunk.text.clone());
+    let utf8 = info.utf8_text.iter().find(|chunk| chunk.keyword == "parameters").map(|chunk| chunk.get_text().unwrap());
+    let is_utf8 = utf8.is_some();
+    (latin.or(utf8).unwrap(), is_utf8, info.size())
+}
+
+#[tokio::test]
+async fn picture_k_uses_seed_plus_k() {
+    let made = pictures(ImageRequest { count: Some(3), ..request("a boat") }).await;
+    assert_eq!(made.iter().map(|image| image.seed).collect::<Vec<_>>(), [7, 8, 9]);
+    assert_eq!(made.iter().map(|image| image.image.get_pixel(0, 0).0[0]).collect::<Vec<_>>(), [7, 8, 9]);
+}
+
+#[tokio::test]
+async fn the_same_request_gives_the_same_bytes() {
+    let (first, second) = (pictures(request("a boat")).await, pictures(request("a boat")).await);
+    assert_eq!(first[0].png, second[0].png);
+}
+
+#[tokio::test]
+async fn a_png_carries_its_parameters_as_other_tools_read_them() {
+    let made = pictures(ImageRequest {
+        negative_prompt: Some("fog, \"mist\"".into()),
+        guidance_scale: Some(7.0),
+        width: Some(72),
+        scheduler: Some("dpmpp-2m-karras".into()),
+        clip_skip: Some(1),
+        ..request("a café, by night")
+    })
+    .await;
+    let (text, is_utf8, size) = read(&made[0].png);
+    let expected = concat!(
+        "a café, by night\nNegative prompt: fog, \"mist\"\n",
+        "Steps: 3, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 72x64, Model: fake, Clip skip: 2, ",
+        "Version: framewright 0.1.0"
+    );
+    assert_eq!(text, expected);
+    assert_eq!(text, made[0].parameters);
+    assert!(!is_utf8, "é is Latin-1, which every reader knows");
+    assert_eq!(size, (72, 64));
+}
+
+#[tokio::test]
+async fn a_text_beyond_latin_1_goes_into_an_itxt_chunk() {
+    let init_image = Some(RgbImage::new(64, 64));
+    let made = pictures(ImageRequest { init_image, strength: Some(0.5), ..request("夜の海") }).await;
+    let (text, is_utf8, _) = read(&made[0].png);
+    assert!(is_utf8);
+    assert!(text.starts_with("夜の海\nSteps: 3, Sampler: DDIM, CFG scale: 7.5, "), "{text}");
+    assert!(text.contains(", Denoising strength: 0.5, Version: "), "{text}");
+}
+
+#[tokio::test]
+async fn a_nul_in_a_prompt_does_not_cut_the_text() {
+    let made = pictures(request("a\0boat")).await;
+    assert!(read(&made[0].png).0.starts_with("aboat\nSteps: "));
+}
+
+#[test]
+fn a_picture_survives_the_encoder() {
+    let picture = RgbImage::from_fn(5, 3, |x, y| image::Rgb([x as u8, y as u8, 200]));
+    let file = generation::png::encode(&picture, "text").unwrap();
+    let back = image::load_from_memory(&file).unwrap().to_rgb8();
+    assert_eq!(back, picture);
+}

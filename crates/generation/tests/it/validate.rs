@@ -1,0 +1,145 @@
+//! Every rule of the validation, each with its kind, and all faults at once.
+
+use generation::{
+    FieldError, FieldErrorKind, ImageMode, ImageRequest, Limits, ModelInfo,
+    field_error::Bound,
+};
+use image::{GrayImage, RgbImage};
+
+use crate::fake::{info, request};
+
+fn errors(request: ImageRequest) -> Vec<FieldError> {
+    request.validate(&Limits::default(), &info()).unwrap_err()
+}
+
+fn ge(ge: i128) -> FieldErrorKind {
+    FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(ge) }
+}
+
+fn le(le: i128) -> FieldErrorKind {
+    FieldErrorKind::LessThanEqual { le: Bound::Integer(le) }
+}
+
+#[test]
+fn what_is_left_out_comes_from_the_model_and_the_defaults() {
+    let request = ImageRequest { prompt: Some("a boat".into()), seed: Some(0), ..ImageRequest::default() };
+    let model = ModelInfo { default_width: 128, default_height: 192, ..info() };
+    let spec = request.validate(&Limits::default(), &model).unwrap();
+    assert_eq!((spec.width(), spec.height(), spec.count()), (128, 192, 1));
+    assert_eq!((spec.num_inference_steps(), spec.guidance_scale(), spec.clip_skip()), (25, 7.5, 0));
+    assert_eq!((spec.prompt(), spec.negative_prompt(), spec.scheduler()), ("a boat", "", None));
+    assert!(matches!(spec.mode(), ImageMode::TextToImage));
+}
+
+#[test]
+fn each_rule_names_its_field_and_its_limit() {
+    let base = || request("a boat");
+    let too_long = FieldErrorKind::StringTooLong { max_length: 2000 };
+    let table: Vec<(ImageRequest, &str, FieldErrorKind)> = vec![
+        (ImageRequest { prompt: None, ..base() }, "prompt", FieldErrorKind::Missing),
+        (request(""), "prompt", FieldErrorKind::StringTooShort { min_length: 1 }),
+        (request(" \t\n"), "prompt", FieldErrorKind::StringTooShort { min_length: 1 }),
+        (request(&"é".repeat(2001)), "prompt", too_long.clone()),
+        (ImageRequest { negative_prompt: Some("x".repeat(2001)), ..base() }, "negative_prompt", too_long),
+        (ImageRequest { num_inference_steps: Some(0), ..base() }, "num_inference_steps", ge(1)),
+        (ImageRequest { num_inference_steps: Some(-1), ..base() }, "num_inference_steps", ge(1)),
+        (ImageRequest { num_inference_steps: Some(151), ..base() }, "num_inference_steps", le(150)),
+        (ImageRequest { num_inference_steps: Some(i128::MAX), ..base() }, "num_inference_steps", le(150)),
+        (
+            ImageRequest { guidance_scale: Some(-0.5), ..base() },
+            "guidance_scale",
+            FieldErrorKind::GreaterThanEqual { ge: Bound::Float(0.0) },
+        ),
+        (ImageRequest { guidance_scale: Some(50.5), ..base() }, "guidance_scale", FieldErrorKind::LessThanEqual { le: Bound::Float(50.0) }),
+        (ImageRequest { guidance_scale: Some(f64::NAN), ..base() }, "guidance_scale", FieldErrorKind::FiniteNumber),
+        (ImageRequest { guidance_scale: Some(f64::INFINITY), ..base() }, "guidance_scale", FieldErrorKind::FiniteNumber),
+        (ImageRequest { width: Some(56), ..base() }, "width", ge(64)),
+        (ImageRequest { width: Some(100), ..base() }, "width", FieldErrorKind::MultipleOf { multiple_of: 8 }),
+        (ImageRequest { height: Some(2056), ..base() }, "height", le(2048)),
+        (
+            ImageRequest { width: Some(2048), height: Some(2048), ..base() },
+            "width",
+            FieldErrorKind::Value { error: "2048 x 2048 is 4194304 pixels, and a picture has at most 2097152".into() },
+        ),
+        (ImageRequest { count: Some(0), ..base() }, "count", ge(1)),
+        (ImageRequest { count: Some(17), ..base() }, "count", le(16)),
+        (ImageRequest { seed: None, ..base() }, "seed", FieldErrorKind::Missing),
+        (ImageRequest { seed: Some(-1), ..base() }, "seed", ge(0)),
+        (ImageRequest { seed: Some(1 << 63), ..base() }, "seed", le((1 << 63) - 1)),
+        (ImageRequest { seed: Some(1 << 64), ..base() }, "seed", le((1 << 63) - 1)),
+        (ImageRequest { clip_skip: Some(13), ..base() }, "clip_skip", le(12)),
+    ];
+    for (request, field, kind) in table {
+        let found = errors(request);
+        let [error] = found.as_slice() else { panic!("{field}: one fault expected, found {found:?}") };
+        assert_eq!((error.field, &error.kind), (field, &kind));
+        assert!(error.value.chars().count() <= 103, "{field}: the value is cut");
+    }
+}
+
+#[test]
+fn the_limits_themselves_are_allowed() {
+    let request = ImageRequest {
+        prompt: Some("é".repeat(2000)),
+        negative_prompt: Some("é".repeat(2000)),
+        num_inference_steps: Some(150),
+        guidance_scale: Some(50.0),
+        width: Some(2048),
+        height: Some(1024),
+        count: Some(16),
+        seed: Some((1 << 63) - 1),
+        scheduler: Some("euler".into()),
+        clip_skip: Some(12),
+        ..ImageRequest::default()
+    };
+    let spec = request.validate(&Limits::default(), &info()).unwrap();
+    assert_eq!(spec.seed_of(15), (1 << 63) + 14);
+    assert_eq!(spec.scheduler().map(|scheduler| scheduler.to_string()).as_deref(), Some("euler"));
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let request = ImageRequest {
+        prompt: Some(String::new()),
+        num_inference_steps: Some(0),
+        width: Some(9),
+        scheduler: Some("none such".into()),
+        ..ImageRequest::default()
+    };
+    let found = errors(request);
+    let fields: Vec<_> = found.iter().map(|error| error.field).collect();
+    assert_eq!(fields, ["prompt", "num_inference_steps", "width", "seed", "scheduler"]);
+}
+
+#[test]
+fn an_unknown_scheduler_is_answered_with_the_known_ones() {
+    let found = errors(ImageRequest { scheduler: Some("elevator".into()), ..request("a boat") });
+    let [error] = found.as_slice() else { panic!("one fault expected, found {found:?}") };
+    let FieldErrorKind::Enum { expected } = &error.kind else { panic!("{error:?}") };
+    for name in ["ddim", "euler-ancestral", "dpmpp-2m-karras"] {
+        assert!(expected.iter().any(|known| known == name), "{name}");
+        assert!(error.message.contains(name));
+    }
+}
+
+#[test]
+fn a_picture_to_start_from_gives_the_size_and_allows_strength_and_mask() {
+    let picture = || Some(RgbImage::new(101, 70));
+    let spec = |request: ImageRequest| request.validate(&Limits::default(), &info()).unwrap();
+    let image_to_image = spec(ImageRequest { init_image: picture(), ..request("a boat") });
+    assert_eq!((image_to_image.width(), image_to_image.height()), (96, 64));
+    assert_eq!(image_to_image.mode().strength(), Some(0.75));
+    let mask_image = Some(GrayImage::new(8, 8));
+    let inpaint = spec(ImageRequest { init_image: picture(), mask_image, strength: Some(1.0), ..request("a boat") });
+    assert!(matches!(inpaint.mode(), ImageMode::Inpaint { strength: 1.0, .. }));
+}
+
+#[test]
+fn strength_and_mask_need_a_picture_with_pixels() {
+    let fields = |request: ImageRequest| errors(request).iter().map(|error| error.field).collect::<Vec<_>>();
+    assert_eq!(fields(ImageRequest { strength: Some(0.5), ..request("a boat") }), ["strength"]);
+    assert_eq!(fields(ImageRequest { mask_image: Some(GrayImage::new(8, 8)), ..request("a boat") }), ["mask_image"]);
+    assert_eq!(fields(ImageRequest { init_image: Some(RgbImage::new(0, 8)), ..request("a boat") }), ["init_image"]);
+    let strength = Some(1.5);
+    assert_eq!(fields(ImageRequest { strength, init_image: Some(RgbImage::new(8, 8)), ..request("a boat") }), ["strength"]);
+}
