@@ -2,6 +2,7 @@
 //!
 //! The invariant: nothing that passes here can make a later stage overflow, allocate without bound or divide by zero.
 
+use diffusion_core::schedulers::SchedulerName;
 use image::RgbImage;
 
 use crate::{
@@ -37,7 +38,7 @@ impl ImageRequest {
         check.pixels(width, height, limits);
         let count = check.integer("count", self.count, 1, 1, limits.max_count);
         let seed = check.seed(self.seed, limits);
-        let scheduler = self.scheduler;
+        check.scheduler(self.scheduler.as_deref());
         let clip_skip = check.integer("clip_skip", self.clip_skip, 0, 0, limits.max_clip_skip);
         let mode = check.mode(self.strength, self.init_image, self.mask_image);
 
@@ -62,7 +63,7 @@ impl ImageRequest {
                 height,
                 count,
                 seed,
-                scheduler,
+                scheduler: self.scheduler,
                 clip_skip,
                 mode,
             }),
@@ -159,6 +160,14 @@ impl Check {
             Ok(_) => self.fail("seed", value, FieldErrorKind::LessThanEqual { le: Bound::Integer(limits.max_seed.into()) }),
             Err(_) if value < 0 => self.fail("seed", value, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(0) }),
             Err(_) => self.fail("seed", value, FieldErrorKind::LessThanEqual { le: Bound::Integer(limits.max_seed.into()) }),
+        }
+    }
+
+    fn scheduler(&mut self, name: Option<&str>) {
+        let Some(name) = name else { return };
+        if name.parse::<SchedulerName>().is_err() {
+            let expected = SchedulerName::all().iter().map(ToString::to_string).collect();
+            self.errors.push(FieldError::new("scheduler", name, FieldErrorKind::Enum { expected }));
         }
     }
 

@@ -94,7 +94,7 @@ fn the_limits_themselves_are_allowed() {
     };
     let spec = request.validate(&Limits::default(), &info()).unwrap();
     assert_eq!(spec.seed_of(15), (1 << 63) + 14);
-    assert_eq!(spec.scheduler().map(|scheduler| scheduler.to_string()).as_deref(), Some("euler"));
+    assert_eq!(spec.scheduler(), Some("euler"));
 }
 
 #[test]

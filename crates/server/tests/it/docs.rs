@@ -1,0 +1,109 @@
+//! The documentation: what it lists, that its bounds are the real ones, and that it needs no network.
+
+use actix_web::{http::StatusCode, test::TestRequest};
+use generation::Limits;
+use serde_json::{Value, json};
+
+use crate::fake::ask;
+
+async fn get(path: &str) -> crate::fake::Answer {
+    ask(TestRequest::get().uri(path)).await
+}
+
+#[actix_web::test]
+async fn the_description_lists_the_routes_and_their_answers() {
+    let api = get("/openapi.json").await.json();
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    let paths = api["paths"].as_object().unwrap();
+    assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", "/generate", "/health"]);
+    let answers = paths["/generate"]["post"]["responses"].as_object().unwrap();
+    assert_eq!(answers.keys().collect::<Vec<_>>(), ["200", "400", "413", "415", "422", "429", "500", "503"]);
+    assert!(answers["200"]["content"].get("image/png").is_some() && answers["200"]["content"].get("application/json").is_some());
+}
+
+#[actix_web::test]
+async fn every_reference_leads_somewhere() {
+    fn walk<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        if let Some(object) = value.as_object() {
+            found.extend(object.get("$ref").and_then(Value::as_str));
+            object.values().for_each(|value| walk(value, found));
+        }
+        value.as_array().into_iter().flatten().for_each(|value| walk(value, found));
+    }
+    let api = get("/openapi.json").await.json();
+    let mut references = Vec::new();
+    walk(&api, &mut references);
+    assert!(!references.is_empty());
+    for reference in references {
+        assert!(api.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference}");
+    }
+}
+
+#[actix_web::test]
+async fn the_documented_bounds_are_the_ones_that_are_checked() {
+    let api = get("/openapi.json").await.json();
+    let schema = &api["components"]["schemas"]["GenerateRequest"];
+    assert_eq!(schema["required"], json!(["prompt"]));
+    let bounds = |field: &str, names: &[&str]| -> Vec<f64> {
+        names.iter().map(|name| schema["properties"][field][name].as_f64().unwrap_or_else(|| panic!("{field} {name}: {schema}"))).collect()
+    };
+    let limits = Limits::DEFAULT;
+    let chars = limits.max_prompt_chars as f64;
+    assert_eq!(bounds("prompt", &["minLength", "maxLength"]), [1.0, chars]);
+    assert_eq!(bounds("negative_prompt", &["maxLength"]), [chars]);
+    assert_eq!(bounds("num_inference_steps", &["minimum", "maximum", "default"]), [1.0, f64::from(limits.max_steps), 25.0]);
+    assert_eq!(bounds("guidance_scale", &["minimum", "maximum", "default"]), [0.0, limits.max_guidance_scale, 7.5]);
+    assert_eq!(bounds("seed", &["minimum", "maximum"]), [0.0, limits.max_seed as f64]);
+    for side in ["width", "height"] {
+        let expected = [f64::from(limits.min_side), f64::from(limits.max_side), 8.0];
+        assert_eq!(bounds(side, &["minimum", "maximum", "multipleOf"]), expected);
+        let sentence = schema["properties"][side]["description"].as_str().unwrap();
+        assert!(sentence.contains(&limits.max_pixels.to_string()), "{sentence}");
+    }
+}
+
+/// Every URL that a page's own tags load from.
+fn loaded_from(html: &str) -> Vec<&str> {
+    // The tags come before and after the inlined script, which is data here.
+    [" src=\"", "<link rel=\"icon\" type=\"image/png\" href=\"", "<link rel=\"stylesheet\" href=\""]
+        .iter()
+        .flat_map(|attribute| html.match_indices(attribute).map(|(at, found)| html[at + found.len()..].split('"').next().unwrap()))
+        .collect()
+}
+
+#[actix_web::test]
+async fn swagger_ui_loads_everything_from_here() {
+    let page = get("/docs").await;
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, Some("text/html; charset=utf-8")));
+    assert!(page.text().contains(r#"url: "/openapi.json""#));
+    let files = loaded_from(page.text());
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        assert!(file.starts_with('/'), "{file} is from elsewhere");
+        let answer = get(file).await;
+        assert_eq!(answer.status, StatusCode::OK, "{file}");
+        assert!(answer.body.len() > 500, "{file}");
+    }
+    assert_eq!(get("/docs/none.js").await.status, StatusCode::NOT_FOUND);
+}
+
+#[actix_web::test]
+async fn redoc_carries_its_script_and_loads_nothing() {
+    let page = get("/redoc").await;
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, Some("text/html; charset=utf-8")));
+    let html = page.text();
+    assert!(html.len() > 500_000, "the script is in the page");
+    assert!(html.contains(r#"Redoc.init("/openapi.json""#));
+    assert!(!html.contains("<script src") && !html.contains("<link "), "nothing is loaded from elsewhere");
+}
+
+#[actix_web::test]
+async fn the_pages_forbid_the_browser_to_ask_anyone_else() {
+    for path in ["/docs", "/redoc"] {
+        let page = get(path).await;
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'self';") && !policy.contains("http"), "{policy}");
+        let redirect = get(&format!("{path}/")).await;
+        assert_eq!((redirect.status, redirect.header("location")), (StatusCode::TEMPORARY_REDIRECT, Some(path)));
+    }
+}

@@ -1,0 +1,100 @@
+//! `POST /generate`: the file, the JSON, the seed, and what goes wrong behind it.
+
+use actix_web::http::StatusCode;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::json;
+
+use crate::fake::{Running, ask, post};
+
+#[actix_web::test]
+async fn a_picture_comes_as_a_file_with_a_unique_name() {
+    let answer = ask(post(r#"{"prompt": "a boat", "seed": 300}"#)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!((answer.header("content-type"), answer.header("x-seed")), (Some("image/png"), Some("300")));
+    let disposition = answer.header("content-disposition").unwrap();
+    let name = disposition.strip_prefix("attachment; filename=\"").and_then(|rest| rest.strip_suffix(".png\"")).unwrap();
+    assert!(name.parse::<uuid::Uuid>().is_ok(), "{disposition}");
+    let picture = image::load_from_memory(&answer.body).unwrap().to_rgb8();
+    assert_eq!(picture.dimensions(), (64, 72), "the model's own size");
+    assert_eq!(picture.get_pixel(0, 0).0, [44, 1, 2]);
+}
+
+#[actix_web::test]
+async fn a_picture_comes_as_base64_when_asked() {
+    let body = r#"{"prompt": "a boat", "num_inference_steps": 30, "return_base64": true, "seed": 5, "width": 80, "height": 64}"#;
+    let answer = ask(post(body)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let mut json = answer.json();
+    let picture = BASE64_STANDARD.decode(json["image_base64"].take().as_str().unwrap()).unwrap();
+    let parameters = json["parameters"].take();
+    assert!(parameters.as_str().unwrap().starts_with("a boat\nSteps: 30, Sampler: DDIM, CFG scale: 7.5, Seed: 5, Size: 80x64"));
+    let expected = json!({
+        "success": true, "prompt": "a boat", "steps": 30, "image_base64": null, "format": "png",
+        "seed": 5, "width": 80, "height": 64, "model": "fake", "parameters": null
+    });
+    assert_eq!(json, expected);
+    assert_eq!(image::load_from_memory(&picture).unwrap().to_rgb8().dimensions(), (80, 64));
+    let file = ask(post(body.replace("true", "false"))).await;
+    assert_eq!(file.body, picture, "the same picture, byte for byte, whatever it comes in");
+}
+
+#[actix_web::test]
+async fn without_a_seed_one_is_drawn_and_told() {
+    let mut seeds = Vec::new();
+    for _ in 0..3 {
+        seeds.push(ask(post(r#"{"prompt": "a boat", "seed": null}"#)).await.header("x-seed").unwrap().parse::<u32>().unwrap());
+    }
+    seeds.dedup();
+    assert!(seeds.len() > 1, "three equal draws of 32 bits: {seeds:?}");
+}
+
+#[actix_web::test]
+async fn the_body_is_read_as_leniently_as_fastapi_reads_it() {
+    let body = r#"{"prompt": "a boat", "num_inference_steps": "30", "guidance_scale": "5", "width": 64.0, "return_base64": "yes",
+                   "negative_prompt": null, "scheduler": null, "height": null, "nobody knows": [1]}"#;
+    let answer = ask(post(body)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    assert_eq!(answer.json()["steps"], 30);
+    let untyped = actix_web::test::TestRequest::post().uri("/generate").set_payload(r#"{"prompt": "a boat"}"#);
+    assert_eq!(ask(untyped).await.status, StatusCode::OK, "a body without a type is taken for JSON");
+}
+
+#[actix_web::test]
+async fn what_goes_wrong_in_the_model_is_500_and_the_next_picture_is_made() {
+    let server = Running::start(4).await;
+    let client = reqwest::Client::new();
+    let ask = |prompt: &'static str| client.post(server.url("/generate")).json(&json!({"prompt": prompt})).send();
+    for (prompt, detail) in [
+        ("panic", "Generation failed: internal error: the fake model panics"),
+        ("broken", "Generation failed: tokenizer: broken as told"),
+    ] {
+        let answer = ask(prompt).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 500);
+        assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), json!({"detail": detail}));
+    }
+    assert_eq!(ask("a boat").await.unwrap().status().as_u16(), 200);
+}
+
+#[actix_web::test]
+async fn what_only_the_model_can_judge_is_422_all_the_same() {
+    let answer = ask(post(r#"{"prompt": "refuse"}"#)).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let expected = json!({"detail": [{
+        "type": "value_error", "loc": ["body", "num_inference_steps"], "msg": "Value error, not with this scheduler", "input": null,
+        "ctx": {"error": "not with this scheduler"}
+    }]});
+    assert_eq!(answer.json(), expected);
+}
+
+#[actix_web::test]
+async fn a_full_queue_is_429_with_the_time_to_come_back() {
+    let server = Running::start(2).await;
+    let _running = server.request("slow").await;
+    let _waiting = server.request("slow").await;
+    server.wait_for_jobs(2).await;
+    let answer = reqwest::Client::new().post(server.url("/generate")).json(&json!({"prompt": "a boat"})).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 429);
+    assert_eq!(answer.headers()["retry-after"], "5", "the first guess, for no picture has been timed");
+    let body: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(body, json!({"detail": "the queue is full (2 places); try again in about 5 s"}));
+}

@@ -1,0 +1,10 @@
+//! The crate's integration tests: one binary, one module a subject.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod docs;
+mod fake;
+mod generate;
+mod hang_up;
+mod service;
+mod shutdown;

@@ -1,0 +1,69 @@
+//! `GET /`, `GET /health`, and paths and methods that there are not.
+
+use std::{sync::mpsc, time::Instant};
+
+use actix_web::{http::StatusCode, test::TestRequest};
+use generation::{Engine, EngineSettings};
+use serde_json::json;
+
+use crate::fake::{Running, ask, ask_engine, model, post};
+
+#[actix_web::test]
+async fn the_root_tells_what_runs_and_where_things_are() {
+    let answer = ask(TestRequest::get().uri("/")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let endpoints =
+        json!({"generate_image": "/generate", "health": "/health", "docs": "/docs", "redoc": "/redoc", "openapi": "/openapi.json"});
+    assert_eq!(answer.json(), json!({"status": "running", "device": "cpu", "model": "fake", "endpoints": endpoints}));
+}
+
+#[actix_web::test]
+async fn health_has_the_keys_that_clients_look_for() {
+    let mut health = ask(TestRequest::get().uri("/health")).await.json();
+    let timestamp = health["timestamp"].take();
+    assert!(timestamp.as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{timestamp}");
+    let expected = json!({
+        "status": "healthy", "service": "framewright", "model_loaded": true, "device": "cpu", "version": env!("CARGO_PKG_VERSION"),
+        "timestamp": null, "jobs": 0
+    });
+    assert_eq!(health, expected);
+}
+
+#[actix_web::test]
+async fn while_the_model_loads_the_service_is_healthy_and_makes_no_pictures() {
+    let (go, wait) = mpsc::channel::<()>();
+    let engine = Engine::start(EngineSettings::new(Instant::now), move || {
+        let _ = wait.recv();
+        Ok(model())
+    })
+    .unwrap();
+    let health = ask_engine(engine.clone(), TestRequest::get().uri("/health")).await.json();
+    assert_eq!((&health["status"], &health["model_loaded"], &health["device"]), (&json!("healthy"), &json!(false), &json!("not set")));
+    let root = ask_engine(engine.clone(), TestRequest::get().uri("/")).await.json();
+    assert_eq!((&root["device"], &root["model"]), (&json!("not set"), &json!(null)));
+    let answer = ask_engine(engine, post(r#"{"prompt": "a boat"}"#)).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json(), json!({"detail": "Model not loaded yet"}));
+    drop(go);
+}
+
+#[actix_web::test]
+async fn health_is_answered_while_a_picture_is_made() {
+    let server = Running::start(1).await;
+    let _slow = server.request("slow").await;
+    server.wait_for_jobs(1).await;
+    let health: serde_json::Value = reqwest::get(server.url("/health")).await.unwrap().json().await.unwrap();
+    // The slow picture never ends by itself, so this answer came before its end.
+    assert_eq!((&health["status"], &health["jobs"]), (&json!("healthy"), &json!(1)));
+}
+
+#[actix_web::test]
+async fn unknown_paths_and_methods_are_refused_in_json() {
+    let answer = ask(TestRequest::get().uri("/none")).await;
+    assert_eq!((answer.status, answer.json()), (StatusCode::NOT_FOUND, json!({"detail": "Not Found"})));
+    for (request, allow) in [(TestRequest::get().uri("/generate"), "POST"), (TestRequest::delete().uri("/health"), "GET")] {
+        let answer = ask(request).await;
+        assert_eq!((answer.status, answer.json()), (StatusCode::METHOD_NOT_ALLOWED, json!({"detail": "Method Not Allowed"})));
+        assert_eq!(answer.header("allow"), Some(allow));
+    }
+}

@@ -1,0 +1,41 @@
+//! The server's end: asked for, caused by the engine, or before the beginning.
+
+use std::{net::TcpListener, time::Instant};
+
+use generation::{Engine, EngineSettings};
+use serde_json::json;
+use server::{Server, ServerSettings};
+
+use crate::fake::{PATIENCE, Running, engine};
+
+#[actix_web::test]
+async fn the_end_answers_those_who_wait() {
+    let server = Running::start(2).await;
+    let ask = || tokio::spawn(reqwest::Client::new().post(server.url("/generate")).json(&json!({"prompt": "slow"})).send());
+    let clients = [ask(), ask()];
+    server.wait_for_jobs(2).await;
+    server.stop.send(()).unwrap();
+    for client in clients {
+        let answer = client.await.unwrap().unwrap();
+        assert_eq!(answer.status().as_u16(), 503);
+        assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), json!({"detail": "The server is shutting down"}));
+    }
+    tokio::time::timeout(PATIENCE, server.ended).await.expect("the server ends").unwrap().unwrap();
+}
+
+#[actix_web::test]
+async fn a_model_that_cannot_be_loaded_ends_the_server_with_its_reason() {
+    let load = || Err(diffusion_core::Error::file("unet/config.json", "missing"));
+    let server = Running::with(Engine::start(EngineSettings::new(Instant::now), load).unwrap());
+    let ended = tokio::time::timeout(PATIENCE, server.ended).await.expect("the server ends").unwrap();
+    assert_eq!(ended.unwrap_err().to_string(), "unet/config.json: missing");
+}
+
+#[actix_web::test]
+async fn a_port_in_use_is_told_by_its_number() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let settings = ServerSettings { port, ..ServerSettings::default() };
+    let Err(error) = Server::bind(&settings, engine(1).await) else { panic!("the port is taken") };
+    assert_eq!(error.to_string(), format!("port {port} of 127.0.0.1 is in use; choose another with --port"));
+}
