@@ -1,13 +1,17 @@
-//! The Stable Diffusion pipelines as a model of the engine: the spec's mode is the dispatch.
+//! A Stable Diffusion model behind the engine: loaded from its source, described, and called once a picture.
 //!
-//! The invariant: a scheduler that the model's config cannot be combined with is known before a job starts denoising.
+//! The spec's variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is cut as diffusers cuts it,
+//! and the log says so.
 
 use diffusion_core::{
-    Error, Result,
+    Result,
+    denoise::StepMonitor,
     pipelines::{ImageToImageParams, InpaintParams, StableDiffusion, TextToImageParams},
     policy::ExecutionPolicy,
+    schedulers::SchedulerName,
     weights::WeightSource,
 };
+use image::RgbImage;
 
 use crate::{
     model::{LoadedModel, ModelInfo},
@@ -15,54 +19,54 @@ use crate::{
 };
 
 impl LoadedModel {
-    /// Loads a Stable Diffusion model. Called on the device's own thread.
+    /// Loads a model; to be called on the thread that is to own it, which is the engine's.
     ///
     /// # Errors
-    /// Those of [`StableDiffusion::load`].
+    /// Whatever is wrong with the model's files, by name.
     pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
-        let model = StableDiffusion::load(source, policy)?;
+        StableDiffusion::load(source, policy).map(Self::from)
+    }
+}
+
+impl From<StableDiffusion> for LoadedModel {
+    fn from(model: StableDiffusion) -> Self {
         let (default_width, default_height) = model.default_size();
         let info = ModelInfo {
             name: model.name().to_owned(),
-            device: policy.device_name().to_owned(),
-            device_reason: policy.reason.clone(),
+            device: model.policy().device_name().to_owned(),
+            device_reason: model.policy().reason.clone(),
             default_width,
             default_height,
             scheduler: model.scheduler_name().to_string(),
         };
-        Ok(Self { info, generate: Box::new(move |spec, seed, monitor| generate(&model, spec, seed, monitor)) })
+        Self { info, generate: Box::new(move |spec, seed, monitor| generate(&model, spec, seed, monitor)) }
     }
 }
 
-fn generate(
-    model: &StableDiffusion,
-    spec: &ImageSpec,
-    seed: u64,
-    monitor: &mut dyn diffusion_core::denoise::StepMonitor,
-) -> Result<image::RgbImage> {
-    let base = params(spec, seed)?;
-    match spec.mode().clone() {
-        ImageMode::TextToImage => model.text_to_image(&base, monitor),
-        ImageMode::ImageToImage { init_image, strength } => {
-            model.image_to_image(&ImageToImageParams { base, init_image, strength }, monitor)
-        }
-        ImageMode::Inpaint { init_image, mask_image, strength } => {
-            model.inpaint(&InpaintParams { base, init_image, mask_image, strength }, monitor)
-        }
+fn generate(model: &StableDiffusion, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
+    let (tokens, limit) = model.text_length(spec.prompt())?;
+    if tokens > limit {
+        tracing::warn!(tokens, limit, "the prompt is longer than the model reads; its end is left out");
     }
-}
-
-fn params(spec: &ImageSpec, seed: u64) -> Result<TextToImageParams> {
-    let too_large = |field| move |_| Error::Params { field, reason: "does not fit this machine's word".into() };
-    Ok(TextToImageParams {
+    let base = TextToImageParams {
         prompt: spec.prompt().to_owned(),
         negative_prompt: spec.negative_prompt().to_owned(),
         width: spec.width(),
         height: spec.height(),
-        num_inference_steps: spec.num_inference_steps().try_into().map_err(too_large("num_inference_steps"))?,
+        num_inference_steps: usize::try_from(spec.num_inference_steps()).unwrap_or(usize::MAX),
         guidance_scale: spec.guidance_scale(),
         seed,
-        scheduler: spec.scheduler().map(str::parse).transpose()?,
-        clip_skip: spec.clip_skip().try_into().map_err(too_large("clip_skip"))?,
-    })
+        scheduler: spec.scheduler().map(str::parse::<SchedulerName>).transpose()?,
+        clip_skip: usize::try_from(spec.clip_skip()).unwrap_or(usize::MAX),
+    };
+    match spec.mode() {
+        ImageMode::TextToImage => model.text_to_image(&base, monitor),
+        ImageMode::ImageToImage { init_image, strength } => {
+            model.image_to_image(&ImageToImageParams { base, init_image: init_image.clone(), strength: *strength }, monitor)
+        }
+        ImageMode::Inpaint { init_image, mask_image, strength } => {
+            let (init_image, mask_image) = (init_image.clone(), mask_image.clone());
+            model.inpaint(&InpaintParams { base, init_image, mask_image, strength: *strength }, monitor)
+        }
+    }
 }

@@ -1,9 +1,6 @@
 //! Every rule of the validation, each with its kind, and all faults at once.
 
-use generation::{
-    FieldError, FieldErrorKind, ImageMode, ImageRequest, Limits, ModelInfo,
-    field_error::Bound,
-};
+use generation::{FieldError, FieldErrorKind, ImageMode, ImageRequest, Limits, ModelInfo, field_error::Bound};
 use image::{GrayImage, RgbImage};
 
 use crate::fake::{info, request};

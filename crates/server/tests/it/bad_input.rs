@@ -131,7 +131,10 @@ async fn too_many_pixels_are_counted_out() {
 #[actix_web::test]
 async fn an_unknown_scheduler_is_answered_with_the_known_ones() {
     let found = faults(r#"{"prompt": "a boat", "scheduler": "elevator"}"#).await;
-    assert_eq!((&found[0]["type"], &found[0]["loc"], &found[0]["input"]), (&json!("enum"), &json!(["body", "scheduler"]), &json!("elevator")));
+    assert_eq!(
+        (&found[0]["type"], &found[0]["loc"], &found[0]["input"]),
+        (&json!("enum"), &json!(["body", "scheduler"]), &json!("elevator"))
+    );
     let expected = found[0]["ctx"]["expected"].as_str().unwrap();
     assert!(expected.starts_with("'ddim', ") && expected.contains("'dpmpp-2m-karras'"), "{expected}");
     assert_eq!(found[0]["msg"], json!(format!("Input should be {expected}")));

@@ -64,10 +64,9 @@ async fn what_goes_wrong_in_the_model_is_500_and_the_next_picture_is_made() {
     let server = Running::start(4).await;
     let client = reqwest::Client::new();
     let ask = |prompt: &'static str| client.post(server.url("/generate")).json(&json!({"prompt": prompt})).send();
-    for (prompt, detail) in [
-        ("panic", "Generation failed: internal error: the fake model panics"),
-        ("broken", "Generation failed: tokenizer: broken as told"),
-    ] {
+    for (prompt, detail) in
+        [("panic", "Generation failed: internal error: the fake model panics"), ("broken", "Generation failed: tokenizer: broken as told")]
+    {
         let answer = ask(prompt).await.unwrap();
         assert_eq!(answer.status().as_u16(), 500);
         assert_eq!(answer.json::<serde_json::Value>().await.unwrap(), json!({"detail": detail}));
