@@ -85,7 +85,7 @@ impl Conv2d {
     /// [`Error::Candle`] if the weight is not of that form.
     pub fn new(weight: &Tensor, bias: Option<Tensor>, params: Conv2dParams) -> Result<Self> {
         let (outputs, inputs, height, width) = weight.dims4()?;
-        let flat = weight.permute((0, 2, 3, 1))?.contiguous()?.reshape((outputs, height * width * inputs))?;
+        let flat = weight.reshape((outputs, inputs, height * width))?;
         Ok(Self { matrix: Matrix::pack(&flat, bias)?, inputs, params })
     }
 

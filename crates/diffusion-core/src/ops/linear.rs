@@ -33,7 +33,7 @@ impl Linear {
     /// # Errors
     /// Only if the device fails.
     pub fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        Ok(Self { matrix: Matrix::pack(weight, bias)? })
+        Ok(Self { matrix: Matrix::pack(&weight.unsqueeze(2)?, bias)? })
     }
 
     /// [.., inputs] to [.., outputs], in the input's precision.

@@ -6,6 +6,7 @@
 
 use candle_core::{DType, Tensor};
 
+use super::cpu;
 use crate::{Result, weights::ComponentWeights};
 
 /// A packed weight matrix with its optional bias.
@@ -18,9 +19,14 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    /// Packs a matrix that comes as [outputs, inputs].
+    /// Packs a weight that comes as [outputs, inputs, taps]; the rows of the matrix are in the order tap, input.
     pub(super) fn pack(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        let weight = for_device(weight.clone())?.t()?.contiguous()?;
+        let (outputs, inputs, taps) = weight.dims3()?;
+        let weight = if weight.device().is_cpu() {
+            cpu::pack(&for_device(weight.contiguous()?)?)?
+        } else {
+            weight.permute((2, 1, 0))?.contiguous()?.reshape((taps * inputs, outputs))?
+        };
         Ok(Self { weight, bias: bias.map(for_device).transpose()? })
     }
 

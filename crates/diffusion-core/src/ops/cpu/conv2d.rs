@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{
     by_dtype,
-    element::{Element, Elements},
+    element::{Element, Elements, vectorised},
     matmul::{Extents, Threads, View, linear, multiply, start_rows},
 };
 use crate::{
@@ -53,6 +53,7 @@ struct Gather<'a, T> {
 
 impl<T: Element> Gather<'_, T> {
     /// Fills `target` with the rows from `first` on: for each output pixel its taps in the order ky, kx, channel.
+    #[inline(always)]
     fn rows(&self, first: usize, target: &mut [f32]) {
         let (height, width, channels) = self.size;
         let (kernel, stride, pad) = (self.geometry.params.kernel, self.geometry.params.stride, self.geometry.params.pad_before);
@@ -124,9 +125,17 @@ fn conv2d_of<T: Element>(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geome
         let threads = if own { Threads::One } else { Threads::All };
         let strip = (1 << 14) / inner.max(1) + 1;
         match threads {
-            Threads::One => gather.rows(first, gathered),
+            Threads::One => vectorised(
+                #[inline(always)]
+                || gather.rows(first, gathered),
+            ),
             Threads::All => {
-                gathered.par_chunks_mut(strip * inner).enumerate().for_each(|(i, rows)| gather.rows(first + i * strip, rows));
+                gathered.par_chunks_mut(strip * inner).enumerate().for_each(|(i, rows)| {
+                    vectorised(
+                        #[inline(always)]
+                        || gather.rows(first + i * strip, rows),
+                    )
+                });
             }
         }
         let left = View { data: gathered, row_stride: inner, column_stride: 1 };
@@ -139,7 +148,10 @@ fn conv2d_of<T: Element>(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geome
         }
         wide.resize(rows * columns, 0.0);
         product(wide)?;
-        T::narrow_into(wide, y);
+        vectorised(
+            #[inline(always)]
+            || T::narrow_into(wide, y),
+        );
         Ok(())
     };
     let tile_len = (tile * columns).max(1);

@@ -20,6 +20,7 @@ pub(super) trait Element: WithDType {
     }
 
     /// Widens element by element; the shorter slice decides.
+    #[inline(always)]
     fn widen_into(from: &[Self], to: &mut [f32]) {
         for (to, from) in to.iter_mut().zip(from) {
             *to = from.widen();
@@ -27,6 +28,7 @@ pub(super) trait Element: WithDType {
     }
 
     /// Narrows element by element, to nearest even; the shorter slice decides.
+    #[inline(always)]
     fn narrow_into(from: &[f32], to: &mut [Self]) {
         for (to, from) in to.iter_mut().zip(from) {
             *to = Self::narrow(*from);
@@ -73,6 +75,15 @@ impl Element for half::f16 {
     }
 }
 
+/// Runs a loop that was compiled for the widest vectors that this processor has (AVX2, AVX-512), not for the oldest of its kind.
+///
+/// The closure needs `#[inline(always)]`, or it is compiled as everything else is. Sums must be written as interleaved lanes: the compiler keeps the order of additions, so results are the same on any
+/// processor.
+#[inline]
+pub(super) fn vectorised<R>(run: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(run)
+}
+
 /// A read lock on a tensor's storage, and where in it the tensor lies.
 pub(super) struct Elements<'a> {
     storage: StorageRef<'a>,
@@ -105,5 +116,10 @@ impl<'a> Elements<'a> {
 
 /// A tensor's elements in f32, in a vector of their own.
 pub(super) fn widened<T: Element>(slice: &[T]) -> Vec<f32> {
-    slice.iter().map(|value| value.widen()).collect()
+    let mut wide = vec![0.0; slice.len()];
+    vectorised(
+        #[inline(always)]
+        || T::widen_into(slice, &mut wide),
+    );
+    wide
 }

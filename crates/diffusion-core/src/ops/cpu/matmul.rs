@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{
     by_dtype,
-    element::{Element, Elements},
+    element::{Element, Elements, vectorised},
 };
 use crate::Result;
 
@@ -142,7 +142,12 @@ fn linear_of<T: Element>(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, res
             Some(x) => x,
             None => {
                 wide_x.resize(x.len(), 0.0);
-                wide_x.par_chunks_mut(1 << 14).zip(x.par_chunks(1 << 14)).for_each(|(to, from)| T::widen_into(from, to));
+                wide_x.par_chunks_mut(1 << 14).zip(x.par_chunks(1 << 14)).for_each(|(to, from)| {
+                    vectorised(
+                        #[inline(always)]
+                        || T::widen_into(from, to),
+                    )
+                });
                 &wide_x
             }
         };
@@ -164,7 +169,12 @@ fn linear_of<T: Element>(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, res
         }
         wide_y.resize(y.len(), 0.0);
         product(&mut wide_y)?;
-        y.par_chunks_mut(1 << 14).zip(wide_y.par_chunks(1 << 14)).for_each(|(to, from)| T::narrow_into(from, to));
+        y.par_chunks_mut(1 << 14).zip(wide_y.par_chunks(1 << 14)).for_each(|(to, from)| {
+            vectorised(
+                #[inline(always)]
+                || T::narrow_into(from, to),
+            )
+        });
     }
     Ok(Tensor::from_vec(y, (rows, columns), &candle_core::Device::Cpu)?)
 }

@@ -9,12 +9,14 @@ mod conv2d;
 mod element;
 mod matmul;
 mod norm;
+mod pack;
 mod pointwise;
 
 pub(super) use attention::attention;
 pub(super) use conv2d::conv2d;
 pub(super) use matmul::linear;
 pub(super) use norm::{group_norm, layer_norm};
+pub(super) use pack::pack;
 pub(super) use pointwise::{activation, geglu};
 
 /// Calls a function that is generic over the element type with the tensor's own.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     by_dtype,
-    element::{Element, Elements},
+    element::{Element, Elements, vectorised},
     pointwise::silu,
 };
 use crate::Result;
@@ -29,18 +29,23 @@ fn group_norm_of<T: Element>(x: &Tensor, weight: &Tensor, bias: &Tensor, groups:
     for (y, image) in y.chunks_mut((pixels * channels).max(1)).zip(source.chunks((pixels * channels).max(1))) {
         let (mean, factor) = affine(image, weight, groups, eps, strip);
         y.par_chunks_mut(strip).zip(image.par_chunks(strip)).for_each(|(to, from)| {
-            for (to, from) in to.chunks_mut(channels).zip(from.chunks(channels)) {
-                let each = mean.iter().zip(&factor).zip(bias);
-                if with_silu {
-                    for ((to, from), ((mean, factor), bias)) in to.iter_mut().zip(from).zip(each) {
-                        *to = T::narrow(silu((from.widen() - mean) * factor + bias));
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (to, from) in to.chunks_mut(channels).zip(from.chunks(channels)) {
+                        let each = mean.iter().zip(&factor).zip(bias);
+                        if with_silu {
+                            for ((to, from), ((mean, factor), bias)) in to.iter_mut().zip(from).zip(each) {
+                                *to = T::narrow(silu((from.widen() - mean) * factor + bias));
+                            }
+                        } else {
+                            for ((to, from), ((mean, factor), bias)) in to.iter_mut().zip(from).zip(each) {
+                                *to = T::narrow((from.widen() - mean) * factor + bias);
+                            }
+                        }
                     }
-                } else {
-                    for ((to, from), ((mean, factor), bias)) in to.iter_mut().zip(from).zip(each) {
-                        *to = T::narrow((from.widen() - mean) * factor + bias);
-                    }
-                }
-            }
+                },
+            );
         });
     }
     Ok(Tensor::from_vec(y, (batch, pixels, channels), &Device::Cpu)?)
@@ -57,7 +62,15 @@ fn affine<T: Element>(image: &[T], weight: &[f32], groups: usize, eps: f64, stri
         .chunks(size)
         .flat_map(|group| std::iter::repeat_n(group.iter().map(|value| value.widen()).sum::<f32>() / size as f32, size))
         .collect();
-    let partials: Vec<(Vec<f64>, Vec<f64>)> = image.par_chunks(strip).map(|rows| sums(rows, &shift, size)).collect();
+    let partials: Vec<(Vec<f64>, Vec<f64>)> = image
+        .par_chunks(strip)
+        .map(|rows| {
+            vectorised(
+                #[inline(always)]
+                || sums(rows, &shift, size),
+            )
+        })
+        .collect();
     let count = (image.len() / channels.max(1) * size) as f64;
     let (mut means, mut factors) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
     for group in 0..groups {
@@ -75,6 +88,7 @@ fn affine<T: Element>(image: &[T], weight: &[f32], groups: usize, eps: f64, stri
 }
 
 /// Each group's sum and sum of squares over some rows of channels, of the distance from `shift`.
+#[inline(always)]
 fn sums<T: Element>(rows: &[T], shift: &[f32], size: usize) -> (Vec<f64>, Vec<f64>) {
     let channels = shift.len().max(1);
     let groups = channels / size;
@@ -112,15 +126,20 @@ fn layer_norm_of<T: Element>(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f6
     let strip = (STRIP / channels.max(1) + 1) * channels.max(1);
     y.par_chunks_mut(strip).zip(source.par_chunks(strip)).for_each(|(to, from)| {
         let mut wide = vec![0f32; channels];
-        for (to, from) in to.chunks_mut(channels).zip(from.chunks(channels)) {
-            T::widen_into(from, &mut wide);
-            let mean = lanes(&wide, |value| value) / channels as f32;
-            let variance = lanes(&wide, |value| (value - mean) * (value - mean)) / channels as f32;
-            let rstd = (1.0 / (f64::from(variance) + eps).sqrt()) as f32;
-            for ((to, value), (weight, bias)) in to.iter_mut().zip(&wide).zip(weight.iter().zip(bias)) {
-                *to = T::narrow((value - mean) * rstd * weight + bias);
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (to, from) in to.chunks_mut(channels).zip(from.chunks(channels)) {
+                    T::widen_into(from, &mut wide);
+                    let mean = lanes(&wide, |value| value) / channels as f32;
+                    let variance = lanes(&wide, |value| (value - mean) * (value - mean)) / channels as f32;
+                    let rstd = (1.0 / (f64::from(variance) + eps).sqrt()) as f32;
+                    for ((to, value), (weight, bias)) in to.iter_mut().zip(&wide).zip(weight.iter().zip(bias)) {
+                        *to = T::narrow((value - mean) * rstd * weight + bias);
+                    }
+                }
+            },
+        );
     });
     Ok(Tensor::from_vec(y, (rows, channels), &Device::Cpu)?)
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     by_dtype,
-    element::{Element, Elements},
+    element::{Element, Elements, vectorised},
 };
 use crate::{Result, ops::Activation};
 
@@ -86,9 +86,14 @@ fn activation_of<T: Element>(x: &Tensor, activation: Activation) -> Result<Tenso
 /// Generic over the function, so that each is inlined into its own loop.
 fn map<T: Element>(from: &[T], to: &mut [T], function: impl Fn(f32) -> f32 + Sync) {
     to.par_chunks_mut(STRIP).zip(from.par_chunks(STRIP)).for_each(|(to, from)| {
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = T::narrow(function(from.widen()));
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = T::narrow(function(from.widen()));
+                }
+            },
+        );
     });
 }
 
@@ -105,12 +110,17 @@ fn geglu_of<T: Element>(x: &Tensor) -> Result<Tensor> {
     let mut y = vec![T::narrow(0.0); rows * width];
     let strip = STRIP / width.max(1) + 1;
     y.par_chunks_mut(strip * width).zip(source.par_chunks(strip * both)).for_each(|(to, from)| {
-        for (to, from) in to.chunks_mut(width).zip(from.chunks(both)) {
-            let (value, gate) = from.split_at(width);
-            for (to, (value, gate)) in to.iter_mut().zip(value.iter().zip(gate)) {
-                *to = T::narrow(value.widen() * gelu(gate.widen()));
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (to, from) in to.chunks_mut(width).zip(from.chunks(both)) {
+                    let (value, gate) = from.split_at(width);
+                    for (to, (value, gate)) in to.iter_mut().zip(value.iter().zip(gate)) {
+                        *to = T::narrow(value.widen() * gelu(gate.widen()));
+                    }
+                }
+            },
+        );
     });
     Ok(Tensor::from_vec(y, (rows, width), &Device::Cpu)?)
 }
