@@ -1,5 +1,9 @@
 //! Runs the program as a person would: what it prints, what it writes, how it exits.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bench;
+mod image;
+mod models;
 mod program;
+mod serve;
 mod usage;

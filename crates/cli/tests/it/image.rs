@@ -1,0 +1,214 @@
+//! `framewright image`: files, seeds, text chunks, refusals.
+
+use std::{fs, path::Path, process::Command};
+
+use serde_json::Value;
+
+use crate::program::{framewright, run};
+
+/// Width, height and the `parameters` text of a PNG file.
+fn read_png(path: &Path) -> (u32, u32, String) {
+    let file = std::io::BufReader::new(fs::File::open(path).unwrap());
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    // Text may stand behind the picture too.
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    let info = reader.info();
+    let latin = info.uncompressed_latin1_text.iter().map(|chunk| (chunk.keyword.clone(), chunk.text.clone()));
+    let utf8 = info.utf8_text.iter().map(|chunk| (chunk.keyword.clone(), chunk.get_text().unwrap()));
+    let text = latin.chain(utf8).find(|(keyword, _)| keyword == "parameters").unwrap().1;
+    (info.width, info.height, text)
+}
+
+/// The pixels of a PNG file.
+fn pixels(path: &Path) -> Vec<u8> {
+    let mut reader = png::Decoder::new(std::io::BufReader::new(fs::File::open(path).unwrap())).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    pixels
+}
+
+#[test]
+fn the_program_alone_makes_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("alone");
+    fs::copy(env!("CARGO_BIN_EXE_framewright"), &program).unwrap();
+    let args = ["image", "a red circle on a blue background", "--seed", "7", "--steps", "4", "--out", "new/folder/a.png"];
+    let made = run(Command::new(&program).args(args).current_dir(folder.path()).env_clear());
+    assert_eq!((made.code, made.stdout.as_str()), (0, "new/folder/a.png  128x128, seed 7\n"), "{made:?}");
+    let (width, height, text) = read_png(&folder.path().join("new/folder/a.png"));
+    assert_eq!((width, height), (128, 128));
+    let rest = text.strip_prefix("a red circle on a blue background\nSteps: 4, ").unwrap();
+    for part in ["Sampler: ", "CFG scale: 7.5", "Seed: 7", "Size: 128x128", "Model: nano-sd", "Version: framewright"] {
+        assert!(rest.contains(part), "{part} is not in {rest}");
+    }
+    // Nothing half-written stays behind.
+    assert_eq!(fs::read_dir(folder.path().join("new/folder")).unwrap().count(), 1);
+    // Progress is for terminals; in a pipe there are two remarks and no control characters.
+    assert!(made.stderr.lines().count() == 2 && !made.stderr.contains(['\r', '\u{1b}']), "{}", made.stderr);
+}
+
+#[test]
+fn a_seed_decides_the_bytes_and_each_picture_of_a_request_has_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |more: &[&str]| {
+        let mut args = vec!["image", "a green star on a white background", "--steps", "3", "--json"];
+        args.extend_from_slice(more);
+        let made = framewright(folder.path(), &args);
+        assert_eq!(made.code, 0, "{made:?}");
+        serde_json::from_str::<Value>(&made.stdout).unwrap()
+    };
+    let several = make(&["--seed", "41", "--count", "2", "--out", "a.png", "--threads", "1"]);
+    make(&["--seed", "42", "--out", "b.png", "--threads", "2"]);
+    let bytes = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert_ne!(bytes("a-0.png"), bytes("a-1.png"));
+    assert!(bytes("a-1.png") == bytes("b.png"), "picture 1 of seed 41 is picture 0 of seed 42, whatever the threads");
+    assert!(!folder.path().join("a.png").exists());
+
+    assert_eq!(several["files"][0]["path"], "a-0.png");
+    assert_eq!(several["files"][1]["seed"], 42);
+    assert_eq!(several["settings"]["num_inference_steps"], 3);
+    assert_eq!(several["settings"]["device"], "cpu");
+    assert!(several["seconds"].as_f64().unwrap() > 0.0);
+
+    // Without a seed, lots are drawn.
+    let seed = |made: &Value| made["files"][0]["seed"].as_u64().unwrap();
+    assert_ne!(seed(&make(&["--out", "c.png"])), seed(&make(&["--out", "d.png"])));
+}
+
+#[test]
+fn settings_of_a_request_act() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str, more: &[&str]| {
+        let mut args = vec!["image", "a city at night", "--seed", "3", "--steps", "3", "--out", name];
+        args.extend_from_slice(more);
+        let made = framewright(folder.path(), &args);
+        assert_eq!(made.code, 0, "{made:?}");
+        pixels(&folder.path().join(name))
+    };
+    let plain = make("plain.png", &[]);
+    for (index, more) in [
+        &["--negative", "a moon"] as &[&str],
+        &["--guidance", "1"],
+        &["--scheduler", "euler-ancestral"],
+        &["--clip-skip", "1"],
+        &["--precision", "bf16"],
+        &["--init-image", "plain.png", "--strength", "0.7"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert!(make(&format!("{index}.png"), more) != plain, "{more:?} changed nothing");
+    }
+    let wide = make("wide.png", &["--width", "160", "--height", "96"]);
+    assert_eq!(wide.len(), 160 * 96 * 3);
+    assert_eq!(read_png(&folder.path().join("wide.png")).0, 160);
+}
+
+#[test]
+fn a_mask_keeps_what_is_black_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = image::RgbImage::from_fn(128, 128, |x, y| image::Rgb([x as u8 * 2, y as u8 * 2, 90]));
+    image.save(folder.path().join("start.png")).unwrap();
+    image::GrayImage::from_fn(128, 128, |x, _| image::Luma([if x < 64 { 0 } else { 255 }])).save(folder.path().join("mask.png")).unwrap();
+    let args = ["image", "a red circle on a white background", "--seed", "1", "--steps", "6", "--strength", "1"];
+    let files = ["--init-image", "start.png", "--mask", "mask.png", "--out", "a.png"];
+    let made = framewright(folder.path(), &[&args[..], &files[..]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    let painted = pixels(&folder.path().join("a.png"));
+    let difference = |columns: std::ops::Range<usize>| {
+        let of_row = |y: usize| columns.clone().map(move |x| (y * 128 + x) * 3);
+        let sum: i64 = (0..128)
+            .flat_map(of_row)
+            .map(|at| (0..3).map(|c| i64::from(painted[at + c].abs_diff(image.as_raw()[at + c]))).sum::<i64>())
+            .sum();
+        sum as f64 / (128.0 * columns.len() as f64 * 3.0)
+    };
+    // The kept half goes through the autoencoder, which blurs; the other is painted anew.
+    let (kept, anew) = (difference(0..48), difference(80..128));
+    assert!(kept < 20.0 && anew > 40.0, "mean difference {kept:.1} where kept, {anew:.1} where painted anew");
+}
+
+#[test]
+fn bad_input_is_refused_with_flag_value_and_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("text.png"), "not a picture").unwrap();
+    let table: [(&[&str], &[&str]); 16] = [
+        (&["--steps", "0"], &["--steps 0", "1"]),
+        (&["--steps", "151"], &["--steps 151", "150"]),
+        (&["--steps", "-3"], &["--steps -3", "1"]),
+        (&["--width", "100"], &["--width 100", "multiple of 8"]),
+        (&["--height", "-8"], &["--height -8", "64"]),
+        (&["--width", "4096"], &["--width 4096", "2048"]),
+        (&["--guidance", "nan"], &["--guidance NaN", "finite"]),
+        (&["--guidance", "-1"], &["--guidance -1", "0"]),
+        (&["--seed", "-1"], &["--seed -1", "0"]),
+        (&["--count", "0"], &["--count 0", "1"]),
+        (&["--clip-skip", "99"], &["--clip-skip 99", "12"]),
+        (&["--scheduler", "best"], &["--scheduler best", "euler-ancestral", "dpmpp-2m-karras"]),
+        (&["--model", "best"], &["\"best\"", "owner/name", "nano-sd"]),
+        (&["--model", "./best"], &["\"./best\"", "does not exist"]),
+        (&["--prediction-type", "epsilon"], &["--prediction-type", "single-file"]),
+        (&["--out", "a.jpg"], &["--out a.jpg", ".png"]),
+    ];
+    let refuse = |more: &[&str], code: i32, parts: &[&str]| {
+        let mut args = vec!["image", "a boat"];
+        args.extend_from_slice(more);
+        if !more.contains(&"--out") {
+            args.extend_from_slice(&["--out", "a.png"]);
+        }
+        let refused = framewright(folder.path(), &args);
+        assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (code, "", 1), "{more:?}: {refused:?}");
+        assert!(refused.stderr.starts_with("error: "), "{more:?}: {refused:?}");
+        for part in parts {
+            assert!(refused.stderr.contains(part), "{part} is not said for {more:?}: {refused:?}");
+        }
+    };
+    for (more, parts) in table {
+        refuse(more, 2, parts);
+    }
+    refuse(&["--init-image", "absent.png"], 1, &["absent.png"]);
+    refuse(&["--init-image", "text.png"], 1, &["text.png"]);
+    for prompt in ["", "   "] {
+        let refused = framewright(folder.path(), &["image", prompt, "--out", "a.png"]);
+        assert_eq!((refused.code, refused.stderr.lines().count()), (2, 1), "{refused:?}");
+        assert!(refused.stderr.contains("PROMPT"), "{refused:?}");
+    }
+    assert!(!folder.path().join("a.png").exists());
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let refused = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--out", "file/a.png"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
+    let last = refused.stderr.lines().last().unwrap();
+    assert!(last.starts_with("error: ") && last.contains("file/a.png"), "{last}");
+}
+
+#[test]
+fn a_broken_model_folder_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (content, part) in [
+        (None, "model_index.json"),
+        (Some("{"), "JSON"),
+        (Some("{\"_class_name\": \"StableDiffusionXLPipeline\"}"), "StableDiffusionXLPipeline"),
+    ] {
+        let model = folder.path().join("model");
+        fs::create_dir_all(&model).unwrap();
+        if let Some(content) = content {
+            fs::write(model.join("model_index.json"), content).unwrap();
+        }
+        let table: [&[&str]; 3] = [
+            &["image", "a boat", "--out", "a.png", "--model", "model"],
+            &["serve", "--port", "0", "--model", "model"],
+            &["models", "inspect", "model"],
+        ];
+        for args in table {
+            let refused = framewright(folder.path(), args);
+            assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (1, "", 1), "{args:?}: {refused:?}");
+            assert!(refused.stderr.starts_with("error: ") && refused.stderr.contains(part), "{args:?}: {refused:?}");
+        }
+    }
+}
