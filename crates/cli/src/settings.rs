@@ -78,7 +78,7 @@ pub(crate) struct ServerSettings {
     /// The port to listen on, 0..=65535; 0 lets the system choose one.
     #[serde(deserialize_with = "port")]
     pub port: u16,
-    /// Requests that may wait while one is being served, 1..=1024; more are answered 429.
+    /// Requests held at once, the one being served included, 1..=1024; more are answered 429.
     #[serde(deserialize_with = "queue_capacity")]
     pub queue_capacity: usize,
     /// What is logged: error, warn, info, debug or trace, or such a level for each part (`info,actix_server=debug`).
