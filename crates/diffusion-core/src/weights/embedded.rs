@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Component, TensorSource, WeightSource, mapping::WeightFile, model_index, safetensors_file, table::TensorTable};
+use super::{Component, TensorSource, WeightSource, mapping::WeightFile, model_index, python_json, safetensors_file, table::TensorTable};
 use crate::{Error, Result};
 
 /// A diffusers folder compiled into the program.
@@ -46,7 +46,7 @@ impl WeightSource for EmbeddedModel {
     fn config(&self, component: Component) -> Result<serde_json::Value> {
         let path = relative(component, component.config_file());
         let bytes = self.find(&path).ok_or_else(|| Error::file(self.shown(&path), "is missing"))?;
-        let config = serde_json::from_slice(bytes).map_err(|error| Error::file(self.shown(&path), format!("is no JSON: {error}")))?;
+        let config = python_json::parse(bytes).map_err(|error| Error::file(self.shown(&path), format!("is no JSON: {error}")))?;
         if component == Component::ModelIndex {
             model_index::check(&config)?;
         }

@@ -10,7 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{Component, TensorSource, WeightSource, mapping::WeightFile, model_index, safetensors_file, table::TensorTable, torch_file};
+use super::{
+    Component, TensorSource, WeightSource, mapping::WeightFile, model_index, python_json, safetensors_file, table::TensorTable, torch_file,
+};
 use crate::{Error, Result};
 
 /// A diffusers model folder.
@@ -112,7 +114,7 @@ impl WeightSource for DiffusersFolder {
     fn config(&self, component: Component) -> Result<serde_json::Value> {
         let path = self.path(component, component.config_file());
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| Error::file(path, format!("is no JSON: {error}"))),
+            Ok(bytes) => python_json::parse(&bytes).map_err(|error| Error::file(path, format!("is no JSON: {error}"))),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound && component == Component::ModelIndex => {
                 Err(Error::file(path, "is missing, so this is no diffusers model folder"))
             }

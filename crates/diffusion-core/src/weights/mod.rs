@@ -24,6 +24,7 @@ mod opcodes;
 mod open;
 mod pickle;
 mod pickle_values;
+mod python_json;
 mod random;
 mod safetensors_file;
 mod single_file;

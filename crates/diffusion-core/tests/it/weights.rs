@@ -220,6 +220,16 @@ fn folders_that_are_no_models_are_refused() {
 }
 
 #[test]
+fn a_scheduler_file_with_pythons_infinity_is_read() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("scheduler")).unwrap();
+    let text = r#"{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity}"#;
+    fs::write(folder.path().join("scheduler/scheduler_config.json"), text).unwrap();
+    let config = open_model(folder.path(), &OpenOptions::default()).unwrap().config(Component::Scheduler).unwrap();
+    diffusion_core::schedulers::SchedulerConfig::from_json(&config, None).unwrap().start(4).unwrap();
+}
+
+#[test]
 fn an_embedded_model_is_a_folder_in_memory() {
     let weights_file: &'static [u8] = safetensors_bytes(&[("final_layer_norm.bias", &[2])], 3.0).leak();
     let files: Vec<(&'static str, &'static [u8])> = vec![
