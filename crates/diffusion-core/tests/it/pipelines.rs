@@ -1,4 +1,5 @@
 //! Whole pictures against diffusers' own pipelines, on the tiny golden model (tests/golden/pipelines, scripts/golden/pipelines.py).
+#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
 
 use std::{collections::HashMap, ops::ControlFlow, path::PathBuf, sync::Arc};
 
