@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use diffusion_core::schedulers::SchedulerName;
+use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
 use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobHandle, JobProgress, Limits, ModelInfo, artifact};
 use image::{DynamicImage, ImageDecoder as _, ImageReader};
 use serde_json::json;
@@ -132,7 +132,7 @@ fn stand_in() -> ModelInfo {
         device_reason: String::new(),
         default_width: 512,
         default_height: 512,
-        scheduler: String::new(),
+        scheduler: SchedulerKind::Ddim.into(),
     }
 }
 
@@ -223,7 +223,7 @@ fn report(
             "guidance_scale": spec.guidance_scale(),
             "width": spec.width(),
             "height": spec.height(),
-            "scheduler": spec.scheduler().unwrap_or(&model.scheduler),
+            "scheduler": spec.scheduler().unwrap_or(model.scheduler).to_string(),
             "clip_skip": spec.clip_skip(),
             "strength": spec.mode().strength(),
             "model": model.name,

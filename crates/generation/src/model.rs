@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use diffusion_core::denoise::StepMonitor;
+use diffusion_core::{denoise::StepMonitor, schedulers::SchedulerName};
 use image::RgbImage;
 
 use crate::spec::ImageSpec;
@@ -21,7 +21,7 @@ pub struct ModelInfo {
     /// The height of a picture when none is asked for, in pixels.
     pub default_height: u32,
     /// The model's own scheduler.
-    pub scheduler: String,
+    pub scheduler: SchedulerName,
 }
 
 /// Makes one picture from a spec and a seed (the spec's own seed is picture 0's). Runs on the device's thread only.

@@ -3,6 +3,8 @@
 //!
 //! The invariant: a picture made again from this text with the same model is the same picture, and the same request has the same text.
 
+use diffusion_core::schedulers::{SchedulerKind, SchedulerName, SigmaSchedule};
+
 use crate::{model::ModelInfo, spec::ImageSpec};
 
 /// What stands behind "Version:".
@@ -10,7 +12,7 @@ const VERSION: &str = concat!("framewright ", env!("CARGO_PKG_VERSION"));
 
 /// The parameters of the picture with this seed.
 pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
-    let (sampler, schedule) = sampler(spec.scheduler().unwrap_or(&model.scheduler));
+    let (sampler, schedule) = sampler(spec.scheduler().unwrap_or(model.scheduler));
     let mut pairs = vec![("Steps", spec.num_inference_steps().to_string()), ("Sampler", sampler.to_owned())];
     pairs.extend(schedule.map(|schedule| ("Schedule type", schedule.to_owned())));
     pairs.extend([
@@ -43,29 +45,30 @@ fn quoted(value: &str) -> String {
 
 /// A scheduler in AUTOMATIC1111's vocabulary: the sampler, and the schedule type where it is not the sampler's own.
 /// Names that it lacks (DDPM, DEIS, TCD, the single-step DPM++ 2S) are written as their papers write them.
-fn sampler(scheduler: &str) -> (&str, Option<&'static str>) {
-    let suffixes = [("-karras", "Karras"), ("-exponential", "Exponential"), ("-beta", "Beta")];
-    let (kind, schedule) = suffixes
-        .iter()
-        .find_map(|(suffix, schedule)| scheduler.strip_suffix(suffix).map(|kind| (kind, Some(*schedule))))
-        .unwrap_or((scheduler, None));
-    let sampler = match kind {
-        "ddim" => "DDIM",
-        "ddpm" => "DDPM",
-        "pndm" => "PLMS",
-        "lms" => "LMS",
-        "euler" => "Euler",
-        "euler-ancestral" => "Euler a",
-        "heun" => "Heun",
-        "dpmpp-2m" => "DPM++ 2M",
-        "dpmpp-2m-sde" => "DPM++ 2M SDE",
-        "dpmpp-2s" => "DPM++ 2S",
-        "unipc" => "UniPC",
-        "deis" => "DEIS",
-        "lcm" => "LCM",
-        "tcd" => "TCD",
-        other => other,
+fn sampler(scheduler: SchedulerName) -> (&'static str, Option<&'static str>) {
+    let sampler = match scheduler.kind {
+        SchedulerKind::Ddim => "DDIM",
+        SchedulerKind::Ddpm => "DDPM",
+        SchedulerKind::Pndm => "PLMS",
+        SchedulerKind::Lms => "LMS",
+        SchedulerKind::Euler => "Euler",
+        SchedulerKind::EulerAncestral => "Euler a",
+        SchedulerKind::Heun => "Heun",
+        SchedulerKind::DpmMultistep => "DPM++ 2M",
+        SchedulerKind::DpmMultistepSde => "DPM++ 2M SDE",
+        SchedulerKind::DpmSinglestep => "DPM++ 2S",
+        SchedulerKind::UniPc => "UniPC",
+        SchedulerKind::Deis => "DEIS",
+        SchedulerKind::Lcm => "LCM",
+        SchedulerKind::Tcd => "TCD",
+        // A kind that is newer than this table goes by its own name.
+        newer => newer.as_str(),
     };
+    let schedule = scheduler.sigmas.map(|sigmas| match sigmas {
+        SigmaSchedule::Karras => "Karras",
+        SigmaSchedule::Exponential => "Exponential",
+        SigmaSchedule::Beta => "Beta",
+    });
     (sampler, schedule)
 }
 
@@ -80,10 +83,14 @@ mod tests {
         assert_eq!(quoted("C:\\models"), r#""C:\\models""#);
     }
 
+    fn named(name: &str) -> (&'static str, Option<&'static str>) {
+        name.parse().map(sampler).unwrap_or_default()
+    }
+
     #[test]
     fn schedulers_have_the_names_that_other_tools_know() {
-        assert_eq!(sampler("dpmpp-2m-karras"), ("DPM++ 2M", Some("Karras")));
-        assert_eq!(sampler("euler-ancestral"), ("Euler a", None));
-        assert_eq!(sampler("dpmpp-2m-sde-exponential"), ("DPM++ 2M SDE", Some("Exponential")));
+        assert_eq!(named("dpmpp-2m-karras"), ("DPM++ 2M", Some("Karras")));
+        assert_eq!(named("euler-ancestral"), ("Euler a", None));
+        assert_eq!(named("dpmpp-2m-sde-exponential"), ("DPM++ 2M SDE", Some("Exponential")));
     }
 }

@@ -1,6 +1,7 @@
 //! A validated request. Its fields are private: [`crate::ImageRequest::validate`] is the only way to make one, so whoever holds a spec
 //! holds numbers inside their limits.
 
+use diffusion_core::schedulers::SchedulerName;
 use image::{GrayImage, RgbImage};
 
 /// What a picture is made from.
@@ -47,7 +48,7 @@ pub struct ImageSpec {
     pub(crate) height: u32,
     pub(crate) count: u32,
     pub(crate) seed: u64,
-    pub(crate) scheduler: Option<String>,
+    pub(crate) scheduler: Option<SchedulerName>,
     pub(crate) clip_skip: u32,
     pub(crate) mode: ImageMode,
 }
@@ -99,8 +100,8 @@ impl ImageSpec {
     }
 
     /// The scheduler that was asked for; `None` is the model's own.
-    pub fn scheduler(&self) -> Option<&str> {
-        self.scheduler.as_deref()
+    pub fn scheduler(&self) -> Option<SchedulerName> {
+        self.scheduler
     }
 
     /// How many of the text encoder's last layers are left out.

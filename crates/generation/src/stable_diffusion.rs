@@ -8,7 +8,6 @@ use diffusion_core::{
     denoise::StepMonitor,
     pipelines::{ImageToImageParams, InpaintParams, StableDiffusion, TextToImageParams},
     policy::ExecutionPolicy,
-    schedulers::SchedulerName,
     weights::WeightSource,
 };
 use image::RgbImage;
@@ -37,7 +36,7 @@ impl From<StableDiffusion> for LoadedModel {
             device_reason: model.policy().reason.clone(),
             default_width,
             default_height,
-            scheduler: model.scheduler_name().to_string(),
+            scheduler: model.scheduler_name(),
         };
         Self { info, generate: Box::new(move |spec, seed, monitor| generate(&model, spec, seed, monitor)) }
     }
@@ -56,7 +55,7 @@ fn generate(model: &StableDiffusion, spec: &ImageSpec, seed: u64, monitor: &mut 
         num_inference_steps: usize::try_from(spec.num_inference_steps()).unwrap_or(usize::MAX),
         guidance_scale: spec.guidance_scale(),
         seed,
-        scheduler: spec.scheduler().map(str::parse::<SchedulerName>).transpose()?,
+        scheduler: spec.scheduler(),
         clip_skip: usize::try_from(spec.clip_skip()).unwrap_or(usize::MAX),
     };
     match spec.mode() {

@@ -38,7 +38,7 @@ impl ImageRequest {
         check.pixels(width, height, limits);
         let count = check.integer("count", self.count, 1, 1, limits.max_count);
         let seed = check.seed(self.seed, limits);
-        check.scheduler(self.scheduler.as_deref());
+        let scheduler = check.scheduler(self.scheduler);
         let clip_skip = check.integer("clip_skip", self.clip_skip, 0, 0, limits.max_clip_skip);
         let mode = check.mode(self.strength, self.init_image, self.mask_image);
 
@@ -63,7 +63,7 @@ impl ImageRequest {
                 height,
                 count,
                 seed,
-                scheduler: self.scheduler,
+                scheduler,
                 clip_skip,
                 mode,
             }),
@@ -81,7 +81,8 @@ fn default_size(init_image: Option<&RgbImage>, limits: &Limits, model: &ModelInf
     }
 }
 
-/// Collects faults while the fields are read one after another; a `None` from a method means that it has added one.
+/// Collects faults while the fields are read one after another; a `None` from a method means that it has added one (but for the scheduler,
+/// where it may also mean that none was asked for).
 struct Check {
     errors: Vec<FieldError>,
 }
@@ -163,11 +164,14 @@ impl Check {
         }
     }
 
-    fn scheduler(&mut self, name: Option<&str>) {
-        let Some(name) = name else { return };
-        if name.parse::<SchedulerName>().is_err() {
-            let expected = SchedulerName::all().iter().map(ToString::to_string).collect();
-            self.errors.push(FieldError::new("scheduler", name, FieldErrorKind::Enum { expected }));
+    fn scheduler(&mut self, name: Option<String>) -> Option<SchedulerName> {
+        let name = name?;
+        match name.parse() {
+            Ok(scheduler) => Some(scheduler),
+            Err(_) => {
+                let expected = SchedulerName::all().iter().map(ToString::to_string).collect();
+                self.fail("scheduler", name, FieldErrorKind::Enum { expected })
+            }
         }
     }
 

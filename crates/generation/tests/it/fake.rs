@@ -12,6 +12,7 @@ use diffusion_core::{
     Error,
     denoise::{StepMonitor, StepReport},
     noise::SeededNoise,
+    schedulers::SchedulerKind,
 };
 use generation::{Engine, EngineSettings, ImageRequest, ImageSpec, Limits, LoadedModel, ModelInfo};
 use image::{Rgb, RgbImage};
@@ -26,7 +27,7 @@ pub(crate) fn info() -> ModelInfo {
         device_reason: "there is no other".into(),
         default_width: 64,
         default_height: 64,
-        scheduler: "ddim".into(),
+        scheduler: SchedulerKind::Ddim.into(),
     }
 }
 

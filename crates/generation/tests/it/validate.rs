@@ -1,5 +1,6 @@
 //! Every rule of the validation, each with its kind, and all faults at once.
 
+use diffusion_core::schedulers::SchedulerKind;
 use generation::{FieldError, FieldErrorKind, ImageMode, ImageRequest, Limits, ModelInfo, field_error::Bound};
 use image::{GrayImage, RgbImage};
 
@@ -91,7 +92,7 @@ fn the_limits_themselves_are_allowed() {
     };
     let spec = request.validate(&Limits::default(), &info()).unwrap();
     assert_eq!(spec.seed_of(15), (1 << 63) + 14);
-    assert_eq!(spec.scheduler(), Some("euler"));
+    assert_eq!(spec.scheduler(), Some(SchedulerKind::Euler.into()));
 }
 
 #[test]

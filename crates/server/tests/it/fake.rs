@@ -18,6 +18,7 @@ use diffusion_core::{
     Error,
     denoise::{StepMonitor, StepReport},
     noise::SeededNoise,
+    schedulers::SchedulerKind,
 };
 use generation::{Engine, EngineSettings, ImageSpec, LoadedModel, ModelInfo};
 use image::{Rgb, RgbImage};
@@ -35,7 +36,7 @@ pub(crate) fn model() -> LoadedModel {
         device_reason: "there is no other".into(),
         default_width: 64,
         default_height: 72,
-        scheduler: "ddim".into(),
+        scheduler: SchedulerKind::Ddim.into(),
     };
     LoadedModel { info, generate: Box::new(generate) }
 }
