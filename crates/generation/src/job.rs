@@ -78,8 +78,14 @@ impl JobHandle {
     /// # Errors
     /// [`GenerationError::Cancelled`] if the engine went down first; else whatever the model answered.
     pub async fn finished(mut self) -> JobResult {
-        // The sender is dropped unused only when the engine goes down with the job still waiting.
-        (&mut self.result).await.unwrap_or(Err(GenerationError::Cancelled))
+        tokio::select! {
+            // A result that is there counts, even if the engine goes down.
+            biased;
+            // The sender is dropped unused only when the engine goes down with the job still waiting.
+            result = &mut self.result => result.unwrap_or(Err(GenerationError::Cancelled)),
+            // A running job's step may take long; nobody needs to wait for its end.
+            () = self.queue.closed() => Err(GenerationError::Cancelled),
+        }
     }
 }
 

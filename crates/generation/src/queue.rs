@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
+
 use crate::job::Job;
 
 /// How many recent jobs the estimate of waiting times looks back on.
@@ -25,6 +27,8 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     /// Signalled when a job comes in or the queue closes.
     changed: Condvar,
+    /// Tells the callers that the queue is closed.
+    closed: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +49,7 @@ pub(crate) enum PushError {
 
 impl Queue {
     pub(crate) fn new(places: usize) -> Self {
-        Self { places, state: Mutex::default(), changed: Condvar::new() }
+        Self { places, state: Mutex::default(), changed: Condvar::new(), closed: watch::Sender::new(false) }
     }
 
     pub(crate) fn places(&self) -> usize {
@@ -114,7 +118,14 @@ impl Queue {
             std::mem::take(&mut state.waiting)
         };
         self.changed.notify_all();
+        self.closed.send_replace(true);
         drop(waiting);
+    }
+
+    /// Waits until the queue is closed.
+    pub(crate) async fn closed(&self) {
+        // The sender lives as long as this future's borrow of it, so there is no other end to this.
+        let _closed = self.closed.subscribe().wait_for(|closed| *closed).await.is_ok();
     }
 
     /// The jobs that hold a place: those that wait and the one that runs.

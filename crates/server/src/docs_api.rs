@@ -73,8 +73,12 @@ pub(crate) async fn swagger_file(file: Path<String>) -> Result<HttpResponse, Api
 
 pub(crate) async fn redoc_page() -> HttpResponse {
     static PAGE: OnceLock<Bytes> = OnceLock::new();
-    // A megabyte of script: made once, and shared by reference after that.
-    let html = PAGE.get_or_init(|| Bytes::from(aide::redoc::Redoc::new("/openapi.json").with_title("Framewright - Redoc").html()));
+    let html = PAGE.get_or_init(|| {
+        // A megabyte of script: made once, and shared by reference after that. Its footer's logo lies on another host, so it is left out.
+        let html = aide::redoc::Redoc::new("/openapi.json").with_title("Framewright - Redoc").html();
+        let style = "<style>body { margin: 0 } img[src^=\"https:\"] { display: none }</style>\n  </head>";
+        Bytes::from(html.replacen("</head>", style, 1))
+    });
     page(html.clone())
 }
 

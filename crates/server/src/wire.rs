@@ -3,12 +3,17 @@
 //! Names and shapes are those of the service that this API is compatible with; keys that it lacks are additions, never replacements.
 //! The bounds in the schema are those of [`generation::Limits::DEFAULT`]; a test holds the two together.
 
+use diffusion_core::schedulers::SchedulerName;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Type, schema::SchemaType},
+};
 
 /// What `POST /generate` takes. Unknown keys are ignored.
 #[derive(Debug, Default, PartialEq, ToSchema)]
+#[schema(example = json!({"prompt": "a red circle on a blue background", "num_inference_steps": 25, "return_base64": false}))]
 pub struct GenerateRequest {
     /// What the picture shows.
     #[schema(required = true, nullable = false, min_length = 1, max_length = 2000, example = "a red circle on a blue background")]
@@ -34,8 +39,19 @@ pub struct GenerateRequest {
     /// Height in pixels, a multiple of 8; the model's own if absent. Width x height is at most 2097152.
     #[schema(value_type = Option<i64>, minimum = 64, maximum = 2048, multiple_of = 8)]
     pub height: Option<i128>,
-    /// The scheduler, such as "euler" or "dpmpp-2m-karras"; the model's own if absent. An unknown name is answered with the known ones.
+    /// The scheduler; the model's own if absent.
+    #[schema(schema_with = scheduler_schema)]
     pub scheduler: Option<String>,
+}
+
+/// The known names, so that the documentation lists them and a client's form offers them.
+fn scheduler_schema() -> Object {
+    let names = SchedulerName::all().into_iter().map(|name| Some(name.to_string()));
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some("The scheduler; the model's own if absent."))
+        .enum_values(Some(names.chain([None])))
+        .build()
 }
 
 /// What `POST /generate` answers if `return_base64` is true.

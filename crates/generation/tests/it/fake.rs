@@ -1,7 +1,7 @@
 //! A model that needs no weights, so that the engine can be tested in milliseconds and stopped at any step.
 //!
 //! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse" and "broken" fail in the two ways
-//! that a pipeline can, and everything else is a picture in the colour of its seed.
+//! that a pipeline can, "stuck" spends a second in its first step, and everything else is a picture in the colour of its seed.
 
 use std::{
     ops::ControlFlow,
@@ -41,6 +41,7 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     match spec.prompt() {
         "panic" => panic!("the fake model panics\nas it was told"),
         "refuse" => return Err(Error::Params { field: "num_inference_steps", reason: "not with this scheduler".into() }),
+        "stuck" => std::thread::sleep(Duration::from_secs(1)),
         "broken" => return Err(Error::Tokenizer("broken as told".into())),
         "device" => return Err(Error::Device { wanted: "cuda", reason: "fell off the bus".into() }),
         _ => {}

@@ -60,6 +60,16 @@ async fn jobs_run_in_the_order_they_came_in() {
 }
 
 #[tokio::test]
+async fn shutting_down_does_not_wait_for_the_running_step() {
+    let engine = engine(1).await;
+    let running = engine.submit(spec("stuck")).unwrap();
+    running.progress().wait_for(|progress| progress.started).await.unwrap();
+    engine.shut_down();
+    assert!(matches!(running.finished().await, Err(GenerationError::Cancelled)));
+    assert_eq!(engine.jobs(), 1, "the answer came while the step was still going on");
+}
+
+#[tokio::test]
 async fn shutting_down_answers_everyone() {
     let engine = engine(4).await;
     let running = engine.submit(spec("slow")).unwrap();

@@ -1,10 +1,11 @@
 //! The documentation: what it lists, that its bounds are the real ones, and that it needs no network.
 
 use actix_web::{http::StatusCode, test::TestRequest};
+use diffusion_core::schedulers::SchedulerName;
 use generation::Limits;
 use serde_json::{Value, json};
 
-use crate::fake::ask;
+use crate::fake::{ask, post};
 
 async fn get(path: &str) -> crate::fake::Answer {
     ask(TestRequest::get().uri(path)).await
@@ -59,6 +60,19 @@ async fn the_documented_bounds_are_the_ones_that_are_checked() {
         assert_eq!(bounds(side, &["minimum", "maximum", "multipleOf"]), expected);
         let sentence = schema["properties"][side]["description"].as_str().unwrap();
         assert!(sentence.contains(&limits.max_pixels.to_string()), "{sentence}");
+    }
+}
+
+#[actix_web::test]
+async fn the_documented_schedulers_are_the_known_ones() {
+    let api = get("/openapi.json").await.json();
+    let names = api["components"]["schemas"]["GenerateRequest"]["properties"]["scheduler"]["enum"].as_array().unwrap();
+    let (null, names) = names.split_last().unwrap();
+    assert!(null.is_null());
+    assert_eq!(names.len(), SchedulerName::all().len());
+    for name in names {
+        let body = json!({"prompt": "a boat", "scheduler": name});
+        assert_eq!(ask(post(body.to_string())).await.status, StatusCode::OK, "{name}");
     }
 }
 
