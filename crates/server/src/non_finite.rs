@@ -69,11 +69,11 @@ mod tests {
 
     #[test]
     fn only_literals_outside_strings_are_marked() {
-        let value = parse_with_markers(br#"{"prompt": "NaN \" 1e999", "guidance_scale": -1e999, "x": [NaN, 2.5]}"#).unwrap();
-        assert_eq!(value["prompt"], "NaN \" 1e999");
-        assert_eq!(literal(&value["guidance_scale"]), Some("-1e999"));
-        assert_eq!(literal(&value["x"][0]), Some("NaN"));
-        assert_eq!(value["x"][1], 2.5);
+        let marked = |literal: &str| json!({ MARKER: literal });
+        let expected = json!({"prompt": "NaN \" 1e999", "guidance_scale": marked("-1e999"), "x": [marked("NaN"), 2.5]});
+        let value = parse_with_markers(br#"{"prompt": "NaN \" 1e999", "guidance_scale": -1e999, "x": [NaN, 2.5]}"#);
+        assert_eq!(value.as_ref(), Some(&expected));
+        assert_eq!(literal(&expected["guidance_scale"]), Some("-1e999"));
     }
 
     #[test]
