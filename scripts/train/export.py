@@ -1,4 +1,4 @@
-"""Stage 4: writes the trained parts as a diffusers folder in fp16.
+"""Stage 5: writes the trained parts as a diffusers folder in fp16.
 
 python export.py --work WORK --out FOLDER
 """
@@ -21,14 +21,14 @@ SCHEDULER = dict(**common.NOISE, clip_sample=False, set_alpha_to_one=False, step
                  prediction_type="epsilon", timestep_spacing="leading")
 
 
-def assemble(work, ema=True):
+def assemble(work):
     """The pipeline of the trained parts, in fp32."""
     scale = json.loads((work / "scale.json").read_text())["scaling_factor"]
     vae = AutoencoderKL(**common.VAE, scaling_factor=scale)
     polished = work / "decoder.pt"
     vae.load_state_dict(torch.load(polished if polished.exists() else work / "vae.pt")["ema"]["vae"])
-    point = torch.load(work / "unet.pt")
-    part = point["ema"] if ema else point
+    taught = work / "guided.pt"
+    part = torch.load(taught if taught.exists() else work / "unet.pt")["ema"]
     unet = UNet2DConditionModel(**common.UNET)
     unet.load_state_dict(part["unet"])
     tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")

@@ -113,7 +113,7 @@ def _input(pictures):
     return F.avg_pool2d(x, 2)
 
 
-def train_landscapes(count=2000, seconds=60, seed=5):
+def train_landscapes(count=2000, steps=700, seed=5):
     """Trains the CNN on freshly painted pictures; the last 200 are for measuring."""
     rng, begin = np.random.default_rng(seed), time.time()
     torch.manual_seed(seed)
@@ -124,8 +124,7 @@ def train_landscapes(count=2000, seconds=60, seed=5):
     net = LandscapeNet()
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=.01)
     print(f"painted {count} in {time.time() - begin:.0f} s", flush=True)
-    begin = time.time()
-    while (gone := (time.time() - begin) / seconds) < 1:
+    for step in range(steps):
         pick = torch.randint(0, count - 200, (64,))
         b = x[pick]
         if rng.random() < .5:  # made pictures are softer than painted ones
@@ -138,7 +137,7 @@ def train_landscapes(count=2000, seconds=60, seed=5):
         setting, hour = net(b)
         loss = F.cross_entropy(setting, want[pick, 0]) + F.cross_entropy(hour, want[pick, 1])
         for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * (1 - .95 * gone)
+            group["lr"] = 2e-3 * (1 - .95 * step / steps)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

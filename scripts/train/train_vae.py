@@ -117,7 +117,7 @@ def worker(rank, args):
         step += 1
         if rank == 0 and step % 50 == 0:
             print(f"step {ema.step} at {progress:.3f} loss {loss.item():.4f}", flush=True)
-        if rank == 0 and step % 400 == 0:
+        if rank == 0 and step % 250 == 0:
             common.save(path, model=model.state_dict(), ema=ema.state, step=ema.step,
                         optimiser=optimiser.state_dict(), gone=progress)
             print(f"PSNR {measure(ema.state['vae'], pictures, args.work):.2f} dB", flush=True)
