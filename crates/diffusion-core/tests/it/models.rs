@@ -44,7 +44,6 @@ impl Case {
             let worth: HashMap<String, f64> = serde_json::from_str(&self.metadata["bf16_db"]).unwrap();
             10f64.powf(-(worth[what] - BF16_BELOW_DB) / 20.0)
         };
-        println!("{name} {what} {dtype:?}: {error:.2e} of {tolerance:.2e}");
         assert!(error <= tolerance, "{name} {what} in {dtype:?}: relative error {error:.2e}, allowed {tolerance:.2e}");
     }
 }
@@ -215,9 +214,9 @@ fn an_autoencoder_refuses_pictures_that_do_not_fit() {
 /// What a config asks for and we lack is refused by name, whatever the field.
 #[test]
 fn configs_are_refused_by_field() {
-    let refused = |error: Option<Error>, file: &str, field: &str| match error {
-        Some(Error::Config { file: found_file, field: found, .. }) => assert_eq!((found_file.as_str(), found.as_str()), (file, field)),
-        other => panic!("{field} gave {other:?}"),
+    let refused = |error: Option<Error>, file: &str, field: &str| {
+        let Some(Error::Config { file: found_file, field: found, .. }) = error else { panic!("{field} gave {error:?}") };
+        assert_eq!((found_file.as_str(), found.as_str()), (file, field));
     };
     for (field, value) in [
         ("act_fn", json!("mish")),

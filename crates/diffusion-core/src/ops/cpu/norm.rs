@@ -51,6 +51,9 @@ fn group_norm_of<T: Element>(x: &Tensor, weight: &Tensor, bias: &Tensor, groups:
     Ok(Tensor::from_vec(y, (batch, pixels, channels), &Device::Cpu)?)
 }
 
+/// The sum and the sum of squares of each group.
+type GroupSums = (Vec<f64>, Vec<f64>);
+
 /// For each channel of one image the mean of its group, and the factor that brings its variance to 1 and scales it.
 fn affine<T: Element>(image: &[T], weight: &[f32], groups: usize, eps: f64, strip: usize) -> (Vec<f32>, Vec<f32>) {
     let channels = weight.len();
@@ -62,7 +65,7 @@ fn affine<T: Element>(image: &[T], weight: &[f32], groups: usize, eps: f64, stri
         .chunks(size)
         .flat_map(|group| std::iter::repeat_n(group.iter().map(|value| value.widen()).sum::<f32>() / size as f32, size))
         .collect();
-    let partials: Vec<(Vec<f64>, Vec<f64>)> = image
+    let partials: Vec<GroupSums> = image
         .par_chunks(strip)
         .map(|rows| {
             vectorised(
@@ -74,7 +77,7 @@ fn affine<T: Element>(image: &[T], weight: &[f32], groups: usize, eps: f64, stri
     let count = (image.len() / channels.max(1) * size) as f64;
     let (mut means, mut factors) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
     for group in 0..groups {
-        let total = |part: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| -> f64 { partials.iter().filter_map(|p| part(p).get(group)).sum() };
+        let total = |part: fn(&GroupSums) -> &Vec<f64>| -> f64 { partials.iter().filter_map(|p| part(p).get(group)).sum() };
         let mean = total(|p| &p.0) / count;
         let variance = (total(|p| &p.1) / count - mean * mean).max(0.0);
         let rstd = 1.0 / (variance + eps).sqrt();
@@ -89,7 +92,7 @@ fn affine<T: Element>(image: &[T], weight: &[f32], groups: usize, eps: f64, stri
 
 /// Each group's sum and sum of squares over some rows of channels, of the distance from `shift`.
 #[inline(always)]
-fn sums<T: Element>(rows: &[T], shift: &[f32], size: usize) -> (Vec<f64>, Vec<f64>) {
+fn sums<T: Element>(rows: &[T], shift: &[f32], size: usize) -> GroupSums {
     let channels = shift.len().max(1);
     let groups = channels / size;
     let (mut sum, mut squares) = (vec![0f64; groups], vec![0f64; groups]);
