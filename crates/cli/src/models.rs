@@ -154,10 +154,8 @@ fn facts(name: &str, source: &dyn WeightSource) -> Result<Value> {
     let size = unet.get("sample_size").and_then(Value::as_u64).map(pixels);
     let mut components = Vec::new();
     for component in [Component::TextEncoder, Component::Unet, Component::Vae] {
-        let class = match component {
-            Component::TextEncoder => "CLIPTextModel".into(),
-            _ => source.config(component)?.get("_class_name").cloned().unwrap_or_default(),
-        };
+        // A text encoder's config names no class; there is but this one in the family.
+        let class = source.config(component)?.get("_class_name").cloned().unwrap_or_else(|| "CLIPTextModel".into());
         let Tensors { count, parameters, bytes, precision } = tensors(source, component)?;
         components.push(json!({
             "component": component.to_string(), "class": class, "tensors": count, "parameters": parameters, "bytes": bytes,
