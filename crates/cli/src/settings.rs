@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn every_variable_acts() {
-        let table: [(&str, &str, fn(&Settings) -> bool); 21] = [
+        type Row = (&'static str, &'static str, fn(&Settings) -> bool);
+        let table: [Row; 21] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),

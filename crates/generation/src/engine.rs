@@ -208,9 +208,8 @@ fn run_job(job: &Job, generate: &mut Generate, model: &ModelInfo) -> JobResult {
         // A model keeps no state between pictures, so nothing half-changed survives the panic.
         let picture = catch_unwind(AssertUnwindSafe(|| generate(spec, seed, &mut monitor)))
             .map_err(|panic| GenerationError::Internal(panic_text(panic.as_ref())))?
-            .map_err(|error| match error {
-                diffusion_core::Error::Cancelled => GenerationError::Cancelled,
-                other => GenerationError::Model(other),
+            .map_err(|error| {
+                if matches!(error, diffusion_core::Error::Cancelled) { GenerationError::Cancelled } else { GenerationError::Model(error) }
             })?;
         let parameters = parameters::text(spec, seed, model);
         images.push(GeneratedImage { png: png::encode(&picture, &parameters)?, image: picture, seed, parameters });

@@ -118,7 +118,12 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
     bar.finish_and_clear();
     machine.measure_again(&policy)?;
     let report = Report { machine, model: model.name().to_owned(), policy: model.policy().clone(), load_time, timings };
-    Ok(if args.json { output::json(&report.json())? } else { output::result(report.table())? })
+    if args.json {
+        output::json(&report.json())?
+    } else {
+        output::result(report.table())?
+    }
+    Ok(())
 }
 
 /// Refuses what would only fail after minutes.

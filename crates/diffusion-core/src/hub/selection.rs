@@ -51,7 +51,8 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
         require(format!("{component}/config.json"))?;
     }
     let tokenizer = |name: &str| names.contains(&format!("tokenizer/{name}"));
-    if !tokenizer("tokenizer.json") && !(tokenizer("vocab.json") && tokenizer("merges.txt")) {
+    let whole = tokenizer("tokenizer.json") || (tokenizer("vocab.json") && tokenizer("merges.txt"));
+    if !whole {
         return Err("tokenizer/tokenizer.json is missing, and so are tokenizer/vocab.json and merges.txt or one of them".into());
     }
     chosen.extend(TOKENIZER.iter().filter(|name| tokenizer(name)).map(|name| format!("tokenizer/{name}")));

@@ -24,8 +24,11 @@ const TAILS: [&[u8]; 7] = [b"", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\xa0\x8
 /// A token: its bytes, and whether it ends a word.
 type Bytes = (Vec<u8>, bool);
 
+/// Tokens with their ids, and merges in order.
+type VocabularyAndMerges = (HashMap<String, u32>, Vec<(String, String)>);
+
 /// The 49,408 tokens with their ids, and the 48,894 merges in order.
-pub(super) fn vocabulary_and_merges() -> Result<(HashMap<String, u32>, Vec<(String, String)>)> {
+pub(super) fn vocabulary_and_merges() -> Result<VocabularyAndMerges> {
     let broken = |id: u16| Error::Tokenizer(format!("the built-in vocabulary: token {id} cannot be read"));
     let tokenizer = Tokenizer::new();
     let (start, end) = (tokenizer.start_of_text().to_u16(), tokenizer.end_of_text().to_u16());

@@ -1,6 +1,7 @@
 //! Integration tests of diffusion-core, one module a subject. Goldens lie in `tests/golden`, written by `scripts/golden`; a missing one
 //! fails. Tolerances stand in [`tolerance`].
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
+#![expect(clippy::print_stderr, reason = "how near the goldens are is worth a line")]
 
 mod golden_weights;
 #[cfg(feature = "hub")]

@@ -142,11 +142,11 @@ impl WeightSource for GoldenModel {
     }
 
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
-        let part = match component {
+        let mut part = component.folder().to_owned();
+        if component == Component::Unet {
             // The spelling of Python's json.dumps.
-            Component::Unet => format!("unet{}", self.call["unet"].to_string().replace(':', ": ")),
-            other => other.folder().to_owned(),
-        };
+            part = format!("unet{}", self.call["unet"].to_string().replace(':', ": "));
+        }
         Ok(Arc::new(Poisonable { weights: GoldenWeights::new(&self.shapes[part]), poison: self.poison }))
     }
 }
