@@ -7,10 +7,12 @@ mod golden_weights;
 #[cfg(feature = "hub")]
 mod hub;
 mod models;
+mod nano_sd;
 mod noise;
 mod ops;
 mod pipelines;
 mod schedulers;
+mod shape_judge;
 mod tokenizer;
 mod tolerance;
 mod weights;
