@@ -84,9 +84,9 @@ pub(super) enum SolverType {
 /// The variance that DDPM adds at each step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DdpmVariance {
-    FixedSmall,
-    FixedSmallLog,
-    FixedLarge,
+    Small,
+    SmallLog,
+    Large,
 }
 
 /// A scheduler and all its settings; [`SchedulerConfig::start`] begins a run.

@@ -50,8 +50,8 @@ impl Step {
         let (rest, prev_rest) = (f64::from(1.0 - alpha_cumprod), f64::from(1.0 - prev));
         let small = (prev_rest / rest * beta).max(1e-20);
         let deviation = match variance {
-            DdpmVariance::FixedSmall | DdpmVariance::FixedSmallLog => small.sqrt(),
-            DdpmVariance::FixedLarge => beta.sqrt(),
+            DdpmVariance::Small | DdpmVariance::SmallLog => small.sqrt(),
+            DdpmVariance::Large => beta.sqrt(),
         };
         Self {
             level: Level::from_alpha_cumprod(alpha_cumprod),

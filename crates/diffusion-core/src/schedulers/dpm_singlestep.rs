@@ -58,14 +58,9 @@ fn orders(config: &SchedulerConfig, steps: usize) -> Vec<usize> {
     let order = config.solver_order;
     let zero = config.final_sigma == FinalSigma::Zero;
     let mut orders: Vec<usize> = (0..steps).map(|step| step % order + 1).collect();
-    if config.lower_order_final || zero || steps % order != 0 {
-        match (order, steps % order, orders.as_mut_slice()) {
-            (2, 0, [.., last]) => *last = 1,
-            (3, 0, [.., last]) => *last = 1,
-            _ => {}
-        }
-    }
-    if let (true, Some(last)) = (zero, orders.last_mut()) {
+    // A last run that doesn't fit ends low by itself.
+    let lowered = zero || (config.lower_order_final && steps.is_multiple_of(order));
+    if let (true, Some(last)) = (lowered, orders.last_mut()) {
         *last = 1;
     }
     orders

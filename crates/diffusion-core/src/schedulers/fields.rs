@@ -83,10 +83,10 @@ impl<'a> Fields<'a> {
         let (beta_start, beta_end) = if consistency || self.kind == Heun { (0.000_85, 0.012) } else { (0.0001, 0.02) };
         let sde = name.is_some_and(|name| name.kind == DpmMultistepSde);
         let algorithm = if sde { DpmAlgorithm::SdeDpmPlusPlus } else { self.algorithm(dpm)? };
-        let kind = match self.kind {
-            DpmMultistep | DpmMultistepSde if algorithm.is_stochastic() => DpmMultistepSde,
-            DpmMultistep | DpmMultistepSde => DpmMultistep,
-            other => other,
+        let kind = match (multistep, algorithm.is_stochastic()) {
+            (true, true) => DpmMultistepSde,
+            (true, false) => DpmMultistep,
+            (false, _) => self.kind,
         };
         Ok(SchedulerConfig {
             name: SchedulerName { kind, sigmas: self.sigma_schedule(name.and_then(|name| name.sigmas))? },
@@ -170,14 +170,11 @@ impl<'a> Fields<'a> {
 
     fn variance(&self) -> Result<DdpmVariance> {
         if self.kind != SchedulerKind::Ddpm {
-            return Ok(DdpmVariance::FixedSmall);
+            return Ok(DdpmVariance::Small);
         }
-        let known = [
-            ("fixed_small", DdpmVariance::FixedSmall),
-            ("fixed_small_log", DdpmVariance::FixedSmallLog),
-            ("fixed_large", DdpmVariance::FixedLarge),
-        ];
-        self.choice("variance_type", DdpmVariance::FixedSmall, &known)
+        let known =
+            [("fixed_small", DdpmVariance::Small), ("fixed_small_log", DdpmVariance::SmallLog), ("fixed_large", DdpmVariance::Large)];
+        self.choice("variance_type", DdpmVariance::Small, &known)
     }
 
     fn algorithm(&self, dpm: bool) -> Result<DpmAlgorithm> {

@@ -36,10 +36,10 @@ impl NoiseSchedule {
     /// The schedule as a class holds it that steps in sigmas: with zero terminal signal the last entry is 2^-24, lest its sigma be infinite.
     pub(super) fn for_sigmas(config: &SchedulerConfig) -> Self {
         let mut schedule = Self::new(config);
-        if config.rescale_betas_zero_snr {
-            if let Some(last) = schedule.alphas_cumprod.last_mut() {
-                *last = 2_f32.powi(-24);
-            }
+        if config.rescale_betas_zero_snr
+            && let Some(last) = schedule.alphas_cumprod.last_mut()
+        {
+            *last = 2_f32.powi(-24);
         }
         schedule
     }

@@ -171,10 +171,10 @@ impl Scheduler for UniPcMultistepScheduler {
         let algorithm = if self.predict_x0 { DpmAlgorithm::DpmPlusPlus } else { DpmAlgorithm::Dpm };
         let converted = convert(algorithm, self.prediction, at(&self.levels, step_index)?, latents, model_output)?;
         let mut latents = latents.clone();
-        if let (Some(last), Some(before)) = (&self.last, step_index.checked_sub(1)) {
-            if !self.disable_corrector.contains(&before) {
-                latents = self.correct(&converted, step_index, last)?;
-            }
+        if let (Some(last), Some(before)) = (&self.last, step_index.checked_sub(1))
+            && !self.disable_corrector.contains(&before)
+        {
+            latents = self.correct(&converted, step_index, last)?;
         }
         self.outputs.push_front(converted);
         self.outputs.truncate(self.solver_order);
