@@ -16,7 +16,7 @@ use crate::{
     app::ApiState,
     body,
     error::ApiError,
-    wire::{ErrorBody, GenerateRequest, GenerateResponse, ValidationErrorBody},
+    wire::{ErrorBody, GenerateRequest, GenerateResponse, PngFile, ValidationErrorBody},
 };
 
 /// Makes a picture from a text.
@@ -31,7 +31,7 @@ use crate::{
         (
             status = 200,
             description = "The picture: a PNG file, or JSON if `return_base64` is true",
-            content((Vec<u8> = "image/png"), (GenerateResponse = "application/json")),
+            content((PngFile = "image/png"), (GenerateResponse = "application/json")),
             headers(
                 ("Content-Disposition" = String, description = "attachment, with a unique file name; with the PNG file only"),
                 ("X-Seed" = u64, description = "The seed that the picture was made with"),

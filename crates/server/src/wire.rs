@@ -7,8 +7,8 @@ use diffusion_core::schedulers::SchedulerName;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::{
-    ToSchema,
-    openapi::{Object, ObjectBuilder, Type, schema::SchemaType},
+    PartialSchema, ToSchema,
+    openapi::{KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat, Type, schema::SchemaType},
 };
 
 /// What `POST /generate` takes. Unknown keys are ignored.
@@ -82,6 +82,18 @@ pub struct GenerateResponse {
     /// How it was made, as it stands in the PNG's `parameters` text chunk.
     pub parameters: String,
 }
+
+/// A PNG file, for the description alone: bytes would be described as an array of numbers.
+pub(crate) struct PngFile;
+
+impl PartialSchema for PngFile {
+    fn schema() -> RefOr<Schema> {
+        let binary = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
+        ObjectBuilder::new().schema_type(Type::String).format(binary).content_media_type("image/png").into()
+    }
+}
+
+impl ToSchema for PngFile {}
 
 /// What `GET /` answers.
 #[derive(Debug, Serialize, ToSchema)]
