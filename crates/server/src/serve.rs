@@ -108,13 +108,17 @@ impl Server {
 }
 
 fn explain_bind_error(host: &str, port: u16, error: &io::Error) -> io::Error {
-    let reason = match error.kind() {
-        io::ErrorKind::AddrInUse => format!("port {port} of {host} is in use; choose another with --port"),
-        io::ErrorKind::PermissionDenied => format!("no permission to listen on port {port} of {host}"),
-        io::ErrorKind::AddrNotAvailable => format!("{host} is no address of this machine"),
-        _ => format!("cannot listen on {host}, port {port}: {error}"),
+    let kind = error.kind();
+    let reason = if kind == io::ErrorKind::AddrInUse {
+        format!("port {port} of {host} is in use; choose another with --port")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!("no permission to listen on port {port} of {host}")
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        format!("{host} is no address of this machine")
+    } else {
+        format!("cannot listen on {host}, port {port}: {error}")
     };
-    io::Error::new(error.kind(), reason)
+    io::Error::new(kind, reason)
 }
 
 #[cfg(unix)]
