@@ -4,23 +4,22 @@
 use candle_core::Tensor;
 
 use super::{
-    Scheduler, at,
-    config::{DdpmVariance, PredictionType, SchedulerConfig},
-    latents::{Level, clip, combine, randn_like},
+    Run, Scheduler, at,
+    config::{DdpmVariance, SchedulerConfig},
+    latents::{clip, combine, randn_like},
     sigmas::{NoiseSchedule, spaced_timesteps},
+    variance_preserving::VariancePreserving,
 };
 use crate::{Result, noise::SeededNoise};
 
 pub(super) struct DdpmScheduler {
-    timesteps: Vec<f64>,
+    run: VariancePreserving,
     steps: Vec<Step>,
-    prediction: PredictionType,
     clip_sample_range: Option<f64>,
 }
 
 #[derive(Clone, Copy)]
 struct Step {
-    level: Level,
     original: f64,
     latents: f64,
     /// The noise's standard deviation; none where none is drawn.
@@ -38,7 +37,8 @@ impl DdpmScheduler {
             Ok(Step::new(alpha_cumprod, prev, config.variance, *t > 0.0))
         };
         let steps = timesteps.iter().zip(following).map(step).collect::<Result<_>>()?;
-        Ok(Self { timesteps, steps, prediction: config.prediction_type, clip_sample_range: config.clip_sample_range })
+        let run = VariancePreserving::from_schedule(config, &schedule, timesteps)?;
+        Ok(Self { run, steps, clip_sample_range: config.clip_sample_range })
     }
 }
 
@@ -54,7 +54,6 @@ impl Step {
             DdpmVariance::Large => beta.sqrt(),
         };
         Self {
-            level: Level::from_alpha_cumprod(alpha_cumprod),
             original: f64::from(prev).sqrt() * beta / rest,
             latents: f64::from(alpha).sqrt() * prev_rest / rest,
             noise: draws.then_some(deviation),
@@ -63,17 +62,13 @@ impl Step {
 }
 
 impl Scheduler for DdpmScheduler {
-    fn timesteps(&self) -> &[f64] {
-        &self.timesteps
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        at(&self.steps, step_index)?.level.add_noise(original, noise)
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
-        let step = at(&self.steps, step_index)?;
-        let original = clip(step.level.predict_original(self.prediction, latents, model_output)?, self.clip_sample_range)?;
+        let (level, step) = (self.run.level(step_index)?, at(&self.steps, step_index)?);
+        let original = clip(level.predict_original(self.run.prediction, latents, model_output)?, self.clip_sample_range)?;
         let mean = [(step.original, &original), (step.latents, latents)];
         match step.noise {
             Some(deviation) => combine(&[mean.as_slice(), &[(deviation, &randn_like(latents, noise)?)]].concat()),

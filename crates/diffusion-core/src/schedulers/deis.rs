@@ -6,20 +6,19 @@ use std::collections::VecDeque;
 use candle_core::Tensor;
 
 use super::{
-    Scheduler, at,
-    config::{PredictionType, SchedulerConfig},
-    latents::{Level, combine},
+    Run, Scheduler, at,
+    config::SchedulerConfig,
+    latents::combine,
     numpy::ln_f32,
-    sigmas::{LastSigma, NoiseSchedule, solver_levels, solver_timesteps},
+    sigmas::{SmallestSigma, solver_levels},
+    variance_preserving::VariancePreserving,
 };
 use crate::{Result, noise::SeededNoise};
 
 pub(super) struct DeisMultistepScheduler {
-    timesteps: Vec<f64>,
-    /// One more than timesteps, as all of these.
+    run: VariancePreserving,
+    /// One more than timesteps.
     sigmas: Vec<f32>,
-    levels: Vec<Level>,
-    prediction: PredictionType,
     solver_order: usize,
     lower_order_final: bool,
     /// The newest first.
@@ -28,15 +27,11 @@ pub(super) struct DeisMultistepScheduler {
 
 impl DeisMultistepScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
-        let schedule = NoiseSchedule::for_sigmas(config);
-        let timesteps = solver_timesteps(config, steps, config.num_train_timesteps);
-        let levels = solver_levels(config, &schedule, timesteps, steps, LastSigma::Repeated, true);
+        let levels = solver_levels(config, steps, SmallestSigma::Repeated, true);
         Ok(Self {
             lower_order_final: config.lower_order_final && levels.timesteps.len() < 15,
-            timesteps: levels.timesteps,
-            levels: levels.sigmas.iter().copied().map(Level::from_sigma).collect(),
+            run: VariancePreserving::from_sigmas(config, &levels),
             sigmas: levels.sigmas,
-            prediction: config.prediction_type,
             solver_order: config.solver_order,
             outputs: VecDeque::new(),
         })
@@ -63,23 +58,17 @@ fn third_order((t, ln_t): (f32, f32), (_, ln_b): (f32, f32), (_, ln_c): (f32, f3
 }
 
 impl Scheduler for DeisMultistepScheduler {
-    fn timesteps(&self) -> &[f64] {
-        &self.timesteps
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        at(&self.timesteps, step_index)?;
-        at(&self.levels, step_index)?.add_noise(original, noise)
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
-        at(&self.timesteps, step_index)?;
-        let (from, to) = (at(&self.levels, step_index)?, at(&self.levels, step_index + 1)?);
-        let original = from.predict_original(self.prediction, latents, model_output)?;
+        let (from, to) = self.run.ends(step_index)?;
+        let original = from.predict_original(self.run.prediction, latents, model_output)?;
         self.outputs.push_front(combine(&[(1.0 / from.sigma, latents), (-from.alpha / from.sigma, &original)])?);
         self.outputs.truncate(self.solver_order);
 
-        let order = match self.timesteps.len() - step_index {
+        let order = match self.run.timesteps.len() - step_index {
             1 if self.lower_order_final => 1,
             2 if self.lower_order_final => 2,
             _ => self.solver_order,

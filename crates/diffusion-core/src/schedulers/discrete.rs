@@ -7,7 +7,7 @@
 use candle_core::Tensor;
 
 use super::{
-    at,
+    Run, at,
     config::{PredictionType, SchedulerConfig, TimestepSpacing},
     latents::divide,
     sigmas::Levels,
@@ -33,28 +33,10 @@ impl Discrete {
         Self { levels, prediction: config.prediction_type, init_noise_sigma }
     }
 
-    pub(super) fn timesteps(&self) -> &[f64] {
-        &self.levels.timesteps
-    }
-
-    pub(super) fn init_noise_sigma(&self) -> f64 {
-        f64::from(self.init_noise_sigma)
-    }
-
     /// The sigmas before and after a step.
     pub(super) fn sigmas(&self, step_index: usize) -> Result<(f32, f32)> {
         at(&self.levels.timesteps, step_index)?;
         Ok((at(&self.levels.sigmas, step_index)?, at(&self.levels.sigmas, step_index + 1)?))
-    }
-
-    pub(super) fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
-        let (sigma, _) = self.sigmas(step_index)?;
-        divide(latents, (sigma * sigma + 1.0).sqrt())
-    }
-
-    pub(super) fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        let (sigma, _) = self.sigmas(step_index)?;
-        Ok((original + noise.affine(f64::from(sigma), 0.0)?)?)
     }
 
     /// The clean latents that the model's output points at.
@@ -68,6 +50,26 @@ impl Discrete {
             }
             PredictionType::Sample => Ok(model_output.clone()),
         }
+    }
+}
+
+impl Run for Discrete {
+    fn timesteps(&self) -> &[f64] {
+        &self.levels.timesteps
+    }
+
+    fn init_noise_sigma(&self) -> f64 {
+        f64::from(self.init_noise_sigma)
+    }
+
+    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
+        let (sigma, _) = self.sigmas(step_index)?;
+        divide(latents, (sigma * sigma + 1.0).sqrt())
+    }
+
+    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
+        let (sigma, _) = self.sigmas(step_index)?;
+        Ok((original + noise.affine(f64::from(sigma), 0.0)?)?)
     }
 }
 

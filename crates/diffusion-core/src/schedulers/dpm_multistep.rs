@@ -6,19 +6,17 @@ use std::collections::VecDeque;
 use candle_core::Tensor;
 
 use super::{
-    Scheduler, at,
-    config::{BetaSchedule, DpmAlgorithm, FinalSigma, PredictionType, SchedulerConfig, SolverType},
+    Run, Scheduler,
+    config::{BetaSchedule, DpmAlgorithm, FinalSigma, SchedulerConfig, SolverType},
     dpm_coefficients::{DpmCoefficients, convert},
-    latents::{Level, combine, randn_like},
-    sigmas::{LastSigma, NoiseSchedule, solver_levels, solver_timesteps},
+    latents::{combine, randn_like},
+    sigmas::{SmallestSigma, solver_levels},
+    variance_preserving::VariancePreserving,
 };
 use crate::{Result, noise::SeededNoise};
 
 pub(super) struct DpmSolverMultistepScheduler {
-    timesteps: Vec<f64>,
-    /// One more than timesteps.
-    levels: Vec<Level>,
-    prediction: PredictionType,
+    run: VariancePreserving,
     algorithm: DpmAlgorithm,
     solver_type: SolverType,
     solver_order: usize,
@@ -32,20 +30,11 @@ pub(super) struct DpmSolverMultistepScheduler {
 
 impl DpmSolverMultistepScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
-        let schedule = NoiseSchedule::for_sigmas(config);
-        let last_timestep = config.num_train_timesteps - schedule.clipped(config.lambda_min_clipped);
-        let timesteps = solver_timesteps(config, steps, last_timestep);
         let rounds_karras = config.beta_schedule != BetaSchedule::SquaredCosCapV2;
-        let last = match config.final_sigma {
-            FinalSigma::Zero => LastSigma::Zero,
-            FinalSigma::SigmaMin => LastSigma::Smallest,
-        };
-        let levels = solver_levels(config, &schedule, timesteps, steps, last, rounds_karras);
+        let levels = solver_levels(config, steps, SmallestSigma::Trained, rounds_karras);
         let few = config.lower_order_final && levels.timesteps.len() < 15;
         Ok(Self {
-            timesteps: levels.timesteps,
-            levels: levels.sigmas.into_iter().map(Level::from_sigma).collect(),
-            prediction: config.prediction_type,
+            run: VariancePreserving::from_sigmas(config, &levels),
             algorithm: config.algorithm,
             solver_type: config.solver_type,
             solver_order: config.solver_order,
@@ -56,25 +45,19 @@ impl DpmSolverMultistepScheduler {
     }
 
     fn lambda(&self, step_index: usize) -> Result<f64> {
-        Ok(at(&self.levels, step_index)?.lambda())
+        Ok(self.run.level(step_index)?.lambda())
     }
 }
 
 impl Scheduler for DpmSolverMultistepScheduler {
-    fn timesteps(&self) -> &[f64] {
-        &self.timesteps
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        at(&self.timesteps, step_index)?;
-        at(&self.levels, step_index)?.add_noise(original, noise)
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
-        at(&self.timesteps, step_index)?;
-        let (from, to) = (at(&self.levels, step_index)?, at(&self.levels, step_index + 1)?);
-        let left = self.timesteps.len() - step_index;
-        self.outputs.push_front(convert(self.algorithm, self.prediction, from, latents, model_output)?);
+        let (from, to) = self.run.ends(step_index)?;
+        let left = self.run.timesteps.len() - step_index;
+        self.outputs.push_front(convert(self.algorithm, self.run.prediction, from, latents, model_output)?);
         self.outputs.truncate(self.solver_order);
 
         let c = DpmCoefficients::new(self.algorithm, self.solver_type, from, to);

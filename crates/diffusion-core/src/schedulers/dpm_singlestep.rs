@@ -7,20 +7,18 @@ use std::collections::VecDeque;
 use candle_core::Tensor;
 
 use super::{
-    Scheduler, at,
-    config::{DpmAlgorithm, FinalSigma, PredictionType, SchedulerConfig, SolverType},
+    Run, Scheduler, at,
+    config::{DpmAlgorithm, FinalSigma, SchedulerConfig, SolverType},
     dpm_coefficients::{DpmCoefficients, convert},
     latents::{Level, combine, randn_like},
-    sigmas::{LastSigma, NoiseSchedule, solver_levels, solver_timesteps},
+    sigmas::{SmallestSigma, solver_levels},
+    variance_preserving::VariancePreserving,
 };
 use crate::{Result, noise::SeededNoise};
 
 pub(super) struct DpmSolverSinglestepScheduler {
-    timesteps: Vec<f64>,
-    /// One more than timesteps.
-    levels: Vec<Level>,
+    run: VariancePreserving,
     orders: Vec<usize>,
-    prediction: PredictionType,
     algorithm: DpmAlgorithm,
     solver_type: SolverType,
     solver_order: usize,
@@ -31,19 +29,9 @@ pub(super) struct DpmSolverSinglestepScheduler {
 
 impl DpmSolverSinglestepScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
-        let schedule = NoiseSchedule::for_sigmas(config);
-        let last_timestep = config.num_train_timesteps - schedule.clipped(config.lambda_min_clipped);
-        let timesteps = solver_timesteps(config, steps, last_timestep);
-        let last = match config.final_sigma {
-            FinalSigma::Zero => LastSigma::Zero,
-            FinalSigma::SigmaMin => LastSigma::Smallest,
-        };
-        let levels = solver_levels(config, &schedule, timesteps, steps, last, true);
         Ok(Self {
-            timesteps: levels.timesteps,
-            levels: levels.sigmas.into_iter().map(Level::from_sigma).collect(),
+            run: VariancePreserving::from_sigmas(config, &solver_levels(config, steps, SmallestSigma::Trained, true)),
             orders: orders(config, steps),
-            prediction: config.prediction_type,
             algorithm: config.algorithm,
             solver_type: config.solver_type,
             solver_order: config.solver_order,
@@ -67,20 +55,14 @@ fn orders(config: &SchedulerConfig, steps: usize) -> Vec<usize> {
 }
 
 impl Scheduler for DpmSolverSinglestepScheduler {
-    fn timesteps(&self) -> &[f64] {
-        &self.timesteps
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        at(&self.timesteps, step_index)?;
-        at(&self.levels, step_index)?.add_noise(original, noise)
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
         let order = at(&self.orders, step_index)?;
-        let to = at(&self.levels, step_index + 1)?;
-        let level = at(&self.levels, step_index)?;
-        self.outputs.push_front(convert(self.algorithm, self.prediction, level, latents, model_output)?);
+        let (level, to) = self.run.ends(step_index)?;
+        self.outputs.push_front(convert(self.algorithm, self.run.prediction, level, latents, model_output)?);
         self.outputs.truncate(self.solver_order);
         // A run that starts late may start in the middle of a series; diffusers lowers the order then.
         let order = order.min(self.outputs.len());
@@ -88,7 +70,7 @@ impl Scheduler for DpmSolverSinglestepScheduler {
             self.first = Some(latents.clone());
         }
         // The step goes from where the series began, `order - 1` steps ago.
-        let from = at(&self.levels, step_index + 1 - order)?;
+        let from = self.run.level(step_index + 1 - order)?;
         let first = self.first.as_ref().unwrap_or(latents);
         let c = DpmCoefficients::new(self.algorithm, self.solver_type, from, to);
         let mut terms = vec![(c.latents, first)];
@@ -102,7 +84,7 @@ impl Scheduler for DpmSolverSinglestepScheduler {
                 terms.extend([(slope, *m0), (c.value - slope, *m1)]);
             }
             [m0, m1, m2, ..] => {
-                let (r0, r1) = (ratio(level), ratio(at(&self.levels, step_index - 1)?));
+                let (r0, r1) = (ratio(level), ratio(self.run.level(step_index - 1)?));
                 // near = (m1 - m2) / r1, far = (m0 - m2) / r0; the midpoint form goes along far alone.
                 let (near, far) = if self.solver_type == SolverType::Heun {
                     let near = (c.slope * r0 - 2.0 * c.curvature) / (r0 - r1) / r1;

@@ -4,7 +4,7 @@
 use candle_core::Tensor;
 
 use super::{
-    Scheduler,
+    Run, Scheduler,
     config::SchedulerConfig,
     discrete::{Discrete, advance, derivative},
     latents::randn_like,
@@ -23,20 +23,8 @@ impl EulerAncestralDiscreteScheduler {
 }
 
 impl Scheduler for EulerAncestralDiscreteScheduler {
-    fn timesteps(&self) -> &[f64] {
-        self.run.timesteps()
-    }
-
-    fn init_noise_sigma(&self) -> f64 {
-        self.run.init_noise_sigma()
-    }
-
-    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
-        self.run.scale_model_input(latents, step_index)
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        self.run.add_noise(original, noise, step_index)
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {

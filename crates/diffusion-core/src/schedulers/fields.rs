@@ -110,6 +110,8 @@ impl<'a> Fields<'a> {
                 && self.choice("timestep_type", false, &[("discrete", false), ("continuous", true)])?,
             final_sigma: if dpm || self.is(&[Euler, UniPc]) {
                 self.choice("final_sigmas_type", FinalSigma::Zero, &[("zero", FinalSigma::Zero), ("sigma_min", FinalSigma::SigmaMin)])?
+            } else if self.kind == Deis {
+                FinalSigma::SigmaMin
             } else {
                 FinalSigma::Zero
             },

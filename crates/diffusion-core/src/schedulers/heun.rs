@@ -5,7 +5,7 @@
 use candle_core::Tensor;
 
 use super::{
-    Scheduler,
+    Run, Scheduler,
     config::SchedulerConfig,
     discrete::{Discrete, advance, derivative},
     latents::{clip, divide},
@@ -39,24 +39,12 @@ impl HeunDiscreteScheduler {
 }
 
 impl Scheduler for HeunDiscreteScheduler {
-    fn timesteps(&self) -> &[f64] {
-        self.run.timesteps()
-    }
-
-    fn init_noise_sigma(&self) -> f64 {
-        self.run.init_noise_sigma()
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn order(&self) -> usize {
         2
-    }
-
-    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
-        self.run.scale_model_input(latents, step_index)
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        self.run.add_noise(original, noise, step_index)
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {

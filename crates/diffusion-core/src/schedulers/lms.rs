@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use candle_core::Tensor;
 
 use super::{
-    Scheduler, at,
+    Run, Scheduler, at,
     config::SchedulerConfig,
     discrete::{Discrete, derivative},
     latents::combine,
@@ -42,20 +42,8 @@ impl LmsDiscreteScheduler {
 }
 
 impl Scheduler for LmsDiscreteScheduler {
-    fn timesteps(&self) -> &[f64] {
-        self.run.timesteps()
-    }
-
-    fn init_noise_sigma(&self) -> f64 {
-        self.run.init_noise_sigma()
-    }
-
-    fn scale_model_input(&self, latents: &Tensor, step_index: usize) -> Result<Tensor> {
-        self.run.scale_model_input(latents, step_index)
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        self.run.add_noise(original, noise, step_index)
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {

@@ -8,21 +8,21 @@ use std::collections::VecDeque;
 use candle_core::Tensor;
 
 use super::{
-    Scheduler, at,
-    config::{PredictionType, SchedulerConfig},
+    Run, Scheduler, at,
+    config::SchedulerConfig,
     ddim::final_alpha_cumprod,
     latents::{Level, combine},
     sigmas::{NoiseSchedule, spaced_timesteps},
+    variance_preserving::VariancePreserving,
 };
 use crate::{Error, Result, noise::SeededNoise};
 
 pub(super) struct PndmScheduler {
-    timesteps: Vec<f64>,
+    run: VariancePreserving,
     schedule: NoiseSchedule,
     final_alpha_cumprod: f32,
     /// Training timesteps between two of a run.
     ratio: i64,
-    prediction: PredictionType,
     /// Model calls that the Runge-Kutta steps make.
     prk_calls: usize,
     calls: usize,
@@ -56,15 +56,11 @@ impl PndmScheduler {
             timesteps.extend(falling.iter().skip(3));
             12
         };
-        for &t in &timesteps {
-            schedule.at(t as i64)?;
-        }
         Ok(Self {
-            timesteps,
+            run: VariancePreserving::from_schedule(config, &schedule, timesteps)?,
             final_alpha_cumprod: final_alpha_cumprod(config, &schedule)?,
             schedule,
             ratio: ratio as i64,
-            prediction: config.prediction_type,
             prk_calls,
             calls: 0,
             outputs: VecDeque::new(),
@@ -77,7 +73,7 @@ impl PndmScheduler {
     fn transfer(&self, latents: &Tensor, timestep: i64, prev_timestep: i64, model_output: &Tensor) -> Result<Tensor> {
         let alpha_cumprod = self.schedule.at(timestep)?;
         let prev = if prev_timestep < 0 { self.final_alpha_cumprod } else { self.schedule.at(prev_timestep)? };
-        let epsilon = Level::from_alpha_cumprod(alpha_cumprod).predict_epsilon(self.prediction, latents, model_output)?;
+        let epsilon = Level::from_alpha_cumprod(alpha_cumprod).predict_epsilon(self.run.prediction, latents, model_output)?;
         let (rest, prev_rest) = (f64::from(1.0 - alpha_cumprod), f64::from(1.0 - prev));
         let (alpha_cumprod, prev) = (f64::from(alpha_cumprod), f64::from(prev));
         let denominator = alpha_cumprod * prev_rest.sqrt() + (alpha_cumprod * rest * prev).sqrt();
@@ -87,7 +83,7 @@ impl PndmScheduler {
     fn step_prk(&mut self, model_output: &Tensor, timestep: i64, latents: &Tensor) -> Result<Tensor> {
         let phase = self.calls % 4;
         let back = if self.calls % 2 == 1 { 0 } else { self.ratio / 2 };
-        let start = at(&self.timesteps, self.calls - phase)? as i64;
+        let start = at(&self.run.timesteps, self.calls - phase)? as i64;
         let weight = if phase == 0 || phase == 3 { 1.0 / 6.0 } else { 1.0 / 3.0 };
         let sum = match self.sum.take() {
             Some(sum) => combine(&[(1.0, &sum), (weight, model_output)])?,
@@ -136,17 +132,12 @@ impl PndmScheduler {
 }
 
 impl Scheduler for PndmScheduler {
-    fn timesteps(&self) -> &[f64] {
-        &self.timesteps
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        let timestep = at(&self.timesteps, step_index)? as i64;
-        Level::from_alpha_cumprod(self.schedule.at(timestep)?).add_noise(original, noise)
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
-        let timestep = at(&self.timesteps, step_index)? as i64;
+        let timestep = at(&self.run.timesteps, step_index)? as i64;
         let prev = if self.calls < self.prk_calls {
             self.step_prk(model_output, timestep, latents)?
         } else {

@@ -152,7 +152,7 @@ pub(super) fn spaced_timesteps(config: &SchedulerConfig, steps: usize, whole: bo
 }
 
 /// The timesteps of the multistep solvers, falling: of steps + 1 spaced over the `last` first training steps all but timestep 0.
-pub(super) fn solver_timesteps(config: &SchedulerConfig, steps: usize, last: usize) -> Vec<f64> {
+fn solver_timesteps(config: &SchedulerConfig, steps: usize, last: usize) -> Vec<f64> {
     match config.timestep_spacing {
         TimestepSpacing::Linspace => {
             linspace(0.0, last as f64 - 1.0, steps + 1).into_iter().skip(1).rev().map(f64::round_ties_even).collect()
@@ -203,47 +203,40 @@ pub(super) fn discrete_levels(config: &SchedulerConfig, steps: usize) -> Levels 
     Levels { timesteps, sigmas: sigmas.into_iter().map(|sigma| sigma as f32).collect() }
 }
 
-/// Where a multistep solver's sigmas end.
+/// What a multistep solver takes for the smallest sigma, where its sigmas end there and not at zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LastSigma {
-    /// At zero.
-    Zero,
-    /// At the training schedule's smallest.
-    Smallest,
-    /// Under a sigma schedule at that schedule's own last once more, else at the training schedule's smallest.
+pub(super) enum SmallestSigma {
+    /// The training schedule's.
+    Trained,
+    /// Under a sigma schedule that schedule's own last once more, else the training schedule's.
     Repeated,
 }
 
 /// The levels of the multistep solvers: whole timesteps over the first `num_train_timesteps - clipped` training steps. Under a sigma
 /// schedule they are cut off to whole ones, but for Karras' where `rounds_karras`.
-pub(super) fn solver_levels(
-    config: &SchedulerConfig,
-    schedule: &NoiseSchedule,
-    timesteps: Vec<f64>,
-    steps: usize,
-    last: LastSigma,
-    rounds_karras: bool,
-) -> Levels {
+pub(super) fn solver_levels(config: &SchedulerConfig, steps: usize, smallest: SmallestSigma, rounds_karras: bool) -> Levels {
+    let schedule = NoiseSchedule::for_sigmas(config);
     let training = schedule.sigmas();
     let (timesteps, mut sigmas) = match config.name.sigmas {
         None => {
+            let timesteps = solver_timesteps(config, steps, config.num_train_timesteps - schedule.clipped(config.lambda_min_clipped));
             let sigmas: Vec<f64> = timesteps.iter().map(|&t| interp(t, &training)).collect();
             (timesteps, sigmas)
         }
         Some(spread) => {
             let end = |sigma: Option<&f32>| sigma.copied().map_or(0.0, f64::from);
-            let (smallest, largest) = (end(training.first()), end(training.last()));
-            let sigmas = spread_sigmas(spread, config.sigma_min.unwrap_or(smallest), config.sigma_max.unwrap_or(largest), steps);
+            let (first, last) = (end(training.first()), end(training.last()));
+            let sigmas = spread_sigmas(spread, config.sigma_min.unwrap_or(first), config.sigma_max.unwrap_or(last), steps);
             let log_sigmas = log(&training);
             let round = rounds_karras && spread == SigmaSchedule::Karras;
             let whole = |t: f64| if round { t.round_ties_even() } else { t.trunc() };
             (sigmas.iter().map(|&sigma| whole(sigma_to_t(sigma, &log_sigmas))).collect(), sigmas)
         }
     };
-    sigmas.push(match (last, config.name.sigmas) {
-        (LastSigma::Zero, _) => 0.0,
-        (LastSigma::Repeated, Some(_)) => sigmas.last().copied().unwrap_or(0.0),
-        (LastSigma::Smallest, _) | (LastSigma::Repeated, None) => f64::from(schedule.sigma_min()),
+    sigmas.push(match (config.final_sigma, smallest, config.name.sigmas) {
+        (FinalSigma::Zero, _, _) => 0.0,
+        (FinalSigma::SigmaMin, SmallestSigma::Repeated, Some(_)) => sigmas.last().copied().unwrap_or(0.0),
+        (FinalSigma::SigmaMin, _, _) => f64::from(schedule.sigma_min()),
     });
     Levels { timesteps, sigmas: sigmas.into_iter().map(|sigma| sigma as f32).collect() }
 }

@@ -6,19 +6,17 @@ use std::collections::VecDeque;
 use candle_core::Tensor;
 
 use super::{
-    Scheduler, at,
-    config::{DpmAlgorithm, FinalSigma, PredictionType, SchedulerConfig, SolverType},
+    Run, Scheduler,
+    config::{DpmAlgorithm, SchedulerConfig, SolverType},
     dpm_coefficients::convert,
-    latents::{Level, combine},
-    sigmas::{LastSigma, NoiseSchedule, solver_levels, solver_timesteps},
+    latents::combine,
+    sigmas::{SmallestSigma, solver_levels},
+    variance_preserving::VariancePreserving,
 };
 use crate::{Result, noise::SeededNoise};
 
 pub(super) struct UniPcMultistepScheduler {
-    timesteps: Vec<f64>,
-    /// One more than timesteps.
-    levels: Vec<Level>,
-    prediction: PredictionType,
+    run: VariancePreserving,
     predict_x0: bool,
     solver_type: SolverType,
     solver_order: usize,
@@ -50,17 +48,8 @@ struct Update {
 
 impl UniPcMultistepScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
-        let schedule = NoiseSchedule::for_sigmas(config);
-        let timesteps = solver_timesteps(config, steps, config.num_train_timesteps);
-        let last = match config.final_sigma {
-            FinalSigma::Zero => LastSigma::Zero,
-            FinalSigma::SigmaMin => LastSigma::Repeated,
-        };
-        let levels = solver_levels(config, &schedule, timesteps, steps, last, true);
         Ok(Self {
-            timesteps: levels.timesteps,
-            levels: levels.sigmas.into_iter().map(Level::from_sigma).collect(),
-            prediction: config.prediction_type,
+            run: VariancePreserving::from_sigmas(config, &solver_levels(config, steps, SmallestSigma::Repeated, true)),
             predict_x0: config.predict_x0,
             solver_type: config.solver_type,
             solver_order: config.solver_order,
@@ -74,9 +63,9 @@ impl UniPcMultistepScheduler {
 
     /// The update of `order` from level `from` to the one after it.
     fn update(&self, from: usize, order: usize) -> Result<Update> {
-        let (start, end) = (at(&self.levels, from)?, at(&self.levels, from + 1)?);
+        let (start, end) = self.run.ends(from)?;
         let h = end.lambda() - start.lambda();
-        let ratio = |back: usize| Ok((at(&self.levels, from - back)?.lambda() - start.lambda()) / h);
+        let ratio = |back: usize| Ok((self.run.level(from - back)?.lambda() - start.lambda()) / h);
         let mut ratios = (1..order).map(ratio).collect::<Result<Vec<f64>>>()?;
         ratios.push(1.0);
         let hh = if self.predict_x0 { -h } else { h };
@@ -157,19 +146,13 @@ impl Update {
 }
 
 impl Scheduler for UniPcMultistepScheduler {
-    fn timesteps(&self) -> &[f64] {
-        &self.timesteps
-    }
-
-    fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
-        at(&self.timesteps, step_index)?;
-        at(&self.levels, step_index)?.add_noise(original, noise)
+    fn run(&self) -> &dyn Run {
+        &self.run
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
-        at(&self.timesteps, step_index)?;
         let algorithm = if self.predict_x0 { DpmAlgorithm::DpmPlusPlus } else { DpmAlgorithm::Dpm };
-        let converted = convert(algorithm, self.prediction, at(&self.levels, step_index)?, latents, model_output)?;
+        let converted = convert(algorithm, self.run.prediction, self.run.level(step_index)?, latents, model_output)?;
         let mut latents = latents.clone();
         if let (Some(last), Some(before)) = (&self.last, step_index.checked_sub(1))
             && !self.disable_corrector.contains(&before)
@@ -178,7 +161,7 @@ impl Scheduler for UniPcMultistepScheduler {
         }
         self.outputs.push_front(converted);
         self.outputs.truncate(self.solver_order);
-        let left = if self.lower_order_final { self.timesteps.len() - step_index } else { self.solver_order };
+        let left = if self.lower_order_final { self.run.timesteps.len() - step_index } else { self.solver_order };
         let order = self.solver_order.min(left).min(self.warm + 1);
         self.warm = self.solver_order.min(self.warm + 1);
         let prev = self.predict(&latents, step_index, order)?;

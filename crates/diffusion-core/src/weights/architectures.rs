@@ -35,14 +35,7 @@ impl Architecture {
 pub(super) const ALL: [Architecture; 4] = [
     Architecture { name: "tiny-sd", unet: TINY_UNET, vae: SD_VAE, text_encoder: CLIP_L, tokenizer: CLIP_TOKENIZER, scheduler: DPM_SOLVER },
     Architecture { name: "sd15", unet: SD15_UNET, vae: SD_VAE, text_encoder: CLIP_L, tokenizer: CLIP_TOKENIZER, scheduler: PNDM },
-    Architecture {
-        name: "sd21",
-        unet: SD21_UNET,
-        vae: SD21_VAE,
-        text_encoder: OPENCLIP_H,
-        tokenizer: OPENCLIP_TOKENIZER,
-        scheduler: DDIM_V,
-    },
+    Architecture { name: "sd21", unet: SD21_UNET, vae: SD_VAE, text_encoder: OPENCLIP_H, tokenizer: OPENCLIP_TOKENIZER, scheduler: DDIM_V },
     Architecture { name: "nano-sd", unet: NANO_UNET, vae: NANO_VAE, text_encoder: NANO_TEXT, tokenizer: CLIP_TOKENIZER, scheduler: DDIM },
 ];
 
@@ -97,19 +90,11 @@ const NANO_UNET: &str = r#"{
   "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"]
 }"#;
 
+/// Stable Diffusion's autoencoder. Its versions' files differ in `sample_size` alone, which nothing here uses and so is left out.
 const SD_VAE: &str = r#"{
   "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [128, 256, 512, 512],
   "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
-  "latent_channels": 4, "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "sample_size": 512,
-  "scaling_factor": 0.18215,
-  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
-}"#;
-
-const SD21_VAE: &str = r#"{
-  "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [128, 256, 512, 512],
-  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
-  "latent_channels": 4, "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "sample_size": 768,
-  "scaling_factor": 0.18215,
+  "latent_channels": 4, "layers_per_block": 2, "norm_num_groups": 32, "out_channels": 3, "scaling_factor": 0.18215,
   "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
 }"#;
 
@@ -117,7 +102,7 @@ const NANO_VAE: &str = r#"{
   "_class_name": "AutoencoderKL", "act_fn": "silu", "block_out_channels": [16, 32, 64, 64],
   "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "in_channels": 3,
   "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 4, "out_channels": 3, "sample_size": 128,
-  "scaling_factor": 0.3877,
+  "scaling_factor": 0.3964,
   "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
 }"#;
 

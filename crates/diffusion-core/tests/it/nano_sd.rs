@@ -8,6 +8,7 @@ use candle_core::DType;
 use diffusion_core::{
     pipelines::{ImageToImageParams, StableDiffusion, TextToImageParams, nano_sd},
     policy::ExecutionPolicy,
+    weights::{Component, RandomWeights, WeightSource},
 };
 use image::RgbImage;
 
@@ -147,4 +148,17 @@ fn other_sizes_and_schedulers_make_pictures() {
     };
     let picture = MODEL.text_to_image(&params, &mut ()).unwrap();
     assert_eq!(picture.dimensions(), (160, 96));
+}
+
+#[test]
+fn the_architecture_of_its_name_has_its_shape() {
+    let named = RandomWeights::new("nano-sd", 0).unwrap();
+    // The named one has OpenAI's vocabulary, and its latents, being random, have no scale to be told.
+    let other = ["vocab_size", "bos_token_id", "eos_token_id", "pad_token_id", "scaling_factor"];
+    for component in [Component::Unet, Component::Vae, Component::TextEncoder] {
+        let embedded = nano_sd().config(component).unwrap();
+        for (key, value) in named.config(component).unwrap().as_object().unwrap() {
+            assert!(other.contains(&key.as_str()) || *value == embedded[key], "{component:?}: {key} is {value}, not {}", embedded[key]);
+        }
+    }
 }

@@ -53,32 +53,28 @@ impl Element for f32 {
     }
 }
 
-impl Element for half::bf16 {
-    #[inline(always)]
-    fn narrow(value: f32) -> Self {
-        Self::from_f32(value)
-    }
-    #[inline(always)]
-    fn widen(self) -> f32 {
-        self.to_f32()
-    }
+/// The half precisions have no trait in common that converts, only functions of the same names.
+macro_rules! half_element {
+    ($half:ty) => {
+        impl Element for $half {
+            #[inline(always)]
+            fn narrow(value: f32) -> Self {
+                Self::from_f32(value)
+            }
+            #[inline(always)]
+            fn widen(self) -> f32 {
+                self.to_f32()
+            }
+        }
+    };
 }
-
-impl Element for half::f16 {
-    #[inline(always)]
-    fn narrow(value: f32) -> Self {
-        Self::from_f32(value)
-    }
-    #[inline(always)]
-    fn widen(self) -> f32 {
-        self.to_f32()
-    }
-}
+half_element!(half::bf16);
+half_element!(half::f16);
 
 /// Runs a loop that was compiled for the widest vectors that this processor has (AVX2, AVX-512), not for the oldest of its kind.
 ///
-/// The closure needs `#[inline(always)]`, or it is compiled as everything else is. Sums must be written as interleaved lanes: the compiler keeps the order of additions, so results are the same on any
-/// processor.
+/// The closure needs `#[inline(always)]`, or it is compiled as everything else is. Sums must be written as interleaved lanes: the compiler
+/// keeps the order of additions, so results are the same on any processor.
 #[inline]
 pub(super) fn vectorised<R>(run: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(run)
