@@ -103,20 +103,25 @@ def figure_mask(shape, cx, cy, r, turn=0.0, size=SIZE, scale=SCALE):
 def paint_shape(scene, rng):
     def hue(name):
         base = np.asarray(PALETTE[name], np.float32)
-        if name in ("white", "black"):
-            return np.clip(base + rng.normal(0, 2, 3) + rng.uniform(-8, 8), 0, 255)
-        return np.clip(base * rng.uniform(.9, 1.06) + rng.normal(0, 6, 3), 0, 255)
+        if name == "white":
+            return np.clip(base + rng.normal(0, 3, 3) - rng.uniform(-8, 26), 0, 255)
+        if name == "black":
+            return np.clip(base + rng.normal(0, 3, 3) + rng.uniform(-16, 26), 0, 255)
+        return np.clip(base * rng.uniform(.82, 1.1) + rng.normal(0, 7, 3), 0, 255)
 
     ys, xs = np.mgrid[0:BIG, 0:BIG].astype(np.float32) / BIG - .5
     img = np.empty((BIG, BIG, 3), np.float32)
     img[:] = hue(scene["ground"])
-    angle, slope = rng.uniform(0, 6.28), rng.uniform(0, 22)
+    angle, slope = rng.uniform(0, 6.28), rng.uniform(0, 34)
     light = (xs * math.cos(angle) + ys * math.sin(angle)) * slope
     if rng.random() < .35:
         light = light + _noise(rng, int(rng.integers(4, 10))) * rng.uniform(2, 7)
     img += light[..., None]
-    r = rng.uniform(29, 43)
-    cx, cy = 64 + rng.uniform(-5, 5), 64 + rng.uniform(-5, 5)
+    # Much of how two seeds of one prompt differ is the figure's size and place, so both vary as far as
+    # the figure still covers the centre and leaves the border to the ground.
+    r = rng.uniform(26, 45)
+    stray = min(10, r * .52 - 6, 56 - r)
+    cx, cy = 64 + rng.uniform(-stray, stray), 64 + rng.uniform(-stray, stray)
     if scene["shape"] == "triangle":
         cy += 5
     turn = rng.uniform(-.16, .16)
@@ -137,8 +142,11 @@ class Canvas:
 
     def __init__(self, time, rng):
         self.rng, self.time = rng, time
-        self.light = np.asarray(LIGHT[time], np.float32)
-        self.sky = [_shade(c, rng, 7 if time != "night" else 3) for c in SKY[time]]
+        # Nights are all dark, and would differ little from one another without this.
+        exposure = rng.uniform(.75, 1.6) if time == "night" else rng.uniform(.9, 1.08)
+        self.light = np.asarray(LIGHT[time], np.float32) * exposure
+        self.sky = [_shade(np.multiply(c, exposure), rng, 7 if time != "night" else 4)
+                    for c in SKY[time]]
         self.img = np.empty((BIG, BIG, 3), np.float32)
         self.xs = np.arange(BIG, dtype=np.float32) / BIG
         self.ys = self.xs[:, None]

@@ -50,10 +50,13 @@ def worker(rank, args):
         twice, times = torch.cat([noisy, noisy]), torch.cat([t, t])
         with torch.no_grad():
             states = torch.cat([empty.expand(len(z), -1, -1), text(ids).last_hidden_state])
-            out = teacher(twice, times, encoder_hidden_states=states).sample
+            with common.mixed():
+                out = teacher(twice, times, encoder_hidden_states=states).sample.float()
             want, plain = guided(out, args.good)
             before = guided(out, args.asked)[0]
-        got, own = guided(unet(twice, times, encoder_hidden_states=states).sample, args.asked)
+        with common.mixed():
+            out = unet(twice, times, encoder_hidden_states=states).sample.float()
+        got, own = guided(out, args.asked)
         w = train_unet.weights(alphas[t] / (1 - alphas[t]))
         miss = (got - want).square().mean((1, 2, 3))
         loss = (w * (miss + (own - plain).square().mean((1, 2, 3)))).mean()

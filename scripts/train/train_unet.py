@@ -113,7 +113,8 @@ def worker(rank, args):
         noisy = a.sqrt().view(-1, 1, 1, 1) * z + (1 - a).sqrt().view(-1, 1, 1, 1) * noise
         with torch.set_grad_enabled(learn_text):
             states = text(ids).last_hidden_state
-        out = unet(noisy, t, encoder_hidden_states=states).sample
+        with common.mixed():
+            out = unet(noisy, t, encoder_hidden_states=states).sample.float()
         each = (out - noise).square().mean((1, 2, 3))
         loss = (each * weights(a / (1 - a))).mean()
         total = loss

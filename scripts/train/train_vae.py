@@ -42,11 +42,12 @@ def tensor(pictures):
 
 
 def loss_of(model, x, decoder_only=False):
-    with torch.set_grad_enabled(not decoder_only):
-        mean, logvar = model.quant_conv(model.encoder(x)).chunk(2, 1)
+    with torch.set_grad_enabled(not decoder_only), common.mixed():
+        mean, logvar = model.quant_conv(model.encoder(x)).float().chunk(2, 1)
     logvar = logvar.clamp(-20, 10)
     z = mean + torch.randn_like(mean) * (logvar * .5).exp()
-    y = model.decoder(model.post_quant_conv(z))
+    with common.mixed():
+        y = model.decoder(model.post_quant_conv(z)).float()
     d = y - x
     edges = (d[..., 1:] - d[..., :-1]).abs().mean() + (d[..., 1:, :] - d[..., :-1, :]).abs().mean()
     kl = .5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
@@ -87,11 +88,13 @@ def worker(rank, args):
     params = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(params, lr=args.lr, betas=(.9, .99), weight_decay=1e-4)
     ema = common.Ema({"vae": model}, .998)
-    if args.resume:
+    if args.resume or args.again:
         point = torch.load(path)
         model.load_state_dict(point["model"])
-        optimiser.load_state_dict(point["optimiser"])
-        ema.state, ema.step, gone = point["ema"], point["step"], point["gone"]
+        ema.state, ema.step = point["ema"], point["step"]
+        if args.resume:
+            optimiser.load_state_dict(point["optimiser"])
+            gone = point["gone"]
     common.share_state([model], args.ranks)
     clock, step = common.Clock(args.minutes, args.ranks, gone), 0
     while (progress := clock.progress()) < 1:
@@ -161,7 +164,8 @@ def main():
     p.add_argument("--batch", type=int, default=6, help="per process; twice that for crops")
     p.add_argument("--crops", type=float, default=.62, help="the share of time on 64x64 crops")
     p.add_argument("--lr", type=float, default=1.5e-3)
-    p.add_argument("--resume", action="store_true")
+    p.add_argument("--resume", action="store_true", help="go on where it was interrupted")
+    p.add_argument("--again", action="store_true", help="a new schedule from the last weights")
     p.add_argument("--decoder", action="store_true",
                    help="train on the decoder alone, the latents as they are (writes decoder.pt)")
     p.add_argument("--encode", action="store_true")
