@@ -1,5 +1,5 @@
-//! Repaints a picture after a prompt, with the model in the program:
-//! `cargo run --release --example image_to_image -- in.png "the sea at night" out.png`
+//! Repaints a picture after a prompt, with the model in the program; here the picture that the other example makes:
+//! `cargo run --release --example image_to_image -- out.png "a green circle on a white background" green.png`
 
 use std::env;
 
@@ -16,7 +16,10 @@ fn main() -> Result<()> {
 
     let policy = ExecutionPolicy::resolve(DeviceChoice::Auto, Precision::Auto)?;
     let model = StableDiffusion::load(&nano_sd(), &policy)?;
-    let base = TextToImageParams { seed: 7, ..TextToImageParams::new(prompt, model.default_size()) };
+    // As large as the model's own pictures, in the proportions of the given one; sides are multiples of 8.
+    let (side, (width, height)) = (model.default_size().0, init_image.dimensions());
+    let fitted = |length: u32| (side * length / width.max(height) / 8).max(1) * 8;
+    let base = TextToImageParams { seed: 7, ..TextToImageParams::new(prompt, (fitted(width), fitted(height))) };
     let picture = model.image_to_image(&ImageToImageParams { base, init_image, strength: 0.6 }, &mut ())?;
     picture.save(file).with_context(|| file.clone())
 }

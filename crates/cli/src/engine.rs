@@ -6,7 +6,11 @@ use anyhow::Result;
 use diffusion_core::policy::ExecutionPolicy;
 use generation::{Engine, EngineSettings, LoadedModel};
 
-use crate::{model::Model, settings::Settings};
+use crate::{
+    model::{EMBEDDED, Model},
+    output,
+    settings::Settings,
+};
 
 /// Starts the engine; its own thread opens the device, fetches the model if need be, and loads it.
 ///
@@ -14,11 +18,16 @@ use crate::{model::Model, settings::Settings};
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Result<Engine> {
     let model = Model::parse(&settings.model.name, prediction_type)?;
-    let (compute, hub) = (settings.compute.clone(), settings.hub.clone());
+    let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
     let engine_settings = EngineSettings { queue_capacity: settings.server.queue_capacity, ..EngineSettings::new(Instant::now) };
     let engine = Engine::start(engine_settings, move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
-        LoadedModel::load(model.open(&hub)?.as_ref(), &policy)
+        let source = model.open(&hub)?;
+        if name != EMBEDDED {
+            // The embedded model is there before a person could read this; gigabytes are not.
+            output::remark_on_terminal(format_args!("loading {name}"));
+        }
+        LoadedModel::load(source.as_ref(), &policy)
     })?;
     Ok(engine)
 }

@@ -4,6 +4,7 @@
 
 use std::{
     collections::hash_map::RandomState,
+    convert::Infallible,
     hash::{BuildHasher as _, Hasher as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -12,8 +13,9 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
-use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobHandle, JobProgress, Limits, ModelInfo, artifact};
+use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact};
 use image::{DynamicImage, ImageDecoder as _, ImageReader};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::{args::ImageArgs, engine, failure::Usage, output, settings::Settings};
@@ -150,36 +152,43 @@ fn check_out(out: &Path) -> Result<()> {
 /// Runs the job to its end, with a bar on a terminal.
 async fn generate(engine: &Engine, spec: ImageSpec) -> Result<Vec<GeneratedImage>> {
     let job = engine.submit(spec)?;
-    let drawing = tokio::spawn(draw(job.progress()));
-    let images = finish(job).await;
-    drawing.abort();
-    images
+    let progress = job.progress();
+    // The drawing ends with the job, be it done or let go, and takes its bar off the terminal before anything else is printed.
+    tokio::select! {
+        images = job.finished() => Ok(images?),
+        never = draw(progress) => match never {},
+    }
 }
 
-async fn finish(job: JobHandle) -> Result<Vec<GeneratedImage>> {
-    Ok(job.finished().await?)
-}
-
-/// Draws the job's progress until the job is gone.
-async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) {
-    let bar = output::step_bar(0);
-    let mut current = 0;
+/// Draws the job's progress for as long as it is asked to.
+async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) -> Infallible {
+    let mut drawn: Option<(u32, ProgressBar)> = None;
     while progress.changed().await.is_ok() {
         let JobProgress { image, images, step, steps, .. } = *progress.borrow_and_update();
-        if image != current {
-            // Each picture has its own speed and time left.
-            current = image;
-            bar.reset();
+        if image == images {
+            // All are made, and none is left to draw.
+            break;
         }
-        if images > 1 {
-            bar.set_prefix(format!("picture {} of {images} ", (image + 1).min(images)));
+        if drawn.as_ref().is_none_or(|(number, _)| *number != image) {
+            // Each picture has its own speed and time left, so a bar of its own.
+            drop(drawn.take());
+            let bar = output::step_bar();
+            if images > 1 {
+                bar.set_prefix(format!("picture {} of {images} ", image + 1));
+            }
+            drawn = Some((image, bar));
         }
-        if steps > 0 {
-            bar.set_length(steps as u64);
-            bar.set_position(step as u64);
+        if let Some((_, bar)) = &drawn {
+            // Whatever is set is taken for a moment of the steps' speed, so nothing is set to what it is.
+            if steps > 0 && bar.length() != Some(steps as u64) {
+                bar.set_length(steps as u64);
+            }
+            if step > 0 {
+                bar.set_position(step as u64);
+            }
         }
     }
-    bar.finish_and_clear();
+    std::future::pending().await
 }
 
 /// FILE.png for one picture; FILE-0.png, FILE-1.png, .. for several.
@@ -201,6 +210,11 @@ fn report(
     took: Duration,
 ) -> Result<()> {
     let seconds = took.as_secs_f64();
+    // All pictures are made of the same texts.
+    let truncated: Vec<_> = images.first().map(|image| image.truncated.iter().map(ToString::to_string).collect()).unwrap_or_default();
+    if !truncated.is_empty() {
+        output::remark(truncated.join("; "));
+    }
     if !as_json {
         for (path, image) in paths.iter().zip(images) {
             output::result(format_args!("{}  {}x{}, seed {}", path.display(), spec.width(), spec.height(), image.seed))?;
@@ -215,6 +229,7 @@ fn report(
         .collect();
     Ok(output::json(&json!({
         "files": files,
+        "prompt_truncated": !truncated.is_empty(),
         "seconds": (seconds * 1000.0).round() / 1000.0,
         "settings": {
             "prompt": spec.prompt(),

@@ -40,9 +40,9 @@ pub(crate) fn remark_on_terminal(text: impl fmt::Display) {
     }
 }
 
-/// A bar that counts denoising steps; hidden where standard error is no terminal.
-pub(crate) fn step_bar(steps: u64) -> ProgressBar {
-    bar(steps, "{prefix}{bar:30.cyan/238} {pos}/{len} steps  {speed}  {eta} left")
+/// A bar that counts denoising steps, however many there will be; hidden where standard error is no terminal.
+pub(crate) fn step_bar() -> ProgressBar {
+    bar(1, "{prefix}{bar:30.cyan/238} {steps}")
 }
 
 /// A bar that counts bytes; hidden where standard error is no terminal.
@@ -59,10 +59,23 @@ fn bar(length: u64, template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━━─")
-        .with_key("speed", |state: &ProgressState, out: &mut dyn fmt::Write| _ = write!(out, "{:.2} it/s", state.per_sec()))
+        .with_key("steps", |state: &ProgressState, out: &mut dyn fmt::Write| _ = write!(out, "{}", steps(state)))
         .with_key("eta", |state: &ProgressState, out: &mut dyn fmt::Write| _ = write!(out, "{}", clock(state.eta())));
     // Drawn on standard error, and only if that is a terminal.
     ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr()).with_style(style)
+}
+
+/// What is said of the steps. Before the first and after the last there is other work to do, of unknown length: the prompt is read,
+/// and the picture is decoded.
+fn steps(state: &ProgressState) -> String {
+    let (done, all) = (state.pos(), state.len().unwrap_or_default());
+    if done == 0 {
+        "starting".into()
+    } else if done >= all {
+        format!("{all}/{all} steps  decoding")
+    } else {
+        format!("{done}/{all} steps  {:.2} it/s  {} left", state.per_sec(), clock(state.eta()))
+    }
 }
 
 /// A duration as a person reads it: `0:07`, `12:30`, `1:02:03`.

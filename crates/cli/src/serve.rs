@@ -1,6 +1,6 @@
 //! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
 
-use std::time::Duration;
+use std::{io::IsTerminal as _, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
 use generation::Limits;
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         let server_settings = ServerSettings {
             host: settings.server.host.to_string(),
             port: settings.server.port,
+            body_timeout: Duration::from_secs(settings.server.body_timeout_seconds),
             limits: Limits::DEFAULT,
             ..ServerSettings::default()
         };
@@ -39,7 +40,13 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             output::remark(format_args!("serving http://{address} (try it out: http://{address}/docs)"));
         }
         output::remark(format_args!("model: {state}"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+        if std::io::stderr().is_terminal() {
+            log.init();
+        } else {
+            // Colours are for terminals; in a file they are noise.
+            log.with_ansi(false).init();
+        }
         Ok(server.run().await?)
     })
 }

@@ -4,12 +4,11 @@
 //! invariant: a [`Settings`] that exists is valid, and every refusal names the setting, where its value came from, and the limit.
 
 mod layers;
+mod values;
 
 use std::{
-    fmt,
     net::IpAddr,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use diffusion_core::policy::{DeviceChoice, Precision};
@@ -18,7 +17,7 @@ use figment::{
     providers::{Format, Toml},
 };
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 
 pub(crate) use layers::{Layer, environment_layers};
 
@@ -58,13 +57,13 @@ impl Default for ModelSettings {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ComputeSettings {
     /// auto, cpu, cuda or metal.
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "values::parsed")]
     pub device: DeviceChoice,
     /// auto, f32, bf16 or f16.
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "values::parsed")]
     pub precision: Precision,
     /// Threads of the CPU's tensor operations, 1..=1024; absent: one for each core.
-    #[serde(deserialize_with = "thread_count")]
+    #[serde(deserialize_with = "values::thread_count")]
     pub threads: Option<usize>,
 }
 
@@ -73,21 +72,24 @@ pub(crate) struct ComputeSettings {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ServerSettings {
     /// The address to listen on.
-    #[serde(deserialize_with = "parsed")]
+    #[serde(deserialize_with = "values::parsed")]
     pub host: IpAddr,
     /// The port to listen on, 0..=65535; 0 lets the system choose one.
-    #[serde(deserialize_with = "port")]
+    #[serde(deserialize_with = "values::port")]
     pub port: u16,
     /// Requests held at once, the one being served included, 1..=1024; more are answered 429.
-    #[serde(deserialize_with = "queue_capacity")]
+    #[serde(deserialize_with = "values::queue_capacity")]
     pub queue_capacity: usize,
+    /// How long a request's body may take to arrive, in seconds, 1..=3600; after that it is answered 408.
+    #[serde(deserialize_with = "values::body_timeout_seconds")]
+    pub body_timeout_seconds: u64,
     /// What is logged: error, warn, info, debug or trace, or such a level for each part (`info,actix_server=debug`).
     pub log: String,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { host: IpAddr::from([127, 0, 0, 1]), port: 8000, queue_capacity: 16, log: "warn".into() }
+        Self { host: IpAddr::from([127, 0, 0, 1]), port: 8000, queue_capacity: 16, body_timeout_seconds: 30, log: "warn".into() }
     }
 }
 
@@ -96,10 +98,10 @@ impl Default for ServerSettings {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct HubSettings {
     /// The access token, for models that need one. Never printed.
-    #[serde(deserialize_with = "secret")]
+    #[serde(deserialize_with = "values::secret")]
     pub token: Option<SecretString>,
     /// The hub's address, http or https; absent: the public hub.
-    #[serde(deserialize_with = "endpoint")]
+    #[serde(deserialize_with = "values::endpoint")]
     pub endpoint: Option<String>,
     /// The folder that fetched models are kept in; absent: the user's own cache, the one that Python's hub client uses.
     pub cache_dir: Option<PathBuf>,
@@ -147,45 +149,6 @@ fn one_line(error: &figment::Error, file: Option<&Path>) -> String {
     format!("setting {key}{}{origin}", said.join(", "))
 }
 
-fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|error| {
-        // Some types say what they were given, some (an address) do not.
-        let reason = T::Err::to_string(&error);
-        D::Error::custom(if reason.contains(&text) { reason } else { format!("{text:?}: {reason}") })
-    })
-}
-
-fn within<'de, D: Deserializer<'de>>(deserializer: D, least: i64, most: i64) -> Result<i64, D::Error> {
-    let value = i64::deserialize(deserializer)?;
-    if (least..=most).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside {least}..={most}"))) }
-}
-
-fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
-    within(deserializer, 0, i64::from(u16::MAX))?.try_into().map_err(D::Error::custom)
-}
-
-fn queue_capacity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    within(deserializer, 1, 1024)?.try_into().map_err(D::Error::custom)
-}
-
-fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
-    within(deserializer, 1, 1024)?.try_into().map(Some).map_err(D::Error::custom)
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    String::deserialize(deserializer).map(|text| Some(text.into()))
-}
-
-fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.starts_with("http://") || text.starts_with("https://") {
-        Ok(Some(text))
-    } else {
-        Err(D::Error::custom(format!("{text:?} is not an http:// or https:// address")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -211,7 +174,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 21] = [
+        let table: [Row; 22] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -228,6 +191,7 @@ mod tests {
             ("FRAMEWRIGHT__SERVER__HOST", "0.0.0.0", |s| s.server.host == IpAddr::from([0, 0, 0, 0])),
             ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),
             ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),
+            ("FRAMEWRIGHT__SERVER__BODY_TIMEOUT_SECONDS", "5", |s| s.server.body_timeout_seconds == 5),
             ("FRAMEWRIGHT__SERVER__LOG", "info", |s| s.server.log == "info"),
             ("FRAMEWRIGHT__HUB__TOKEN", "12345", |s| s.hub.token.as_ref().unwrap().expose_secret() == "12345"),
             ("FRAMEWRIGHT__HUB__ENDPOINT", "https://hub", |s| s.hub.endpoint.as_deref() == Some("https://hub")),

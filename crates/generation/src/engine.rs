@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use crate::{
     error::{GenerationError, SubmitError},
     job::{GeneratedImage, Job, JobHandle, JobProgress, JobResult},
-    model::{EngineStatus, Generate, LoadedModel, ModelInfo},
+    model::{EngineStatus, Generate, LoadedModel, ModelInfo, Picture},
     parameters, png,
     queue::{PushError, Queue},
     spec::ImageSpec,
@@ -212,7 +212,8 @@ fn run_job(job: &Job, generate: &mut Generate, model: &ModelInfo) -> JobResult {
                 if matches!(error, diffusion_core::Error::Cancelled) { GenerationError::Cancelled } else { GenerationError::Model(error) }
             })?;
         let parameters = parameters::text(spec, seed, model);
-        images.push(GeneratedImage { png: png::encode(&picture, &parameters)?, image: picture, seed, parameters });
+        let Picture { image, truncated } = picture;
+        images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
     }
     job.progress.send_modify(|progress| progress.image = progress.images);
     Ok(images)

@@ -13,7 +13,7 @@ use std::{
 use image::RgbImage;
 use tokio::sync::{oneshot, watch};
 
-use crate::{error::GenerationError, queue::Queue, spec::ImageSpec};
+use crate::{error::GenerationError, model::TruncatedText, queue::Queue, spec::ImageSpec};
 
 /// One finished picture.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct GeneratedImage {
     pub seed: u64,
     /// How it was made, as it stands in the PNG.
     pub parameters: String,
+    /// The texts of the request that were cut, for the model reads no more; empty if all was read.
+    pub truncated: Vec<TruncatedText>,
 }
 
 impl fmt::Debug for GeneratedImage {

@@ -31,6 +31,6 @@ pub use error::{ArtifactError, GenerationError, SubmitError};
 pub use field_error::{FieldError, FieldErrorKind};
 pub use job::{GeneratedImage, JobHandle, JobProgress};
 pub use limits::Limits;
-pub use model::{EngineStatus, LoadedModel, ModelInfo};
+pub use model::{EngineStatus, LoadedModel, ModelInfo, Picture, TruncatedText};
 pub use request::ImageRequest;
 pub use spec::{ImageMode, ImageSpec};

@@ -1,7 +1,8 @@
 //! A Stable Diffusion model behind the engine: loaded from its source, described, and called once a picture.
 //!
 //! The spec's variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is cut as diffusers cuts it,
-//! and the log says so.
+//! and both the
+//! picture and the log say so.
 
 use diffusion_core::{
     Result,
@@ -10,10 +11,9 @@ use diffusion_core::{
     policy::ExecutionPolicy,
     weights::WeightSource,
 };
-use image::RgbImage;
 
 use crate::{
-    model::{LoadedModel, ModelInfo},
+    model::{LoadedModel, ModelInfo, Picture, TruncatedText},
     spec::{ImageMode, ImageSpec},
 };
 
@@ -42,10 +42,10 @@ impl From<StableDiffusion> for LoadedModel {
     }
 }
 
-fn generate(model: &StableDiffusion, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
-    let (tokens, limit) = model.text_length(spec.prompt())?;
-    if tokens > limit {
-        tracing::warn!(tokens, limit, "the prompt is longer than the model reads; its end is left out");
+fn generate(model: &StableDiffusion, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<Picture> {
+    let truncated = truncated(model, spec)?;
+    for text in &truncated {
+        tracing::warn!("{text}");
     }
     let base = TextToImageParams {
         prompt: spec.prompt().to_owned(),
@@ -58,7 +58,7 @@ fn generate(model: &StableDiffusion, spec: &ImageSpec, seed: u64, monitor: &mut 
         scheduler: spec.scheduler(),
         clip_skip: usize::try_from(spec.clip_skip()).unwrap_or(usize::MAX),
     };
-    match spec.mode() {
+    let image = match spec.mode() {
         ImageMode::TextToImage => model.text_to_image(&base, monitor),
         ImageMode::ImageToImage { init_image, strength } => {
             model.image_to_image(&ImageToImageParams { base, init_image: init_image.clone(), strength: *strength }, monitor)
@@ -67,5 +67,19 @@ fn generate(model: &StableDiffusion, spec: &ImageSpec, seed: u64, monitor: &mut 
             let (init_image, mask_image) = (init_image.clone(), mask_image.clone());
             model.inpaint(&InpaintParams { base, init_image, mask_image, strength: *strength }, monitor)
         }
+    }?;
+    Ok(Picture { image, truncated })
+}
+
+/// The texts that the model does not read to their end. Without guidance it reads no negative prompt at all, so none is cut.
+fn truncated(model: &StableDiffusion, spec: &ImageSpec) -> Result<Vec<TruncatedText>> {
+    let negative = (spec.guidance_scale() > 1.0).then(|| ("negative_prompt", spec.negative_prompt()));
+    let mut truncated = Vec::new();
+    for (field, text) in [("prompt", spec.prompt())].into_iter().chain(negative) {
+        let (tokens, limit) = model.text_length(text)?;
+        if tokens > limit {
+            truncated.push(TruncatedText { field, tokens, limit });
+        }
     }
+    Ok(truncated)
 }

@@ -2,6 +2,8 @@
 //!
 //! Every resource answers a method that it lacks with 405 and an `Allow` header, and every other path is 404, both as JSON.
 
+use std::time::Duration;
+
 use actix_web::{
     Resource, Route,
     web::{self, Data, ServiceConfig},
@@ -19,15 +21,20 @@ pub struct ApiState {
     pub limits: Limits,
     /// The longest request body, in bytes.
     pub body_limit: usize,
+    /// How long a request body may take to arrive.
+    pub body_timeout: Duration,
 }
 
 /// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
 pub const DEFAULT_BODY_LIMIT: usize = 1 << 20;
 
+/// How long a request body may take to arrive, unless the operator says otherwise: the longest does at 300 kbit/s, and most are a packet.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
 impl ApiState {
     /// The state with the limits that the service ships with.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, limits: Limits::default(), body_limit: DEFAULT_BODY_LIMIT }
+        Self { engine, limits: Limits::default(), body_limit: DEFAULT_BODY_LIMIT, body_timeout: DEFAULT_BODY_TIMEOUT }
     }
 }
 

@@ -1,9 +1,9 @@
-//! Reading the body of `POST /generate`: bytes, then JSON, then fields, each with its own error.
+//! Understanding the body of `POST /generate`: its type, then JSON, then fields, each with its own error.
 //!
 //! Fields are read one by one from the JSON value, so that all faults are told at once and by name. The leniency is pydantic's: whole
 //! numbers may come as 25.0 or "25", truth values as "true" or 1. An optional field may be null. Names of rules and sentences are pydantic's.
 
-use actix_web::{HttpRequest, http::header::CONTENT_TYPE, web::Payload};
+use actix_web::{HttpRequest, http::header::CONTENT_TYPE};
 use generation::{FieldError, ImageRequest, Limits, ModelInfo, field_error::shortened, spec::ImageSpec};
 use serde_json::{Map, Value};
 
@@ -25,20 +25,16 @@ pub(crate) struct GenerateBody {
     faults: Vec<ValidationErrorDetail>,
 }
 
-/// Receives the body, up to the limit.
-pub(crate) async fn receive(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Vec<u8>, ApiError> {
-    if let Some(content_type) = request.headers().get(CONTENT_TYPE) {
-        // A body without a type is taken for JSON; another type is refused, or any web page could send one without the browser asking us.
-        let text = content_type.to_str().unwrap_or_default();
-        let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
-            return Err(ApiError::UnsupportedMediaType(shortened(text).into_owned()));
-        }
-    }
-    match payload.to_bytes_limited(limit).await {
-        Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(error)) => Err(ApiError::UnreadableBody(error.to_string())),
-        Err(_) => Err(ApiError::BodyTooLarge { limit }),
+/// Refuses a body that is announced as something other than JSON. One without a type is taken for JSON; another type is refused, or any
+/// web page could send one without the browser asking us.
+pub(crate) fn check_type(request: &HttpRequest) -> Result<(), ApiError> {
+    let Some(content_type) = request.headers().get(CONTENT_TYPE) else { return Ok(()) };
+    let text = content_type.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        Ok(())
+    } else {
+        Err(ApiError::UnsupportedMediaType(shortened(text).into_owned()))
     }
 }
 

@@ -42,7 +42,19 @@ const SWAGGER_PAGE: &str = r##"<!DOCTYPE html>
     <div id="swagger-ui"></div>
     <script src="/docs/swagger-ui-bundle.js"></script>
     <script>
-      SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: true, validatorUrl: null });
+      SwaggerUIBundle({
+        url: "/openapi.json",
+        dom_id: "#swagger-ui",
+        deepLinking: true,
+        tryItOutEnabled: true,
+        defaultModelsExpandDepth: 0,
+        validatorUrl: null,
+        // An attachment is offered for download; here the picture is to be seen.
+        responseInterceptor: (response) => {
+          if (response.headers) delete response.headers["content-disposition"];
+          return response;
+        },
+      });
     </script>
   </body>
 </html>
@@ -76,8 +88,11 @@ pub(crate) async fn redoc_page() -> HttpResponse {
     let html = PAGE.get_or_init(|| {
         // A megabyte of script: made once, and shared by reference after that. Its footer's logo lies on another host, so it is left out.
         let html = aide::redoc::Redoc::new("/openapi.json").with_title("Framewright - Redoc").html();
-        let style = "<style>body { margin: 0 } img[src^=\"https:\"] { display: none }</style>\n  </head>";
-        Bytes::from(html.replacen("</head>", style, 1))
+        let style = "<style>body { margin: 0 } img[src^=\"https:\"] { display: none }</style>";
+        let icon = "<link rel=\"icon\" type=\"image/png\" href=\"/docs/favicon-32x32.png\">";
+        let html = html.replacen("</head>", &format!("{style}\n    {icon}\n  </head>"), 1);
+        // Its template leaves room for a bar on top, which there is none of.
+        Bytes::from(html.replacen("scrollYOffset: 50", "scrollYOffset: 0, requiredPropsFirst: true", 1))
     });
     page(html.clone())
 }

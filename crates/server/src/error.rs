@@ -3,6 +3,8 @@
 //! Bodies have FastAPI's two shapes: `{"detail": [{"type", "loc", "msg", "input", "ctx"}]}` for 422 and `{"detail": "text"}` for the rest.
 //! The mapping is exhaustive: a new error below does not compile until it has a status here.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpResponse, ResponseError,
     http::{
@@ -11,6 +13,7 @@ use actix_web::{
     },
 };
 use generation::{GenerationError, SubmitError, field_error::ContextValue};
+use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 use crate::wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail};
@@ -42,6 +45,12 @@ pub enum ApiError {
         /// The longest body, in bytes.
         limit: usize,
     },
+    /// The body does not come to its end.
+    #[error("Request body too slow: it did not arrive within {} s", timeout.as_secs_f64())]
+    BodyTooSlow {
+        /// How long it may take.
+        timeout: Duration,
+    },
     /// Fields of the body are wrong: all of them, in order.
     #[error("{} invalid field(s)", .0.len())]
     Invalid(Vec<ValidationErrorDetail>),
@@ -56,41 +65,34 @@ pub enum ApiError {
     Internal,
 }
 
-impl ApiError {
-    /// The text behind `detail`, where it is a text.
-    fn detail(&self) -> String {
-        match self {
-            Self::Generation(GenerationError::Cancelled) => "The server is shutting down".into(),
-            Self::Generation(error @ (GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Internal(_))) => {
-                // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
-                format!("Generation failed: {}", error.to_string().lines().next().unwrap_or_default())
-            }
-            Self::NotFound
-            | Self::MethodNotAllowed { .. }
-            | Self::UnsupportedMediaType(_)
-            | Self::MalformedJson(_)
-            | Self::UnreadableBody(_)
-            | Self::BodyTooLarge { .. }
-            | Self::Invalid(_)
-            | Self::Submit(_)
-            | Self::Internal => self.to_string(),
-        }
-    }
+/// The two shapes of an error's body.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body {
+    Sentence(ErrorBody),
+    Fields(ValidationErrorBody),
+}
 
-    /// The fields that are wrong, where the error is about fields.
-    fn fields(&self) -> Option<Vec<ValidationErrorDetail>> {
+impl ApiError {
+    fn body(&self) -> Body {
+        let sentence = |detail: String| Body::Sentence(ErrorBody { detail });
         match self {
-            Self::Invalid(details) => Some(details.clone()),
+            Self::Invalid(details) => Body::Fields(ValidationErrorBody { detail: details.clone() }),
             // A combination that only the model can judge, such as steps that a scheduler cannot space.
             Self::Generation(GenerationError::Model(diffusion_core::Error::Params { field, reason })) => {
-                let error = reason.clone();
-                Some(vec![ValidationErrorDetail {
+                let detail = ValidationErrorDetail {
                     kind: "value_error".into(),
                     loc: vec!["body".into(), (*field).into()],
-                    msg: format!("Value error, {error}"),
+                    msg: format!("Value error, {reason}"),
                     input: Value::Null,
-                    ctx: Some(Map::from_iter([("error".to_owned(), Value::from(error))])),
-                }])
+                    ctx: Some(Map::from_iter([("error".to_owned(), Value::from(reason.as_str()))])),
+                };
+                Body::Fields(ValidationErrorBody { detail: vec![detail] })
+            }
+            Self::Generation(GenerationError::Cancelled) => sentence("The server is shutting down".into()),
+            Self::Generation(error @ (GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Internal(_))) => {
+                // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
+                sentence(format!("Generation failed: {}", error.to_string().lines().next().unwrap_or_default()))
             }
             Self::NotFound
             | Self::MethodNotAllowed { .. }
@@ -98,9 +100,9 @@ impl ApiError {
             | Self::MalformedJson(_)
             | Self::UnreadableBody(_)
             | Self::BodyTooLarge { .. }
+            | Self::BodyTooSlow { .. }
             | Self::Submit(_)
-            | Self::Generation(_)
-            | Self::Internal => None,
+            | Self::Internal => sentence(self.to_string()),
         }
     }
 }
@@ -112,6 +114,7 @@ impl ResponseError for ApiError {
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MalformedJson(_) | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_) | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. })) => {
                 StatusCode::UNPROCESSABLE_ENTITY
@@ -139,23 +142,18 @@ impl ResponseError for ApiError {
             Self::Submit(SubmitError::Loading) => {
                 response.insert_header((RETRY_AFTER, 1));
             }
-            // The rest of the body was not read, so the connection cannot be used again.
-            Self::BodyTooLarge { .. } => {
-                response.force_close();
-            }
             Self::NotFound
             | Self::UnsupportedMediaType(_)
             | Self::MalformedJson(_)
             | Self::UnreadableBody(_)
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTooSlow { .. }
             | Self::Invalid(_)
             | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(_)
             | Self::Internal => {}
         }
-        match self.fields() {
-            Some(detail) => response.json(ValidationErrorBody { detail }),
-            None => response.json(ErrorBody { detail: self.detail() }),
-        }
+        response.json(self.body())
     }
 }
 

@@ -4,7 +4,7 @@
 //! frees the job's place: nothing else is needed, and nothing may keep the handle alive elsewhere.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _,
     http::header::{CONTENT_DISPOSITION, ContentType},
     web::{Data, Payload},
 };
@@ -16,6 +16,7 @@ use crate::{
     app::ApiState,
     body,
     error::ApiError,
+    request_body::RequestBody,
     wire::{ErrorBody, GenerateRequest, GenerateResponse, PngFile, ValidationErrorBody},
 };
 
@@ -35,25 +36,67 @@ use crate::{
             headers(
                 ("Content-Disposition" = String, description = "attachment, with a unique file name; with the PNG file only"),
                 ("X-Seed" = u64, description = "The seed that the picture was made with"),
+                (
+                    "X-Prompt-Truncated" = bool,
+                    description = "true if the prompt or the negative prompt was cut, for the model reads no more; else absent"
+                ),
             )
         ),
-        (status = 400, description = "The body is no JSON", body = ErrorBody),
-        (status = 413, description = "The body is too long", body = ErrorBody),
-        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
+        (
+            status = 400,
+            description = "The body is no JSON",
+            body = ErrorBody,
+            example = json!({"detail": "Malformed JSON: trailing comma at line 2 column 1"})
+        ),
+        (
+            status = 408,
+            description = "The body did not arrive in time",
+            body = ErrorBody,
+            example = json!({"detail": "Request body too slow: it did not arrive within 30 s"})
+        ),
+        (
+            status = 413,
+            description = "The body is too long",
+            body = ErrorBody,
+            example = json!({"detail": "Request body too large: the limit is 1048576 bytes"})
+        ),
+        (
+            status = 415,
+            description = "The body is announced as something other than JSON",
+            body = ErrorBody,
+            example = json!({"detail": "Unsupported Media Type: send the body as application/json, not text/plain"})
+        ),
         (status = 422, description = "Fields of the body are wrong", body = ValidationErrorBody),
         (
             status = 429,
             description = "The queue is full",
             body = ErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free")),
+            example = json!({"detail": "the queue is full (16 places); try again in about 5 s"})
         ),
-        (status = 500, description = "The picture could not be made", body = ErrorBody),
-        (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = ErrorBody),
+        (
+            status = 500,
+            description = "The picture could not be made",
+            body = ErrorBody,
+            example = json!({"detail": "Generation failed: internal error"})
+        ),
+        (
+            status = 503,
+            description = "The model is not loaded yet, or the server is shutting down",
+            body = ErrorBody,
+            example = json!({"detail": "Model not loaded yet"})
+        ),
     )
 )]
-pub(crate) async fn generate(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
-    let body = body::receive(&request, payload, state.body_limit).await?;
-    let body = body::parse(&body)?;
+pub(crate) async fn generate(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = answer(&request, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+    body::check_type(request)?;
+    let body = body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
     let return_base64 = body.return_base64();
     let model = match state.engine.status() {
         EngineStatus::Ready(model) => model,
@@ -73,16 +116,25 @@ fn random_seed() -> u32 {
     (Uuid::new_v4().as_u128() & u128::from(u32::MAX)) as u32
 }
 
+/// What stands in the head of both kinds of answer.
+fn made(image: &GeneratedImage) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("X-Seed", image.seed.to_string()));
+    if !image.truncated.is_empty() {
+        response.insert_header(("X-Prompt-Truncated", "true"));
+    }
+    response
+}
+
 fn as_file(image: GeneratedImage) -> HttpResponse {
-    HttpResponse::Ok()
+    made(&image)
         .content_type(ContentType::png())
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.png\"", Uuid::new_v4())))
-        .insert_header(("X-Seed", image.seed.to_string()))
         .body(image.png)
 }
 
 fn as_json(image: &GeneratedImage, spec: &ImageSpec, model: &ModelInfo) -> HttpResponse {
-    HttpResponse::Ok().insert_header(("X-Seed", image.seed.to_string())).json(GenerateResponse {
+    made(image).json(GenerateResponse {
         success: true,
         prompt: spec.prompt().to_owned(),
         steps: spec.num_inference_steps(),
@@ -93,5 +145,6 @@ fn as_json(image: &GeneratedImage, spec: &ImageSpec, model: &ModelInfo) -> HttpR
         height: image.image.height(),
         model: model.name.clone(),
         parameters: image.parameters.clone(),
+        prompt_truncated: !image.truncated.is_empty(),
     })
 }

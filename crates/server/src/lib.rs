@@ -16,6 +16,7 @@ pub mod error;
 mod generate_api;
 mod health_api;
 mod non_finite;
+mod request_body;
 mod request_log;
 mod root_api;
 mod serve;

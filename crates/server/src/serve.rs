@@ -3,13 +3,13 @@
 //! The end comes by Ctrl-C, by SIGTERM, or because the engine cannot make pictures. Then waiting and running jobs are cancelled, so that
 //! their clients are answered at once, and open connections have [`SHUTDOWN_SECONDS`] to take their answers.
 
-use std::{future::Future, io, net::SocketAddr};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
 use generation::{Engine, Limits};
 
 use crate::{
-    app::{self, ApiState, DEFAULT_BODY_LIMIT},
+    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT},
     request_log,
 };
 
@@ -18,6 +18,9 @@ const SHUTDOWN_SECONDS: u64 = 5;
 
 /// Threads that speak HTTP. They never compute, so two are plenty beside the device's thread.
 const WORKERS: usize = 2;
+
+/// How long a head may take: it is a packet or two, which leaves time for lost ones to be sent again, and none for those who only sit.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where and how to serve; the operator's choice.
 #[derive(Clone, Debug)]
@@ -28,13 +31,24 @@ pub struct ServerSettings {
     pub port: u16,
     /// The longest request body, in bytes.
     pub body_limit: usize,
+    /// How long a request body may take to arrive; answered 408 after that.
+    pub body_timeout: Duration,
+    /// How long the head of a connection's first request may take to arrive; after that actix answers 408 with no body, and closes.
+    pub head_timeout: Duration,
     /// The bounds of a request.
     pub limits: Limits,
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 8000, body_limit: DEFAULT_BODY_LIMIT, limits: Limits::default() }
+        Self {
+            host: "127.0.0.1".into(),
+            port: 8000,
+            body_limit: DEFAULT_BODY_LIMIT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            head_timeout: HEAD_TIMEOUT,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -51,13 +65,14 @@ impl Server {
     /// # Errors
     /// If the address cannot be listened on, with the address in the message.
     pub fn bind(settings: &ServerSettings, engine: Engine) -> io::Result<Self> {
-        let ServerSettings { host, port, body_limit, limits } = settings.clone();
-        let state = ApiState { engine: engine.clone(), limits, body_limit };
+        let ServerSettings { host, port, body_limit, body_timeout, head_timeout, limits } = settings.clone();
+        let state = ApiState { engine: engine.clone(), limits, body_limit, body_timeout };
         let server = HttpServer::new(move || {
             let state = state.clone();
             App::new().wrap(from_fn(request_log::log)).configure(move |config| app::configure(config, state))
         })
         .workers(WORKERS)
+        .client_request_timeout(head_timeout)
         // A client that closes its half of the connection has hung up: without this its job would run to the end for nobody.
         .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_SECONDS)

@@ -15,7 +15,7 @@ use utoipa::{
 #[derive(Debug, Default, PartialEq, ToSchema)]
 #[schema(example = json!({"prompt": "a red circle on a blue background", "num_inference_steps": 25, "return_base64": false}))]
 pub struct GenerateRequest {
-    /// What the picture shows.
+    /// What the picture shows. The model reads its first 75 tokens; the answer's `X-Prompt-Truncated` tells if there are more.
     #[schema(required = true, nullable = false, min_length = 1, max_length = 2000, example = "a red circle on a blue background")]
     pub prompt: Option<String>,
     /// Denoising steps: more is better and slower.
@@ -61,26 +61,35 @@ pub struct GenerateResponse {
     #[schema(example = true)]
     pub success: bool,
     /// The prompt.
+    #[schema(example = "a red circle on a blue background")]
     pub prompt: String,
     /// The denoising steps.
     #[schema(example = 25)]
     pub steps: u32,
     /// The PNG file, base64 with padding.
-    #[schema(content_encoding = "base64", content_media_type = "image/png")]
+    #[schema(content_encoding = "base64", content_media_type = "image/png", example = "iVBORw0KGgoAAAANSUhEUgAA...")]
     pub image_base64: String,
     /// "png".
     #[schema(example = "png")]
     pub format: String,
     /// The seed that the picture was made with.
+    #[schema(example = 42)]
     pub seed: u64,
     /// The picture's width in pixels.
+    #[schema(example = 128)]
     pub width: u32,
     /// The picture's height in pixels.
+    #[schema(example = 128)]
     pub height: u32,
     /// The model that made it.
+    #[schema(example = "nano-sd (embedded)")]
     pub model: String,
     /// How it was made, as it stands in the PNG's `parameters` text chunk.
+    #[schema(example = "a red circle on a blue background\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 42, Size: 128x128")]
     pub parameters: String,
+    /// Whether the prompt or the negative prompt is longer than the model reads, so that its end was left out.
+    #[schema(example = false)]
+    pub prompt_truncated: bool,
 }
 
 /// A PNG file, for the description alone: bytes would be described as an array of numbers.
@@ -105,6 +114,7 @@ pub struct RootResponse {
     #[schema(example = "cpu")]
     pub device: String,
     /// The model's name; null until it is loaded.
+    #[schema(example = "nano-sd (embedded)")]
     pub model: Option<String>,
     /// Where to find what.
     pub endpoints: Endpoints,
@@ -184,9 +194,10 @@ pub struct ValidationErrorDetail {
     #[schema(example = "Input should be less than or equal to 150")]
     pub msg: String,
     /// The value that was sent, long texts cut.
+    #[schema(example = 151)]
     pub input: Value,
     /// The rule's limits.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, example = json!({"le": 150}))]
     pub ctx: Option<Map<String, Value>>,
 }

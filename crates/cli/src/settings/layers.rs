@@ -19,7 +19,7 @@ enum Kind {
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 12] = [
+const KEYS: [(&str, Kind); 13] = [
     ("model.name", Kind::Text),
     ("compute.device", Kind::Text),
     ("compute.precision", Kind::Text),
@@ -27,6 +27,7 @@ const KEYS: [(&str, Kind); 12] = [
     ("server.host", Kind::Text),
     ("server.port", Kind::Whole),
     ("server.queue_capacity", Kind::Whole),
+    ("server.body_timeout_seconds", Kind::Whole),
     ("server.log", Kind::Text),
     ("hub.token", Kind::Text),
     ("hub.endpoint", Kind::Text),

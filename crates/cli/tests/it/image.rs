@@ -77,6 +77,53 @@ fn a_seed_decides_the_bytes_and_each_picture_of_a_request_has_its_own() {
 }
 
 #[test]
+fn threads_do_not_change_the_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str, threads: &str, more: &[&str]| {
+        let mut args = vec!["image", "a beach at noon with boats", "--seed", "5", "--steps", "3", "--threads", threads, "--out", name];
+        args.extend_from_slice(more);
+        let made = framewright(folder.path(), &args);
+        assert_eq!(made.code, 0, "{made:?}");
+        fs::read(folder.path().join(name)).unwrap()
+    };
+    // Sides that nothing divides evenly, and a scheduler that draws noise at each step.
+    for more in [&[] as &[&str], &["--width", "200", "--height", "136"], &["--scheduler", "euler-ancestral", "--precision", "bf16"]] {
+        let one = make("one.png", "1", more);
+        for threads in ["2", "3"] {
+            assert!(make("more.png", threads, more) == one, "{threads} threads give other bytes than one, with {more:?}");
+        }
+    }
+}
+
+#[test]
+fn a_text_that_the_model_cuts_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |words: usize, more: &[&str]| {
+        let prompt = vec!["boat"; words].join(" ");
+        let args = ["image", prompt.as_str(), "--negative", prompt.as_str(), "--steps", "1", "--seed", "1", "--out", "a.png"];
+        let made = framewright(folder.path(), &[&args, more].concat());
+        assert_eq!(made.code, 0, "{made:?}");
+        made
+    };
+    // "boat" is one token of the model's vocabulary.
+    let line = "the prompt has 76 tokens, of which the model reads the first 75; \
+                the negative prompt has 76 tokens, of which the model reads the first 75";
+    let cut = make(76, &[]);
+    assert_eq!(cut.stderr.lines().filter(|said| said.contains("tokens")).collect::<Vec<_>>(), [line]);
+    assert_eq!(cut.stdout, "a.png  128x128, seed 1\n");
+    let unguided = make(76, &["--guidance", "1"]);
+    assert!(
+        unguided.stderr.contains("the prompt has 76") && !unguided.stderr.contains("negative"),
+        "the negative prompt is not read at all"
+    );
+    assert!(!make(75, &[]).stderr.contains("tokens"));
+    for (words, truncated) in [(75, false), (76, true)] {
+        let json: Value = serde_json::from_str(&make(words, &["--json"]).stdout).unwrap();
+        assert_eq!(json["prompt_truncated"], truncated);
+    }
+}
+
+#[test]
 fn settings_of_a_request_act() {
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str, more: &[&str]| {

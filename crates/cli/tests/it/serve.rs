@@ -42,6 +42,13 @@ fn it_serves_where_it_says_and_ends_with_code_0() {
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     assert!(answer.windows(8).any(|bytes| bytes == b"\x89PNG\r\n\x1a\n"), "no PNG in the answer");
 
+    // A prompt that is cut is told to the client and in the log, which has colours on terminals only.
+    let body = format!(r#"{{"prompt": "{}", "num_inference_steps": 1}}"#, "boat ".repeat(76));
+    let answer = exchange(&address, &format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    assert!(String::from_utf8_lossy(&answer).contains("\r\nx-prompt-truncated: true\r\n"), "{}", String::from_utf8_lossy(&answer));
+    let logged = lines.nth(1).unwrap().unwrap();
+    assert!(logged.ends_with(" WARN the prompt has 76 tokens, of which the model reads the first 75"), "{logged:?}");
+
     // The address is taken now.
     let port = address.rsplit(':').next().unwrap();
     let second = crate::program::framewright(std::path::Path::new("/"), &["serve", "--port", port]);

@@ -4,6 +4,7 @@
 mod artifact;
 mod engine;
 mod fake;
+mod fake_model;
 mod pictures;
 mod queue;
 mod validate;

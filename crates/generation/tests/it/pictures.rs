@@ -43,7 +43,7 @@ async fn a_png_carries_its_parameters_as_other_tools_read_them() {
     let made = pictures(ImageRequest {
         negative_prompt: Some("fog, \"mist\"".into()),
         guidance_scale: Some(7.0),
-        width: Some(72),
+        width: Some(80),
         scheduler: Some("dpmpp-2m-karras".into()),
         clip_skip: Some(1),
         ..request("a café, by night")
@@ -52,13 +52,13 @@ async fn a_png_carries_its_parameters_as_other_tools_read_them() {
     let (text, is_utf8, size) = read(&made[0].png);
     let expected = concat!(
         "a café, by night\nNegative prompt: fog, \"mist\"\n",
-        "Steps: 3, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 72x64, Model: fake, Clip skip: 2, ",
+        "Steps: 3, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 80x72, Model: fake, Clip skip: 2, ",
         "Version: framewright 0.1.0"
     );
     assert_eq!(text, expected);
     assert_eq!(text, made[0].parameters);
     assert!(!is_utf8, "é is Latin-1, which every reader knows");
-    assert_eq!(size, (72, 64));
+    assert_eq!(size, (80, 72));
 }
 
 #[tokio::test]
@@ -75,6 +75,19 @@ async fn a_text_beyond_latin_1_goes_into_an_itxt_chunk() {
 async fn a_nul_in_a_prompt_does_not_cut_the_text() {
     let made = pictures(request("a\0boat")).await;
     assert!(read(&made[0].png).0.starts_with("aboat\nSteps: "));
+}
+
+#[tokio::test]
+async fn texts_that_the_model_cuts_are_told_with_the_picture() {
+    let long = "a boat and ".repeat(26);
+    let told = |made: Vec<GeneratedImage>| made[0].truncated.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(told(pictures(request("a boat")).await), [""; 0]);
+    let made = pictures(ImageRequest { negative_prompt: Some(long.clone()), ..request(&long) }).await;
+    let expected = [
+        "the prompt has 79 tokens, of which the model reads the first 75",
+        "the negative prompt has 79 tokens, of which the model reads the first 75",
+    ];
+    assert_eq!(told(made), expected);
 }
 
 #[test]

@@ -18,8 +18,10 @@ async fn the_description_lists_the_routes_and_their_answers() {
     let paths = api["paths"].as_object().unwrap();
     assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", "/generate", "/health"]);
     let answers = paths["/generate"]["post"]["responses"].as_object().unwrap();
-    assert_eq!(answers.keys().collect::<Vec<_>>(), ["200", "400", "413", "415", "422", "429", "500", "503"]);
+    assert_eq!(answers.keys().collect::<Vec<_>>(), ["200", "400", "408", "413", "415", "422", "429", "500", "503"]);
     assert!(answers["200"]["content"].get("image/png").is_some() && answers["200"]["content"].get("application/json").is_some());
+    let headers = answers["200"]["headers"].as_object().unwrap();
+    assert_eq!(headers.keys().collect::<Vec<_>>(), ["Content-Disposition", "X-Prompt-Truncated", "X-Seed"]);
 }
 
 #[actix_web::test]
@@ -108,7 +110,9 @@ async fn redoc_carries_its_script_and_loads_nothing() {
     let html = page.text();
     assert!(html.len() > 500_000, "the script is in the page");
     assert!(html.contains(r#"Redoc.init("/openapi.json""#));
-    assert!(!html.contains("<script src") && !html.contains("<link "), "nothing is loaded from elsewhere");
+    assert!(html.contains("scrollYOffset: 0, requiredPropsFirst: true"), "aide's template has changed");
+    let icon = r#"<link rel="icon" type="image/png" href="/docs/favicon-32x32.png">"#;
+    assert!(!html.contains("<script src") && !html.replacen(icon, "", 1).contains("<link "), "nothing is loaded from elsewhere");
 }
 
 #[actix_web::test]

@@ -1,11 +1,7 @@
-//! A model that needs no weights behind the real server, and a raw client that can hang up in every way.
-//!
-//! The prompt says what the model does: "slow" takes steps until it is cancelled, "panic" panics, "refuse" and "broken" fail in the two
-//! ways that a pipeline can, and everything else is a picture in the colour of its seed.
+//! The fake model of generation's tests behind the real server, and a raw client that can hang up in every way.
 
 use std::{
     net::SocketAddr,
-    ops::ControlFlow,
     time::{Duration, Instant},
 };
 
@@ -14,61 +10,12 @@ use actix_web::{
     http::{StatusCode, header::HeaderMap},
     test,
 };
-use diffusion_core::{
-    Error,
-    denoise::{StepMonitor, StepReport},
-    noise::SeededNoise,
-    schedulers::SchedulerKind,
-};
-use generation::{Engine, EngineSettings, ImageSpec, LoadedModel, ModelInfo};
-use image::{Rgb, RgbImage};
+use generation::Engine;
 use serde_json::Value;
 use server::{ApiState, Server, ServerSettings, app};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::oneshot, task::JoinHandle};
 
-/// Long enough for any machine, short enough to fail before a person gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-pub(crate) fn model() -> LoadedModel {
-    let info = ModelInfo {
-        name: "fake".into(),
-        device: "cpu".into(),
-        device_reason: "there is no other".into(),
-        default_width: 64,
-        default_height: 72,
-        scheduler: SchedulerKind::Ddim.into(),
-    };
-    LoadedModel { info, generate: Box::new(generate) }
-}
-
-fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffusion_core::Result<RgbImage> {
-    let latents = SeededNoise::new(seed).randn(&[1, 4, 1, 1])?;
-    match spec.prompt() {
-        "panic" => panic!("the fake model panics"),
-        "refuse" => return Err(Error::Params { field: "num_inference_steps", reason: "not with this scheduler".into() }),
-        "broken" => return Err(Error::Tokenizer("broken as told\nbacktrace".into())),
-        _ => {}
-    }
-    let slow = spec.prompt() == "slow";
-    let steps = if slow { usize::MAX } else { spec.num_inference_steps() as usize };
-    for step in 1..=steps {
-        if slow {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        if monitor.on_step(&StepReport { step, steps, timestep: 0.0, latents: &latents }) == ControlFlow::Break(()) {
-            return Err(Error::Cancelled);
-        }
-    }
-    Ok(RgbImage::from_pixel(spec.width(), spec.height(), Rgb([(seed % 256) as u8, 1, 2])))
-}
-
-/// An engine whose model is loaded.
-pub(crate) async fn engine(places: usize) -> Engine {
-    let settings = EngineSettings { queue_capacity: places, ..EngineSettings::new(Instant::now) };
-    let engine = Engine::start(settings, || Ok(model())).unwrap();
-    engine.loaded().await.unwrap();
-    engine
-}
+pub(crate) use crate::fake_model::{PATIENCE, engine, model};
 
 /// One answer, read whole.
 #[derive(Debug)]
@@ -124,8 +71,12 @@ impl Running {
     }
 
     pub(crate) fn with(engine: Engine) -> Self {
-        let settings = ServerSettings { port: 0, ..ServerSettings::default() };
-        let server = Server::bind(&settings, engine.clone()).unwrap();
+        Self::with_settings(ServerSettings::default(), engine)
+    }
+
+    /// With these settings, at a free port.
+    pub(crate) fn with_settings(settings: ServerSettings, engine: Engine) -> Self {
+        let server = Server::bind(&ServerSettings { port: 0, ..settings }, engine.clone()).unwrap();
         let address = server.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run_until(async {

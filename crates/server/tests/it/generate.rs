@@ -30,7 +30,7 @@ async fn a_picture_comes_as_base64_when_asked() {
     assert!(parameters.as_str().unwrap().starts_with("a boat\nSteps: 30, Sampler: DDIM, CFG scale: 7.5, Seed: 5, Size: 80x64"));
     let expected = json!({
         "success": true, "prompt": "a boat", "steps": 30, "image_base64": null, "format": "png",
-        "seed": 5, "width": 80, "height": 64, "model": "fake", "parameters": null
+        "seed": 5, "width": 80, "height": 64, "model": "fake", "parameters": null, "prompt_truncated": false
     });
     assert_eq!(json, expected);
     assert_eq!(image::load_from_memory(&picture).unwrap().to_rgb8().dimensions(), (80, 64));
@@ -46,6 +46,23 @@ async fn without_a_seed_one_is_drawn_and_told() {
     }
     seeds.dedup();
     assert!(seeds.len() > 1, "three equal draws of 32 bits: {seeds:?}");
+}
+
+#[actix_web::test]
+async fn a_prompt_that_was_cut_is_told_in_the_head_and_in_the_json() {
+    // The fake model reads 75 words.
+    let (all, more) = (vec!["boat"; 75].join(" "), vec!["boat"; 76].join(" "));
+    for (prompt, negative_prompt, cut) in [(&all, &all, false), (&more, &all, true), (&all, &more, true), (&more, &more, true)] {
+        let mut body = json!({"prompt": prompt, "negative_prompt": negative_prompt});
+        let file = ask(post(body.to_string())).await;
+        body["return_base64"] = true.into();
+        let json = ask(post(body.to_string())).await;
+        for answer in [&file, &json] {
+            assert_eq!((answer.status, answer.header("x-prompt-truncated")), (StatusCode::OK, cut.then_some("true")));
+        }
+        assert_eq!(json.json()["prompt_truncated"], cut);
+        assert_eq!(json.json()["prompt"], *prompt, "the prompt comes back whole, as it was sent");
+    }
 }
 
 #[actix_web::test]

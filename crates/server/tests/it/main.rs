@@ -4,7 +4,10 @@
 mod bad_input;
 mod docs;
 mod fake;
+#[path = "../../../generation/tests/it/fake_model.rs"]
+mod fake_model;
 mod generate;
 mod hang_up;
 mod service;
 mod shutdown;
+mod slow_client;

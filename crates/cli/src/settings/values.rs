@@ -1,0 +1,51 @@
+//! Reading one setting's value: its type and its limits, with a refusal that says both.
+//!
+//! Nothing here knows which setting the value is for, nor where it came from; whoever asks adds that.
+
+use std::{fmt, str::FromStr};
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|error| {
+        // Some types say what they were given, some (an address) do not.
+        let reason = T::Err::to_string(&error);
+        D::Error::custom(if reason.contains(&text) { reason } else { format!("{text:?}: {reason}") })
+    })
+}
+
+fn within<'de, D: Deserializer<'de>>(deserializer: D, least: i64, most: i64) -> Result<i64, D::Error> {
+    let value = i64::deserialize(deserializer)?;
+    if (least..=most).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside {least}..={most}"))) }
+}
+
+pub(super) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    within(deserializer, 0, i64::from(u16::MAX))?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn queue_capacity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    within(deserializer, 1, 1024)?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn body_timeout_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    within(deserializer, 1, 3600)?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    within(deserializer, 1, 1024)?.try_into().map(Some).map_err(D::Error::custom)
+}
+
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    String::deserialize(deserializer).map(|text| Some(text.into()))
+}
+
+pub(super) fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.starts_with("http://") || text.starts_with("https://") {
+        Ok(Some(text))
+    } else {
+        Err(D::Error::custom(format!("{text:?} is not an http:// or https:// address")))
+    }
+}
