@@ -11,7 +11,7 @@ use std::{
 };
 
 /// The crates from the ground up; a crate may use those that stand before it. Examples and benches stand on the roof.
-const CRATES: [&str; 6] = ["diffusion-core", "generation", "server", "cli", "examples", "benches"];
+const CRATES: [&str; 7] = ["cpu-kernels", "diffusion-core", "generation", "server", "cli", "examples", "benches"];
 
 /// Heavy libraries and the crates that are there to fence them off; no other may name them. (Ends of names: all of candle's crates.)
 const FENCES: [(&str, &[&str]); 4] = [

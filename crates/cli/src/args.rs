@@ -55,7 +55,7 @@ pub(crate) struct ComputeArgs {
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
 
-    /// auto (f32 on the CPU, f16 elsewhere), f32, bf16 or f16 [default: auto].
+    /// auto (on a CPU bf16 where it is the faster, else f32; on others f16), f32, bf16 or f16 [default: auto].
     #[arg(long, value_name = "NAME")]
     pub precision: Option<String>,
 

@@ -1,12 +1,13 @@
 //! How many threads the tensor operations use.
 //!
-//! The tensor library has thread pools of its own, which take their size from the environment only, and once. To change the
+//! The CPU's kernels are told. The tensor library has thread pools of its own, which take their size from the environment only, and once. To change the
 //! environment of a running process is unsafe, so the program starts itself again in its own place with the variable set. The
 //! invariant: after [`settle`] returns, both pools will have the wanted size.
 
 use std::{env, process::Command, thread};
 
 use anyhow::{Context as _, Result};
+use cpu_kernels::Level;
 
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
@@ -16,7 +17,8 @@ const VARIABLE: &str = "RAYON_NUM_THREADS";
 /// If the program cannot start itself again.
 pub(crate) fn settle(threads: Option<usize>) -> Result<()> {
     let given = env::var(VARIABLE).ok().and_then(|text| text.parse::<usize>().ok()).filter(|count| *count > 0);
-    if threads.is_none() && given.is_some() {
+    if let (None, Some(given)) = (threads, given) {
+        cpu_kernels::configure(given, Level::detect());
         return Ok(());
     }
     // The tensor library counts physical cores even where a container may use fewer; the other pool counts what may be used, but
@@ -25,6 +27,7 @@ pub(crate) fn settle(threads: Option<usize>) -> Result<()> {
     let of_library = candle_core::utils::get_num_threads();
     let wanted = threads.unwrap_or(usable.min(of_library));
     if of_library == wanted && given.unwrap_or(usable) == wanted {
+        cpu_kernels::configure(wanted, Level::detect());
         return Ok(());
     }
     restart(wanted).with_context(|| format!("cannot start again with {wanted} threads"))

@@ -56,7 +56,7 @@ impl DeviceChoice {
 /// The precision that a caller asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// f32 on the CPU, f16 on CUDA and Metal, with the VAE kept in f32 where its config says `force_upcast`.
+    /// bf16 on a CPU that multiplies it faster than f32, f32 on any other CPU; f16 on CUDA and Metal.
     #[default]
     Auto,
     /// 32-bit floats throughout.
@@ -106,6 +106,7 @@ impl ExecutionPolicy {
             Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
             Precision::F16 => DType::F16,
+            Precision::Auto if device.is_cpu() && cpu_kernels::engine().level().has_bf16() => DType::BF16,
             Precision::Auto if device.is_cpu() => DType::F32,
             Precision::Auto => DType::F16,
         };

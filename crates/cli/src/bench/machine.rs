@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
-use diffusion_core::policy::ExecutionPolicy;
+use diffusion_core::{ops::Linear, policy::ExecutionPolicy};
 
 /// Rows and columns of the matrices whose product is the measure.
 const SIDE: usize = 2048;
@@ -40,11 +40,12 @@ impl Machine {
         )
         .ok();
         let processor = system.as_ref().and_then(|system| system.cpus().first()).map_or("unknown processor", |cpu| cpu.brand());
-        // The CPU multiplies in f32 whatever the model's precision.
-        let dtype = if policy.device.is_cpu() { DType::F32 } else { policy.unet };
+        // The CPU multiplies f16 in f32, and bf16 too where it has no instructions for it.
+        let half = policy.unet == DType::BF16 && cpu_kernels::engine().level().has_bf16();
+        let dtype = if policy.device.is_cpu() && !half { DType::F32 } else { policy.unet };
         Ok(Self {
             processor: processor.trim().to_owned(),
-            threads: candle_core::utils::get_num_threads(),
+            threads: cpu_kernels::engine().pool().threads(),
             memory: system.as_ref().map_or(0, sysinfo::System::total_memory),
             peak_flops: best_product(&policy.device, dtype)?,
             peak_precision: dtype.as_str(),
@@ -69,11 +70,13 @@ fn best_product(device: &Device, dtype: DType) -> Result<f64> {
     // Numbers like a model's: zeros would be an easier load for the processor's clock.
     let ramp = Tensor::arange(0, (SIDE * SIDE) as u32, device)?.to_dtype(DType::F32)?;
     let matrix = ((ramp.sin()? + 0.1)?).reshape((SIDE, SIDE))?.to_dtype(dtype)?;
+    // The layer that models are made of, so that on the CPU it is the kernels' product.
+    let layer = Linear::new(&matrix, None)?;
     let began = Instant::now();
     let mut best = Duration::MAX;
     while began.elapsed() < SEARCH {
         let started = Instant::now();
-        matrix.matmul(&matrix)?;
+        layer.forward(&matrix)?;
         device.synchronize()?;
         best = best.min(started.elapsed());
     }
@@ -99,13 +102,7 @@ fn peak_memory() -> Option<u64> {
 /// What this program was built as: version, processor and its instructions in use, features.
 pub(super) fn build() -> String {
     let mut words = vec![format!("framewright {}", env!("CARGO_PKG_VERSION")), std::env::consts::ARCH.to_owned()];
-    #[cfg(target_arch = "x86_64")]
-    for (has, name) in [(std::arch::is_x86_feature_detected!("avx2"), "avx2"), (std::arch::is_x86_feature_detected!("avx512f"), "avx512f")]
-    {
-        if has {
-            words.push(name.to_owned());
-        }
-    }
+    words.push(cpu_kernels::engine().level().name().to_owned());
     for (has, name) in [(cfg!(feature = "cuda"), "cuda"), (cfg!(feature = "metal"), "metal"), (cfg!(debug_assertions), "debug")] {
         if has {
             words.push(name.to_owned());

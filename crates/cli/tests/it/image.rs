@@ -139,7 +139,7 @@ fn settings_of_a_request_act() {
         &["--guidance", "1"],
         &["--scheduler", "euler-ancestral"],
         &["--clip-skip", "1"],
-        &["--precision", "bf16"],
+        &["--precision", "f16"],
         &["--init-image", "plain.png", "--strength", "0.7"],
     ]
     .into_iter()

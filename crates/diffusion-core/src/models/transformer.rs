@@ -5,7 +5,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
-    ops::{AttentionParams, GroupNorm, LayerNorm, Linear, Nhwc, attention, geglu},
+    ops::{AttentionParams, Geglu, GroupNorm, LayerNorm, Linear, Nhwc, attention},
     weights::ComponentWeights,
 };
 
@@ -64,7 +64,7 @@ struct TransformerBlock {
     norm2: LayerNorm,
     attn2: Attention,
     norm3: LayerNorm,
-    ff_in: Linear,
+    ff_in: Geglu,
     ff_out: Linear,
     only_cross_attention: bool,
 }
@@ -80,7 +80,7 @@ impl TransformerBlock {
             norm2: norm("norm2")?,
             attn2: Attention::load(&weights.pp("attn2"), params, params.cross_attention_dim)?,
             norm3: norm("norm3")?,
-            ff_in: Linear::load(&weights.pp("ff.net.0.proj"), channels, 8 * channels, true)?,
+            ff_in: Geglu::load(&weights.pp("ff.net.0.proj"), channels, 4 * channels)?,
             ff_out: Linear::load(&weights.pp("ff.net.2"), 4 * channels, channels, true)?,
             only_cross_attention: params.only_cross_attention,
         })
@@ -90,7 +90,7 @@ impl TransformerBlock {
         let normal = self.norm1.forward(x)?;
         let x = self.attn1.forward(&normal, if self.only_cross_attention { text } else { &normal }, x)?;
         let x = self.attn2.forward(&self.norm2.forward(&x)?, text, &x)?;
-        let gated = geglu(&self.ff_in.forward(&self.norm3.forward(&x)?)?)?;
+        let gated = self.ff_in.forward(&self.norm3.forward(&x)?)?;
         self.ff_out.forward_add(&gated, &x)
     }
 }

@@ -63,7 +63,7 @@ pub struct ConvGeometry {
 /// A convolution with square kernel.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    /// [kernel * kernel * inputs, outputs]: rows in the order ky, kx, channel.
+    /// Of kernel * kernel * inputs rows, in the order ky, kx, channel.
     matrix: Matrix,
     inputs: usize,
     params: Conv2dParams,
@@ -135,7 +135,10 @@ impl Conv2d {
         let geometry = ConvGeometry { params: self.params, enlarged, output };
         let window = self.params.kernel * self.params.kernel * self.inputs;
         execution::count_product(batch * output.0 * output.1, window, outputs);
-        let run = if execution::is_cpu(x.tensor().device()) { cpu::conv2d } else { portable::conv2d };
-        run(x, &self.matrix.weight, self.matrix.bias.as_ref(), geometry, extras)
+        let bias = self.matrix.bias.as_ref();
+        match self.matrix.packed().filter(|_| execution::is_cpu(x.tensor().device())) {
+            Some(weight) => cpu::conv2d(x, weight, bias, geometry, extras),
+            None => portable::conv2d(x, &self.matrix.rows()?, bias, geometry, extras),
+        }
     }
 }

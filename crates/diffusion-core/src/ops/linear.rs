@@ -75,7 +75,11 @@ impl Linear {
         let rows = x.contiguous()?.reshape(((), inputs))?;
         let residual = residual.map(|residual| residual.contiguous()?.reshape(((), outputs))).transpose()?;
         execution::count_product(rows.dims().first().copied().unwrap_or(0), inputs, outputs);
-        let run = if execution::is_cpu(x.device()) { cpu::linear } else { portable::linear };
-        Ok(run(&rows, &self.matrix.weight, self.matrix.bias.as_ref(), residual.as_ref())?.reshape(dims)?)
+        let bias = self.matrix.bias.as_ref();
+        let y = match self.matrix.packed().filter(|_| execution::is_cpu(x.device())) {
+            Some(weight) => cpu::linear(&rows, weight, bias, residual.as_ref())?,
+            None => portable::linear(&rows, &self.matrix.rows()?, bias, residual.as_ref())?,
+        };
+        Ok(y.reshape(dims)?)
     }
 }

@@ -1,10 +1,12 @@
 //! A weight matrix packed once at load into what the device's matrix product wants.
 //!
-//! Every layer that multiplies (linear, 1x1 convolution, k x k convolution) holds one of these. The invariant: [inputs, outputs],
-//! contiguous, so that rows of activations multiply it from the left as they lie; on the CPU the values are f32 (rounded to the
-//! model's precision first), for the CPU multiplies in f32 and would otherwise widen the weights at every call.
+//! Every layer that multiplies (linear, 1x1 convolution, k x k convolution) holds one of these. On the CPU that is the kernels'
+//! packing, elsewhere [inputs, outputs], contiguous, so that rows of activations multiply it from the left as they lie.
 
-use candle_core::{DType, Tensor};
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use cpu_kernels::Packed;
 
 use super::cpu;
 use crate::{Result, weights::ComponentWeights};
@@ -12,22 +14,40 @@ use crate::{Result, weights::ComponentWeights};
 /// A packed weight matrix with its optional bias.
 #[derive(Clone, Debug)]
 pub(super) struct Matrix {
-    /// [inputs, outputs].
-    pub(super) weight: Tensor,
+    form: Form,
     /// [outputs].
     pub(super) bias: Option<Tensor>,
+    inputs: usize,
+    outputs: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    /// [inputs, outputs].
+    Rows(Tensor),
+    /// For the CPU's kernels.
+    Packed(Arc<Packed>),
 }
 
 impl Matrix {
     /// Packs a weight that comes as [outputs, inputs, taps]; the rows of the matrix are in the order tap, input.
     pub(super) fn pack(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
+        Self::of(weight, bias, false)
+    }
+
+    /// The same for a layer whose second half of outputs gates the first; on the CPU the product does the gating.
+    pub(super) fn pack_gated(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
+        Self::of(weight, bias, true)
+    }
+
+    fn of(weight: &Tensor, bias: Option<Tensor>, gated: bool) -> Result<Self> {
         let (outputs, inputs, taps) = weight.dims3()?;
-        let weight = if weight.device().is_cpu() {
-            cpu::pack(&for_device(weight.contiguous()?)?)?
+        let form = if weight.device().is_cpu() {
+            Form::Packed(Arc::new(cpu::pack(weight, gated)?))
         } else {
-            weight.permute((2, 1, 0))?.contiguous()?.reshape((taps * inputs, outputs))?
+            Form::Rows(weight.permute((2, 1, 0))?.contiguous()?.reshape((taps * inputs, outputs))?)
         };
-        Ok(Self { weight, bias: bias.map(for_device).transpose()? })
+        Ok(Self { form, bias, inputs: taps * inputs, outputs })
     }
 
     /// Reads `bias` of `outputs` elements if the layer has one.
@@ -35,16 +55,28 @@ impl Matrix {
         if has_bias { weights.get(outputs, "bias").map(Some) } else { Ok(None) }
     }
 
+    /// What the CPU's kernels multiply by, where that is what is held.
+    pub(super) fn packed(&self) -> Option<&Packed> {
+        match &self.form {
+            Form::Packed(packed) => Some(packed),
+            Form::Rows(_) => None,
+        }
+    }
+
+    /// [inputs, outputs], for the portable execution; on the CPU it is unpacked anew at every call.
+    pub(super) fn rows(&self) -> Result<Tensor> {
+        match &self.form {
+            Form::Rows(rows) => Ok(rows.clone()),
+            Form::Packed(packed) => Ok(Tensor::from_vec(packed.unpacked(), (self.inputs, self.outputs), &Device::Cpu)?),
+        }
+    }
+
+    /// Rows of the matrix: channels times taps.
     pub(super) fn inputs(&self) -> usize {
-        self.weight.dims().first().copied().unwrap_or(0)
+        self.inputs
     }
 
     pub(super) fn outputs(&self) -> usize {
-        self.weight.dims().get(1).copied().unwrap_or(0)
+        self.outputs
     }
-}
-
-/// On the CPU weights are kept in f32, elsewhere in the model's precision.
-pub(super) fn for_device(tensor: Tensor) -> Result<Tensor> {
-    Ok(if tensor.device().is_cpu() { tensor.to_dtype(DType::F32)? } else { tensor })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
     noise::SeededNoise,
-    ops::{Activation, AttentionParams, Conv2d, Conv2dParams, ConvExtras, Nhwc, attention, execution, geglu, portable},
+    ops::{Activation, AttentionParams, Conv2d, Conv2dParams, ConvExtras, Geglu, Nhwc, attention, execution, portable},
     weights::Component,
 };
 
@@ -161,8 +161,10 @@ fn norms_agree_with_portable() {
 fn activations_agree_with_portable() {
     let source = (randn(1, &[50, 66]) * 3.0).unwrap();
     in_both_precisions("geglu", |dtype| {
-        let x = source.to_dtype(dtype).unwrap();
-        (geglu(&x).unwrap(), portable::geglu(&x).unwrap())
+        let cast = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
+        let layer = Geglu::new(&cast((randn(2, &[84, 66]) * 0.1).unwrap()), Some(cast(randn(3, &[84])))).unwrap();
+        let x = cast(source.clone());
+        (layer.forward(&x).unwrap(), execution::portable(|| layer.forward(&x)).unwrap())
     });
     for activation in [Activation::Silu, Activation::Gelu, Activation::QuickGelu] {
         in_both_precisions("activation", |dtype| {
@@ -209,7 +211,8 @@ fn layers_refuse_what_does_not_fit() {
             .forward(&picture)
             .is_err()
     );
-    assert!(geglu(&randn(1, &[4, 5])).is_err());
+    assert!(Geglu::new(&randn(1, &[5, 4]), None).is_err());
+    assert!(Geglu::new(&randn(1, &[6, 4]), None).unwrap().forward(&randn(1, &[4, 5])).is_err());
     let tokens = randn(1, &[1, 4, 6]);
     let params = |heads, causal| AttentionParams { heads, causal, upcast: false };
     assert!(attention(&tokens, &tokens, &tokens, params(4, false)).is_err());

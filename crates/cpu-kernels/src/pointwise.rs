@@ -1,20 +1,56 @@
-//! Pointwise functions, written so that the compiler turns them into vector code: no calls, no branches.
+//! Functions of one number, written so that the compiler turns them into vector code: no calls, no branches.
 
-use candle_core::{Device, Tensor};
-use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
-use super::{
-    by_dtype,
-    element::{Element, Elements, vectorised},
-};
-use crate::{Result, ops::Activation};
+use crate::{Engine, element::Element, output::written, pack::SendPtr, vector::vectorised};
 
-/// Elements that a task takes at a time.
+/// Elements of a task.
 const STRIP: usize = 1 << 14;
+
+/// A function of one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x * sigmoid(x).
+    Silu,
+    /// x * Phi(x), with the exact error function.
+    Gelu,
+    /// x * sigmoid(1.702 x).
+    QuickGelu,
+}
+
+/// y = activation(x), element by element.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn activate<'y, T: Element>(engine: &Engine, x: &[T], activation: Activation, y: &'y mut [MaybeUninit<T>]) -> &'y mut [T] {
+    match activation {
+        Activation::Silu => map(engine, x, y, silu),
+        Activation::Gelu => map(engine, x, y, gelu),
+        Activation::QuickGelu => map(engine, x, y, quick_gelu),
+    }
+}
+
+/// Generic over the function, so that each is inlined into its own loop.
+fn map<'y, T: Element>(engine: &Engine, x: &[T], y: &'y mut [MaybeUninit<T>], function: impl Fn(f32) -> f32 + Sync) -> &'y mut [T] {
+    assert_eq!(x.len(), y.len(), "an activation's result");
+    let results = SendPtr(y.as_mut_ptr());
+    engine.pool().run(x.len().div_ceil(STRIP), |task| {
+        let (at, count) = (task * STRIP, STRIP.min(x.len() - task * STRIP));
+        // SAFETY: the task's own part of y.
+        let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
+        vectorised(
+            engine.level(),
+            #[inline(always)]
+            || to.iter_mut().zip(&x[at..at + count]).for_each(|(to, from)| _ = to.write(T::narrow(function(from.widen())))),
+        );
+    });
+    // SAFETY: the strips cover x.
+    unsafe { written(y) }
+}
 
 /// e^x to about 2 units in the last place; 0 (about 1e-38) far below, large but finite above 88.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     const LN2_HIGH: f32 = 0.693_359_4;
@@ -30,7 +66,7 @@ pub(super) fn exp(x: f32) -> f32 {
 
 /// x * sigmoid(x).
 #[inline(always)]
-pub(super) fn silu(x: f32) -> f32 {
+pub(crate) fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
@@ -62,67 +98,8 @@ fn erf(x: f32) -> f32 {
 
 /// x * Phi(x), exact to rounding.
 #[inline(always)]
-fn gelu(x: f32) -> f32 {
+pub(crate) fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
-}
-
-/// See `portable::activation`.
-pub(in crate::ops) fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
-    by_dtype!(x, activation_of(x, activation))
-}
-
-fn activation_of<T: Element>(x: &Tensor, activation: Activation) -> Result<Tensor> {
-    let lock = Elements::of(x)?;
-    let source = lock.slice::<T>()?;
-    let mut y = vec![T::narrow(0.0); source.len()];
-    match activation {
-        Activation::Silu => map(source, &mut y, silu),
-        Activation::Gelu => map(source, &mut y, gelu),
-        Activation::QuickGelu => map(source, &mut y, quick_gelu),
-    }
-    Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
-}
-
-/// Generic over the function, so that each is inlined into its own loop.
-fn map<T: Element>(from: &[T], to: &mut [T], function: impl Fn(f32) -> f32 + Sync) {
-    to.par_chunks_mut(STRIP).zip(from.par_chunks(STRIP)).for_each(|(to, from)| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = T::narrow(function(from.widen()));
-                }
-            },
-        );
-    });
-}
-
-/// See `portable::geglu`.
-pub(in crate::ops) fn geglu(x: &Tensor) -> Result<Tensor> {
-    by_dtype!(x, geglu_of(x))
-}
-
-fn geglu_of<T: Element>(x: &Tensor) -> Result<Tensor> {
-    let (rows, both) = x.dims2()?;
-    let width = both / 2;
-    let lock = Elements::of(x)?;
-    let source = lock.slice::<T>()?;
-    let mut y = vec![T::narrow(0.0); rows * width];
-    let strip = STRIP / width.max(1) + 1;
-    y.par_chunks_mut(strip * width).zip(source.par_chunks(strip * both)).for_each(|(to, from)| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for (to, from) in to.chunks_mut(width).zip(from.chunks(both)) {
-                    let (value, gate) = from.split_at(width);
-                    for (to, (value, gate)) in to.iter_mut().zip(value.iter().zip(gate)) {
-                        *to = T::narrow(value.widen() * gelu(gate.widen()));
-                    }
-                }
-            },
-        );
-    });
-    Ok(Tensor::from_vec(y, (rows, width), &Device::Cpu)?)
 }
 
 #[cfg(test)]

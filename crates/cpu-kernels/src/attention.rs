@@ -1,0 +1,315 @@
+//! Attention that never holds the score matrix: softmax(q k^T * scale) v, a block of queries and keys at a time.
+//!
+//! Keys and values of each head are packed once like weights, so both products are [`crate::block`]'s. A task takes 32 queries at a
+//! time through all keys, a few hundred at a time: scores, their largest so far, powers of two of the differences, and the weighted
+//! sum of the values, scaled down whenever the largest grows. Scores, sums and results are f32; the weights of the values have the
+//! products' precision.
+
+use std::mem::MaybeUninit;
+
+use crate::{
+    Engine, Level,
+    block::{self, Block, ROWS, SUM_STRIDE, SUMS},
+    element::Element,
+    output::{self, written},
+    pack::{COLUMN, STEP_BYTES, SendPtr, TILE_BYTES},
+    scratch, softmax,
+};
+
+/// Queries that go through the keys together: two row tiles.
+const QUERIES: usize = 2 * ROWS;
+/// Queries of a task.
+const TASK_QUERIES: usize = 4 * QUERIES;
+/// Keys whose scores are made at a time.
+pub(crate) const KEYS: usize = 256;
+/// Bytes from one query's weights to the next: an odd number of cache lines.
+const WEIGHT_STRIDE: usize = KEYS * size_of::<f32>() + STEP_BYTES;
+
+/// What an attention's operands look like.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionShape {
+    /// Pictures.
+    pub images: usize,
+    /// Queries of a picture.
+    pub queries: usize,
+    /// Keys, and values, of a picture.
+    pub keys: usize,
+    /// Heads, which lie side by side in a token's channels.
+    pub heads: usize,
+    /// Channels of a head.
+    pub head_dim: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+    /// Whether a query sees only keys at its own and earlier places.
+    pub causal: bool,
+}
+
+/// A head's keys and values as the products read them.
+#[derive(Clone, Copy)]
+struct Layout {
+    bf16: bool,
+    /// Elements of a step.
+    step: usize,
+    /// Steps of a query.
+    query_steps: usize,
+    /// Columns of keys.
+    key_columns: usize,
+    /// Columns of values.
+    value_columns: usize,
+    /// Steps of all keys, as the values' inner extent.
+    key_steps: usize,
+}
+
+impl Layout {
+    fn of<T: Element>(level: Level, shape: &AttentionShape) -> Self {
+        let bf16 = T::HALF && level.has_bf16();
+        let step = STEP_BYTES / if bf16 { 2 } else { 4 };
+        Self {
+            bf16,
+            step,
+            query_steps: shape.head_dim.div_ceil(step),
+            key_columns: shape.keys.div_ceil(COLUMN),
+            value_columns: shape.head_dim.div_ceil(COLUMN),
+            key_steps: shape.keys.div_ceil(step),
+        }
+    }
+
+    fn key_bytes(&self) -> usize {
+        self.key_columns * self.query_steps * TILE_BYTES
+    }
+
+    fn head_bytes(&self) -> usize {
+        self.key_bytes() + self.value_columns * self.key_steps * TILE_BYTES
+    }
+}
+
+/// The attention of `query` [images, queries, heads * head_dim] to `key` and `value` [images, keys, heads * head_dim], into `y` of
+/// the queries' shape.
+///
+/// # Panics
+/// If a slice's length is not what the shape says, or there are no keys.
+pub fn attention<'y, T: Element>(
+    engine: &Engine,
+    query: &[T],
+    key: &[T],
+    value: &[T],
+    shape: AttentionShape,
+    y: &'y mut [MaybeUninit<T>],
+) -> &'y mut [T] {
+    let channels = shape.heads * shape.head_dim;
+    assert_eq!(query.len(), shape.images * shape.queries * channels, "attention's queries");
+    assert_eq!(key.len(), shape.images * shape.keys * channels, "attention's keys");
+    assert_eq!(value.len(), key.len(), "attention's values");
+    assert_eq!(y.len(), query.len(), "attention's result");
+    if y.is_empty() {
+        return output::zeros(y);
+    }
+    assert!(shape.keys > 0, "attention without keys");
+    let layout = Layout::of::<T>(engine.level(), &shape);
+    let heads = shape.images * shape.heads;
+    let results = SendPtr(y.as_mut_ptr().cast::<T>());
+    scratch::with(3, heads * layout.head_bytes(), |packed| {
+        let packed = SendPtr(packed);
+        let head_of = |head: usize| {
+            // SAFETY: one of as many heads as there is room for.
+            unsafe { packed.get().add(head * layout.head_bytes()) }
+        };
+        let rows = |tokens: &[T], count: usize, head: usize| {
+            let (image, head) = (head / shape.heads, head % shape.heads);
+            tokens[image * count * channels + head * shape.head_dim..].as_ptr()
+        };
+        engine.pool().run(heads, |head| {
+            // SAFETY: each head has room of its own, and `keys` tokens from its first channel on.
+            unsafe {
+                pack_keys(rows(key, shape.keys, head), channels, &shape, &layout, head_of(head));
+                pack_values(rows(value, shape.keys, head), channels, &shape, &layout, head_of(head).add(layout.key_bytes()));
+            }
+        });
+        let strips = shape.queries.div_ceil(TASK_QUERIES);
+        engine.pool().run(heads * strips, |task| {
+            let (head, strip) = (task / strips, task % strips);
+            let task = Task { level: engine.level(), shape: &shape, layout, keys: head_of(head), channels };
+            block::with_state(engine.level(), layout.bf16, || {
+                for first in (strip * TASK_QUERIES..shape.queries.min((strip + 1) * TASK_QUERIES)).step_by(QUERIES) {
+                    let count = QUERIES.min(shape.queries - first);
+                    let (image, head) = (head / shape.heads, head % shape.heads);
+                    let at = (image * shape.queries + first) * channels + head * shape.head_dim;
+                    // SAFETY: `count` queries begin there; this task alone writes their results for this head.
+                    unsafe { task.queries(query.as_ptr().add(at), first, count, results.get().add(at)) };
+                }
+            });
+        });
+    });
+    // SAFETY: the tasks cover every query of every head.
+    unsafe { written(y) }
+}
+
+/// Writes one element in the products' precision.
+#[inline(always)]
+unsafe fn put<T: Element>(bf16: bool, to: *mut u8, index: usize, value: T) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if bf16 {
+            to.cast::<half::bf16>().add(index).write(half::bf16::narrow(value.widen()));
+        } else {
+            to.cast::<f32>().add(index).write(value.widen());
+        }
+    }
+}
+
+/// Keys as columns of 16, each a chain of the head's steps.
+unsafe fn pack_keys<T: Element>(from: *const T, channels: usize, shape: &AttentionShape, layout: &Layout, to: *mut u8) {
+    // SAFETY: every place lies within the columns; tokens lie `channels` apart.
+    unsafe {
+        to.write_bytes(0, layout.key_bytes());
+        for key in 0..shape.keys {
+            let (column, lane) = (key / COLUMN, key % COLUMN);
+            let row = from.add(key * channels);
+            let column = to.add(column * layout.query_steps * TILE_BYTES + lane * 4);
+            for channel in 0..shape.head_dim {
+                let value = *row.add(channel);
+                let step = column.add(channel / layout.step * TILE_BYTES);
+                let within = channel % layout.step;
+                if layout.bf16 {
+                    put(true, step.add(within / 2 * 64), within % 2, value)
+                } else {
+                    put(false, step.add(within * 64), 0, value)
+                }
+            }
+        }
+    }
+}
+
+/// Values as columns of 16 channels, each a chain of all keys.
+unsafe fn pack_values<T: Element>(from: *const T, channels: usize, shape: &AttentionShape, layout: &Layout, to: *mut u8) {
+    // SAFETY: every place lies within the columns; tokens lie `channels` apart.
+    unsafe {
+        to.write_bytes(0, layout.value_columns * layout.key_steps * TILE_BYTES);
+        for key in 0..shape.keys {
+            let row = from.add(key * channels);
+            let within = key % layout.step;
+            let line = if layout.bf16 { within / 2 * 64 } else { within * 64 };
+            for column in 0..layout.value_columns {
+                let tile = to.add((column * layout.key_steps + key / layout.step) * TILE_BYTES + line);
+                for lane in 0..COLUMN.min(shape.head_dim - column * COLUMN) {
+                    let value = *row.add(column * COLUMN + lane);
+                    if layout.bf16 { put(true, tile, 2 * lane + within % 2, value) } else { put(false, tile, lane, value) }
+                }
+            }
+        }
+    }
+}
+
+/// What all queries of a head share.
+struct Task<'a> {
+    level: Level,
+    shape: &'a AttentionShape,
+    layout: Layout,
+    /// The head's packed keys; its values follow.
+    keys: *const u8,
+    channels: usize,
+}
+
+impl Task<'_> {
+    /// `count` queries from `from` on, the first of which is number `first`, to `to`.
+    ///
+    /// # Safety
+    /// The queries and their results are there, and the level's state is set up.
+    unsafe fn queries<T: Element>(&self, from: *const T, first: usize, count: usize, to: *mut T) {
+        let Layout { bf16, query_steps, key_columns, value_columns, key_steps, step } = self.layout;
+        let kernel = block::kernel(self.level, bf16);
+        let soften = softmax::of(self.level, bf16);
+        let query_stride = (query_steps | 1) * STEP_BYTES;
+        let value_pairs = value_columns.div_ceil(2);
+        let score_floats = KEYS / (2 * COLUMN) * SUMS;
+        let bytes = QUERIES * query_stride + QUERIES * WEIGHT_STRIDE + (score_floats + value_pairs * SUMS) * size_of::<f32>();
+        scratch::with(0, bytes, |memory| {
+            // SAFETY: the parts follow one another within `bytes`, each a multiple of a cache line.
+            let (queries, weights, scores, sums) = unsafe {
+                let weights = memory.add(QUERIES * query_stride);
+                let scores = weights.add(QUERIES * WEIGHT_STRIDE).cast::<f32>();
+                (memory, weights, scores, scores.add(score_floats))
+            };
+            // SAFETY: `count` queries of `head_dim` channels; the rest of the tiles is zeros.
+            unsafe {
+                queries.write_bytes(0, QUERIES * query_stride);
+                for row in 0..count {
+                    let (from, to) = (from.add(row * self.channels), queries.add(row * query_stride));
+                    if T::HALF == bf16 {
+                        to.copy_from_nonoverlapping(from.cast(), self.shape.head_dim * size_of::<T>());
+                        continue;
+                    }
+                    for channel in 0..self.shape.head_dim {
+                        put(bf16, to, channel, *from.add(channel));
+                    }
+                }
+            }
+            let row_tiles = count.div_ceil(ROWS);
+            let mut state = softmax::State::new(self.shape.scale);
+            // A causal query sees nothing behind the last of these.
+            let seen = if self.shape.causal { self.shape.keys.min(first + count) } else { self.shape.keys };
+            for from_key in (0..seen).step_by(KEYS) {
+                let here = KEYS.min(seen - from_key);
+                for pair in 0..here.div_ceil(2 * COLUMN) {
+                    let column = from_key / COLUMN + 2 * pair;
+                    let columns = 2.min(key_columns - column);
+                    // SAFETY: columns of the packed keys; tiles of queries; sums of the pair's own.
+                    unsafe {
+                        let at = |column: usize| self.keys.add(column * query_steps * TILE_BYTES);
+                        kernel(&Block {
+                            rows: [queries, queries.add((row_tiles - 1) * ROWS * query_stride)],
+                            row_tiles,
+                            row_stride: query_stride,
+                            taps: &[0],
+                            chunks: query_steps,
+                            weights: [at(column), at(column + columns - 1)],
+                            columns,
+                            sums: scores.add(pair * SUMS),
+                            resume: false,
+                        });
+                    }
+                }
+                let causal_from = if self.shape.causal { Some(first as isize - from_key as isize) } else { None };
+                // SAFETY: scores of `here` keys, weights for as many rounded up to a step, sums of all pairs of columns.
+                unsafe { soften(&mut state, scores, here, row_tiles * ROWS, causal_from, weights, WEIGHT_STRIDE, sums, value_pairs) };
+                for pair in 0..value_pairs {
+                    let columns = 2.min(value_columns - 2 * pair);
+                    // SAFETY: as above.
+                    unsafe {
+                        let values = self.keys.add(self.layout.key_bytes());
+                        let at = |column: usize| values.add((column * key_steps + from_key / step) * TILE_BYTES);
+                        kernel(&Block {
+                            rows: [weights, weights.add((row_tiles - 1) * ROWS * WEIGHT_STRIDE)],
+                            row_tiles,
+                            row_stride: WEIGHT_STRIDE,
+                            taps: &[0],
+                            chunks: here.div_ceil(step),
+                            weights: [at(2 * pair), at(2 * pair + columns - 1)],
+                            columns,
+                            sums: sums.add(pair * SUMS),
+                            resume: from_key > 0,
+                        });
+                    }
+                }
+            }
+            for row in 0..count {
+                let inverse = 1.0 / state.sum(row);
+                for column in 0..value_columns {
+                    // SAFETY: sums of this row and column; the results are this task's.
+                    unsafe {
+                        let sums = &*sums.add(column / 2 * SUMS + row * SUM_STRIDE + column % 2 * COLUMN).cast::<[f32; COLUMN]>();
+                        let to = to.add(row * self.channels + column * COLUMN);
+                        let room = self.shape.head_dim - column * COLUMN;
+                        if room >= COLUMN {
+                            to.cast::<[T; COLUMN]>().write_unaligned(sums.map(|sum| T::narrow(sum * inverse)));
+                        } else {
+                            for (lane, sum) in sums.iter().enumerate().take(room) {
+                                to.add(lane).write(T::narrow(sum * inverse));
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+}

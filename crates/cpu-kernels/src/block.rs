@@ -1,0 +1,456 @@
+//! The heart of every product: a block of at most 32 rows by 32 outputs, over the whole inner extent.
+//!
+//! Rows come as one or two tiles of 16 rows each; a tile is a pointer, and its rows lie a fixed stride apart. Sums are f32 and go to
+//! a small buffer, from which [`crate::epilogue`] takes them. Every level adds in the order of the steps, and within a step in an
+//! order of its own: levels agree up to rounding, and one level's results depend on nothing but the operands.
+
+use crate::{
+    Level,
+    pack::{COLUMN, STEP_BYTES, TILE_BYTES},
+};
+
+/// Rows in a tile.
+pub(crate) const ROWS: usize = 16;
+/// Floats from one row of sums to the next.
+pub(crate) const SUM_STRIDE: usize = 2 * COLUMN;
+/// Floats in a block's sums.
+pub(crate) const SUMS: usize = 2 * ROWS * SUM_STRIDE;
+
+/// A block's operands.
+///
+/// What a kernel reads: of each row tile 16 rows, and of each row the step at each tap's offset for every chunk; of each column
+/// `chunks * taps` tiles. It writes `row_tiles * 16` rows of `columns * 16` sums, `SUM_STRIDE` apart.
+pub(crate) struct Block<'a> {
+    /// First rows of the row tiles.
+    pub(crate) rows: [*const u8; 2],
+    /// 1 or 2.
+    pub(crate) row_tiles: usize,
+    /// Bytes from one row to the next.
+    pub(crate) row_stride: usize,
+    /// Bytes from a row's start to its pixel at each tap.
+    pub(crate) taps: &'a [usize],
+    /// Chunks of channels.
+    pub(crate) chunks: usize,
+    /// First tiles of the columns.
+    pub(crate) weights: [*const u8; 2],
+    /// 1 or 2.
+    pub(crate) columns: usize,
+    /// Room for [`SUMS`] floats, aligned to a cache line.
+    pub(crate) sums: *mut f32,
+    /// Whether the sums begin with what is there, not with zeros.
+    pub(crate) resume: bool,
+}
+
+/// Multiplies a block.
+pub(crate) type Kernel = unsafe fn(&Block<'_>);
+
+/// The kernel for weights in bfloat16 or f32.
+pub(crate) fn kernel(level: Level, bf16: bool) -> Kernel {
+    match (level, bf16) {
+        #[cfg(target_arch = "x86_64")]
+        (Level::Amx, true) => x86::amx,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx512Bf16, true) => x86::avx512_bf16,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx512 | Level::Avx512Bf16 | Level::Amx, false) => x86::avx512,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx2, false) => x86::avx2,
+        (_, false) => portable,
+        (_, true) => unreachable!("weights are packed in bfloat16 only for levels that multiply it"),
+    }
+}
+
+/// Calls `kernel` with the registers that it needs set up, for many blocks: see [`x86::with_tiles`].
+pub(crate) fn with_state<R>(level: Level, bf16: bool, run: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if level == Level::Amx && bf16 {
+        return x86::with_tiles(run);
+    }
+    let _ = (level, bf16);
+    run()
+}
+
+/// Any processor; f32.
+unsafe fn portable(block: &Block<'_>) {
+    const GROUP: usize = 4;
+    const STEP: usize = STEP_BYTES / size_of::<f32>();
+    for tile in 0..block.row_tiles {
+        for column in 0..block.columns {
+            for group in 0..ROWS / GROUP {
+                let mut sums = [[0_f32; COLUMN]; GROUP];
+                let place = |r: usize| (tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN;
+                if block.resume {
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        // SAFETY: `sums` has room for 32 rows of 32.
+                        *sums = unsafe { block.sums.add(place(r)).cast::<[f32; COLUMN]>().read() };
+                    }
+                }
+                let mut weights = block.weights[column].cast::<[f32; COLUMN]>();
+                for chunk in 0..block.chunks {
+                    for tap in block.taps {
+                        // SAFETY: the caller of a kernel vouches for every row, tap, chunk and tile.
+                        unsafe {
+                            let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
+                            for k in 0..STEP {
+                                let weights = &*weights.add(k);
+                                for (r, sums) in sums.iter_mut().enumerate() {
+                                    let value = *row.add(r * block.row_stride).cast::<f32>().add(k);
+                                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                                        *sum += value * weight;
+                                    }
+                                }
+                            }
+                            weights = weights.add(STEP);
+                        }
+                    }
+                }
+                for (r, sums) in sums.iter().enumerate() {
+                    // SAFETY: as above.
+                    unsafe { block.sums.add(place(r)).cast::<[f32; COLUMN]>().write(*sums) };
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::{asm, x86_64::*};
+
+    use super::{Block, COLUMN, ROWS, STEP_BYTES, SUM_STRIDE, TILE_BYTES};
+
+    /// AVX2 and FMA; f32. Four rows of one column at a time: 8 sums, 2 weights, 1 activation of 16 registers.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn avx2(block: &Block<'_>) {
+        const GROUP: usize = 4;
+        for tile in 0..block.row_tiles {
+            for column in 0..block.columns {
+                for group in 0..ROWS / GROUP {
+                    let mut sums = [[_mm256_setzero_ps(); 2]; GROUP];
+                    let mut weights = block.weights[column].cast::<f32>();
+                    let place = |r: usize| (tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN;
+                    // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum.
+                    unsafe {
+                        if block.resume {
+                            for (r, [a, b]) in sums.iter_mut().enumerate() {
+                                *a = _mm256_load_ps(block.sums.add(place(r)));
+                                *b = _mm256_load_ps(block.sums.add(place(r) + 8));
+                            }
+                        }
+                        for chunk in 0..block.chunks {
+                            for tap in block.taps {
+                                let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
+                                for k in 0..STEP_BYTES / 4 {
+                                    let low = _mm256_load_ps(weights.add(k * COLUMN));
+                                    let high = _mm256_load_ps(weights.add(k * COLUMN + 8));
+                                    for (r, [a, b]) in sums.iter_mut().enumerate() {
+                                        let value = _mm256_broadcast_ss(&*row.add(r * block.row_stride).cast::<f32>().add(k));
+                                        *a = _mm256_fmadd_ps(value, low, *a);
+                                        *b = _mm256_fmadd_ps(value, high, *b);
+                                    }
+                                }
+                                weights = weights.add(TILE_BYTES / 4);
+                            }
+                        }
+                        for (r, [a, b]) in sums.iter().enumerate() {
+                            let to = block.sums.add(place(r));
+                            _mm256_store_ps(to, *a);
+                            _mm256_store_ps(to.add(8), *b);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rows that the AVX-512 kernels hold at once: 8 rows of 2 columns are 16 sums, enough to hide the latency of two products a
+    /// cycle.
+    const GROUP: usize = 8;
+
+    /// AVX-512; f32.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn avx512(block: &Block<'_>) {
+        // SAFETY: the caller of a kernel vouches for the block.
+        unsafe {
+            match block.columns {
+                1 => avx512_of::<1>(block),
+                _ => avx512_of::<2>(block),
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512_of<const COLUMNS: usize>(block: &Block<'_>) {
+        for tile in 0..block.row_tiles {
+            for group in 0..ROWS / GROUP {
+                let mut at = 0;
+                // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum.
+                unsafe {
+                    let mut sums = start::<COLUMNS>(block, tile, group);
+                    for chunk in 0..block.chunks {
+                        for tap in block.taps {
+                            let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
+                            for k in 0..STEP_BYTES / 4 {
+                                let mut weights = [_mm512_setzero_ps(); COLUMNS];
+                                for (weights, column) in weights.iter_mut().zip(block.weights) {
+                                    *weights = _mm512_load_ps(column.add(at + k * 64).cast());
+                                }
+                                for (r, sums) in sums.iter_mut().enumerate() {
+                                    let value = _mm512_set1_ps(*row.add(r * block.row_stride).cast::<f32>().add(k));
+                                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                                        *sum = _mm512_fmadd_ps(value, weights, *sum);
+                                    }
+                                }
+                            }
+                            at += TILE_BYTES;
+                        }
+                    }
+                    store(block, tile, group, &sums);
+                }
+            }
+        }
+    }
+
+    /// AVX-512 with products of bfloat16 pairs.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    pub(super) unsafe fn avx512_bf16(block: &Block<'_>) {
+        // SAFETY: the caller of a kernel vouches for the block.
+        unsafe {
+            match block.columns {
+                1 => avx512_bf16_of::<1>(block),
+                _ => avx512_bf16_of::<2>(block),
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    unsafe fn avx512_bf16_of<const COLUMNS: usize>(block: &Block<'_>) {
+        for tile in 0..block.row_tiles {
+            for group in 0..ROWS / GROUP {
+                let mut at = 0;
+                // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum; a vector of 32-bit lanes is a
+                // vector of pairs of bfloat16.
+                unsafe {
+                    let mut sums = start::<COLUMNS>(block, tile, group);
+                    for chunk in 0..block.chunks {
+                        for tap in block.taps {
+                            let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
+                            for k in 0..STEP_BYTES / 4 {
+                                let mut weights = [_mm512_setzero_si512(); COLUMNS];
+                                for (weights, column) in weights.iter_mut().zip(block.weights) {
+                                    *weights = _mm512_load_si512(column.add(at + k * 64).cast());
+                                }
+                                for (r, sums) in sums.iter_mut().enumerate() {
+                                    let pair = row.add(r * block.row_stride).cast::<i32>().add(k).read_unaligned();
+                                    let pair: __m512bh = std::mem::transmute(_mm512_set1_epi32(pair));
+                                    for (sum, weights) in sums.iter_mut().zip(weights) {
+                                        *sum = _mm512_dpbf16_ps(*sum, pair, std::mem::transmute::<__m512i, __m512bh>(weights));
+                                    }
+                                }
+                            }
+                            at += TILE_BYTES;
+                        }
+                    }
+                    store(block, tile, group, &sums);
+                }
+            }
+        }
+    }
+
+    /// The sums that a group of rows begins with.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn start<const COLUMNS: usize>(block: &Block<'_>, tile: usize, group: usize) -> [[__m512; COLUMNS]; GROUP] {
+        let mut sums = [[_mm512_setzero_ps(); COLUMNS]; GROUP];
+        if block.resume {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (column, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: `sums` has room for 32 rows of 32, and is aligned.
+                    *sum = unsafe { _mm512_load_ps(block.sums.add((tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN)) };
+                }
+            }
+        }
+        sums
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn store<const COLUMNS: usize>(block: &Block<'_>, tile: usize, group: usize, sums: &[[__m512; COLUMNS]; GROUP]) {
+        for (r, sums) in sums.iter().enumerate() {
+            for (column, sum) in sums.iter().enumerate() {
+                // SAFETY: `sums` has room for 32 rows of 32, and is aligned.
+                unsafe { _mm512_store_ps(block.sums.add((tile * ROWS + group * GROUP + r) * SUM_STRIDE + column * COLUMN), *sum) };
+            }
+        }
+    }
+
+    /// The tile registers' shapes: palette 1, eight tiles of 16 rows of 64 bytes.
+    #[repr(C, align(64))]
+    struct TileConfig([u8; 64]);
+
+    static CONFIG: TileConfig = {
+        let mut bytes = [0; 64];
+        bytes[0] = 1;
+        let mut tile = 0;
+        while tile < 8 {
+            bytes[16 + 2 * tile] = STEP_BYTES as u8;
+            bytes[48 + tile] = ROWS as u8;
+            tile += 1;
+        }
+        TileConfig(bytes)
+    };
+
+    /// Runs `run` with the tile registers configured, and gives them back, panics included. The level was found available.
+    pub(super) fn with_tiles<R>(run: impl FnOnce() -> R) -> R {
+        struct Release;
+        impl Drop for Release {
+            fn drop(&mut self) {
+                // SAFETY: ends what began below.
+                unsafe { asm!("tilerelease", options(nostack, nomem, preserves_flags)) };
+            }
+        }
+        // SAFETY: the level's probe got the system's leave to use tiles; the configuration is valid and stays.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIG, options(nostack, readonly, preserves_flags)) };
+        let _release = Release;
+        run()
+    }
+
+    /// AMX; bfloat16. Compiled code never touches tile registers, so nothing else needs to know of them.
+    pub(super) unsafe fn amx(block: &Block<'_>) {
+        // SAFETY: the caller of a kernel vouches for the block, and calls it within `with_tiles`.
+        unsafe {
+            match (block.row_tiles, block.columns, block.resume) {
+                (1, 1, false) => amx_1x1(block),
+                (1, 1, true) => amx_1x1_more(block),
+                (1, _, false) => amx_1x2(block),
+                (1, _, true) => amx_1x2_more(block),
+                (_, 1, false) => amx_2x1(block),
+                (_, 1, true) => amx_2x1_more(block),
+                (_, _, false) => amx_2x2(block),
+                (_, _, true) => amx_2x2_more(block),
+            }
+        }
+    }
+
+    /// Writes one function: the loop over chunks and taps around `$step`, then the stores.
+    ///
+    /// Registers of the loop: `rows0`, `rows1` the row tiles at this chunk; `weights0`, `weights1` the columns' next tiles; `stride`
+    /// between rows; `line` 64; `tap`, `end` walk the taps' offsets; `at` is scratch.
+    macro_rules! amx_kernel {
+        ($name:ident, $more:ident, zero: [$($zero:literal),*], load: [$($load:literal),*], step: $step:tt, store: $store:tt) => {
+            amx_kernel!($name, start: [$($zero),*], step: $step, store: $store);
+            amx_kernel!($more, start: ["mov eax, 128", $($load,)* "mov eax, 64"], step: $step, store: $store);
+        };
+        ($name:ident, start: [$($start:literal),*], step: [$($step:literal),*], store: [$($store:literal),*]) => {
+            unsafe fn $name(block: &Block<'_>) {
+                let taps = block.taps.as_ptr_range();
+                // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum.
+                unsafe {
+                    asm!(
+                        $($start,)*
+                        "2:",
+                        "mov {tap}, {taps}",
+                        "3:",
+                        "mov {at}, [{tap}]",
+                        $($step,)*
+                        "add {weights0}, 1024",
+                        "add {weights1}, 1024",
+                        "add {tap}, 8",
+                        "cmp {tap}, {end}",
+                        "jne 3b",
+                        "add {rows0}, 64",
+                        "add {rows1}, 64",
+                        "dec {chunks}",
+                        "jne 2b",
+                        $($store,)*
+                        rows0 = inout(reg) block.rows[0] => _,
+                        rows1 = inout(reg) block.rows[block.row_tiles - 1] => _,
+                        weights0 = inout(reg) block.weights[0] => _,
+                        weights1 = inout(reg) block.weights[block.columns - 1] => _,
+                        chunks = inout(reg) block.chunks => _,
+                        taps = in(reg) taps.start,
+                        end = in(reg) taps.end,
+                        tap = out(reg) _,
+                        at = out(reg) _,
+                        stride = in(reg) block.row_stride,
+                        inout("rax") 64_usize => _,
+                        in("rdx") block.sums,
+                        options(nostack),
+                    );
+                }
+            }
+        };
+    }
+
+    amx_kernel!(
+        amx_2x2,
+        amx_2x2_more,
+        zero: ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3"],
+        load: ["tileloadd tmm0, [rdx + rax]", "tileloadd tmm1, [rdx + rax + 64]", "tileloadd tmm2, [rdx + rax + 2048]", "tileloadd tmm3, [rdx + rax + 2112]"],
+        step: [
+            "tileloadd tmm6, [{weights0} + rax]",
+            "add {at}, {rows0}",
+            "tileloadd tmm4, [{at} + {stride}]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "sub {at}, {rows0}",
+            "tileloadd tmm7, [{weights1} + rax]",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "add {at}, {rows1}",
+            "tileloadd tmm5, [{at} + {stride}]",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7"
+        ],
+        store: [
+            "mov eax, 128",
+            "tilestored [rdx + rax], tmm0",
+            "tilestored [rdx + rax + 64], tmm1",
+            "tilestored [rdx + rax + 2048], tmm2",
+            "tilestored [rdx + rax + 2112], tmm3"
+        ]
+    );
+    amx_kernel!(
+        amx_2x1,
+        amx_2x1_more,
+        zero: ["tilezero tmm0", "tilezero tmm2"],
+        load: ["tileloadd tmm0, [rdx + rax]", "tileloadd tmm2, [rdx + rax + 2048]"],
+        step: [
+            "tileloadd tmm6, [{weights0} + rax]",
+            "add {at}, {rows0}",
+            "tileloadd tmm4, [{at} + {stride}]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "sub {at}, {rows0}",
+            "add {at}, {rows1}",
+            "tileloadd tmm5, [{at} + {stride}]",
+            "tdpbf16ps tmm2, tmm5, tmm6"
+        ],
+        store: ["mov eax, 128", "tilestored [rdx + rax], tmm0", "tilestored [rdx + rax + 2048], tmm2"]
+    );
+    amx_kernel!(
+        amx_1x2,
+        amx_1x2_more,
+        zero: ["tilezero tmm0", "tilezero tmm1"],
+        load: ["tileloadd tmm0, [rdx + rax]", "tileloadd tmm1, [rdx + rax + 64]"],
+        step: [
+            "tileloadd tmm6, [{weights0} + rax]",
+            "tileloadd tmm7, [{weights1} + rax]",
+            "add {at}, {rows0}",
+            "tileloadd tmm4, [{at} + {stride}]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7"
+        ],
+        store: ["mov eax, 128", "tilestored [rdx + rax], tmm0", "tilestored [rdx + rax + 64], tmm1"]
+    );
+    amx_kernel!(
+        amx_1x1,
+        amx_1x1_more,
+        zero: ["tilezero tmm0"],
+        load: ["tileloadd tmm0, [rdx + rax]"],
+        step: [
+            "tileloadd tmm6, [{weights0} + rax]",
+            "add {at}, {rows0}",
+            "tileloadd tmm4, [{at} + {stride}]",
+            "tdpbf16ps tmm0, tmm4, tmm6"
+        ],
+        store: ["mov eax, 128", "tilestored [rdx + rax], tmm0"]
+    );
+}

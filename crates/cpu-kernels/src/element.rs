@@ -1,0 +1,47 @@
+//! The precisions that activations come in.
+
+use half::bf16;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::bf16 {}
+}
+
+/// An activation's element: f32, or bfloat16, which is widened to f32 for all arithmetic but products.
+pub trait Element: Copy + Send + Sync + Default + std::fmt::Debug + sealed::Sealed + 'static {
+    /// Whether this is bfloat16.
+    const HALF: bool;
+    /// To f32, exactly.
+    fn widen(self) -> f32;
+    /// To the nearest, ties to even; a NaN stays one.
+    fn narrow(value: f32) -> Self;
+}
+
+impl Element for f32 {
+    const HALF: bool = false;
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        value
+    }
+}
+
+impl Element for bf16 {
+    const HALF: bool = true;
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        // Without a branch, so that loops become vectors: a NaN keeps its upper half with the quiet bit set.
+        let bits = value.to_bits();
+        let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+        let quiet = (bits >> 16) | 0x40;
+        Self::from_bits(if value.is_nan() { quiet } else { rounded } as u16)
+    }
+}

@@ -1,0 +1,207 @@
+//! From a block's sums to the output: biases, activation, residual, rounding, in one pass while the sums are in the first cache.
+
+use crate::{
+    Level,
+    block::{ROWS, SUM_STRIDE},
+    element::Element,
+    pack::{COLUMN, SendPtr},
+    pointwise::gelu,
+};
+
+/// Where a product's results go, and what is added on the way.
+pub(crate) struct Store<'a, T> {
+    pub(crate) y: SendPtr<T>,
+    /// Outputs in a row of y.
+    pub(crate) width: usize,
+    /// Biases in the order of the columns, of each image or of all.
+    pub(crate) biases: &'a [f32],
+    /// From one image's biases to the next; 0 if they are of all.
+    pub(crate) bias_stride: usize,
+    pub(crate) residual: Option<&'a [T]>,
+    pub(crate) gated: bool,
+}
+
+/// Stores `valid` rows of the sums of one row tile: (store, sums, first row of y, valid, image, first column, columns).
+///
+/// # Safety
+/// The rows lie within y, nobody else has a part in them, and the sums are a tile of a block.
+pub(crate) type Epilogue<T> = unsafe fn(&Store<'_, T>, *const f32, usize, usize, usize, usize, usize);
+
+/// The epilogue for a level.
+pub(crate) fn of<T: Element>(level: Level) -> Epilogue<T> {
+    match level {
+        Level::Portable => portable::<T>,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => avx2::<T>,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => avx512::plain::<T>,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512Bf16 | Level::Amx => avx512::rounding::<T>,
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => portable::<T>,
+    }
+}
+
+unsafe fn portable<T: Element>(
+    store: &Store<'_, T>,
+    sums: *const f32,
+    row: usize,
+    valid: usize,
+    image: usize,
+    column: usize,
+    columns: usize,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe { any(store, sums, row, valid, image, column, columns) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<T: Element>(store: &Store<'_, T>, sums: *const f32, row: usize, valid: usize, image: usize, column: usize, columns: usize) {
+    // SAFETY: as the caller vouches.
+    unsafe { any(store, sums, row, valid, image, column, columns) }
+}
+
+#[inline(always)]
+unsafe fn any<T: Element>(store: &Store<'_, T>, sums: *const f32, row: usize, valid: usize, image: usize, column: usize, columns: usize) {
+    debug_assert!(valid <= ROWS, "a tile has {ROWS} rows");
+    let biases = &store.biases[image * store.bias_stride + column * COLUMN..][..columns * COLUMN];
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if store.gated {
+            let first = column / 2 * COLUMN;
+            let (value_bias, gate_bias) = biases.split_at(COLUMN);
+            let Some((value_bias, gate_bias)) = value_bias.first_chunk::<COLUMN>().zip(gate_bias.first_chunk::<COLUMN>()) else { return };
+            for r in 0..valid {
+                let values = &*sums.add(r * SUM_STRIDE).cast::<[f32; COLUMN]>();
+                let gates = &*sums.add(r * SUM_STRIDE + COLUMN).cast::<[f32; COLUMN]>();
+                let mut out = [0_f32; COLUMN];
+                for lane in 0..COLUMN {
+                    out[lane] = (values[lane] + value_bias[lane]) * gelu(gates[lane] + gate_bias[lane]);
+                }
+                put(store, row + r, first, out);
+            }
+            return;
+        }
+        for (index, bias) in biases.as_chunks::<COLUMN>().0.iter().enumerate() {
+            for r in 0..valid {
+                let sums = &*sums.add(r * SUM_STRIDE + index * COLUMN).cast::<[f32; COLUMN]>();
+                let mut out = [0_f32; COLUMN];
+                for lane in 0..COLUMN {
+                    out[lane] = sums[lane] + bias[lane];
+                }
+                put(store, row + r, (column + index) * COLUMN, out);
+            }
+        }
+    }
+}
+
+/// Adds the residual and writes up to 16 outputs.
+#[inline(always)]
+unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut out: [f32; COLUMN]) {
+    let at = row * store.width + first;
+    let room = store.width - first;
+    // SAFETY: the row lies within y, and so `room` outputs from `first` on.
+    unsafe {
+        let y = store.y.get().add(at);
+        if room >= COLUMN {
+            if let Some(residual) = store.residual {
+                let residual = &*residual.as_ptr().add(at).cast::<[T; COLUMN]>();
+                for lane in 0..COLUMN {
+                    out[lane] += residual[lane].widen();
+                }
+            }
+            let mut narrow = [T::default(); COLUMN];
+            for lane in 0..COLUMN {
+                narrow[lane] = T::narrow(out[lane]);
+            }
+            y.cast::<[T; COLUMN]>().write_unaligned(narrow);
+            return;
+        }
+        for (lane, value) in out.iter().enumerate().take(room) {
+            let residual = store.residual.map_or(0.0, |residual| residual[at + lane].widen());
+            y.add(lane).write(T::narrow(value + residual));
+        }
+    }
+}
+
+/// The same with the vectors written out: left to itself, the compiler takes every row through the stack.
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    use super::{COLUMN, Element, SUM_STRIDE, Store};
+    use crate::vector::avx512::{gelu, load, store_plain, store_rounding};
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) unsafe fn plain<T: Element>(
+        store: &Store<'_, T>,
+        sums: *const f32,
+        row: usize,
+        valid: usize,
+        image: usize,
+        column: usize,
+        columns: usize,
+    ) {
+        // SAFETY: as the caller vouches.
+        unsafe { rows::<T>(store, sums, row, valid, image, column, columns, |to, value, mask| store_plain(to, value, mask)) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    pub(super) unsafe fn rounding<T: Element>(
+        store: &Store<'_, T>,
+        sums: *const f32,
+        row: usize,
+        valid: usize,
+        image: usize,
+        column: usize,
+        columns: usize,
+    ) {
+        // SAFETY: as the caller vouches.
+        unsafe { rows::<T>(store, sums, row, valid, image, column, columns, |to, value, mask| store_rounding(to, value, mask)) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    #[expect(clippy::too_many_arguments, reason = "an epilogue's arguments, and how to store")]
+    unsafe fn rows<T: Element>(
+        store: &Store<'_, T>,
+        sums: *const f32,
+        row: usize,
+        valid: usize,
+        image: usize,
+        column: usize,
+        columns: usize,
+        put: impl Fn(*mut T, __m512, __mmask16),
+    ) {
+        let biases = store.biases[image * store.bias_stride + column * COLUMN..][..columns * COLUMN].as_ptr();
+        let outputs = if store.gated { 1 } else { columns };
+        let first = if store.gated { column / 2 * COLUMN } else { column * COLUMN };
+        let mask = |index: usize| {
+            let room = store.width - (first + index * COLUMN);
+            if room >= COLUMN { u16::MAX } else { (1 << room) - 1 }
+        };
+        let masks = [mask(0), mask(outputs - 1)];
+        // SAFETY: `columns` columns of biases and sums; the rows lie within y and the residual; masks leave out what lies behind
+        // a row's end.
+        unsafe {
+            let biases = [_mm512_loadu_ps(biases), _mm512_loadu_ps(biases.add((columns - 1) * COLUMN))];
+            for r in 0..valid {
+                let sums = [_mm512_load_ps(sums.add(r * SUM_STRIDE)), _mm512_load_ps(sums.add(r * SUM_STRIDE + COLUMN))];
+                let mut values = [_mm512_add_ps(sums[0], biases[0]), _mm512_add_ps(sums[1], biases[1])];
+                if store.gated {
+                    values[0] = _mm512_mul_ps(values[0], gelu(values[1]));
+                }
+                let at = (row + r) * store.width + first;
+                for index in 0..outputs {
+                    let at = at + index * COLUMN;
+                    let mut value = values[index];
+                    if let Some(residual) = store.residual {
+                        value = _mm512_add_ps(value, load(residual.as_ptr().add(at), masks[index]));
+                    }
+                    put(store.y.get().add(at), value, masks[index]);
+                }
+            }
+        }
+    }
+}

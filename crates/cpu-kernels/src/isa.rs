@@ -1,0 +1,98 @@
+//! What this processor can do, as the kernels see it: one of five levels, found once.
+//!
+//! A level names the instructions of the matrix products; everything else is compiled for the widest vectors that the level has.
+//! The invariant: a [`Level`] value other than `Portable` exists only where the processor and the system have what it names.
+
+use std::sync::OnceLock;
+
+/// The instructions that the kernels use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Plain Rust, for any processor.
+    Portable,
+    /// x86-64 with AVX2, FMA and F16C.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, DQ and VL.
+    Avx512,
+    /// AVX-512 with `vdpbf16ps`: products of bfloat16 pairs.
+    Avx512Bf16,
+    /// AVX-512 with the tile registers' `tdpbf16ps`, where the system lets a process use them.
+    Amx,
+}
+
+impl Level {
+    /// Every level, the plainest first.
+    pub const ALL: [Self; 5] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
+
+    /// The best level of this processor.
+    pub fn detect() -> Self {
+        static FOUND: OnceLock<Level> = OnceLock::new();
+        *FOUND.get_or_init(|| Self::ALL.into_iter().rev().find(|level| level.probe()).unwrap_or(Self::Portable))
+    }
+
+    /// Whether this processor has the level.
+    pub fn is_available(self) -> bool {
+        // An AMX machine may lack nothing below it; any other level needs only what lies below the best one.
+        self == Self::Portable || self.probe()
+    }
+
+    /// Whether products of bfloat16 run faster here than products of f32.
+    pub fn has_bf16(self) -> bool {
+        matches!(self, Self::Avx512Bf16 | Self::Amx)
+    }
+
+    /// The word for it: portable, avx2, avx512, avx512bf16, amx.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Avx512Bf16 => "avx512bf16",
+            Self::Amx => "amx",
+        }
+    }
+
+    /// The level of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn probe(self) -> bool {
+        use std::arch::is_x86_feature_detected as has;
+        let avx2 = || has!("avx2") && has!("fma") && has!("f16c");
+        let avx512 = || avx2() && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
+        match self {
+            Self::Portable => true,
+            Self::Avx2 => avx2(),
+            Self::Avx512 => avx512(),
+            Self::Avx512Bf16 => avx512() && has!("avx512bf16"),
+            Self::Amx => avx512() && has!("avx512bf16") && tiles_allowed(),
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn probe(self) -> bool {
+        self == Self::Portable
+    }
+}
+
+/// Asks Linux for the tile registers' state, which a process does not have until it asks.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn tiles_allowed() -> bool {
+    use std::arch::x86_64::__cpuid_count;
+    const ARCH_REQ_XCOMP_PERM: libc::c_long = 0x1023;
+    const XFEATURE_XTILEDATA: libc::c_long = 18;
+    // Leaf 7, EDX: bit 22 is AMX-BF16, bit 24 AMX-TILE.
+    #[allow(unused_unsafe)]
+    // SAFETY: every processor with AVX-512, which was checked before, has leaf 7.
+    let edx = unsafe { __cpuid_count(7, 0) }.edx;
+    let has = |bit: u32| edx & (1 << bit) != 0;
+    // SAFETY: this call takes two numbers and touches no memory of ours; a kernel that does not know it says so.
+    has(22) && has(24) && unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) } == 0
+}
+
+#[cfg(all(target_arch = "x86_64", not(target_os = "linux")))]
+fn tiles_allowed() -> bool {
+    false
+}

@@ -1,0 +1,80 @@
+//! The loops in which a diffusion model spends its time on a CPU: slices in, slices out.
+//!
+//! An [`Engine`] is threads and a [`Level`] of instructions. Weights are [`Packed`] for it once; then [`linear`], [`conv2d`],
+//! [`attention`], [`group_norm`], [`layer_norm`] and [`activate`] run on activations in f32 or bfloat16, channels last. Each writes all of
+//! its output, which need hold nothing before, and gives it back; [`vec_of`] makes a vector so. The crate's README tells how they work.
+//!
+//! What always holds: sums are f32; results depend on operands and level, never on the number of threads; nothing outside the slices is
+//! read or written. Nothing here knows a tensor library, a model or a file.
+
+#![allow(unsafe_code, reason = "intrinsics and raw pointers are what this crate fences off; each block says why it is sound")]
+
+use std::sync::OnceLock;
+
+mod attention;
+mod block;
+mod element;
+mod epilogue;
+mod isa;
+mod norm;
+mod output;
+mod pack;
+mod pointwise;
+mod pool;
+mod product;
+mod scratch;
+mod softmax;
+mod vector;
+
+pub use attention::{AttentionShape, attention};
+pub use element::Element;
+pub use isa::Level;
+pub use norm::{Norm, group_norm, layer_norm};
+pub use output::vec_of;
+pub use pack::Packed;
+pub use pointwise::{Activation, activate};
+pub use pool::Pool;
+pub use product::{ConvShape, Extras, conv2d, linear};
+
+/// Threads, and the level of instructions that they use.
+#[derive(Debug)]
+pub struct Engine {
+    level: Level,
+    pool: Pool,
+}
+
+impl Engine {
+    /// With so many threads (at least one), and the given level or, where the processor lacks it, the best one that it has.
+    pub fn new(threads: usize, level: Level) -> Self {
+        let level = if level.is_available() { level } else { Level::detect() };
+        Self { level, pool: Pool::new(threads) }
+    }
+
+    /// The instructions in use.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The threads.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
+static ENGINE: OnceLock<Engine> = OnceLock::new();
+
+/// Decides, once for the process, how many threads the kernels have and which instructions they use; says whether it came in time,
+/// which is before the first [`engine`].
+pub fn configure(threads: usize, level: Level) -> bool {
+    let mut first = false;
+    ENGINE.get_or_init(|| {
+        first = true;
+        Engine::new(threads, level)
+    });
+    first
+}
+
+/// The process's engine: as [`configure`] decided, or one thread for each core that the process may use and the best instructions.
+pub fn engine() -> &'static Engine {
+    ENGINE.get_or_init(|| Engine::new(std::thread::available_parallelism().map_or(1, usize::from), Level::detect()))
+}

@@ -1,0 +1,211 @@
+//! Group and layer normalisation of channels-last activations, with SiLU in the same pass where a model has it next.
+//!
+//! Group norm reads twice and writes once. Statistics are f32 within short runs of rows and f64 across them, of the distance from the
+//! first pixel's mean, so that a mean far from zero costs no digits. Tasks are strips of a fixed number of elements, so results do
+//! not depend on the number of threads.
+
+use std::{
+    mem::MaybeUninit,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    Engine,
+    element::Element,
+    output::{self, written},
+    pack::SendPtr,
+    pointwise::silu,
+    vector::vectorised,
+};
+
+/// Elements of a task.
+const STRIP: usize = 1 << 15;
+/// Rows summed in f32 before the sums go over into f64.
+const RUN: usize = 32;
+
+/// A normalisation's factors.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm<'a> {
+    /// What each normalised channel is multiplied by.
+    pub weight: &'a [f32],
+    /// What is then added to it.
+    pub bias: &'a [f32],
+    /// Added to the variance.
+    pub eps: f64,
+}
+
+/// Normalises each of `groups` groups of channels of each of `images` pictures x [images, pixels, channels] over the whole picture,
+/// then scales and shifts each channel; `then_silu` applies x * sigmoid(x).
+///
+/// # Panics
+/// If the lengths do not fit together, or the groups do not divide the channels.
+pub fn group_norm<'y, T: Element>(
+    engine: &Engine,
+    x: &[T],
+    images: usize,
+    groups: usize,
+    norm: Norm<'_>,
+    then_silu: bool,
+    y: &'y mut [MaybeUninit<T>],
+) -> &'y mut [T] {
+    let channels = norm.weight.len();
+    assert_eq!(norm.bias.len(), channels, "a group norm's bias");
+    assert_eq!(x.len(), y.len(), "a group norm's result");
+    if x.is_empty() {
+        return output::zeros(y);
+    }
+    assert!(groups > 0 && channels.is_multiple_of(groups), "{groups} groups of {channels} channels");
+    assert!(x.len().is_multiple_of(images * channels), "a group norm's pictures");
+    let length = x.len() / images;
+    let strip = (STRIP / channels + 1) * channels;
+    let strips = length.div_ceil(strip);
+    let piece = |task: usize| {
+        let (image, first) = (task / strips, task % strips * strip);
+        (image, image * length + first, strip.min(length - first))
+    };
+    let size = channels / groups;
+    let shifts: Vec<Vec<f32>> = (0..images)
+        .map(|image| {
+            let pixel = &x[image * length..image * length + channels];
+            pixel
+                .chunks(size)
+                .flat_map(|group| std::iter::repeat_n(group.iter().map(|value| value.widen()).sum::<f32>() / size as f32, size))
+                .collect()
+        })
+        .collect();
+    let partials: Vec<Mutex<Vec<(f64, f64)>>> = (0..images * strips).map(|_| Mutex::default()).collect();
+    engine.pool().run(images * strips, |task| {
+        let (image, at, count) = piece(task);
+        let sums = vectorised(
+            engine.level(),
+            #[inline(always)]
+            || sums(&x[at..at + count], &shifts[image], size),
+        );
+        *partials[task].lock().unwrap_or_else(PoisonError::into_inner) = sums;
+    });
+    let partials: Vec<Vec<(f64, f64)>> =
+        partials.into_iter().map(|sums| sums.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+    let count = (length / channels * size) as f64;
+    let affine: Vec<(Vec<f32>, Vec<f32>)> = (0..images)
+        .map(|image| {
+            let (mut means, mut factors) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+            for group in 0..groups {
+                let (sum, squares) = partials[image * strips..(image + 1) * strips]
+                    .iter()
+                    .fold((0.0, 0.0), |total, strip| (total.0 + strip[group].0, total.1 + strip[group].1));
+                let mean = sum / count;
+                let rstd = 1.0 / ((squares / count - mean * mean).max(0.0) + norm.eps).sqrt();
+                for (shift, weight) in shifts[image].iter().zip(norm.weight).skip(group * size).take(size) {
+                    means.push((mean + f64::from(*shift)) as f32);
+                    factors.push((f64::from(*weight) * rstd) as f32);
+                }
+            }
+            (means, factors)
+        })
+        .collect();
+    let results = SendPtr(y.as_mut_ptr());
+    engine.pool().run(images * strips, |task| {
+        let (image, at, count) = piece(task);
+        // SAFETY: the task's own part of y.
+        let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
+        let (from, (means, factors)) = (&x[at..at + count], &affine[image]);
+        vectorised(
+            engine.level(),
+            #[inline(always)]
+            || {
+                for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
+                    let each = to.iter_mut().zip(from).zip(means.iter().zip(factors).zip(norm.bias));
+                    if then_silu {
+                        each.for_each(|((to, from), ((mean, factor), bias))| {
+                            _ = to.write(T::narrow(silu((from.widen() - mean) * factor + bias)))
+                        });
+                    } else {
+                        each.for_each(|((to, from), ((mean, factor), bias))| {
+                            _ = to.write(T::narrow((from.widen() - mean) * factor + bias))
+                        });
+                    }
+                }
+            },
+        );
+    });
+    // SAFETY: the strips are whole rows and cover x.
+    unsafe { written(y) }
+}
+
+/// Each group's sum and sum of squares over some rows of channels, of the distance from `shift`.
+#[inline(always)]
+fn sums<T: Element>(rows: &[T], shift: &[f32], size: usize) -> Vec<(f64, f64)> {
+    let channels = shift.len();
+    let mut sums = vec![(0_f64, 0_f64); channels / size];
+    let (mut run_sum, mut run_squares) = (vec![0_f32; channels], vec![0_f32; channels]);
+    for run in rows.chunks(RUN * channels) {
+        run_sum.fill(0.0);
+        run_squares.fill(0.0);
+        for row in run.chunks_exact(channels) {
+            for (((sum, square), value), shift) in run_sum.iter_mut().zip(&mut run_squares).zip(row).zip(shift) {
+                let distance = value.widen() - shift;
+                *sum += distance;
+                *square += distance * distance;
+            }
+        }
+        for ((total, sum), squares) in sums.iter_mut().zip(run_sum.chunks(size)).zip(run_squares.chunks(size)) {
+            total.0 += sum.iter().map(|value| f64::from(*value)).sum::<f64>();
+            total.1 += squares.iter().map(|value| f64::from(*value)).sum::<f64>();
+        }
+    }
+    sums
+}
+
+/// Normalises each row of x [rows, channels], then scales and shifts each channel.
+///
+/// # Panics
+/// If the lengths do not fit together.
+pub fn layer_norm<'y, T: Element>(engine: &Engine, x: &[T], norm: Norm<'_>, y: &'y mut [MaybeUninit<T>]) -> &'y mut [T] {
+    let channels = norm.weight.len();
+    assert_eq!(norm.bias.len(), channels, "a layer norm's bias");
+    assert_eq!(x.len(), y.len(), "a layer norm's result");
+    if x.is_empty() {
+        return output::zeros(y);
+    }
+    assert!(x.len().is_multiple_of(channels), "a layer norm's rows");
+    let strip = (STRIP / channels + 1) * channels;
+    let results = SendPtr(y.as_mut_ptr());
+    engine.pool().run(x.len().div_ceil(strip), |task| {
+        let (at, count) = (task * strip, strip.min(x.len() - task * strip));
+        // SAFETY: the task's own part of y.
+        let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
+        let from = &x[at..at + count];
+        let mut wide = vec![0_f32; channels];
+        vectorised(
+            engine.level(),
+            #[inline(always)]
+            || {
+                for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
+                    wide.iter_mut().zip(from).for_each(|(to, from)| *to = from.widen());
+                    let mean = lanes(&wide, |value| value) / channels as f32;
+                    let variance = lanes(&wide, |value| (value - mean) * (value - mean)) / channels as f32;
+                    let rstd = (1.0 / (f64::from(variance) + norm.eps).sqrt()) as f32;
+                    for ((to, value), (weight, bias)) in to.iter_mut().zip(&wide).zip(norm.weight.iter().zip(norm.bias)) {
+                        to.write(T::narrow((value - mean) * rstd * weight + bias));
+                    }
+                }
+            },
+        );
+    });
+    // SAFETY: the strips are whole rows and cover x.
+    unsafe { written(y) }
+}
+
+/// The sum of a function of the elements in 16 interleaved sums: vector code, and better rounded than one long sum.
+#[inline(always)]
+fn lanes(values: &[f32], function: impl Fn(f32) -> f32) -> f32 {
+    const LANES: usize = 16;
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    let mut sums = [0_f32; LANES];
+    for block in blocks {
+        for (sum, value) in sums.iter_mut().zip(block) {
+            *sum += function(*value);
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().map(|value| function(*value)).sum::<f32>()
+}

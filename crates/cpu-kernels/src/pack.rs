@@ -1,0 +1,204 @@
+//! Weights in the order in which the products read them, packed once at load.
+//!
+//! A product's inner extent is cut into steps of one cache line: 32 channels in bfloat16, 16 in f32, of one tap (a linear layer has
+//! one tap, a 3x3 convolution nine). Steps go chunk of channels by chunk of channels, and within a chunk tap by tap, so that a
+//! convolution finds a pixel's chunk in the first cache for all taps. The outputs are cut into columns of 16. One step of one column
+//! is a tile of 1 KiB: in f32 16 channels of 16 outputs; in bfloat16 16 pairs of channels of 16 outputs, the pair side by side, as
+//! `vdpbf16ps` and `tdpbf16ps` want them. Channels and outputs that are not there are zeros.
+
+use half::bf16;
+
+use crate::{Engine, element::Element, scratch::Aligned};
+
+/// Outputs in a column.
+pub(crate) const COLUMN: usize = 16;
+/// Bytes of a step in a row of activations.
+pub(crate) const STEP_BYTES: usize = 64;
+/// Bytes of a step in a column of weights.
+pub(crate) const TILE_BYTES: usize = 1024;
+
+/// A weight, packed for one level's products.
+pub struct Packed {
+    tiles: Aligned,
+    bf16: bool,
+    inputs: usize,
+    outputs: usize,
+    taps: usize,
+    /// Columns are pairs of value and gate (see [`Packed::gated`]).
+    gated: bool,
+}
+
+impl std::fmt::Debug for Packed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let precision = if self.bf16 { "bf16" } else { "f32" };
+        write!(f, "Packed({} outputs, {} inputs, {} taps, {precision})", self.outputs, self.inputs, self.taps)
+    }
+}
+
+impl Packed {
+    /// Packs `weight` [outputs, inputs, taps], as torch stores it, for activations in `T`.
+    ///
+    /// bfloat16 activations get bfloat16 weights where the level multiplies those, and f32 weights elsewhere.
+    ///
+    /// # Panics
+    /// If the weight's length is not the product of the three extents.
+    pub fn new<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize) -> Self {
+        Self::of::<T, W>(engine, weight, outputs, inputs, taps, false)
+    }
+
+    /// The same for a linear layer [2 * outputs, inputs] whose second half of outputs gates the first.
+    ///
+    /// # Panics
+    /// As [`Self::new`], or if the number of outputs is odd.
+    pub fn gated<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
+        assert!(outputs.is_multiple_of(2), "a gated layer has as many gates as values");
+        Self::of::<T, W>(engine, weight, outputs, inputs, 1, true)
+    }
+
+    fn of<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize, gated: bool) -> Self {
+        assert_eq!(weight.len(), outputs * inputs * taps, "a weight's length");
+        let bf16 = T::HALF && engine.level().has_bf16();
+        let mut packed = Self { tiles: Aligned::default(), bf16, inputs, outputs, taps, gated };
+        let column_bytes = packed.column_bytes();
+        packed.tiles = Aligned::zeroed(packed.columns() * column_bytes);
+        let base = SendPtr(packed.tiles.as_mut_ptr());
+        let (this, step) = (&packed, packed.step_channels());
+        engine.pool().run(this.columns(), |column| {
+            for lane in 0..COLUMN {
+                let Some(output) = this.output_of(column, lane) else { continue };
+                let row = &weight[output * inputs * taps..(output + 1) * inputs * taps];
+                for (chunk, values) in row.chunks(step * taps).enumerate() {
+                    for (within, values) in values.chunks(taps).enumerate() {
+                        let at = column * column_bytes + this.place(chunk * step + within, 0, lane);
+                        for (tap, value) in values.iter().enumerate() {
+                            // SAFETY: `place` and the tiles of its other taps lie within a column, each column is one task's, and all
+                            // lie within the buffer.
+                            unsafe {
+                                let to = base.get().add(at + tap * TILE_BYTES);
+                                if bf16 {
+                                    to.cast::<half::bf16>().write(half::bf16::narrow(value.widen()));
+                                } else {
+                                    to.cast::<f32>().write(value.widen());
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        });
+        packed
+    }
+
+    /// Where in a column's bytes the weight of (input, tap) for the column's output `lane` lies.
+    fn place(&self, input: usize, tap: usize, lane: usize) -> usize {
+        let step = self.step_channels();
+        let (chunk, within) = (input / step, input % step);
+        let tile = (chunk * self.taps + tap) * TILE_BYTES;
+        if self.bf16 { tile + (within / 2) * 64 + lane * 4 + (within % 2) * 2 } else { tile + within * 64 + lane * 4 }
+    }
+
+    /// The output in `lane` of a column, if there is one: of a gated layer, even columns are values and odd ones their gates.
+    fn output_of(&self, column: usize, lane: usize) -> Option<usize> {
+        if !self.gated {
+            return Some(column * COLUMN + lane).filter(|output| *output < self.outputs);
+        }
+        let half = self.outputs / 2;
+        let within = column / 2 * COLUMN + lane;
+        (within < half).then_some(within + if column.is_multiple_of(2) { 0 } else { half })
+    }
+
+    /// `bias` [outputs] in the order of the columns, with zeros where there is no output.
+    pub(crate) fn in_columns(&self, bias: Option<&[f32]>) -> Vec<f32> {
+        let value = |index: usize| Some(bias?[self.output_of(index / COLUMN, index % COLUMN)?]);
+        (0..self.columns() * COLUMN).map(|index| value(index).unwrap_or(0.0)).collect()
+    }
+
+    /// The weight as it was before, [taps * inputs, outputs], in the precision that it was packed in.
+    pub fn unpacked(&self) -> Vec<f32> {
+        let mut rows = vec![0_f32; self.taps * self.inputs * self.outputs];
+        for column in 0..self.columns() {
+            for (lane, output) in (0..COLUMN).filter_map(|lane| Some((lane, self.output_of(column, lane)?))) {
+                for (tap, input) in (0..self.taps).flat_map(|tap| (0..self.inputs).map(move |input| (tap, input))) {
+                    // SAFETY: `place` lies within a column.
+                    let value = unsafe {
+                        let from = self.column(column).add(self.place(input, tap, lane));
+                        if self.bf16 { from.cast::<bf16>().read().to_f32() } else { from.cast::<f32>().read() }
+                    };
+                    rows[(tap * self.inputs + input) * self.outputs + output] = value;
+                }
+            }
+        }
+        rows
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        if self.gated { 2 * (self.outputs / 2).div_ceil(COLUMN) } else { self.outputs.div_ceil(COLUMN) }
+    }
+
+    /// Channels in a step.
+    pub(crate) fn step_channels(&self) -> usize {
+        if self.bf16 { STEP_BYTES / size_of::<bf16>() } else { STEP_BYTES / size_of::<f32>() }
+    }
+
+    /// Chunks of channels.
+    pub(crate) fn chunks(&self) -> usize {
+        self.inputs.div_ceil(self.step_channels())
+    }
+
+    pub(crate) fn column_bytes(&self) -> usize {
+        self.chunks() * self.taps * TILE_BYTES
+    }
+
+    /// The tiles of a column.
+    pub(crate) fn column(&self, column: usize) -> *const u8 {
+        assert!(column < self.columns(), "column {column} of {}", self.columns());
+        // SAFETY: within the buffer, by the assertion.
+        unsafe { self.tiles.as_ptr().add(column * self.column_bytes()) }
+    }
+
+    /// Whether the products are of bfloat16.
+    pub fn is_bf16(&self) -> bool {
+        self.bf16
+    }
+
+    /// Whether the second half of the outputs gates the first.
+    pub fn is_gated(&self) -> bool {
+        self.gated
+    }
+
+    /// Channels of the input.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Outputs of the weight; a gated layer's result has half as many.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Pixels that an output looks at.
+    pub fn taps(&self) -> usize {
+        self.taps
+    }
+
+    /// Memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.tiles.len()
+    }
+}
+
+/// A pointer that tasks share; each writes a part of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct SendPtr<T>(pub(crate) *mut T);
+
+impl<T> SendPtr<T> {
+    /// The pointer; a closure that calls this captures the whole, which may cross threads.
+    pub(crate) fn get(&self) -> *mut T {
+        self.0
+    }
+}
+
+// SAFETY: whoever dereferences it says why parts do not overlap.
+unsafe impl<T> Send for SendPtr<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for SendPtr<T> {}

@@ -1,0 +1,226 @@
+//! A fixed set of threads that run the tasks of one kernel at a time.
+//!
+//! A kernel cuts its work into tasks whose number and extents do not depend on the threads, so neither do its results. Threads take
+//! tasks in order from a counter: where a neighbour holds up one core, the other goes on. Between kernels a worker spins for a few
+//! microseconds, for the next one follows closely, and then sleeps.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+/// How often a worker looks for the next kernel before it sleeps: about 50 microseconds.
+const SPINS: usize = 2_000;
+
+type Task<'a> = dyn Fn(usize) + Sync + 'a;
+
+/// One call of [`Pool::run`], as the workers see it.
+struct Job {
+    /// The caller's closure; lives until every worker has left the job.
+    task: *const Task<'static>,
+    count: usize,
+    next: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+// SAFETY: the closure behind the pointer is Sync, and `run` keeps it alive until the last worker has left.
+unsafe impl Send for Job {}
+// SAFETY: as above.
+unsafe impl Sync for Job {}
+
+impl Job {
+    /// Runs tasks until none is left.
+    fn work(&self) {
+        // SAFETY: `run` does not return, so the closure lives, until every thread that entered the job has left it.
+        let task = unsafe { &*self.task };
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            if index >= self.count {
+                return;
+            }
+            if catch_unwind(AssertUnwindSafe(|| task(index))).is_err() {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Board {
+    job: Option<Arc<Job>>,
+    closing: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    board: Mutex<Board>,
+    wake: Condvar,
+    /// Counts the jobs, so that a spinning worker sees a new one without the lock.
+    posted: AtomicUsize,
+    /// Workers within the current job.
+    inside: AtomicUsize,
+}
+
+impl Shared {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self) {
+        let mut seen = 0;
+        loop {
+            for _ in 0..SPINS {
+                if self.posted.load(Ordering::Acquire) != seen {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            let mut board = self.board();
+            while self.posted.load(Ordering::Acquire) == seen && !board.closing {
+                board = self.wake.wait(board).unwrap_or_else(PoisonError::into_inner);
+            }
+            if board.closing {
+                return;
+            }
+            seen = self.posted.load(Ordering::Acquire);
+            let Some(job) = board.job.clone() else { continue };
+            // Entered under the lock: `run` takes the job off the board first and then waits for those inside.
+            self.inside.fetch_add(1, Ordering::AcqRel);
+            drop(board);
+            job.work();
+            drop(job);
+            self.inside.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// The threads.
+pub struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    /// Held while a job runs: one kernel at a time.
+    turn: Mutex<()>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pool({} threads)", self.threads())
+    }
+}
+
+impl Pool {
+    /// `threads` in all, the caller of [`Self::run`] among them; at least one. Where the system gives fewer, fewer work.
+    pub fn new(threads: usize) -> Self {
+        let shared = Arc::new(Shared::default());
+        let spawn = |index| {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new().name(format!("kernel-{index}")).spawn(move || shared.serve()).ok()
+        };
+        let workers = (1..threads.max(1)).map_while(spawn).collect();
+        Self { shared, workers, turn: Mutex::new(()) }
+    }
+
+    /// The number of threads.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `task` with every number below `count`, each once, on all threads, and waits for them.
+    ///
+    /// A task must not call `run` itself.
+    ///
+    /// # Panics
+    /// If a task does, after the others have ended.
+    pub fn run(&self, count: usize, task: impl Fn(usize) + Sync) {
+        if count <= 1 || self.workers.is_empty() {
+            (0..count).for_each(task);
+            return;
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let task: &Task<'_> = &task;
+        // SAFETY: only the lifetime changes; this function ends after the last use, as the wait below shows.
+        let task = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(task) };
+        let job = Arc::new(Job { task, count, next: AtomicUsize::new(0), panicked: AtomicBool::new(false) });
+        {
+            let mut board = self.shared.board();
+            board.job = Some(Arc::clone(&job));
+            self.shared.posted.fetch_add(1, Ordering::AcqRel);
+        }
+        self.shared.wake.notify_all();
+        job.work();
+        self.shared.board().job = None;
+        // Nobody can enter any more; those inside are at their last task.
+        let mut waited = 0_u32;
+        while self.shared.inside.load(Ordering::Acquire) != 0 {
+            waited += 1;
+            if waited < 10_000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+        if job.panicked.load(Ordering::Relaxed) {
+            resume_unwind(Box::new("a kernel's task panicked"));
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.board().closing = true;
+        self.shared.wake.notify_all();
+        for worker in self.workers.drain(..) {
+            // A worker catches its tasks' panics, so there is nothing to hear of.
+            let _ = worker.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_runs_once() {
+        for threads in [1, 2, 5] {
+            let pool = Pool::new(threads);
+            for count in [0, 1, 2, 7, 1000] {
+                let hits: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+                pool.run(count, |index| {
+                    hits[index].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(hits.iter().all(|hit| hit.load(Ordering::Relaxed) == 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_comes_back_and_the_pool_lives() {
+        let pool = Pool::new(3);
+        let result = catch_unwind(AssertUnwindSafe(|| pool.run(10, |index| assert_ne!(index, 5))));
+        assert!(result.is_err());
+        let done = AtomicUsize::new(0);
+        pool.run(10, |_| {
+            done.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(done.into_inner(), 10);
+    }
+
+    #[test]
+    fn several_callers_take_turns() {
+        let pool = Pool::new(2);
+        let done = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        pool.run(8, |_| {
+                            done.fetch_add(1, Ordering::Relaxed);
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(done.into_inner(), 4 * 50 * 8);
+    }
+}

@@ -1,0 +1,452 @@
+//! Linear layers and convolutions: which rows meet which weights, and what happens to the sums.
+//!
+//! A convolution is a product without a gathered matrix: each task copies the lines of the picture that it needs, with zeros around
+//! them (and enlarged or widened on the way, where that is asked), and every tap of a kernel then lies at a fixed distance from its
+//! pixel. A linear layer is a convolution with one tap, and reads activations where they lie when their rows are whole steps.
+//!
+//! Tasks own their outputs: no two write the same element, and no sum is split between tasks, so results do not depend on threads.
+
+use std::mem::MaybeUninit;
+
+use crate::{
+    Engine, Level,
+    block::{self, Block, Kernel, ROWS, SUMS},
+    element::Element,
+    epilogue::{self, Store},
+    output::{self, written},
+    pack::{COLUMN, Packed, STEP_BYTES, SendPtr, TILE_BYTES},
+    scratch,
+};
+
+/// Output pixels of a task: enough that a column's weights are used often once they are in the second cache.
+const TASK_PIXELS: usize = 512;
+/// Bytes of a task's copy of the picture: with a pair of columns it should stay in the second cache.
+const TASK_BYTES: usize = 768 << 10;
+/// Fewer tasks than this are cut across the columns as well.
+const TASKS: usize = 8;
+
+/// Steps of a pair of columns that meet all rows of a batch before the next ones come: 24 KiB of weights in the first cache.
+const GROUP_STEPS: usize = 12;
+/// Tiles in a batch: 64 KiB of sums.
+const BATCH_TILES: usize = 32;
+
+/// What is added to a product's sums before they are rounded to the activations' precision.
+#[derive(Clone, Copy, Debug)]
+pub struct Extras<'a, T> {
+    /// A bias of each output.
+    pub bias: Option<&'a [f32]>,
+    /// [images, outputs]: one more bias of each output of each image.
+    pub per_image: Option<&'a [f32]>,
+    /// Of the output's shape.
+    pub residual: Option<&'a [T]>,
+}
+
+impl<T> Default for Extras<'_, T> {
+    fn default() -> Self {
+        Self { bias: None, per_image: None, residual: None }
+    }
+}
+
+/// A convolution's pictures and steps.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvShape {
+    /// Pictures.
+    pub images: usize,
+    /// (height, width) of a picture as it lies in memory.
+    pub input: (usize, usize),
+    /// (height, width) that it is enlarged to first, by nearest neighbour; `input` if it isn't.
+    pub enlarged: (usize, usize),
+    /// (height, width) of the output.
+    pub output: (usize, usize),
+    /// (height, width) of the kernel.
+    pub kernel: (usize, usize),
+    /// Steps between outputs.
+    pub stride: usize,
+    /// Zeros (above, to the left); below and to the right there are as many as the output needs.
+    pub pad: (usize, usize),
+}
+
+/// y = x W^T, and what `extras` holds: x is [rows, inputs], y [rows, outputs] (half as many for a gated weight). An image in `extras`
+/// is all rows.
+///
+/// # Panics
+/// If a slice's length is not what the shapes say.
+pub fn linear<'y, T: Element>(
+    engine: &Engine,
+    x: &[T],
+    weight: &Packed,
+    extras: Extras<'_, T>,
+    y: &'y mut [MaybeUninit<T>],
+) -> &'y mut [T] {
+    assert_eq!(weight.taps(), 1, "a linear layer has one tap");
+    let rows = x.len().checked_div(weight.inputs()).unwrap_or(0);
+    let shape = ConvShape { images: 1, input: (1, rows), enlarged: (1, rows), output: (1, rows), kernel: (1, 1), stride: 1, pad: (0, 0) };
+    conv2d(engine, x, weight, shape, extras, y)
+}
+
+/// The convolution of x [images, height, width, inputs] to y [images, height, width, outputs].
+///
+/// # Panics
+/// If a slice's length is not what the shapes say.
+pub fn conv2d<'y, T: Element>(
+    engine: &Engine,
+    x: &[T],
+    weight: &Packed,
+    shape: ConvShape,
+    extras: Extras<'_, T>,
+    y: &'y mut [MaybeUninit<T>],
+) -> &'y mut [T] {
+    let pixels = shape.output.0 * shape.output.1;
+    let width = if weight.is_gated() { weight.outputs() / 2 } else { weight.outputs() };
+    assert_eq!(x.len(), shape.images * shape.input.0 * shape.input.1 * weight.inputs(), "a convolution's input");
+    assert_eq!(y.len(), shape.images * pixels * width, "a convolution's output");
+    assert_eq!(weight.taps(), shape.kernel.0 * shape.kernel.1, "a convolution's taps");
+    assert!(shape.stride > 0, "a convolution's stride");
+    assert!(extras.per_image.is_none_or(|bias| bias.len() == shape.images * weight.outputs()), "a bias of each image");
+    assert!(extras.bias.is_none_or(|bias| bias.len() == weight.outputs()), "a bias");
+    assert!(extras.residual.is_none_or(|residual| residual.len() == y.len()), "a residual");
+    if y.is_empty() || x.is_empty() {
+        return output::zeros(y);
+    }
+    let columns = weight.columns();
+    let biases: Vec<f32> = (0..if extras.per_image.is_some() { shape.images } else { 1 })
+        .flat_map(|image| {
+            let own = extras.per_image.map(|own| &own[image * weight.outputs()..(image + 1) * weight.outputs()]);
+            let (shared, own) = (weight.in_columns(extras.bias), weight.in_columns(own));
+            shared.into_iter().zip(own).map(|(a, b)| a + b).collect::<Vec<f32>>()
+        })
+        .collect();
+    let store = Store {
+        y: SendPtr(y.as_mut_ptr().cast()),
+        width,
+        biases: &biases,
+        bias_stride: if extras.per_image.is_some() { columns * COLUMN } else { 0 },
+        residual: extras.residual,
+        gated: weight.is_gated(),
+    };
+    let product = Product {
+        x,
+        weight,
+        shape,
+        store,
+        kernel: block::kernel(engine.level(), weight.is_bf16()),
+        epilogue: epilogue::of::<T>(engine.level()),
+        level: engine.level(),
+    };
+    product.run(engine);
+    // SAFETY: the tasks' tiles and columns cover every row and output.
+    unsafe { written(y) }
+}
+
+/// 16 rows of activations in one piece of memory, and the outputs that they make.
+#[derive(Clone, Copy)]
+struct Tile {
+    rows: *const u8,
+    /// The first output, as a row of y.
+    output: usize,
+    /// How many of the rows are outputs, at most 16.
+    valid: usize,
+    image: usize,
+}
+
+/// Output pixels of one task: a rectangle of one picture.
+#[derive(Clone, Copy)]
+struct Piece {
+    image: usize,
+    /// The first line, and how many.
+    first: usize,
+    count: usize,
+    /// The first pixel of a line, and how many.
+    from: usize,
+    width: usize,
+}
+
+/// How large the pieces are, and their copies of the input.
+struct Layout {
+    /// Output pixels of a line that a piece has.
+    part: usize,
+    /// Output lines that a piece has.
+    lines: usize,
+    /// Bytes from one line of the copy to the next.
+    line_bytes: usize,
+    copy_bytes: usize,
+}
+
+struct Product<'a, T: Element> {
+    x: &'a [T],
+    weight: &'a Packed,
+    shape: ConvShape,
+    store: Store<'a, T>,
+    kernel: Kernel,
+    epilogue: epilogue::Epilogue<T>,
+    level: Level,
+}
+
+// SAFETY: the pointers within are of slices that outlive the product; tasks write outputs of their own.
+unsafe impl<T: Element> Sync for Product<'_, T> {}
+
+impl<T: Element> Product<'_, T> {
+    /// Whether activations are what the products read, where they lie: one tap, rows of whole steps, nothing enlarged or left out.
+    fn reads_in_place(&self) -> bool {
+        let shape = &self.shape;
+        self.weight.taps() == 1
+            && T::HALF == self.weight.is_bf16()
+            && self.weight.inputs().is_multiple_of(self.weight.step_channels())
+            && shape.stride == 1
+            && shape.pad == (0, 0)
+            && shape.enlarged == shape.input
+            && shape.output == shape.input
+    }
+
+    /// Bytes of a pixel's channels, as the products read them.
+    fn pixel_bytes(&self) -> usize {
+        self.weight.chunks() * STEP_BYTES
+    }
+
+    /// Bytes from a pixel to the next in a task's copy: an odd number of cache lines, so that a tile's rows do not fall into the
+    /// same few sets of the first cache.
+    fn pitch(&self) -> usize {
+        (self.weight.chunks() | 1) * STEP_BYTES
+    }
+
+    /// How the picture is cut into tasks' copies.
+    fn layout(&self) -> Layout {
+        let (height, width) = self.shape.output;
+        let (stride, (tall, wide)) = (self.shape.stride, self.shape.kernel);
+        let of = |lines: usize, part: usize| {
+            // The last tile of a line reads 16 rows whatever is left of the line.
+            let line_bytes = ((part.next_multiple_of(ROWS) - 1) * stride + wide) * self.pitch();
+            Layout { part, lines, line_bytes, copy_bytes: ((lines - 1) * stride + tall) * line_bytes }
+        };
+        // As many lines as fit; of a line that does not, a part.
+        let mut part = width;
+        while part > ROWS && of(1, part).copy_bytes > TASK_BYTES {
+            part = (part / 2).next_multiple_of(ROWS);
+        }
+        let mut lines = (TASK_PIXELS / part).clamp(1, height);
+        while lines > 1 && of(lines, part).copy_bytes > TASK_BYTES {
+            lines -= 1;
+        }
+        of(lines, part)
+    }
+
+    fn run(&self, engine: &Engine) {
+        let (images, (height, width)) = (self.shape.images, self.shape.output);
+        if self.reads_in_place() {
+            // All rows of all pictures are one line, unless each picture has a bias of its own.
+            let (lines, length) = if self.store.bias_stride == 0 { (1, images * height * width) } else { (images, height * width) };
+            let strips = length.div_ceil(TASK_PIXELS);
+            let groups = self.column_groups(lines * strips);
+            engine.pool().run(lines * strips * groups, |task| {
+                let (part, group) = (task / groups, task % groups);
+                let (image, from) = (part / strips, part % strips * TASK_PIXELS);
+                self.in_place(image * length + from, TASK_PIXELS.min(length - from), image, self.group(group, groups));
+            });
+            return;
+        }
+        let layout = self.layout();
+        let (strips, parts) = (height.div_ceil(layout.lines), width.div_ceil(layout.part));
+        let pieces: Vec<Piece> = (0..images * strips * parts)
+            .map(|index| {
+                let (image, first, from) = (index / parts / strips, index / parts % strips * layout.lines, index % parts * layout.part);
+                Piece { image, first, count: layout.lines.min(height - first), from, width: layout.part.min(width - from) }
+            })
+            .collect();
+        let groups = self.column_groups(pieces.len());
+        let row_stride = self.shape.stride * self.pitch();
+        let taps = self.taps(&layout);
+        if groups == 1 {
+            engine.pool().run(pieces.len(), |task| {
+                scratch::with(0, layout.copy_bytes, |copy| {
+                    let mut tiles = Vec::new();
+                    // SAFETY: the copy has the layout's size.
+                    unsafe { self.fill(pieces[task], &layout, copy) };
+                    self.tiles(pieces[task], &layout, copy, &mut tiles);
+                    self.multiply(&tiles, row_stride, &taps, 0, self.weight.columns());
+                });
+            });
+            return;
+        }
+        // Small pictures with many weights: all pieces are copied first, and a task takes some columns for all of them.
+        scratch::with(3, pieces.len() * layout.copy_bytes, |copies| {
+            let copies = SendPtr(copies);
+            let copy_of = |index: usize| {
+                // SAFETY: one of as many copies as there are pieces.
+                unsafe { copies.get().add(index * layout.copy_bytes) }
+            };
+            engine.pool().run(pieces.len(), |index| {
+                // SAFETY: each copy is one task's and has the layout's size.
+                unsafe { self.fill(pieces[index], &layout, copy_of(index)) }
+            });
+            engine.pool().run(groups, |group| {
+                let mut tiles = Vec::new();
+                for (index, piece) in pieces.iter().enumerate() {
+                    self.tiles(*piece, &layout, copy_of(index), &mut tiles);
+                }
+                let (from, to) = self.group(group, groups);
+                self.multiply(&tiles, row_stride, &taps, from, to);
+            });
+        });
+    }
+
+    /// Into how many groups the columns are cut where the pixels make `parts` tasks.
+    fn column_groups(&self, parts: usize) -> usize {
+        if parts >= TASKS { 1 } else { TASKS.div_ceil(parts).min(self.weight.columns().div_ceil(2)) }
+    }
+
+    /// The columns of a group: pairs stay together.
+    fn group(&self, group: usize, groups: usize) -> (usize, usize) {
+        let pairs = self.weight.columns().div_ceil(2);
+        let start = |group: usize| 2 * (group * pairs / groups);
+        (start(group), start(group + 1).min(self.weight.columns()))
+    }
+
+    /// Rows that are read where they lie; the last ones, where they are no whole tile, from a copy with zeros behind them.
+    fn in_place(&self, first: usize, count: usize, image: usize, (from, to): (usize, usize)) {
+        let stride = self.pixel_bytes();
+        let whole = count / ROWS;
+        let rest = count % ROWS;
+        scratch::with(0, ROWS * stride, |copy| {
+            let rows = |at: usize| self.x[at * self.weight.inputs()..].as_ptr().cast::<u8>();
+            let mut tiles: Vec<Tile> =
+                (0..whole).map(|tile| Tile { rows: rows(first + tile * ROWS), output: first + tile * ROWS, valid: ROWS, image }).collect();
+            if rest > 0 {
+                let at = first + whole * ROWS;
+                // SAFETY: `rest` rows of x begin there, and the copy has room for a tile.
+                unsafe {
+                    copy.copy_from_nonoverlapping(rows(at), rest * stride);
+                    copy.add(rest * stride).write_bytes(0, (ROWS - rest) * stride);
+                }
+                tiles.push(Tile { rows: copy, output: at, valid: rest, image });
+            }
+            self.multiply(&tiles, stride, &[0], from, to);
+        });
+    }
+
+    /// Offsets of the taps from a pixel in a copy.
+    fn taps(&self, layout: &Layout) -> Vec<usize> {
+        let (tall, wide) = self.shape.kernel;
+        (0..tall * wide).map(|tap| tap / wide * layout.line_bytes + tap % wide * self.pitch()).collect()
+    }
+
+    /// The tiles of a piece.
+    fn tiles(&self, piece: Piece, layout: &Layout, copy: *const u8, tiles: &mut Vec<Tile>) {
+        let (pixel, pitch) = (self.pitch() * self.shape.stride, layout.line_bytes * self.shape.stride);
+        let (height, width) = self.shape.output;
+        for line in 0..piece.count {
+            for x in (0..piece.width).step_by(ROWS) {
+                // SAFETY: within the copy, which has a whole tile for every line's end.
+                let rows = unsafe { copy.add(line * pitch + x * pixel) };
+                let output = (piece.image * height + piece.first + line) * width + piece.from + x;
+                tiles.push(Tile { rows, output, valid: ROWS.min(piece.width - x), image: piece.image });
+            }
+        }
+    }
+
+    /// Copies what a piece needs of the picture, with zeros around it.
+    ///
+    /// # Safety
+    /// `copy` has the layout's `copy_bytes`.
+    unsafe fn fill(&self, piece: Piece, layout: &Layout, copy: *mut u8) {
+        let shape = &self.shape;
+        let (pixel_bytes, pitch, channels) = (self.pixel_bytes(), self.pitch(), self.weight.inputs());
+        let (width, (tall, wide)) = (shape.input.1, shape.enlarged);
+        let lines = (piece.count - 1) * shape.stride + shape.kernel.0;
+        let pixels = layout.line_bytes / pitch;
+        // Pixels that the piece's outputs look at; the tile behind them reads zeros.
+        let used = (piece.width - 1) * shape.stride + shape.kernel.1;
+        let left = (piece.from * shape.stride) as isize - shape.pad.1 as isize;
+        let inside = ((-left).clamp(0, used as isize) as usize, (wide as isize - left).clamp(0, used as isize) as usize);
+        let whole = T::HALF == self.weight.is_bf16() && channels * size_of::<T>() == pitch;
+        for line in 0..lines {
+            // SAFETY: `lines` lines of `pixels` pixels are the copy.
+            let to = unsafe { copy.add(line * layout.line_bytes) };
+            let y = ((piece.first * shape.stride + line) as isize - shape.pad.0 as isize) as usize;
+            let (from, until) = if y < tall { inside } else { (0, 0) };
+            // SAFETY: `from <= until <= pixels`.
+            unsafe {
+                to.write_bytes(0, from * pitch);
+                to.add(until * pitch).write_bytes(0, (pixels - until) * pitch);
+            }
+            if from >= until {
+                continue;
+            }
+            let source = (piece.image * shape.input.0 + y * shape.input.0 / tall) * width;
+            let at = |pixel: usize| source + (left + pixel as isize) as usize * width / wide;
+            if whole && wide == width {
+                let run = &self.x[at(from) * channels..(at(until - 1) + 1) * channels];
+                // SAFETY: a run of `until - from` pixels, which are as long here as there.
+                unsafe { to.add(from * pitch).copy_from_nonoverlapping(run.as_ptr().cast(), size_of_val(run)) };
+                continue;
+            }
+            for pixel in from..until {
+                let run = &self.x[at(pixel) * channels..(at(pixel) + 1) * channels];
+                // SAFETY: a pixel of the copy has room for its channels in the products' precision.
+                unsafe {
+                    let to = to.add(pixel * pitch);
+                    let filled = if T::HALF == self.weight.is_bf16() {
+                        to.copy_from_nonoverlapping(run.as_ptr().cast(), size_of_val(run));
+                        size_of_val(run)
+                    } else {
+                        for (index, value) in run.iter().enumerate() {
+                            to.cast::<f32>().add(index).write(value.widen());
+                        }
+                        size_of::<f32>() * channels
+                    };
+                    to.add(filled).write_bytes(0, pixel_bytes - filled);
+                }
+            }
+        }
+    }
+
+    /// All tiles with the columns from `from` to `to`.
+    ///
+    /// A pair of columns goes through in groups of steps that stay in the first cache while all rows of a batch meet them; the
+    /// batch's sums wait in the second cache.
+    fn multiply(&self, tiles: &[Tile], row_stride: usize, taps: &[usize], from: usize, to: usize) {
+        let chunks = self.weight.chunks();
+        // The tile registers' sums cost more to put down and take up again than nearer weights save.
+        let through = self.weight.is_bf16() && self.level == Level::Amx;
+        let group = if through { chunks } else { (GROUP_STEPS / taps.len()).clamp(1, chunks) };
+        scratch::with(1, BATCH_TILES / 2 * SUMS * size_of::<f32>(), |sums| {
+            let sums = sums.cast::<f32>();
+            block::with_state(self.level, self.weight.is_bf16(), || {
+                for column in (from..to).step_by(2) {
+                    let columns = (to - column).min(2);
+                    let weights = [self.weight.column(column), self.weight.column(column + columns - 1)];
+                    for batch in tiles.chunks(BATCH_TILES) {
+                        for first in (0..chunks).step_by(group) {
+                            // SAFETY: steps of the column.
+                            let weights = weights.map(|weights| unsafe { weights.add(first * taps.len() * TILE_BYTES) });
+                            for (index, pair) in batch.chunks(2).enumerate() {
+                                // SAFETY: a tile has 16 readable rows at every tap and chunk, a column `chunks * taps` tiles; each
+                                // pair has sums of its own.
+                                unsafe {
+                                    let rows = [pair[0], pair[pair.len() - 1]].map(|tile| tile.rows.add(first * STEP_BYTES));
+                                    (self.kernel)(&Block {
+                                        rows,
+                                        row_tiles: pair.len(),
+                                        row_stride,
+                                        taps,
+                                        chunks: group.min(chunks - first),
+                                        weights,
+                                        columns,
+                                        sums: sums.add(index * SUMS),
+                                        resume: first > 0,
+                                    });
+                                }
+                            }
+                        }
+                        for (index, tile) in batch.iter().enumerate() {
+                            // SAFETY: the tile's sums, and outputs that are this task's.
+                            unsafe {
+                                let sums = sums.add(index / 2 * SUMS + index % 2 * ROWS * block::SUM_STRIDE);
+                                (self.epilogue)(&self.store, sums, tile.output, tile.valid, tile.image, column, columns);
+                            }
+                        }
+                    }
+                }
+            });
+        });
+    }
+}

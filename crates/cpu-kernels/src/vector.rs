@@ -1,0 +1,117 @@
+//! Vectors of 16 floats: loads and stores in either precision, and the functions of [`crate::pointwise`].
+
+/// AVX-512.
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512 {
+    use std::arch::x86_64::*;
+
+    use crate::element::Element;
+
+    /// Up to 16 elements, widened; zeros where the mask has none.
+    ///
+    /// # Safety
+    /// The elements that the mask names are there.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(crate) unsafe fn load<T: Element>(from: *const T, mask: __mmask16) -> __m512 {
+        // SAFETY: as the caller vouches; T is bfloat16 or f32.
+        unsafe {
+            if T::HALF {
+                let halves = _mm256_maskz_loadu_epi16(mask, from.cast());
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves)))
+            } else {
+                _mm512_maskz_loadu_ps(mask, from.cast())
+            }
+        }
+    }
+
+    /// Stores up to 16 elements, rounded to nearest even by hand.
+    ///
+    /// # Safety
+    /// The elements that the mask names may be written.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(crate) unsafe fn store_plain<T: Element>(to: *mut T, value: __m512, mask: __mmask16) {
+        // SAFETY: as the caller vouches; T is bfloat16 or f32.
+        unsafe {
+            if !T::HALF {
+                return _mm512_mask_storeu_ps(to.cast(), mask, value);
+            }
+            let bits = _mm512_castps_si512(value);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value, value);
+            let rounded = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x40_0000));
+            _mm256_mask_storeu_epi16(to.cast(), mask, _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded)));
+        }
+    }
+
+    /// The same with the instruction that rounds.
+    ///
+    /// # Safety
+    /// As [`store_plain`].
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    pub(crate) unsafe fn store_rounding<T: Element>(to: *mut T, value: __m512, mask: __mmask16) {
+        // SAFETY: as the caller vouches; 16 halves are 256 bits.
+        unsafe {
+            if !T::HALF {
+                return _mm512_mask_storeu_ps(to.cast(), mask, value);
+            }
+            let halves: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(value));
+            _mm256_mask_storeu_epi16(to.cast(), mask, halves);
+        }
+    }
+
+    /// See [`crate::pointwise::gelu`].
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn gelu(x: __m512) -> __m512 {
+        let set = _mm512_set1_ps;
+        let s = _mm512_mul_ps(x, set(std::f32::consts::FRAC_1_SQRT_2));
+        let s = _mm512_min_ps(set(4.0), _mm512_max_ps(set(-4.0), s));
+        let t = _mm512_mul_ps(s, s);
+        let mut p = set(-2.726_142_3e-10);
+        for factor in [2.770_681_4e-8, -2.101_024e-6, -5.692_506_6e-5, -7.349_906_3e-4, -2.954_6e-3, -1.609_603_4e-2] {
+            p = _mm512_fmadd_ps(p, t, set(factor));
+        }
+        let mut q = set(-1.456_607_2e-5);
+        for factor in [-2.133_740_6e-4, -1.682_827e-3, -7.373_329e-3, -1.426_474e-2] {
+            q = _mm512_fmadd_ps(q, t, set(factor));
+        }
+        let erf = _mm512_div_ps(_mm512_mul_ps(s, p), q);
+        let half = _mm512_mul_ps(x, set(0.5));
+        _mm512_fmadd_ps(half, erf, half)
+    }
+}
+
+/// Runs a plain loop compiled for the level's vectors, not for the oldest processor of its kind.
+///
+/// The closure needs `#[inline(always)]`, or it is compiled as everything else is. Sums must be written as interleaved lanes: the
+/// compiler keeps the order of additions, so results are the same at every level.
+#[inline]
+pub(crate) fn vectorised<R>(level: crate::Level, run: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn avx2<R>(run: impl FnOnce() -> R) -> R {
+            run()
+        }
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+        fn avx512<R>(run: impl FnOnce() -> R) -> R {
+            run()
+        }
+        match level {
+            crate::Level::Portable => run(),
+            // SAFETY: an engine has a level only where the processor has it.
+            crate::Level::Avx2 => unsafe { avx2(run) },
+            // SAFETY: as above.
+            crate::Level::Avx512 | crate::Level::Avx512Bf16 | crate::Level::Amx => unsafe { avx512(run) },
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = level;
+        run()
+    }
+}

@@ -1,0 +1,58 @@
+//! Attention.
+
+use cpu_kernels::{AttentionShape, Element, Engine, attention, vec_of};
+use half::bf16;
+
+use crate::{
+    HALF, SINGLE, engines,
+    reference::{self, random, relative_error, wide},
+};
+
+fn error<T: Element>(engine: &Engine, shape: AttentionShape) -> f64 {
+    let channels = shape.heads * shape.head_dim;
+    let tokens = |count: usize, seed: u64| -> Vec<T> {
+        random::<T>(shape.images * count * channels, seed).into_iter().map(|value| T::narrow(value.widen() * 3.0)).collect()
+    };
+    let (query, key, value) = (tokens(shape.queries, 1), tokens(shape.keys, 2), tokens(shape.keys, 3));
+    let expected = reference::attention(&wide(&query), &wide(&key), &wide(&value), &shape);
+    let y = vec_of(query.len(), |y| attention(engine, &query, &key, &value, shape, y));
+    relative_error(&y, &expected)
+}
+
+#[test]
+fn attentions_of_every_kind() {
+    for engine in engines(2) {
+        for (images, queries, keys, heads, head_dim, causal) in [
+            (2, 70, 77, 3, 40, false),
+            (1, 77, 77, 2, 64, true),
+            (1, 300, 600, 2, 80, false),
+            (2, 5, 1, 1, 16, false),
+            (1, 33, 290, 1, 160, false),
+            (1, 300, 300, 1, 20, true),
+            (1, 1, 1, 1, 1, true),
+            (40, 7, 7, 2, 64, false),
+        ] {
+            let scale = (head_dim as f32).powf(-0.5);
+            let shape = AttentionShape { images, queries, keys, heads, head_dim, scale, causal };
+            let (single, half) = (error::<f32>(&engine, shape), error::<bf16>(&engine, shape));
+            assert!(single < SINGLE, "{:?}, f32, {shape:?}: {single:.1e}", engine.level());
+            assert!(half < HALF, "{:?}, bf16, {shape:?}: {half:.1e}", engine.level());
+        }
+    }
+}
+
+/// Scores that grow from block to block of keys, and scores far beyond what an exponential holds.
+#[test]
+fn attention_follows_a_growing_maximum() {
+    for engine in engines(1) {
+        let (keys, head_dim) = (1000, 16);
+        let shape = AttentionShape { images: 1, queries: 40, keys, heads: 1, head_dim, scale: 1.0, causal: false };
+        let query = vec![1_f32; 40 * head_dim];
+        let key: Vec<f32> = (0..keys * head_dim).map(|index| (index / head_dim) as f32 * 0.4 - 200.0).collect();
+        let value: Vec<f32> = random(keys * head_dim, 3);
+        let expected = reference::attention(&wide(&query), &wide(&key), &wide(&value), &shape);
+        let y = vec_of(query.len(), |y| attention(&engine, &query, &key, &value, shape, y));
+        let error = relative_error(&y, &expected);
+        assert!(error < 2e-5, "{:?}: {error:.1e}", engine.level());
+    }
+}

@@ -1,0 +1,119 @@
+//! Every kernel with each of its buffers directly before, and directly after, memory that may not be touched, at every alignment that
+//! its elements allow within a cache line: a read or a write beyond a buffer ends the test program.
+
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "inaccessible pages come from the system")]
+
+use std::mem::MaybeUninit;
+
+use cpu_kernels::{
+    Activation, AttentionShape, ConvShape, Element, Engine, Extras, Norm, Packed, activate, attention, conv2d, group_norm, layer_norm,
+};
+use half::bf16;
+
+use crate::{engines, reference::random};
+
+/// Elements with an inaccessible page before and after them.
+struct Guarded<T> {
+    map: *mut u8,
+    bytes: usize,
+    data: *mut T,
+    count: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    /// The last element ends `usize` elements before the page's end.
+    End(usize),
+    /// The first element begins `usize` elements after the page's start.
+    Start(usize),
+}
+
+impl<T: Element> Guarded<T> {
+    fn new(values: &[T], side: Side) -> Self {
+        // SAFETY: plain system calls; every result is checked, and the elements lie between the two guards.
+        unsafe {
+            let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+            let slack = 64 / size_of::<T>();
+            let inner = ((values.len() + slack) * size_of::<T>()).next_multiple_of(page);
+            let bytes = inner + 2 * page;
+            let map = libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0).cast::<u8>();
+            assert_ne!(map.cast(), libc::MAP_FAILED);
+            assert_eq!(libc::mprotect(map.add(page).cast(), inner, libc::PROT_READ | libc::PROT_WRITE), 0);
+            let data = match side {
+                Side::End(gap) => map.add(page + inner).cast::<T>().sub(values.len() + gap),
+                Side::Start(gap) => map.add(page).cast::<T>().add(gap),
+            };
+            data.copy_from_nonoverlapping(values.as_ptr(), values.len());
+            Self { map, bytes, data, count: values.len() }
+        }
+    }
+
+    fn slice(&self) -> &[T] {
+        // SAFETY: `count` elements were written there.
+        unsafe { std::slice::from_raw_parts(self.data, self.count) }
+    }
+
+    fn room(&mut self) -> &mut [MaybeUninit<T>] {
+        // SAFETY: as above, and borrowed uniquely; kernels write elements only.
+        unsafe { std::slice::from_raw_parts_mut(self.data.cast(), self.count) }
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        // SAFETY: the mapping that `new` made.
+        unsafe { libc::munmap(self.map.cast(), self.bytes) };
+    }
+}
+
+fn all_kernels<T: Element>(engine: &Engine, side: Side) {
+    let guard = |count: usize, seed: u64| Guarded::new(&random::<T>(count, seed), side);
+    let numbers = |count: usize, seed: u64| Guarded::new(&random::<f32>(count, seed), side);
+    for (inputs, outputs, kernel, height, width) in [(32, 16, 3, 3, 17), (7, 35, 3, 2, 5), (64, 33, 1, 1, 37)] {
+        let size = (height, width);
+        let shape = ConvShape {
+            images: 2,
+            input: size,
+            enlarged: size,
+            output: size,
+            kernel: (kernel, kernel),
+            stride: 1,
+            pad: (kernel / 2, kernel / 2),
+        };
+        let weight = guard(outputs * inputs * kernel * kernel, 1);
+        let packed = Packed::new::<T, T>(engine, weight.slice(), outputs, inputs, kernel * kernel);
+        let (x, residual) = (guard(2 * height * width * inputs, 2), guard(2 * height * width * outputs, 3));
+        let (bias, per_image) = (numbers(outputs, 4), numbers(2 * outputs, 5));
+        let mut y = guard(2 * height * width * outputs, 6);
+        let extras = Extras { bias: Some(bias.slice()), per_image: Some(per_image.slice()), residual: Some(residual.slice()) };
+        conv2d(engine, x.slice(), &packed, shape, extras, y.room());
+    }
+    let shape = AttentionShape { images: 2, queries: 35, keys: 19, heads: 2, head_dim: 24, scale: 0.2, causal: false };
+    let (query, key, value) = (guard(2 * 35 * 48, 1), guard(2 * 19 * 48, 2), guard(2 * 19 * 48, 3));
+    let mut y = guard(2 * 35 * 48, 4);
+    attention(engine, query.slice(), key.slice(), value.slice(), shape, y.room());
+    let (weight, bias) = (numbers(20, 1), numbers(20, 2));
+    let norm = Norm { weight: weight.slice(), bias: bias.slice(), eps: 1e-5 };
+    let x = guard(2 * 9 * 20, 3);
+    let mut y = guard(2 * 9 * 20, 4);
+    group_norm(engine, x.slice(), 2, 5, norm, true, y.room());
+    layer_norm(engine, x.slice(), norm, y.room());
+    activate(engine, x.slice(), Activation::Gelu, y.room());
+}
+
+#[test]
+fn no_kernel_reaches_beyond_its_buffers() {
+    for engine in engines(1) {
+        for gap in 0..16 {
+            for side in [Side::End(gap), Side::Start(gap)] {
+                all_kernels::<f32>(&engine, side);
+            }
+        }
+        for gap in 0..32 {
+            for side in [Side::End(gap), Side::Start(gap)] {
+                all_kernels::<bf16>(&engine, side);
+            }
+        }
+    }
+}

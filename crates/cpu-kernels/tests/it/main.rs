@@ -1,0 +1,31 @@
+//! The kernels against their definitions in f64, at every level of instructions that this processor has, on any number of threads.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
+
+mod attention;
+mod guarded;
+mod norms;
+mod products;
+mod reference;
+
+use cpu_kernels::{Engine, Level};
+
+/// Relative to the result's norm: sums of some thousand products in another order.
+pub(crate) const SINGLE: f64 = 2e-6;
+/// The same where operands are rounded to bfloat16 first: 8 bits of precision, on both sides and in the result.
+pub(crate) const HALF: f64 = 6e-3;
+
+/// An engine of each level that this processor has. A machine that lacks a level cannot test it; the portable one is always there.
+pub(crate) fn engines(threads: usize) -> Vec<Engine> {
+    Level::ALL.into_iter().filter(|level| level.is_available()).map(|level| Engine::new(threads, level)).collect()
+}
+
+#[test]
+fn a_level_has_a_name_and_the_best_one_is_available() {
+    for level in Level::ALL {
+        assert_eq!(Level::from_name(level.name()), Some(level));
+    }
+    assert_eq!(Level::from_name("sse9"), None);
+    assert!(Level::Portable.is_available() && Level::detect().is_available());
+    assert_eq!(Engine::new(1, Level::detect()).level(), Level::detect());
+}

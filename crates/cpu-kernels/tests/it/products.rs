@@ -1,0 +1,135 @@
+//! Linear layers and convolutions.
+
+use cpu_kernels::{ConvShape, Element, Engine, Extras, Packed, conv2d, linear, vec_of};
+use half::bf16;
+
+use crate::{
+    HALF, SINGLE, engines,
+    reference::{self, below, random, relative_error, wide},
+};
+
+/// A convolution with all its extras, by the kernels and by definition: the relative error.
+fn conv_error<T: Element>(engine: &Engine, shape: ConvShape, inputs: usize, outputs: usize, seed: u64) -> f64 {
+    let taps = shape.kernel.0 * shape.kernel.1;
+    let pixels = shape.output.0 * shape.output.1;
+    let x: Vec<T> = random(shape.images * shape.input.0 * shape.input.1 * inputs, seed);
+    let w: Vec<T> = random(outputs * inputs * taps, seed + 1);
+    let (bias, per_image): (Vec<f32>, Vec<f32>) = (random(outputs, seed + 2), random(shape.images * outputs, seed + 3));
+    let residual: Vec<T> = random(shape.images * pixels * outputs, seed + 4);
+    let mut expected = reference::conv2d(&wide(&x), &wide(&w), &shape, inputs, outputs);
+    for (index, value) in expected.iter_mut().enumerate() {
+        let (row, output) = (index / outputs, index % outputs);
+        *value += f64::from(bias[output] + per_image[row / pixels * outputs + output]) + f64::from(residual[index].widen());
+    }
+    let packed = Packed::new::<T, T>(engine, &w, outputs, inputs, taps);
+    let extras = Extras { bias: Some(&bias), per_image: Some(&per_image), residual: Some(&residual) };
+    let y = vec_of(expected.len(), |y| conv2d(engine, &x, &packed, shape, extras, y));
+    relative_error(&y, &expected)
+}
+
+fn same(images: usize, height: usize, width: usize, kernel: usize) -> ConvShape {
+    let size = (height, width);
+    ConvShape { images, input: size, enlarged: size, output: size, kernel: (kernel, kernel), stride: 1, pad: (kernel / 2, kernel / 2) }
+}
+
+fn check(engine: &Engine, shape: ConvShape, inputs: usize, outputs: usize, seed: u64) {
+    let (single, half) =
+        (conv_error::<f32>(engine, shape, inputs, outputs, seed), conv_error::<bf16>(engine, shape, inputs, outputs, seed));
+    assert!(single < SINGLE, "{:?}, f32, {shape:?}, {inputs} to {outputs}: {single:.1e}", engine.level());
+    assert!(half < HALF, "{:?}, bf16, {shape:?}, {inputs} to {outputs}: {half:.1e}", engine.level());
+}
+
+#[test]
+fn convolutions_of_every_kind() {
+    for engine in engines(2) {
+        // Whole and ragged channels; wide enough for several tasks of a line; many weights and few pixels.
+        check(&engine, same(2, 9, 21, 3), 33, 37, 1);
+        check(&engine, same(1, 3, 700, 3), 32, 16, 2);
+        check(&engine, same(1, 40, 40, 3), 16, 32, 3);
+        check(&engine, same(2, 4, 4, 3), 160, 96, 4);
+        check(&engine, same(1, 5, 7, 5), 4, 50, 5);
+        check(&engine, same(3, 1, 70, 1), 64, 48, 6);
+        let downsample = ConvShape { output: (4, 11), stride: 2, ..same(2, 8, 21, 3) };
+        check(&engine, downsample, 20, 24, 7);
+        let below_and_right = ConvShape { pad: (0, 0), ..downsample };
+        check(&engine, below_and_right, 20, 24, 8);
+        let upsample = ConvShape { enlarged: (10, 18), output: (10, 18), ..same(1, 5, 9, 3) };
+        check(&engine, upsample, 32, 16, 9);
+        let odd = ConvShape { enlarged: (7, 11), output: (7, 11), ..same(1, 5, 9, 3) };
+        check(&engine, odd, 32, 16, 10);
+        // A temporal convolution: a kernel of 3x1 over frames by pixels.
+        let temporal = ConvShape { kernel: (3, 1), pad: (1, 0), ..same(1, 7, 30, 3) };
+        check(&engine, temporal, 24, 40, 11);
+    }
+}
+
+#[test]
+fn convolutions_of_random_shapes() {
+    let mut seed = 7;
+    for engine in engines(3) {
+        for round in 0..12 {
+            let kernel = 1 + 2 * below(&mut seed, 2);
+            let shape = same(1 + below(&mut seed, 2), 1 + below(&mut seed, 12), 1 + below(&mut seed, 40), kernel);
+            check(&engine, shape, 1 + below(&mut seed, 70), 1 + below(&mut seed, 70), 100 + round);
+        }
+    }
+}
+
+#[test]
+fn linear_layers_and_their_gates() {
+    for engine in engines(2) {
+        for (rows, inputs, outputs) in [(1, 64, 64), (77, 96, 130), (600, 32, 20), (33, 50, 18), (16, 33, 2)] {
+            let x: Vec<f32> = random(rows * inputs, 1);
+            let (w, bias): (Vec<f32>, Vec<f32>) = (random(outputs * inputs, 2), random(outputs, 3));
+            let shape = same(1, 1, rows, 1);
+            let mut plain = reference::conv2d(&wide(&x), &wide(&w), &shape, inputs, outputs);
+            plain.iter_mut().enumerate().for_each(|(index, value)| *value += f64::from(bias[index % outputs]));
+            let extras = Extras { bias: Some(&bias), ..Extras::default() };
+            let y = vec_of(rows * outputs, |y| linear(&engine, &x, &Packed::new::<f32, _>(&engine, &w, outputs, inputs, 1), extras, y));
+            assert!(relative_error(&y, &plain) < SINGLE, "{:?}", engine.level());
+            let gated: Vec<f64> = plain
+                .chunks(outputs)
+                .flat_map(|row| (0..outputs / 2).map(|index| row[index] * reference::gelu(row[outputs / 2 + index])))
+                .collect();
+            let y = vec_of(rows * outputs / 2, |y| linear(&engine, &x, &Packed::gated::<f32, _>(&engine, &w, outputs, inputs), extras, y));
+            assert!(relative_error(&y, &gated) < SINGLE, "{:?}", engine.level());
+        }
+    }
+}
+
+#[test]
+fn packing_loses_nothing() {
+    for engine in engines(1) {
+        let (outputs, inputs, taps) = (37, 41, 9);
+        let w: Vec<bf16> = random(outputs * inputs * taps, 5);
+        let packed = Packed::new::<bf16, _>(&engine, &w, outputs, inputs, taps);
+        let rows = packed.unpacked();
+        for (output, input, tap) in [(0, 0, 0), (36, 40, 8), (17, 33, 4), (15, 31, 1)] {
+            assert_eq!(rows[(tap * inputs + input) * outputs + output], w[(output * inputs + input) * taps + tap].to_f32());
+        }
+        assert_eq!((packed.is_bf16(), packed.is_gated()), (engine.level().has_bf16(), false));
+        let gated = Packed::gated::<f32, _>(&engine, &random::<f32>(70 * 5, 6), 70, 5);
+        assert_eq!(gated.unpacked(), Packed::new::<f32, _>(&engine, &random::<f32>(70 * 5, 6), 70, 5, 1).unpacked());
+    }
+}
+
+#[test]
+fn threads_change_no_bit() {
+    for level in cpu_kernels::Level::ALL.into_iter().filter(|level| level.is_available()) {
+        let results = [1, 2, 3, 7].map(|threads| {
+            let engine = Engine::new(threads, level);
+            let shape = same(2, 33, 50, 3);
+            let (x, w): (Vec<bf16>, Vec<bf16>) = (random(2 * 33 * 50 * 40, 1), random(70 * 40 * 9, 2));
+            vec_of(2 * 33 * 50 * 70, |y| conv2d(&engine, &x, &Packed::new::<bf16, _>(&engine, &w, 70, 40, 9), shape, Extras::default(), y))
+        });
+        assert!(results.iter().all(|result| *result == results[0]));
+    }
+}
+
+#[test]
+fn nothing_in_gives_nothing_out() {
+    for engine in engines(1) {
+        let packed = Packed::new::<f32, f32>(&engine, &random::<f32>(12, 1), 3, 4, 1);
+        linear::<f32>(&engine, &[], &packed, Extras::default(), &mut []);
+    }
+}

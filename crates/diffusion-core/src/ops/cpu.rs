@@ -1,0 +1,213 @@
+//! The CPU's execution of the ops: the crate `cpu-kernels` behind candle's tensors.
+//!
+//! Shapes are checked by the layers beside `portable`. The invariants: products multiply what [`pack`] made of the weights, in
+//! bfloat16 only where the model's precision is bfloat16 and the processor multiplies it; sums, statistics and softmax are f32;
+//! results do not depend on the number of threads. f16 activations are computed in f32.
+
+use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, WithDType};
+use cpu_kernels::{AttentionShape, ConvShape, Element, Extras, Norm, Packed, engine, vec_of};
+
+use super::{Activation, AttentionParams, ConvExtras, Nhwc, conv2d::ConvGeometry};
+use crate::Result;
+
+/// A read lock on a tensor's storage, and where in it the tensor lies.
+struct Elements<'a> {
+    storage: StorageRef<'a>,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Elements<'a> {
+    /// Locks a contiguous tensor.
+    fn of(tensor: &'a Tensor) -> Result<Self> {
+        let (storage, layout) = tensor.storage_and_layout();
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            return Err(candle_core::Error::RequiresContiguous { op: "cpu op" }.into());
+        };
+        Ok(Self { storage, start, end })
+    }
+
+    /// Its elements in row-major order.
+    fn slice<T: WithDType>(&self) -> Result<&[T]> {
+        let cpu: &CpuStorage = match &*self.storage {
+            Storage::Cpu(cpu) => cpu,
+            Storage::Cuda(_) | Storage::Metal(_) => {
+                return Err(candle_core::Error::Msg("a CPU op was given another device's tensor".into()).into());
+            }
+        };
+        let all = T::cpu_storage_as_slice(cpu)?;
+        all.get(self.start..self.end).ok_or_else(|| candle_core::Error::Msg("a tensor's layout exceeds its storage".into()).into())
+    }
+}
+
+/// Calls a function that is generic over the element type with the precision of its first argument; what is neither bf16 nor f32, or
+/// bf16 weights' f32 activations, goes through the precision `$instead`.
+macro_rules! by_dtype {
+    ($x:expr, $instead:expr, |$cast:ident| $function:ident ( $($argument:expr),* $(,)? )) => {{
+        let (dtype, instead): (DType, Option<DType>) = ($x.dtype(), $instead);
+        let run_in = instead.unwrap_or(if dtype == DType::BF16 { DType::BF16 } else { DType::F32 });
+        let $cast = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.to_dtype(run_in)?) };
+        let y = if run_in == DType::BF16 { $function::<half::bf16>($($argument),*)? } else { $function::<f32>($($argument),*)? };
+        Ok(y.to_dtype(dtype)?)
+    }};
+}
+
+/// Packs a weight [outputs, inputs, taps] for activations of its own precision; `gated` as [`Packed::gated`].
+pub(super) fn pack(weight: &Tensor, gated: bool) -> Result<Packed> {
+    let (outputs, inputs, taps) = weight.dims3()?;
+    let (engine, weight) = (engine(), weight.contiguous()?);
+    let half = weight.dtype() == DType::BF16;
+    let weight = if half { weight } else { weight.to_dtype(DType::F32)? };
+    let lock = Elements::of(&weight)?;
+    Ok(match (half, gated) {
+        (true, false) => Packed::new::<half::bf16, _>(engine, lock.slice::<half::bf16>()?, outputs, inputs, taps),
+        (true, true) => Packed::gated::<half::bf16, _>(engine, lock.slice::<half::bf16>()?, outputs, inputs),
+        (false, false) => Packed::new::<f32, _>(engine, lock.slice::<f32>()?, outputs, inputs, taps),
+        (false, true) => Packed::gated::<f32, _>(engine, lock.slice::<f32>()?, outputs, inputs),
+    })
+}
+
+/// The precision that activations must have for these weights, if they must.
+fn needed(weight: &Packed) -> Option<DType> {
+    weight.is_bf16().then_some(DType::BF16)
+}
+
+/// A tensor's numbers in f32.
+fn numbers(tensor: Option<&Tensor>) -> Result<Option<Vec<f32>>> {
+    tensor.map(|tensor| Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)).transpose()
+}
+
+/// See `portable::linear`; a gated weight makes `portable::geglu` of the result.
+pub(super) fn linear(x: &Tensor, weight: &Packed, bias: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
+    by_dtype!(x, needed(weight), |cast| linear_of(&cast(x)?, weight, bias, residual.map(&cast).transpose()?.as_ref()))
+}
+
+fn linear_of<T: Element + WithDType>(x: &Tensor, weight: &Packed, bias: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
+    let rows = x.dim(0)?;
+    let columns = if weight.is_gated() { weight.outputs() / 2 } else { weight.outputs() };
+    let x = Elements::of(x)?;
+    let residual = residual.map(Elements::of).transpose()?;
+    let residual = residual.as_ref().map(Elements::slice).transpose()?;
+    let bias = numbers(bias)?;
+    let extras = Extras { bias: bias.as_deref(), residual, ..Extras::default() };
+    let x = x.slice()?;
+    let y = vec_of::<T>(rows * columns, |y| cpu_kernels::linear(engine(), x, weight, extras, y));
+    Ok(Tensor::from_vec(y, (rows, columns), &Device::Cpu)?)
+}
+
+/// See `portable::conv2d`.
+pub(super) fn conv2d(x: &Nhwc, weight: &Packed, bias: Option<&Tensor>, geometry: ConvGeometry, extras: ConvExtras<'_>) -> Result<Nhwc> {
+    let run = || -> Result<Tensor> {
+        by_dtype!(x.tensor(), needed(weight), |cast| conv2d_of(
+            &cast(x.tensor())?,
+            weight,
+            bias,
+            geometry,
+            extras.per_image,
+            extras.residual.map(|residual| cast(residual.tensor())).transpose()?.as_ref(),
+        ))
+    };
+    Nhwc::new(run()?)
+}
+
+fn conv2d_of<T: Element + WithDType>(
+    x: &Tensor,
+    weight: &Packed,
+    bias: Option<&Tensor>,
+    geometry: ConvGeometry,
+    per_image: Option<&Tensor>,
+    residual: Option<&Tensor>,
+) -> Result<Tensor> {
+    let (images, height, width, _) = x.dims4()?;
+    let ConvGeometry { params, enlarged, output } = geometry;
+    let shape = ConvShape {
+        images,
+        input: (height, width),
+        enlarged,
+        output,
+        kernel: (params.kernel, params.kernel),
+        stride: params.stride,
+        pad: (params.pad_before, params.pad_before),
+    };
+    let x = Elements::of(x)?;
+    let residual = residual.map(Elements::of).transpose()?;
+    let residual = residual.as_ref().map(Elements::slice).transpose()?;
+    let (bias, per_image) = (numbers(bias)?, numbers(per_image)?);
+    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual };
+    let x = x.slice()?;
+    let y = vec_of::<T>(images * output.0 * output.1 * weight.outputs(), |y| cpu_kernels::conv2d(engine(), x, weight, shape, extras, y));
+    Ok(Tensor::from_vec(y, (images, output.0, output.1, weight.outputs()), &Device::Cpu)?)
+}
+
+/// See `portable::attention`.
+pub(super) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams) -> Result<Tensor> {
+    by_dtype!(query, None, |cast| attention_of(&cast(query)?, &cast(key)?, &cast(value)?, params))
+}
+
+fn attention_of<T: Element + WithDType>(query: &Tensor, key: &Tensor, value: &Tensor, params: AttentionParams) -> Result<Tensor> {
+    let (images, queries, channels) = query.dims3()?;
+    let head_dim = channels / params.heads;
+    let shape = AttentionShape {
+        images,
+        queries,
+        keys: key.dim(1)?,
+        heads: params.heads,
+        head_dim,
+        scale: (head_dim as f64).powf(-0.5) as f32,
+        causal: params.causal,
+    };
+    let (query, key, value) = (Elements::of(query)?, Elements::of(key)?, Elements::of(value)?);
+    let (query, key, value) = (query.slice()?, key.slice()?, value.slice()?);
+    let y = vec_of::<T>(images * queries * channels, |y| cpu_kernels::attention(engine(), query, key, value, shape, y));
+    Ok(Tensor::from_vec(y, (images, queries, channels), &Device::Cpu)?)
+}
+
+/// See `portable::group_norm`.
+pub(super) fn group_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, groups: usize, eps: f64, silu: bool) -> Result<Tensor> {
+    by_dtype!(x, None, |cast| group_norm_of(&cast(x)?, weight, bias, groups, eps, silu))
+}
+
+fn group_norm_of<T: Element + WithDType>(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    groups: usize,
+    eps: f64,
+    silu: bool,
+) -> Result<Tensor> {
+    let (weight, bias, source) = (Elements::of(weight)?, Elements::of(bias)?, Elements::of(x)?);
+    let norm = Norm { weight: weight.slice()?, bias: bias.slice()?, eps };
+    let (source, images) = (source.slice()?, x.dim(0)?);
+    let y = vec_of::<T>(x.elem_count(), |y| cpu_kernels::group_norm(engine(), source, images, groups, norm, silu, y));
+    Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
+}
+
+/// See `portable::layer_norm`.
+pub(super) fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    by_dtype!(x, None, |cast| layer_norm_of(&cast(x)?, weight, bias, eps))
+}
+
+fn layer_norm_of<T: Element + WithDType>(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let (weight, bias, source) = (Elements::of(weight)?, Elements::of(bias)?, Elements::of(x)?);
+    let norm = Norm { weight: weight.slice()?, bias: bias.slice()?, eps };
+    let source = source.slice()?;
+    let y = vec_of::<T>(x.elem_count(), |y| cpu_kernels::layer_norm(engine(), source, norm, y));
+    Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
+}
+
+/// See `portable::activation`.
+pub(super) fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    by_dtype!(x, None, |cast| activation_of(&cast(x)?, activation))
+}
+
+fn activation_of<T: Element + WithDType>(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    let source = Elements::of(x)?;
+    let source = source.slice()?;
+    let activation = match activation {
+        Activation::Silu => cpu_kernels::Activation::Silu,
+        Activation::Gelu => cpu_kernels::Activation::Gelu,
+        Activation::QuickGelu => cpu_kernels::Activation::QuickGelu,
+    };
+    let y = vec_of::<T>(x.elem_count(), |y| cpu_kernels::activate(engine(), source, activation, y));
+    Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
+}
