@@ -138,6 +138,15 @@ def average(params, world):
         g.copy_(f)
 
 
+def descend(optimiser, loss, params, world):
+    """One step down the loss, with the gradients of all processes, clipped to a norm of 1."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    average(params, world)
+    torch.nn.utils.clip_grad_norm_(params, 1.0)
+    optimiser.step()
+
+
 def share_state(modules, world):
     if world > 1:
         for module in modules:

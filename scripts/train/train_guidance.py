@@ -62,11 +62,7 @@ def worker(rank, args):
         loss = (w * (miss + (own - plain).square().mean((1, 2, 3)))).mean()
         for group in optimiser.param_groups:
             group["lr"] = args.lr * train_text.schedule(progress, step, 20)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        common.average(params, args.ranks)
-        torch.nn.utils.clip_grad_norm_(params, 1.0)
-        optimiser.step()
+        common.descend(optimiser, loss, params, args.ranks)
         ema.update()
         step += 1
         with torch.no_grad():

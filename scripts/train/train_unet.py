@@ -124,11 +124,7 @@ def worker(rank, args):
                                                   objects[said], tokenizer.eos_token_id)
         for group in optimiser.param_groups:
             group["lr"] = group["rate"] * train_text.schedule(progress, step, 100)
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        common.average(params, args.ranks)
-        torch.nn.utils.clip_grad_norm_(params, 1.0)
-        optimiser.step()
+        common.descend(optimiser, total, params, args.ranks)
         ema.update()
         step += 1
         late = t > 800

@@ -111,11 +111,7 @@ def worker(rank, args):
         for group in optimiser.param_groups:
             group["lr"] = args.lr * warm * (.02 + .98 * .5 * (1 + math.cos(math.pi * progress)))
         loss = loss_of(model, x, args.decoder)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        common.average(params, args.ranks)
-        torch.nn.utils.clip_grad_norm_(params, 1.0)
-        optimiser.step()
+        common.descend(optimiser, loss, params, args.ranks)
         ema.update()
         step += 1
         if rank == 0 and step % 50 == 0:

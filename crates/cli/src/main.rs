@@ -29,6 +29,10 @@ use crate::{
     settings::{Layer, Settings},
 };
 
+/// Keeps the large activations' memory from one layer to the next.
+#[global_allocator]
+static ALLOCATOR: cpu_kernels::Recycler = cpu_kernels::Recycler::new();
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

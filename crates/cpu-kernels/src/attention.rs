@@ -12,8 +12,9 @@ use crate::{
     block::{self, Block, ROWS, SUM_STRIDE, SUMS},
     element::Element,
     output::{self, written},
-    pack::{COLUMN, STEP_BYTES, SendPtr, TILE_BYTES},
-    scratch, softmax,
+    pack::{COLUMN, STEP_BYTES, SendPtr, TILE_BYTES, volume},
+    scratch,
+    softmax::{self, Scores},
 };
 
 /// Queries that go through the keys together: two row tiles.
@@ -87,7 +88,7 @@ impl Layout {
 /// the queries' shape.
 ///
 /// # Panics
-/// If a slice's length is not what the shape says, or there are no keys.
+/// If a slice's length is not what the shape says, there are no keys, or the scale is not positive.
 pub fn attention<'y, T: Element>(
     engine: &Engine,
     query: &[T],
@@ -96,15 +97,16 @@ pub fn attention<'y, T: Element>(
     shape: AttentionShape,
     y: &'y mut [MaybeUninit<T>],
 ) -> &'y mut [T] {
-    let channels = shape.heads * shape.head_dim;
-    assert_eq!(query.len(), shape.images * shape.queries * channels, "attention's queries");
-    assert_eq!(key.len(), shape.images * shape.keys * channels, "attention's keys");
+    let channels = volume([shape.heads, shape.head_dim]);
+    assert_eq!(query.len(), volume([shape.images, shape.queries, channels]), "attention's queries");
+    assert_eq!(key.len(), volume([shape.images, shape.keys, channels]), "attention's keys");
     assert_eq!(value.len(), key.len(), "attention's values");
     assert_eq!(y.len(), query.len(), "attention's result");
     if y.is_empty() {
         return output::zeros(y);
     }
     assert!(shape.keys > 0, "attention without keys");
+    assert!(shape.scale > 0.0, "attention's scale");
     let layout = Layout::of::<T>(engine.level(), &shape);
     let heads = shape.images * shape.heads;
     let results = SendPtr(y.as_mut_ptr().cast::<T>());
@@ -271,7 +273,11 @@ impl Task<'_> {
                 }
                 let causal_from = if self.shape.causal { Some(first as isize - from_key as isize) } else { None };
                 // SAFETY: scores of `here` keys, weights for as many rounded up to a step, sums of all pairs of columns.
-                unsafe { soften(&mut state, scores, here, row_tiles * ROWS, causal_from, weights, WEIGHT_STRIDE, sums, value_pairs) };
+                unsafe {
+                    let rows = row_tiles * ROWS;
+                    let (weight_stride, pairs) = (WEIGHT_STRIDE, value_pairs);
+                    soften(&mut state, &Scores { scores, keys: here, rows, causal_from, weights, weight_stride, sums, pairs });
+                }
                 for pair in 0..value_pairs {
                     let columns = 2.min(value_columns - 2 * pair);
                     // SAFETY: as above.

@@ -2,7 +2,8 @@
 //!
 //! Rows come as one or two tiles of 16 rows each; a tile is a pointer, and its rows lie a fixed stride apart. Sums are f32 and go to
 //! a small buffer, from which [`crate::epilogue`] takes them. Every level adds in the order of the steps, and within a step in an
-//! order of its own: levels agree up to rounding, and one level's results depend on nothing but the operands.
+//! order of its own: levels agree up to rounding (bfloat16
+//! instructions also take subnormal numbers for zero), and one level's results depend on nothing but the operands.
 
 use crate::{
     Level,
@@ -179,38 +180,6 @@ mod x86 {
         }
     }
 
-    #[target_feature(enable = "avx512f")]
-    unsafe fn avx512_of<const COLUMNS: usize>(block: &Block<'_>) {
-        for tile in 0..block.row_tiles {
-            for group in 0..ROWS / GROUP {
-                let mut at = 0;
-                // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum.
-                unsafe {
-                    let mut sums = start::<COLUMNS>(block, tile, group);
-                    for chunk in 0..block.chunks {
-                        for tap in block.taps {
-                            let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
-                            for k in 0..STEP_BYTES / 4 {
-                                let mut weights = [_mm512_setzero_ps(); COLUMNS];
-                                for (weights, column) in weights.iter_mut().zip(block.weights) {
-                                    *weights = _mm512_load_ps(column.add(at + k * 64).cast());
-                                }
-                                for (r, sums) in sums.iter_mut().enumerate() {
-                                    let value = _mm512_set1_ps(*row.add(r * block.row_stride).cast::<f32>().add(k));
-                                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                                        *sum = _mm512_fmadd_ps(value, weights, *sum);
-                                    }
-                                }
-                            }
-                            at += TILE_BYTES;
-                        }
-                    }
-                    store(block, tile, group, &sums);
-                }
-            }
-        }
-    }
-
     /// AVX-512 with products of bfloat16 pairs.
     #[target_feature(enable = "avx512f,avx512bf16")]
     pub(super) unsafe fn avx512_bf16(block: &Block<'_>) {
@@ -223,39 +192,57 @@ mod x86 {
         }
     }
 
-    #[target_feature(enable = "avx512f,avx512bf16")]
-    unsafe fn avx512_bf16_of<const COLUMNS: usize>(block: &Block<'_>) {
-        for tile in 0..block.row_tiles {
-            for group in 0..ROWS / GROUP {
-                let mut at = 0;
-                // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum; a vector of 32-bit lanes is a
-                // vector of pairs of bfloat16.
-                unsafe {
-                    let mut sums = start::<COLUMNS>(block, tile, group);
-                    for chunk in 0..block.chunks {
-                        for tap in block.taps {
-                            let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
-                            for k in 0..STEP_BYTES / 4 {
-                                let mut weights = [_mm512_setzero_si512(); COLUMNS];
-                                for (weights, column) in weights.iter_mut().zip(block.weights) {
-                                    *weights = _mm512_load_si512(column.add(at + k * 64).cast());
-                                }
-                                for (r, sums) in sums.iter_mut().enumerate() {
-                                    let pair = row.add(r * block.row_stride).cast::<i32>().add(k).read_unaligned();
-                                    let pair: __m512bh = std::mem::transmute(_mm512_set1_epi32(pair));
-                                    for (sum, weights) in sums.iter_mut().zip(weights) {
-                                        *sum = _mm512_dpbf16_ps(*sum, pair, std::mem::transmute::<__m512i, __m512bh>(weights));
+    /// Writes one function, generic over the number of columns, around `$sum + $value * $weights`: a row's 32 bits (a float, or a pair
+    /// of bfloat16) against 16 outputs' weights for them.
+    macro_rules! avx512_kernel {
+        ($name:ident, $features:literal, |$sum:ident, $value:ident, $weights:ident| $product:expr) => {
+            #[target_feature(enable = $features)]
+            unsafe fn $name<const COLUMNS: usize>(block: &Block<'_>) {
+                for tile in 0..block.row_tiles {
+                    for group in 0..ROWS / GROUP {
+                        let mut at = 0;
+                        // SAFETY: the caller of a kernel vouches for every row, tap, chunk, tile and sum.
+                        unsafe {
+                            let mut sums = start::<COLUMNS>(block, tile, group);
+                            for chunk in 0..block.chunks {
+                                for tap in block.taps {
+                                    let row = block.rows[tile].add(group * GROUP * block.row_stride + tap + chunk * STEP_BYTES);
+                                    for k in 0..STEP_BYTES / 4 {
+                                        let mut weights = [_mm512_setzero_si512(); COLUMNS];
+                                        for (weights, column) in weights.iter_mut().zip(block.weights) {
+                                            *weights = _mm512_load_si512(column.add(at + k * 64).cast());
+                                        }
+                                        for (r, sums) in sums.iter_mut().enumerate() {
+                                            let $value =
+                                                _mm512_set1_epi32(row.add(r * block.row_stride).cast::<i32>().add(k).read_unaligned());
+                                            for (sum, $weights) in sums.iter_mut().zip(weights) {
+                                                let $sum = *sum;
+                                                *sum = $product;
+                                            }
+                                        }
                                     }
+                                    at += TILE_BYTES;
                                 }
                             }
-                            at += TILE_BYTES;
+                            store(block, tile, group, &sums);
                         }
                     }
-                    store(block, tile, group, &sums);
                 }
             }
-        }
+        };
     }
+
+    avx512_kernel!(avx512_of, "avx512f", |sum, value, weights| _mm512_fmadd_ps(
+        _mm512_castsi512_ps(value),
+        _mm512_castsi512_ps(weights),
+        sum
+    ));
+    // A vector of 32-bit lanes is a vector of pairs of bfloat16.
+    avx512_kernel!(avx512_bf16_of, "avx512f,avx512bf16", |sum, value, weights| _mm512_dpbf16_ps(
+        sum,
+        std::mem::transmute::<__m512i, __m512bh>(value),
+        std::mem::transmute::<__m512i, __m512bh>(weights)
+    ));
 
     /// The sums that a group of rows begins with.
     #[inline]
@@ -300,7 +287,8 @@ mod x86 {
         TileConfig(bytes)
     };
 
-    /// Runs `run` with the tile registers configured, and gives them back, panics included. The level was found available.
+    /// Runs `run` with the tile registers configured, and gives them back, panics included. The level was found
+    /// available; calls are never nested.
     pub(super) fn with_tiles<R>(run: impl FnOnce() -> R) -> R {
         struct Release;
         impl Drop for Release {
@@ -335,7 +323,7 @@ mod x86 {
     /// Writes one function: the loop over chunks and taps around `$step`, then the stores.
     ///
     /// Registers of the loop: `rows0`, `rows1` the row tiles at this chunk; `weights0`, `weights1` the columns' next tiles; `stride`
-    /// between rows; `line` 64; `tap`, `end` walk the taps' offsets; `at` is scratch.
+    /// between rows; `rax` 64; `tap`, `end` walk the taps' offsets; `at` is scratch.
     macro_rules! amx_kernel {
         ($name:ident, $more:ident, zero: [$($zero:literal),*], load: [$($load:literal),*], step: $step:tt, store: $store:tt) => {
             amx_kernel!($name, start: [$($zero),*], step: $step, store: $store);
@@ -375,6 +363,8 @@ mod x86 {
                         stride = in(reg) block.row_stride,
                         inout("rax") 64_usize => _,
                         in("rdx") block.sums,
+                        out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                        out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                         options(nostack),
                     );
                 }

@@ -21,11 +21,26 @@ pub(crate) struct Store<'a, T> {
     pub(crate) gated: bool,
 }
 
-/// Stores `valid` rows of the sums of one row tile: (store, sums, first row of y, valid, image, first column, columns).
+/// The sums of one row tile, and where they belong.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// A tile's rows of a block's sums.
+    pub(crate) sums: *const f32,
+    /// The first row of y.
+    pub(crate) row: usize,
+    /// How many rows are outputs.
+    pub(crate) valid: usize,
+    pub(crate) image: usize,
+    /// The first column of the weights, and how many.
+    pub(crate) column: usize,
+    pub(crate) columns: usize,
+}
+
+/// Stores a part.
 ///
 /// # Safety
-/// The rows lie within y, nobody else has a part in them, and the sums are a tile of a block.
-pub(crate) type Epilogue<T> = unsafe fn(&Store<'_, T>, *const f32, usize, usize, usize, usize, usize);
+/// The part's rows and columns lie within y, nobody else writes them, and its sums are there.
+pub(crate) type Epilogue<T> = unsafe fn(&Store<'_, T>, &Part);
 
 /// The epilogue for a level.
 pub(crate) fn of<T: Element>(level: Level) -> Epilogue<T> {
@@ -42,28 +57,21 @@ pub(crate) fn of<T: Element>(level: Level) -> Epilogue<T> {
     }
 }
 
-unsafe fn portable<T: Element>(
-    store: &Store<'_, T>,
-    sums: *const f32,
-    row: usize,
-    valid: usize,
-    image: usize,
-    column: usize,
-    columns: usize,
-) {
+unsafe fn portable<T: Element>(store: &Store<'_, T>, part: &Part) {
     // SAFETY: as the caller vouches.
-    unsafe { any(store, sums, row, valid, image, column, columns) }
+    unsafe { any(store, part) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<T: Element>(store: &Store<'_, T>, sums: *const f32, row: usize, valid: usize, image: usize, column: usize, columns: usize) {
+unsafe fn avx2<T: Element>(store: &Store<'_, T>, part: &Part) {
     // SAFETY: as the caller vouches.
-    unsafe { any(store, sums, row, valid, image, column, columns) }
+    unsafe { any(store, part) }
 }
 
 #[inline(always)]
-unsafe fn any<T: Element>(store: &Store<'_, T>, sums: *const f32, row: usize, valid: usize, image: usize, column: usize, columns: usize) {
+unsafe fn any<T: Element>(store: &Store<'_, T>, part: &Part) {
+    let Part { sums, row, valid, image, column, columns } = *part;
     debug_assert!(valid <= ROWS, "a tile has {ROWS} rows");
     let biases = &store.biases[image * store.bias_stride + column * COLUMN..][..columns * COLUMN];
     // SAFETY: as the caller vouches.
@@ -130,50 +138,25 @@ unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut ou
 mod avx512 {
     use std::arch::x86_64::*;
 
-    use super::{COLUMN, Element, SUM_STRIDE, Store};
+    use super::{COLUMN, Element, Part, SUM_STRIDE, Store};
     use crate::vector::avx512::{gelu, load, store_plain, store_rounding};
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub(super) unsafe fn plain<T: Element>(
-        store: &Store<'_, T>,
-        sums: *const f32,
-        row: usize,
-        valid: usize,
-        image: usize,
-        column: usize,
-        columns: usize,
-    ) {
+    pub(super) unsafe fn plain<T: Element>(store: &Store<'_, T>, part: &Part) {
         // SAFETY: as the caller vouches.
-        unsafe { rows::<T>(store, sums, row, valid, image, column, columns, |to, value, mask| store_plain(to, value, mask)) }
+        unsafe { rows::<T>(store, part, |to, value, mask| store_plain(to, value, mask)) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-    pub(super) unsafe fn rounding<T: Element>(
-        store: &Store<'_, T>,
-        sums: *const f32,
-        row: usize,
-        valid: usize,
-        image: usize,
-        column: usize,
-        columns: usize,
-    ) {
+    pub(super) unsafe fn rounding<T: Element>(store: &Store<'_, T>, part: &Part) {
         // SAFETY: as the caller vouches.
-        unsafe { rows::<T>(store, sums, row, valid, image, column, columns, |to, value, mask| store_rounding(to, value, mask)) }
+        unsafe { rows::<T>(store, part, |to, value, mask| store_rounding(to, value, mask)) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    #[expect(clippy::too_many_arguments, reason = "an epilogue's arguments, and how to store")]
-    unsafe fn rows<T: Element>(
-        store: &Store<'_, T>,
-        sums: *const f32,
-        row: usize,
-        valid: usize,
-        image: usize,
-        column: usize,
-        columns: usize,
-        put: impl Fn(*mut T, __m512, __mmask16),
-    ) {
+    unsafe fn rows<T: Element>(store: &Store<'_, T>, part: &Part, put: impl Fn(*mut T, __m512, __mmask16)) {
+        let Part { sums, row, valid, image, column, columns } = *part;
         let biases = store.biases[image * store.bias_stride + column * COLUMN..][..columns * COLUMN].as_ptr();
         let outputs = if store.gated { 1 } else { columns };
         let first = if store.gated { column / 2 * COLUMN } else { column * COLUMN };

@@ -1,7 +1,7 @@
 //! What this processor can do, as the kernels see it: one of five levels, found once.
 //!
 //! A level names the instructions of the matrix products; everything else is compiled for the widest vectors that the level has.
-//! The invariant: a [`Level`] value other than `Portable` exists only where the processor and the system have what it names.
+//! The invariant: an engine has a [`Level`] only where the processor and the system have what it names.
 
 use std::sync::OnceLock;
 
@@ -32,11 +32,10 @@ impl Level {
 
     /// Whether this processor has the level.
     pub fn is_available(self) -> bool {
-        // An AMX machine may lack nothing below it; any other level needs only what lies below the best one.
         self == Self::Portable || self.probe()
     }
 
-    /// Whether products of bfloat16 run faster here than products of f32.
+    /// Whether products of bfloat16 are instructions of this level.
     pub fn has_bf16(self) -> bool {
         matches!(self, Self::Avx512Bf16 | Self::Amx)
     }

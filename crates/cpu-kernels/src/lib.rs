@@ -22,6 +22,7 @@ mod pack;
 mod pointwise;
 mod pool;
 mod product;
+mod recycler;
 mod scratch;
 mod softmax;
 mod vector;
@@ -35,6 +36,7 @@ pub use pack::Packed;
 pub use pointwise::{Activation, activate};
 pub use pool::Pool;
 pub use product::{ConvShape, Extras, conv2d, linear};
+pub use recycler::Recycler;
 
 /// Threads, and the level of instructions that they use.
 #[derive(Debug)]

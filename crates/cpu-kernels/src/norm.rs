@@ -18,6 +18,9 @@ use crate::{
     vector::vectorised,
 };
 
+#[cfg(target_arch = "x86_64")]
+use crate::vector::avx512;
+
 /// Elements of a task.
 const STRIP: usize = 1 << 15;
 /// Rows summed in f32 before the sums go over into f64.
@@ -109,19 +112,35 @@ pub fn group_norm<'y, T: Element>(
         // SAFETY: the task's own part of y.
         let to = unsafe { std::slice::from_raw_parts_mut(results.get().add(at), count) };
         let (from, (means, factors)) = (&x[at..at + count], &affine[image]);
+        let rows = to.chunks_exact_mut(channels).zip(from.chunks_exact(channels));
+        #[cfg(target_arch = "x86_64")]
+        if T::HALF && engine.level().has_bf16() {
+            for (to, from) in rows {
+                let (from, to) = (from.as_ptr(), to.as_mut_ptr().cast());
+                // SAFETY: rows of `channels`; the level has the instructions.
+                unsafe {
+                    if then_silu {
+                        avx512::affine::<T, true>(from, to, means, factors, norm.bias);
+                    } else {
+                        avx512::affine::<T, false>(from, to, means, factors, norm.bias);
+                    }
+                }
+            }
+            return;
+        }
         vectorised(
             engine.level(),
             #[inline(always)]
             || {
-                for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
+                for (to, from) in rows {
                     let each = to.iter_mut().zip(from).zip(means.iter().zip(factors).zip(norm.bias));
                     if then_silu {
                         each.for_each(|((to, from), ((mean, factor), bias))| {
-                            _ = to.write(T::narrow(silu((from.widen() - mean) * factor + bias)))
+                            _ = to.write(T::narrow(silu((from.widen() - mean) * factor + bias)));
                         });
                     } else {
                         each.for_each(|((to, from), ((mean, factor), bias))| {
-                            _ = to.write(T::narrow((from.widen() - mean) * factor + bias))
+                            _ = to.write(T::narrow((from.widen() - mean) * factor + bias));
                         });
                     }
                 }

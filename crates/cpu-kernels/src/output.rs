@@ -5,8 +5,6 @@
 
 use std::mem::MaybeUninit;
 
-use crate::scratch::in_huge_pages;
-
 /// A vector of `len` elements that `fill` writes. A kernel proves that it has written its output by giving it back.
 ///
 /// # Panics
@@ -14,8 +12,6 @@ use crate::scratch::in_huge_pages;
 pub fn vec_of<T: Copy>(len: usize, fill: impl for<'y> FnOnce(&'y mut [MaybeUninit<T>]) -> &'y mut [T]) -> Vec<T> {
     let mut vec = Vec::with_capacity(len);
     let room = &mut vec.spare_capacity_mut()[..len];
-    let range = room.as_mut_ptr_range();
-    in_huge_pages(range.start, range.end);
     let expected = (room.as_ptr().cast::<T>(), len);
     let written = fill(room);
     assert_eq!((written.as_ptr(), written.len()), expected, "an output is given back whole");

@@ -41,7 +41,7 @@ impl Packed {
     /// bfloat16 activations get bfloat16 weights where the level multiplies those, and f32 weights elsewhere.
     ///
     /// # Panics
-    /// If the weight's length is not the product of the three extents.
+    /// If the weight's length is not the product of the three extents, or there are no taps.
     pub fn new<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize) -> Self {
         Self::of::<T, W>(engine, weight, outputs, inputs, taps, false)
     }
@@ -56,7 +56,8 @@ impl Packed {
     }
 
     fn of<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize, gated: bool) -> Self {
-        assert_eq!(weight.len(), outputs * inputs * taps, "a weight's length");
+        assert_eq!(weight.len(), volume([outputs, inputs, taps]), "a weight's length");
+        assert!(taps > 0, "a weight's taps");
         let bf16 = T::HALF && engine.level().has_bf16();
         let mut packed = Self { tiles: Aligned::default(), bf16, inputs, outputs, taps, gated };
         let column_bytes = packed.column_bytes();
@@ -185,6 +186,14 @@ impl Packed {
     pub fn bytes(&self) -> usize {
         self.tiles.len()
     }
+}
+
+/// The product of extents.
+///
+/// # Panics
+/// If it overflows: nothing in memory has such extents.
+pub(crate) fn volume<const N: usize>(extents: [usize; N]) -> usize {
+    extents.into_iter().try_fold(1_usize, usize::checked_mul).unwrap_or_else(|| panic!("extents {extents:?} overflow"))
 }
 
 /// A pointer that tasks share; each writes a part of its own.

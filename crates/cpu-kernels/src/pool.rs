@@ -1,7 +1,7 @@
 //! A fixed set of threads that run the tasks of one kernel at a time.
 //!
 //! A kernel cuts its work into tasks whose number and extents do not depend on the threads, so neither do its results. Threads take
-//! tasks in order from a counter: where a neighbour holds up one core, the other goes on. Between kernels a worker spins for a few
+//! tasks in order from a counter: where a neighbour holds up one core, the other goes on. Between kernels a worker spins for about 50
 //! microseconds, for the next one follows closely, and then sleeps.
 
 use std::{
@@ -134,7 +134,7 @@ impl Pool {
     /// A task must not call `run` itself.
     ///
     /// # Panics
-    /// If a task does, after the others have ended.
+    /// If a task does; with several threads, after the others have ended.
     pub fn run(&self, count: usize, task: impl Fn(usize) + Sync) {
         if count <= 1 || self.workers.is_empty() {
             (0..count).for_each(task);

@@ -12,9 +12,9 @@ use crate::{
     Engine, Level,
     block::{self, Block, Kernel, ROWS, SUMS},
     element::Element,
-    epilogue::{self, Store},
+    epilogue::{self, Part, Store},
     output::{self, written},
-    pack::{COLUMN, Packed, STEP_BYTES, SendPtr, TILE_BYTES},
+    pack::{COLUMN, Packed, STEP_BYTES, SendPtr, TILE_BYTES, volume},
     scratch,
 };
 
@@ -96,18 +96,20 @@ pub fn conv2d<'y, T: Element>(
     extras: Extras<'_, T>,
     y: &'y mut [MaybeUninit<T>],
 ) -> &'y mut [T] {
-    let pixels = shape.output.0 * shape.output.1;
+    let pixels = volume([shape.output.0, shape.output.1]);
     let width = if weight.is_gated() { weight.outputs() / 2 } else { weight.outputs() };
-    assert_eq!(x.len(), shape.images * shape.input.0 * shape.input.1 * weight.inputs(), "a convolution's input");
-    assert_eq!(y.len(), shape.images * pixels * width, "a convolution's output");
-    assert_eq!(weight.taps(), shape.kernel.0 * shape.kernel.1, "a convolution's taps");
+    assert_eq!(x.len(), volume([shape.images, shape.input.0, shape.input.1, weight.inputs()]), "a convolution's input");
+    assert_eq!(y.len(), volume([shape.images, pixels, width]), "a convolution's output");
+    assert_eq!(weight.taps(), volume([shape.kernel.0, shape.kernel.1]), "a convolution's taps");
     assert!(shape.stride > 0, "a convolution's stride");
+    assert!(T::HALF || !weight.is_bf16(), "weights packed for bfloat16 activations");
     assert!(extras.per_image.is_none_or(|bias| bias.len() == shape.images * weight.outputs()), "a bias of each image");
     assert!(extras.bias.is_none_or(|bias| bias.len() == weight.outputs()), "a bias");
     assert!(extras.residual.is_none_or(|residual| residual.len() == y.len()), "a residual");
-    if y.is_empty() || x.is_empty() {
+    if y.is_empty() {
         return output::zeros(y);
     }
+    assert!(!x.is_empty(), "a convolution of nothing to something");
     let columns = weight.columns();
     let biases: Vec<f32> = (0..if extras.per_image.is_some() { shape.images } else { 1 })
         .flat_map(|image| {
@@ -215,8 +217,10 @@ impl<T: Element> Product<'_, T> {
         let (stride, (tall, wide)) = (self.shape.stride, self.shape.kernel);
         let of = |lines: usize, part: usize| {
             // The last tile of a line reads 16 rows whatever is left of the line.
-            let line_bytes = ((part.next_multiple_of(ROWS) - 1) * stride + wide) * self.pitch();
-            Layout { part, lines, line_bytes, copy_bytes: ((lines - 1) * stride + tall) * line_bytes }
+            // Saturated, a size is one that the scratch refuses.
+            let line_bytes = (part.next_multiple_of(ROWS) - 1).saturating_mul(stride).saturating_add(wide).saturating_mul(self.pitch());
+            let copy_bytes = (lines - 1).saturating_mul(stride).saturating_add(tall).saturating_mul(line_bytes);
+            Layout { part, lines, line_bytes, copy_bytes }
         };
         // As many lines as fit; of a line that does not, a part.
         let mut part = width;
@@ -268,7 +272,7 @@ impl<T: Element> Product<'_, T> {
             return;
         }
         // Small pictures with many weights: all pieces are copied first, and a task takes some columns for all of them.
-        scratch::with(3, pieces.len() * layout.copy_bytes, |copies| {
+        scratch::with(3, pieces.len().saturating_mul(layout.copy_bytes), |copies| {
             let copies = SendPtr(copies);
             let copy_of = |index: usize| {
                 // SAFETY: one of as many copies as there are pieces.
@@ -441,7 +445,8 @@ impl<T: Element> Product<'_, T> {
                             // SAFETY: the tile's sums, and outputs that are this task's.
                             unsafe {
                                 let sums = sums.add(index / 2 * SUMS + index % 2 * ROWS * block::SUM_STRIDE);
-                                (self.epilogue)(&self.store, sums, tile.output, tile.valid, tile.image, column, columns);
+                                let Tile { output: row, valid, image, .. } = *tile;
+                                (self.epilogue)(&self.store, &Part { sums, row, valid, image, column, columns });
                             }
                         }
                     }

@@ -18,7 +18,7 @@ impl Aligned {
     /// `bytes` zeros.
     pub(crate) fn zeroed(bytes: usize) -> Self {
         // Fresh from the system, zeros cost nothing until they are touched, and by then the pages are large.
-        let mut bytes = vec![0; bytes + LINE];
+        let mut bytes = vec![0; bytes.checked_add(LINE).expect("a buffer that memory can hold")];
         let room = bytes.as_mut_ptr_range();
         in_huge_pages(room.start, room.end);
         Self { bytes }
@@ -26,7 +26,7 @@ impl Aligned {
 
     /// At least `bytes` of whatever was there before.
     fn at_least(&mut self, bytes: usize) -> *mut u8 {
-        if self.len() < bytes {
+        if self.bytes.is_empty() || self.len() < bytes {
             *self = Self::zeroed(bytes);
         }
         self.as_mut_ptr()

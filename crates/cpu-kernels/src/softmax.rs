@@ -31,15 +31,32 @@ impl State {
     }
 }
 
-/// Takes in the scores of `keys` more keys, for `rows` queries: (state, scores, keys, rows, the key that the first query of a causal
-/// attention may see last, weights, bytes from one query's weights to the next, sums of the values, pairs of columns of those).
-///
-/// Scores are sums of blocks, a pair of columns each. Weights are written in bfloat16 or f32, with zeros up to a multiple of 32 keys.
-/// The sums are scaled down to the new largest score.
+/// A block of scores, and what becomes of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Scores {
+    /// Sums of blocks, one for each pair of columns of keys.
+    pub(crate) scores: *mut f32,
+    /// How many keys.
+    pub(crate) keys: usize,
+    /// How many queries.
+    pub(crate) rows: usize,
+    /// The last key that the first query of a causal attention sees; the next one sees one more.
+    pub(crate) causal_from: Option<isize>,
+    /// Gets the weights in bfloat16 or f32, with zeros up to a multiple of 32 keys.
+    pub(crate) weights: *mut u8,
+    /// Bytes from one query's weights to the next.
+    pub(crate) weight_stride: usize,
+    /// The weighted sums so far, as blocks; scaled down to the new largest score.
+    pub(crate) sums: *mut f32,
+    /// Pairs of columns of those.
+    pub(crate) pairs: usize,
+}
+
+/// Takes in a block of scores.
 ///
 /// # Safety
-/// All that is there, and aligned to a cache line.
-pub(crate) type Soften = unsafe fn(&mut State, *mut f32, usize, usize, Option<isize>, *mut u8, usize, *mut f32, usize);
+/// All of it is there, and aligned to a cache line.
+pub(crate) type Soften = unsafe fn(&mut State, &Scores);
 
 /// The function for a level and precision of the weights.
 pub(crate) fn of(level: Level, bf16: bool) -> Soften {
@@ -67,65 +84,34 @@ unsafe fn hide(scores: *mut f32, row: usize, keys: usize, causal_from: Option<is
     }
 }
 
-/// 2^x, to about 2 units in the last place; 0 far below.
+/// 2^x, to about 2 units in the last place; 2^-126 far below.
 #[inline(always)]
 fn exp2(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
-    let x = x.max(-126.0);
+    // Not `max`, which would hide a NaN.
+    let x = if x < -126.0 { -126.0 } else { x };
     let shifted = x + ROUND;
     let r = (x - (shifted - ROUND)) * std::f32::consts::LN_2;
     let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0))))));
     p * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
-#[expect(clippy::too_many_arguments, reason = "see Soften")]
-unsafe fn portable(
-    state: &mut State,
-    scores: *mut f32,
-    keys: usize,
-    rows: usize,
-    causal_from: Option<isize>,
-    weights: *mut u8,
-    weight_stride: usize,
-    sums: *mut f32,
-    pairs: usize,
-) {
+unsafe fn portable(state: &mut State, block: &Scores) {
     // SAFETY: as the caller vouches.
-    unsafe { any(state, scores, keys, rows, causal_from, weights, weight_stride, sums, pairs) }
+    unsafe { any(state, block) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-#[expect(clippy::too_many_arguments, reason = "see Soften")]
-unsafe fn avx2(
-    state: &mut State,
-    scores: *mut f32,
-    keys: usize,
-    rows: usize,
-    causal_from: Option<isize>,
-    weights: *mut u8,
-    weight_stride: usize,
-    sums: *mut f32,
-    pairs: usize,
-) {
+unsafe fn avx2(state: &mut State, block: &Scores) {
     // SAFETY: as the caller vouches.
-    unsafe { any(state, scores, keys, rows, causal_from, weights, weight_stride, sums, pairs) }
+    unsafe { any(state, block) }
 }
 
 /// Plain Rust; weights in f32.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "see Soften")]
-unsafe fn any(
-    state: &mut State,
-    scores: *mut f32,
-    keys: usize,
-    rows: usize,
-    causal_from: Option<isize>,
-    weights: *mut u8,
-    weight_stride: usize,
-    sums: *mut f32,
-    pairs: usize,
-) {
+unsafe fn any(state: &mut State, block: &Scores) {
+    let Scores { scores, keys, rows, causal_from, weights, weight_stride, sums, pairs } = *block;
     const LANES: usize = 2 * COLUMN;
     let blocks = keys.div_ceil(LANES);
     for row in 0..rows {
@@ -173,41 +159,11 @@ unsafe fn any(
 mod avx512 {
     use std::arch::x86_64::*;
 
-    use super::{COLUMN, SUM_STRIDE, SUMS, State, hide};
-
-    /// 2^x: to about 2e-7, or for weights that become bfloat16 (which keeps 4e-3) to about 4e-6.
-    #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn exp2<const HALF: bool>(x: __m512) -> __m512 {
-        let set = _mm512_set1_ps;
-        let n = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
-        let r = _mm512_sub_ps(x, n);
-        // ln(2)^k / k!, the Taylor series: |r| <= 1/2.
-        let mut p = if HALF { set(9.618_129e-3) } else { set(1.540_353e-4) };
-        if !HALF {
-            p = _mm512_fmadd_ps(p, r, set(1.333_355_8e-3));
-            p = _mm512_fmadd_ps(p, r, set(9.618_129e-3));
-        }
-        p = _mm512_fmadd_ps(p, r, set(5.550_411e-2));
-        p = _mm512_fmadd_ps(p, r, set(2.402_265e-1));
-        p = _mm512_fmadd_ps(p, r, set(std::f32::consts::LN_2));
-        p = _mm512_fmadd_ps(p, r, set(1.0));
-        _mm512_scalef_ps(p, n)
-    }
+    use super::{COLUMN, SUM_STRIDE, SUMS, Scores, State, hide};
+    use crate::vector::avx512::exp2;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    #[expect(clippy::too_many_arguments, reason = "see Soften")]
-    pub(super) unsafe fn single(
-        state: &mut State,
-        scores: *mut f32,
-        keys: usize,
-        rows: usize,
-        causal_from: Option<isize>,
-        weights: *mut u8,
-        weight_stride: usize,
-        sums: *mut f32,
-        pairs: usize,
-    ) {
+    pub(super) unsafe fn single(state: &mut State, block: &Scores) {
         let put = |to: *mut u8, block: usize, low: __m512, high: __m512| {
             // SAFETY: as the caller of `rows` vouches.
             unsafe {
@@ -217,22 +173,11 @@ mod avx512 {
             }
         };
         // SAFETY: as the caller vouches.
-        unsafe { each_row::<false>(state, scores, keys, rows, causal_from, weights, weight_stride, sums, pairs, put) }
+        unsafe { each_row::<false>(state, block, put) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-    #[expect(clippy::too_many_arguments, reason = "see Soften")]
-    pub(super) unsafe fn half(
-        state: &mut State,
-        scores: *mut f32,
-        keys: usize,
-        rows: usize,
-        causal_from: Option<isize>,
-        weights: *mut u8,
-        weight_stride: usize,
-        sums: *mut f32,
-        pairs: usize,
-    ) {
+    pub(super) unsafe fn half(state: &mut State, block: &Scores) {
         let put = |to: *mut u8, block: usize, low: __m512, high: __m512| {
             // SAFETY: as the caller of `rows` vouches; 32 halves are a vector.
             unsafe {
@@ -241,24 +186,13 @@ mod avx512 {
             }
         };
         // SAFETY: as the caller vouches.
-        unsafe { each_row::<true>(state, scores, keys, rows, causal_from, weights, weight_stride, sums, pairs, put) }
+        unsafe { each_row::<true>(state, block, put) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    #[expect(clippy::too_many_arguments, reason = "see Soften")]
-    unsafe fn each_row<const HALF: bool>(
-        state: &mut State,
-        scores: *mut f32,
-        keys: usize,
-        rows: usize,
-        causal_from: Option<isize>,
-        weights: *mut u8,
-        weight_stride: usize,
-        sums: *mut f32,
-        pairs: usize,
-        put: impl Fn(*mut u8, usize, __m512, __m512),
-    ) {
+    unsafe fn each_row<const HALF: bool>(state: &mut State, block: &Scores, put: impl Fn(*mut u8, usize, __m512, __m512)) {
+        let Scores { scores, keys, rows, causal_from, weights, weight_stride, sums, pairs } = *block;
         let blocks = keys.div_ceil(2 * COLUMN);
         let ragged = causal_from.is_some() || !keys.is_multiple_of(2 * COLUMN);
         let factor = _mm512_set1_ps(state.factor);
@@ -286,8 +220,9 @@ mod avx512 {
                     let high = _mm512_fmsub_ps(_mm512_load_ps(line.add(block * SUMS + COLUMN)), factor, shift);
                     // Far below zero, minus infinity included, the power is zero by itself once the rest is finite.
                     let floor = _mm512_set1_ps(-200.0);
-                    let low = exp2::<HALF>(_mm512_max_ps(low, floor));
-                    let high = exp2::<HALF>(_mm512_max_ps(high, floor));
+                    // The second operand is what comes out if one is a NaN.
+                    let low = exp2::<HALF>(_mm512_max_ps(floor, low));
+                    let high = exp2::<HALF>(_mm512_max_ps(floor, high));
                     total = [_mm512_add_ps(total[0], low), _mm512_add_ps(total[1], high)];
                     put(to, block, low, high);
                 }

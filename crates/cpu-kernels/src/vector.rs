@@ -63,6 +63,54 @@ pub(crate) mod avx512 {
         }
     }
 
+    /// (x - mean) * factor + bias for each channel of a row, then x * sigmoid(x) if `SILU`: for bfloat16, whose 8 bits a reciprocal of
+    /// 14 and an exponential of 18 do not touch.
+    ///
+    /// # Safety
+    /// `from` and `to` are rows of as many channels as `means`, `factors` and `biases` have.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    pub(crate) unsafe fn affine<T: Element, const SILU: bool>(from: *const T, to: *mut T, means: &[f32], factors: &[f32], biases: &[f32]) {
+        let channels = means.len().min(factors.len()).min(biases.len());
+        let one = _mm512_set1_ps(1.0);
+        for at in (0..channels).step_by(16) {
+            let mask = if channels - at >= 16 { u16::MAX } else { (1 << (channels - at)) - 1 };
+            // SAFETY: the mask leaves out what lies behind the channels.
+            unsafe {
+                let of = |values: &[f32]| _mm512_maskz_loadu_ps(mask, values.as_ptr().add(at));
+                let centred = _mm512_sub_ps(load(from.add(at), mask), of(means));
+                let mut value = _mm512_fmadd_ps(centred, of(factors), of(biases));
+                if SILU {
+                    let power = exp2::<true>(_mm512_max_ps(
+                        _mm512_mul_ps(value, _mm512_set1_ps(-std::f32::consts::LOG2_E)),
+                        _mm512_set1_ps(-126.0),
+                    ));
+                    value = _mm512_mul_ps(value, _mm512_rcp14_ps(_mm512_add_ps(one, power)));
+                }
+                store_rounding(to.add(at), value, mask);
+            }
+        }
+    }
+
+    /// 2^x for x above -126: to about 2e-7, or to about 4e-6, which bfloat16 (4e-3) does not see.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(crate) fn exp2<const HALF: bool>(x: __m512) -> __m512 {
+        let set = _mm512_set1_ps;
+        let n = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x);
+        let r = _mm512_sub_ps(x, n);
+        // ln(2)^k / k!, the Taylor series: |r| <= 1/2.
+        let mut p = if HALF { set(9.618_129e-3) } else { set(1.540_353e-4) };
+        if !HALF {
+            p = _mm512_fmadd_ps(p, r, set(1.333_355_8e-3));
+            p = _mm512_fmadd_ps(p, r, set(9.618_129e-3));
+        }
+        p = _mm512_fmadd_ps(p, r, set(5.550_411e-2));
+        p = _mm512_fmadd_ps(p, r, set(2.402_265e-1));
+        p = _mm512_fmadd_ps(p, r, set(std::f32::consts::LN_2));
+        p = _mm512_fmadd_ps(p, r, set(1.0));
+        _mm512_scalef_ps(p, n)
+    }
+
     /// See [`crate::pointwise::gelu`].
     #[inline]
     #[target_feature(enable = "avx512f")]

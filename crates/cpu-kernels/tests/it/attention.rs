@@ -56,3 +56,15 @@ fn attention_follows_a_growing_maximum() {
         assert!(error < 2e-5, "{:?}: {error:.1e}", engine.level());
     }
 }
+
+/// What is no number stays none: a broken model is not to be mistaken for a picture.
+#[test]
+fn attention_hides_no_nan() {
+    for engine in engines(1) {
+        let shape = AttentionShape { images: 1, queries: 1, keys: 2, heads: 1, head_dim: 1, scale: 1.0, causal: false };
+        for (query, key) in [(f32::NAN, [1.0, 2.0]), (1.0, [f32::NAN, 0.0]), (1.0, [f32::INFINITY, 0.0])] {
+            let y = vec_of(1, |y| attention(&engine, &[query], &key, &[1.0, 3.0], shape, y));
+            assert!(y[0].is_nan(), "{:?}: {query} {key:?} gives {}", engine.level(), y[0]);
+        }
+    }
+}

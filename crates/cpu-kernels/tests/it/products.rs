@@ -1,5 +1,7 @@
 //! Linear layers and convolutions.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use cpu_kernels::{ConvShape, Element, Engine, Extras, Packed, conv2d, linear, vec_of};
 use half::bf16;
 
@@ -131,5 +133,21 @@ fn nothing_in_gives_nothing_out() {
     for engine in engines(1) {
         let packed = Packed::new::<f32, f32>(&engine, &random::<f32>(12, 1), 3, 4, 1);
         linear::<f32>(&engine, &[], &packed, Extras::default(), &mut []);
+    }
+}
+
+#[test]
+fn shapes_that_no_memory_holds_are_refused() {
+    let engine = &engines(1)[0];
+    let packed = Packed::new::<f32, f32>(engine, &[1.0, 1.0], 1, 1, 2);
+    let half = (1_usize << 63) + 1;
+    let shape = ConvShape { kernel: (half, 2), ..same(1, 1, 2, 1) };
+    let wild = ConvShape { stride: (11 * (1 << 58) + 1) / 15, ..same(1, 1, 1, 1) };
+    let single = Packed::new::<f32, f32>(engine, &[1.0], 1, 1, 1);
+    for refused in [
+        catch_unwind(AssertUnwindSafe(|| vec_of(2, |y| conv2d(engine, &[1.0, 1.0], &packed, shape, Extras::default(), y)))),
+        catch_unwind(AssertUnwindSafe(|| vec_of(1, |y| conv2d(engine, &[1.0], &single, wild, Extras::default(), y)))),
+    ] {
+        assert!(refused.is_err());
     }
 }

@@ -1,8 +1,7 @@
 //! The 2-D convolution of channels-last pictures, with what usually follows it: a bias for each image (the time embedding), a
 //! residual; and with what sometimes precedes it: nearest-neighbour enlargement.
 //!
-//! A 1x1 convolution is a matrix product; a larger one gathers rows of pixels and multiplies, in tiles bounded in bytes. Knows
-//! nothing of models. Follows torch.nn.Conv2d and torch.nn.functional.interpolate(mode="nearest").
+//! A 1x1 convolution is a matrix product. Knows nothing of models. Follows torch.nn.Conv2d and torch.nn.functional.interpolate(mode="nearest").
 
 use candle_core::Tensor;
 
@@ -36,7 +35,8 @@ impl Conv2dParams {
 
     /// The output's extent along one side of the input.
     pub(super) fn output_extent(&self, extent: usize) -> Option<usize> {
-        (extent + self.pad_before + self.pad_after).checked_sub(self.kernel).map(|room| room / self.stride + 1)
+        let padded = extent.checked_add(self.pad_before)?.checked_add(self.pad_after)?;
+        Some(padded.checked_sub(self.kernel)?.checked_div(self.stride)? + 1)
     }
 }
 
@@ -82,9 +82,13 @@ impl Conv2d {
     /// From `weight` [outputs, inputs, kernel, kernel] and `bias` [outputs].
     ///
     /// # Errors
-    /// [`Error::Candle`] if the weight is not of that form.
+    /// [`Error::Shape`] if the weight or the bias is not of that form.
     pub fn new(weight: &Tensor, bias: Option<Tensor>, params: Conv2dParams) -> Result<Self> {
         let (outputs, inputs, height, width) = weight.dims4()?;
+        if (height, width) != (params.kernel, params.kernel) {
+            let expected = format!("[outputs, inputs, {0}, {0}]", params.kernel);
+            return Err(Error::Shape { what: "weight of a convolution", expected, found: weight.dims().to_vec() });
+        }
         let flat = weight.reshape((outputs, inputs, height * width))?;
         Ok(Self { matrix: Matrix::pack(&flat, bias)?, inputs, params })
     }

@@ -31,7 +31,7 @@ impl Linear {
     /// From `weight` [outputs, inputs] and `bias` [outputs].
     ///
     /// # Errors
-    /// Only if the device fails.
+    /// [`Error::Shape`] if the bias does not fit.
     pub fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
         Ok(Self { matrix: Matrix::pack(&weight.unsqueeze(2)?, bias)? })
     }
@@ -44,7 +44,7 @@ impl Linear {
         self.run(x, None)
     }
 
-    /// `forward(x) + residual`, the sum made before rounding to the activations' precision.
+    /// `forward(x) + residual`, the sum made before rounding to the activations' precision (bf16 weights take activations in bf16).
     ///
     /// # Errors
     /// [`Error::Shape`] if the last dimension is not `inputs`, or the residual's shape is not the output's.

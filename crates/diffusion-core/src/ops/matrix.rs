@@ -9,7 +9,7 @@ use candle_core::{Device, Tensor};
 use cpu_kernels::Packed;
 
 use super::cpu;
-use crate::{Result, weights::ComponentWeights};
+use crate::{Error, Result, weights::ComponentWeights};
 
 /// A packed weight matrix with its optional bias.
 #[derive(Clone, Debug)]
@@ -42,6 +42,9 @@ impl Matrix {
 
     fn of(weight: &Tensor, bias: Option<Tensor>, gated: bool) -> Result<Self> {
         let (outputs, inputs, taps) = weight.dims3()?;
+        if let Some(bias) = bias.as_ref().filter(|bias| bias.dims() != [outputs]) {
+            return Err(Error::Shape { what: "bias", expected: format!("[{outputs}]"), found: bias.dims().to_vec() });
+        }
         let form = if weight.device().is_cpu() {
             Form::Packed(Arc::new(cpu::pack(weight, gated)?))
         } else {
