@@ -17,7 +17,7 @@ use crate::scratch::in_huge_pages;
 
 /// Blocks from this size on are kept.
 const LARGE: usize = 1 << 20;
-/// How much is kept at most: two of the largest activations of a 512x512 decode in bfloat16, which then takes 1.4 s and not 2.1.
+/// How much is kept at most: two of the largest activations of a 512x512 decode in bfloat16.
 const KEPT_BYTES: usize = 288 << 20;
 /// How many blocks are kept at most.
 const SLOTS: usize = 64;
