@@ -1,7 +1,7 @@
 //! The layers that models are made of: one meaning each, several executions.
 //!
 //! Models see [`Nhwc`] and the layers; which execution runs is chosen here, by the device that a tensor lies on: `portable` is
-//! candle operations on any device and the reference, `cpu` fuses what is slow there. Each fast execution is tested against the
+//! candle operations on any device and the reference, `cpu` is the crate cpu-kernels. Each fast execution is tested against the
 //! portable one in f32. Nothing here knows a model.
 //!
 //! Invariants: activations are channels-last and contiguous; statistics, softmax and accumulation are f32 whatever the
