@@ -1,8 +1,8 @@
 //! How many threads the tensor operations use.
 //!
-//! The CPU's kernels are told. The tensor library has thread pools of its own, which take their size from the environment only, and once. To change the
-//! environment of a running process is unsafe, so the program starts itself again in its own place with the variable set. The
-//! invariant: after [`settle`] returns, both pools will have the wanted size.
+//! The CPU's kernels are told. The tensor library has thread pools of its own, which take their size from the environment only, and
+//! once. To change the environment of a running process is unsafe, so the program starts itself again in its own place with the
+//! variable set. The invariant: after [`settle`] returns, all pools have the wanted size, or will.
 
 use std::{env, process::Command, thread};
 
@@ -18,7 +18,7 @@ const VARIABLE: &str = "RAYON_NUM_THREADS";
 pub(crate) fn settle(threads: Option<usize>) -> Result<()> {
     let given = env::var(VARIABLE).ok().and_then(|text| text.parse::<usize>().ok()).filter(|count| *count > 0);
     if let (None, Some(given)) = (threads, given) {
-        cpu_kernels::configure(given, Level::detect());
+        tell_kernels(given);
         return Ok(());
     }
     // The tensor library counts physical cores even where a container may use fewer; the other pool counts what may be used, but
@@ -27,10 +27,15 @@ pub(crate) fn settle(threads: Option<usize>) -> Result<()> {
     let of_library = candle_core::utils::get_num_threads();
     let wanted = threads.unwrap_or(usable.min(of_library));
     if of_library == wanted && given.unwrap_or(usable) == wanted {
-        cpu_kernels::configure(wanted, Level::detect());
+        tell_kernels(wanted);
         return Ok(());
     }
     restart(wanted).with_context(|| format!("cannot start again with {wanted} threads"))
+}
+
+/// Nothing was computed yet, so the kernels hear of it in time.
+fn tell_kernels(threads: usize) {
+    cpu_kernels::configure(threads, Level::detect());
 }
 
 #[cfg(unix)]

@@ -10,15 +10,15 @@ use std::mem::MaybeUninit;
 use crate::{
     Engine, Level,
     block::{self, Block, ROWS, SUM_STRIDE, SUMS},
-    element::Element,
+    element::{Element, put},
     output::{self, written},
     pack::{COLUMN, STEP_BYTES, SendPtr, TILE_BYTES, volume},
     scratch,
     softmax::{self, Scores},
 };
 
-/// Queries that go through the keys together: two row tiles.
-const QUERIES: usize = 2 * ROWS;
+/// Queries that go through the keys together.
+const QUERIES: usize = softmax::ROWS;
 /// Queries of a task.
 const TASK_QUERIES: usize = 4 * QUERIES;
 /// Keys whose scores are made at a time.
@@ -144,19 +144,6 @@ pub fn attention<'y, T: Element>(
     });
     // SAFETY: the tasks cover every query of every head.
     unsafe { written(y) }
-}
-
-/// Writes one element in the products' precision.
-#[inline(always)]
-unsafe fn put<T: Element>(bf16: bool, to: *mut u8, index: usize, value: T) {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        if bf16 {
-            to.cast::<half::bf16>().add(index).write(half::bf16::narrow(value.widen()));
-        } else {
-            to.cast::<f32>().add(index).write(value.widen());
-        }
-    }
 }
 
 /// Keys as columns of 16, each a chain of the head's steps.

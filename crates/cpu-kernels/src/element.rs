@@ -45,3 +45,19 @@ impl Element for bf16 {
         Self::from_bits(if value.is_nan() { quiet } else { rounded } as u16)
     }
 }
+
+/// Writes a value as number `index` of some in bfloat16 or f32, which is what products read.
+///
+/// # Safety
+/// There is room for it.
+#[inline(always)]
+pub(crate) unsafe fn put<T: Element>(bf16: bool, to: *mut u8, index: usize, value: T) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if bf16 {
+            to.cast::<bf16>().add(index).write(bf16::narrow(value.widen()));
+        } else {
+            to.cast::<f32>().add(index).write(value.widen());
+        }
+    }
+}

@@ -8,7 +8,11 @@
 
 use half::bf16;
 
-use crate::{Engine, element::Element, scratch::Aligned};
+use crate::{
+    Engine,
+    element::{Element, put},
+    scratch::Aligned,
+};
 
 /// Outputs in a column.
 pub(crate) const COLUMN: usize = 16;
@@ -75,12 +79,7 @@ impl Packed {
                             // SAFETY: `place` and the tiles of its other taps lie within a column, each column is one task's, and all
                             // lie within the buffer.
                             unsafe {
-                                let to = base.get().add(at + tap * TILE_BYTES);
-                                if bf16 {
-                                    to.cast::<half::bf16>().write(half::bf16::narrow(value.widen()));
-                                } else {
-                                    to.cast::<f32>().write(value.widen());
-                                }
+                                put(bf16, base.get().add(at + tap * TILE_BYTES), 0, *value);
                             }
                         }
                     }
@@ -180,11 +179,6 @@ impl Packed {
     /// Pixels that an output looks at.
     pub fn taps(&self) -> usize {
         self.taps
-    }
-
-    /// Memory in bytes.
-    pub fn bytes(&self) -> usize {
-        self.tiles.len()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use crate::{
     Level,
-    block::{SUM_STRIDE, SUMS},
+    block::{self, SUM_STRIDE, SUMS},
     pack::COLUMN,
 };
 
-/// Queries at a time, at most.
-const ROWS: usize = 32;
+/// Queries at a time, at most: two row tiles.
+pub(crate) const ROWS: usize = 2 * block::ROWS;
 
 /// What is known of each query's scores so far.
 pub(crate) struct State {

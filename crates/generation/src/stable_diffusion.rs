@@ -1,8 +1,7 @@
 //! A Stable Diffusion model behind the engine: loaded from its source, described, and called once a picture.
 //!
 //! The spec's variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is cut as diffusers cuts it,
-//! and both the
-//! picture and the log say so.
+//! and both the picture and the log say so.
 
 use diffusion_core::{
     Result,
