@@ -17,6 +17,9 @@ use crate::{
     softmax::{self, Scores},
 };
 
+#[cfg(target_arch = "x86_64")]
+use crate::attention_avx512::{self, Head};
+
 /// Queries that go through the keys together.
 const QUERIES: usize = softmax::ROWS;
 /// Queries of a task.
@@ -47,18 +50,18 @@ pub struct AttentionShape {
 
 /// A head's keys and values as the products read them.
 #[derive(Clone, Copy)]
-struct Layout {
+pub(crate) struct Layout {
     bf16: bool,
     /// Elements of a step.
     step: usize,
     /// Steps of a query.
-    query_steps: usize,
+    pub(crate) query_steps: usize,
     /// Columns of keys.
-    key_columns: usize,
+    pub(crate) key_columns: usize,
     /// Columns of values.
-    value_columns: usize,
+    pub(crate) value_columns: usize,
     /// Steps of all keys, as the values' inner extent.
-    key_steps: usize,
+    pub(crate) key_steps: usize,
 }
 
 impl Layout {
@@ -75,7 +78,17 @@ impl Layout {
         }
     }
 
-    fn key_bytes(&self) -> usize {
+    /// Keys, or channels, in 32 bits.
+    pub(crate) fn keys_of_unit(&self) -> usize {
+        if self.bf16 { 2 } else { 1 }
+    }
+
+    /// 32-bit units of a query of so many channels.
+    pub(crate) fn query_units(&self, head_dim: usize) -> usize {
+        head_dim.div_ceil(self.keys_of_unit())
+    }
+
+    pub(crate) fn key_bytes(&self) -> usize {
         self.key_columns * self.query_steps * TILE_BYTES
     }
 
@@ -123,21 +136,29 @@ pub fn attention<'y, T: Element>(
         engine.pool().run(heads, |head| {
             // SAFETY: each head has room of its own, and `keys` tokens from its first channel on.
             unsafe {
-                pack_keys(rows(key, shape.keys, head), channels, &shape, &layout, head_of(head));
-                pack_values(rows(value, shape.keys, head), channels, &shape, &layout, head_of(head).add(layout.key_bytes()));
+                let (level, values) = (engine.level(), head_of(head).add(layout.key_bytes()));
+                pack_keys(level, rows(key, shape.keys, head), channels, &shape, &layout, head_of(head));
+                pack_values(level, rows(value, shape.keys, head), channels, &shape, &layout, values);
             }
         });
+        let at = |head: usize, query: usize| (head / shape.heads * shape.queries + query) * channels + head % shape.heads * shape.head_dim;
         let strips = shape.queries.div_ceil(TASK_QUERIES);
         engine.pool().run(heads * strips, |task| {
             let (head, strip) = (task / strips, task % strips);
             let task = Task { level: engine.level(), shape: &shape, layout, keys: head_of(head), channels };
+            #[cfg(target_arch = "x86_64")]
+            if matches!(engine.level(), Level::Avx512 | Level::Avx512Bf16) || (engine.level() == Level::Amx && !layout.bf16) {
+                let first = strip * TASK_QUERIES;
+                let count = TASK_QUERIES.min(shape.queries - first);
+                // SAFETY: `count` queries begin there; this task alone writes their results for this head.
+                unsafe { task.in_registers(query.as_ptr().add(at(head, first)), first, count, results.get().add(at(head, first))) };
+                return;
+            }
             block::with_state(engine.level(), layout.bf16, || {
                 for first in (strip * TASK_QUERIES..shape.queries.min((strip + 1) * TASK_QUERIES)).step_by(QUERIES) {
                     let count = QUERIES.min(shape.queries - first);
-                    let (image, head) = (head / shape.heads, head % shape.heads);
-                    let at = (image * shape.queries + first) * channels + head * shape.head_dim;
-                    // SAFETY: `count` queries begin there; this task alone writes their results for this head.
-                    unsafe { task.queries(query.as_ptr().add(at), first, count, results.get().add(at)) };
+                    // SAFETY: as above.
+                    unsafe { task.queries(query.as_ptr().add(at(head, first)), first, count, results.get().add(at(head, first))) };
                 }
             });
         });
@@ -147,9 +168,20 @@ pub fn attention<'y, T: Element>(
 }
 
 /// Keys as columns of 16, each a chain of the head's steps.
-unsafe fn pack_keys<T: Element>(from: *const T, channels: usize, shape: &AttentionShape, layout: &Layout, to: *mut u8) {
+unsafe fn pack_keys<T: Element>(level: Level, from: *const T, channels: usize, shape: &AttentionShape, layout: &Layout, to: *mut u8) {
     // SAFETY: every place lies within the columns; tokens lie `channels` apart.
     unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if level >= Level::Avx512 && T::HALF == layout.bf16 && shape.head_dim.is_multiple_of(layout.keys_of_unit()) {
+            let (units, all) = (layout.query_units(shape.head_dim), layout.query_steps * TILE_BYTES);
+            for column in 0..layout.key_columns {
+                let (first, to) = (column * COLUMN, to.add(column * all));
+                attention_avx512::pack_key_column(from.add(first * channels), channels, shape.keys - first, units, to);
+                to.add(units * 64).write_bytes(0, all - units * 64);
+            }
+            return;
+        }
+        let _ = level;
         to.write_bytes(0, layout.key_bytes());
         for key in 0..shape.keys {
             let (column, lane) = (key / COLUMN, key % COLUMN);
@@ -170,9 +202,24 @@ unsafe fn pack_keys<T: Element>(from: *const T, channels: usize, shape: &Attenti
 }
 
 /// Values as columns of 16 channels, each a chain of all keys.
-unsafe fn pack_values<T: Element>(from: *const T, channels: usize, shape: &AttentionShape, layout: &Layout, to: *mut u8) {
+unsafe fn pack_values<T: Element>(level: Level, from: *const T, channels: usize, shape: &AttentionShape, layout: &Layout, to: *mut u8) {
     // SAFETY: every place lies within the columns; tokens lie `channels` apart.
     unsafe {
+        #[cfg(target_arch = "x86_64")]
+        if level >= Level::Avx512 && T::HALF && layout.bf16 {
+            let (pairs, all) = (shape.keys.div_ceil(2), layout.key_steps * TILE_BYTES);
+            for column in 0..layout.value_columns {
+                let (from, to) = (from.add(column * COLUMN), to.add(column * all));
+                for pair in 0..pairs {
+                    let first = from.add(2 * pair * channels);
+                    let second = (2 * pair + 1 < shape.keys).then(|| first.add(channels));
+                    attention_avx512::pack_value_pair(first, second, shape.head_dim - column * COLUMN, to.add(pair * 64));
+                }
+                to.add(pairs * 64).write_bytes(0, all - pairs * 64);
+            }
+            return;
+        }
+        let _ = level;
         to.write_bytes(0, layout.value_columns * layout.key_steps * TILE_BYTES);
         for key in 0..shape.keys {
             let row = from.add(key * channels);
@@ -200,6 +247,31 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// [`Self::queries`] where scores stay in registers, for any number of queries.
+    ///
+    /// # Safety
+    /// The queries and their results are there; the level has AVX-512, and BF16 if the layout says so.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn in_registers<T: Element>(&self, from: *const T, first: usize, count: usize, to: *mut T) {
+        let head = Head {
+            layout: &self.layout,
+            keys: self.keys,
+            key_count: self.shape.keys,
+            head_dim: self.shape.head_dim,
+            channels: self.channels,
+            factor: self.shape.scale * std::f32::consts::LOG2_E,
+            causal: self.shape.causal,
+        };
+        // SAFETY: as the caller vouches.
+        unsafe {
+            if self.layout.bf16 {
+                attention_avx512::half::queries(&head, from, first, count, to);
+            } else {
+                attention_avx512::single::queries(&head, from, first, count, to);
+            }
+        }
+    }
+
     /// `count` queries from `from` on, the first of which is number `first`, to `to`.
     ///
     /// # Safety

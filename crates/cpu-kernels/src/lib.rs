@@ -12,6 +12,8 @@
 use std::sync::OnceLock;
 
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod attention_avx512;
 mod block;
 mod element;
 mod epilogue;
@@ -25,6 +27,7 @@ mod product;
 mod recycler;
 mod scratch;
 mod softmax;
+mod transformed;
 mod vector;
 
 pub use attention::{AttentionShape, attention};

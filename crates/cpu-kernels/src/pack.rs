@@ -9,9 +9,10 @@
 use half::bf16;
 
 use crate::{
-    Engine,
+    Engine, Level,
     element::{Element, put},
     scratch::Aligned,
+    transformed::Basis,
 };
 
 /// Outputs in a column.
@@ -20,6 +21,9 @@ pub(crate) const COLUMN: usize = 16;
 pub(crate) const STEP_BYTES: usize = 64;
 /// Bytes of a step in a column of weights.
 pub(crate) const TILE_BYTES: usize = 1024;
+
+/// With fewer channels than this on either side, points cost more than they save.
+const FEW_CHANNELS: usize = 32;
 
 /// A weight, packed for one level's products.
 pub struct Packed {
@@ -30,6 +34,8 @@ pub struct Packed {
     taps: usize,
     /// Columns are pairs of value and gate (see [`Packed::gated`]).
     gated: bool,
+    /// The basis of a 3x3 kernel that is not packed as it is; its taps are then the basis's points.
+    basis: Option<Basis>,
 }
 
 impl std::fmt::Debug for Packed {
@@ -47,7 +53,7 @@ impl Packed {
     /// # Panics
     /// If the weight's length is not the product of the three extents, or there are no taps.
     pub fn new<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize) -> Self {
-        Self::of::<T, W>(engine, weight, outputs, inputs, taps, false)
+        Self::of::<T, W>(engine, weight, [outputs, inputs, taps], false, None)
     }
 
     /// The same for a linear layer [2 * outputs, inputs] whose second half of outputs gates the first.
@@ -56,32 +62,76 @@ impl Packed {
     /// As [`Self::new`], or if the number of outputs is odd.
     pub fn gated<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
         assert!(outputs.is_multiple_of(2), "a gated layer has as many gates as values");
-        Self::of::<T, W>(engine, weight, outputs, inputs, 1, true)
+        Self::of::<T, W>(engine, weight, [outputs, inputs, 1], true, None)
     }
 
-    fn of<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, taps: usize, gated: bool) -> Self {
+    /// The same for a 3x3 convolution with stride 1 and one zero on each side, by Winograd's F(2x2, 3x3): 16 products where the
+    /// definition has 36. In bfloat16 operands are rounded once more.
+    ///
+    /// # Panics
+    /// If the weight's length is not the product of the two extents and nine.
+    pub fn winograd<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
+        Self::of::<T, W>(engine, weight, [outputs, inputs, 9], false, Some(Basis::Winograd))
+    }
+
+    /// The same for such a convolution of a picture that is first enlarged to twice its size, or a line less, by nearest neighbour: 9
+    /// products where the definition has 36.
+    ///
+    /// # Panics
+    /// As [`Self::winograd`].
+    pub fn doubling<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize) -> Self {
+        Self::of::<T, W>(engine, weight, [outputs, inputs, 9], false, Some(Basis::Doubling))
+    }
+
+    /// The same for a 3x3 convolution with stride 1 and one zero on each side, in the way that is fastest at this level; `doubles` if
+    /// the picture is always first enlarged as [`Self::doubling`] says.
+    ///
+    /// # Panics
+    /// As [`Self::winograd`].
+    pub fn conv3x3<T: Element, W: Element>(engine: &Engine, weight: &[W], outputs: usize, inputs: usize, doubles: bool) -> Self {
+        // Tile registers multiply so fast that making a tile's points costs more than Winograd's products save.
+        let winograd = !(T::HALF && engine.level() == Level::Amx);
+        match doubles {
+            _ if inputs < FEW_CHANNELS || outputs < FEW_CHANNELS => Self::new::<T, W>(engine, weight, outputs, inputs, 9),
+            true => Self::doubling::<T, W>(engine, weight, outputs, inputs),
+            false if winograd => Self::winograd::<T, W>(engine, weight, outputs, inputs),
+            false => Self::new::<T, W>(engine, weight, outputs, inputs, 9),
+        }
+    }
+
+    fn of<T: Element, W: Element>(
+        engine: &Engine,
+        weight: &[W],
+        [outputs, inputs, taps]: [usize; 3],
+        gated: bool,
+        basis: Option<Basis>,
+    ) -> Self {
         assert_eq!(weight.len(), volume([outputs, inputs, taps]), "a weight's length");
         assert!(taps > 0, "a weight's taps");
         let bf16 = T::HALF && engine.level().has_bf16();
-        let mut packed = Self { tiles: Aligned::default(), bf16, inputs, outputs, taps, gated };
+        let points = basis.map_or(taps, Basis::points);
+        let mut packed = Self { tiles: Aligned::default(), bf16, inputs, outputs, taps: points, gated, basis };
         let column_bytes = packed.column_bytes();
         packed.tiles = Aligned::zeroed(packed.columns() * column_bytes);
         let base = SendPtr(packed.tiles.as_mut_ptr());
-        let (this, step) = (&packed, packed.step_channels());
+        let this = &packed;
         engine.pool().run(this.columns(), |column| {
             for lane in 0..COLUMN {
                 let Some(output) = this.output_of(column, lane) else { continue };
                 let row = &weight[output * inputs * taps..(output + 1) * inputs * taps];
-                for (chunk, values) in row.chunks(step * taps).enumerate() {
-                    for (within, values) in values.chunks(taps).enumerate() {
-                        let at = column * column_bytes + this.place(chunk * step + within, 0, lane);
-                        for (tap, value) in values.iter().enumerate() {
-                            // SAFETY: `place` and the tiles of its other taps lie within a column, each column is one task's, and all
-                            // lie within the buffer.
-                            unsafe {
-                                put(bf16, base.get().add(at + tap * TILE_BYTES), 0, *value);
-                            }
+                for (input, kernel) in row.chunks(taps).enumerate() {
+                    // SAFETY: `place` lies within a column, each column is one task's, and all lie within the buffer.
+                    let to = |tap: usize| unsafe { base.get().add(column * column_bytes + this.place(input, tap, lane)) };
+                    if let (Some(basis), Some(kernel)) = (basis, kernel.first_chunk::<9>()) {
+                        for (point, value) in basis.kernel(kernel.map(W::widen)).into_iter().enumerate().take(points) {
+                            // SAFETY: as above.
+                            unsafe { put(bf16, to(point), 0, value) };
                         }
+                        continue;
+                    }
+                    for (tap, value) in kernel.iter().enumerate() {
+                        // SAFETY: as above.
+                        unsafe { put(bf16, to(tap), 0, *value) };
                     }
                 }
             }
@@ -93,7 +143,8 @@ impl Packed {
     fn place(&self, input: usize, tap: usize, lane: usize) -> usize {
         let step = self.step_channels();
         let (chunk, within) = (input / step, input % step);
-        let tile = (chunk * self.taps + tap) * TILE_BYTES;
+        // A point's steps follow one another: each is a product of its own.
+        let tile = if self.basis.is_some() { tap * self.chunks() + chunk } else { chunk * self.taps + tap } * TILE_BYTES;
         if self.bf16 { tile + (within / 2) * 64 + lane * 4 + (within % 2) * 2 } else { tile + within * 64 + lane * 4 }
     }
 
@@ -113,18 +164,29 @@ impl Packed {
         (0..self.columns() * COLUMN).map(|index| value(index).unwrap_or(0.0)).collect()
     }
 
-    /// The weight as it was before, [taps * inputs, outputs], in the precision that it was packed in.
+    /// The weight as it was before, [taps * inputs, outputs]: up to the rounding that packing did, which in another basis is one of
+    /// the points.
     pub fn unpacked(&self) -> Vec<f32> {
-        let mut rows = vec![0_f32; self.taps * self.inputs * self.outputs];
+        let taps = if self.basis.is_some() { 9 } else { self.taps };
+        let mut rows = vec![0_f32; taps * self.inputs * self.outputs];
+        let mut kernel = vec![0_f32; self.taps.max(16)];
         for column in 0..self.columns() {
             for (lane, output) in (0..COLUMN).filter_map(|lane| Some((lane, self.output_of(column, lane)?))) {
-                for (tap, input) in (0..self.taps).flat_map(|tap| (0..self.inputs).map(move |input| (tap, input))) {
-                    // SAFETY: `place` lies within a column.
-                    let value = unsafe {
-                        let from = self.column(column).add(self.place(input, tap, lane));
-                        if self.bf16 { from.cast::<bf16>().read().to_f32() } else { from.cast::<f32>().read() }
-                    };
-                    rows[(tap * self.inputs + input) * self.outputs + output] = value;
+                for input in 0..self.inputs {
+                    for (tap, value) in kernel.iter_mut().enumerate().take(self.taps) {
+                        // SAFETY: `place` lies within a column.
+                        *value = unsafe {
+                            let from = self.column(column).add(self.place(input, tap, lane));
+                            if self.bf16 { from.cast::<bf16>().read().to_f32() } else { from.cast::<f32>().read() }
+                        };
+                    }
+                    if let (Some(basis), Some(points)) = (self.basis, kernel.first_chunk::<16>()) {
+                        let taps = basis.kernel_back(*points);
+                        kernel[..9].copy_from_slice(&taps);
+                    }
+                    for (tap, value) in kernel.iter().enumerate().take(taps) {
+                        rows[(tap * self.inputs + input) * self.outputs + output] = *value;
+                    }
                 }
             }
         }
@@ -178,7 +240,11 @@ impl Packed {
 
     /// Pixels that an output looks at.
     pub fn taps(&self) -> usize {
-        self.taps
+        if self.basis.is_some() { 9 } else { self.taps }
+    }
+
+    pub(crate) fn basis(&self) -> Option<Basis> {
+        self.basis
     }
 }
 

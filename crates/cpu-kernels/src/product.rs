@@ -16,6 +16,7 @@ use crate::{
     output::{self, written},
     pack::{COLUMN, Packed, STEP_BYTES, SendPtr, TILE_BYTES, volume},
     scratch,
+    transformed::{self, Basis},
 };
 
 /// Output pixels of a task: enough that a column's weights are used often once they are in the second cache.
@@ -23,7 +24,7 @@ const TASK_PIXELS: usize = 512;
 /// Bytes of a task's copy of the picture: with a pair of columns it should stay in the second cache.
 const TASK_BYTES: usize = 768 << 10;
 /// Fewer tasks than this are cut across the columns as well.
-const TASKS: usize = 8;
+pub(crate) const TASKS: usize = 8;
 
 /// Steps of a pair of columns that meet all rows of a batch before the next ones come: 24 KiB of weights in the first cache.
 const GROUP_STEPS: usize = 12;
@@ -64,6 +65,19 @@ pub struct ConvShape {
     pub stride: usize,
     /// Zeros (above, to the left); below and to the right there are as many as the output needs.
     pub pad: (usize, usize),
+}
+
+impl ConvShape {
+    /// Whether a weight in this basis makes this convolution.
+    fn fits(&self, basis: Basis) -> bool {
+        let reached = |input: usize, enlarged: usize| match basis {
+            Basis::Winograd => enlarged == input,
+            Basis::Doubling => enlarged == 2 * input || enlarged + 1 == 2 * input,
+        };
+        reached(self.input.0, self.enlarged.0)
+            && reached(self.input.1, self.enlarged.1)
+            && (self.output, self.kernel, self.stride, self.pad) == (self.enlarged, (3, 3), 1, (1, 1))
+    }
 }
 
 /// y = x W^T, and what `extras` holds: x is [rows, inputs], y [rows, outputs] (half as many for a gated weight). An image in `extras`
@@ -126,6 +140,12 @@ pub fn conv2d<'y, T: Element>(
         residual: extras.residual,
         gated: weight.is_gated(),
     };
+    if let Some(basis) = weight.basis() {
+        assert!(shape.fits(basis), "{basis:?} of {shape:?}");
+        transformed::run(engine, x, weight, basis, &shape, store);
+        // SAFETY: its tiles and columns cover every row and output.
+        return unsafe { written(y) };
+    }
     let product = Product {
         x,
         weight,

@@ -37,7 +37,7 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, size: Opt
     // The fast parts are let go of before the slow ones are loaded: both together may not fit.
     drop(parts);
     let reference_policy = ExecutionPolicy { text_encoder: DType::F32, unet: DType::F32, vae: DType::F32, ..policy.clone() };
-    let reference = Parts::load(source, &reference_policy)?;
+    let reference = execution::portable(|| Parts::load(source, &reference_policy))?;
     let workload = Workload::new(&reference.unet, &reference.vae, &reference_policy, size)?;
     let expected = execution::portable(|| workload.step())?;
     compare("unet step", step, &expected)?;

@@ -10,8 +10,16 @@ use crate::{
     reference::{self, below, random, relative_error, wide},
 };
 
+/// How a convolution's weight is packed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Packing {
+    Direct,
+    Winograd,
+    Doubling,
+}
+
 /// A convolution with all its extras, by the kernels and by definition: the relative error.
-fn conv_error<T: Element>(engine: &Engine, shape: ConvShape, inputs: usize, outputs: usize, seed: u64) -> f64 {
+fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, inputs: usize, outputs: usize, seed: u64) -> f64 {
     let taps = shape.kernel.0 * shape.kernel.1;
     let pixels = shape.output.0 * shape.output.1;
     let x: Vec<T> = random(shape.images * shape.input.0 * shape.input.1 * inputs, seed);
@@ -23,7 +31,11 @@ fn conv_error<T: Element>(engine: &Engine, shape: ConvShape, inputs: usize, outp
         let (row, output) = (index / outputs, index % outputs);
         *value += f64::from(bias[output] + per_image[row / pixels * outputs + output]) + f64::from(residual[index].widen());
     }
-    let packed = Packed::new::<T, T>(engine, &w, outputs, inputs, taps);
+    let packed = match packing {
+        Packing::Direct => Packed::new::<T, T>(engine, &w, outputs, inputs, taps),
+        Packing::Winograd => Packed::winograd::<T, T>(engine, &w, outputs, inputs),
+        Packing::Doubling => Packed::doubling::<T, T>(engine, &w, outputs, inputs),
+    };
     let extras = Extras { bias: Some(&bias), per_image: Some(&per_image), residual: Some(&residual) };
     let y = vec_of(expected.len(), |y| conv2d(engine, &x, &packed, shape, extras, y));
     relative_error(&y, &expected)
@@ -35,10 +47,15 @@ fn same(images: usize, height: usize, width: usize, kernel: usize) -> ConvShape 
 }
 
 fn check(engine: &Engine, shape: ConvShape, inputs: usize, outputs: usize, seed: u64) {
-    let (single, half) =
-        (conv_error::<f32>(engine, shape, inputs, outputs, seed), conv_error::<bf16>(engine, shape, inputs, outputs, seed));
-    assert!(single < SINGLE, "{:?}, f32, {shape:?}, {inputs} to {outputs}: {single:.1e}", engine.level());
-    assert!(half < HALF, "{:?}, bf16, {shape:?}, {inputs} to {outputs}: {half:.1e}", engine.level());
+    check_packed(engine, Packing::Direct, shape, inputs, outputs, seed);
+}
+
+fn check_packed(engine: &Engine, packing: Packing, shape: ConvShape, inputs: usize, outputs: usize, seed: u64) {
+    let single = conv_error::<f32>(engine, packing, shape, inputs, outputs, seed);
+    let half = conv_error::<bf16>(engine, packing, shape, inputs, outputs, seed);
+    let case = || format!("{:?}, {packing:?}, {shape:?}, {inputs} to {outputs}", engine.level());
+    assert!(single < SINGLE, "f32, {}: {single:.1e}", case());
+    assert!(half < HALF, "bf16, {}: {half:.1e}", case());
 }
 
 #[test]
@@ -65,6 +82,31 @@ fn convolutions_of_every_kind() {
     }
 }
 
+/// `shape`'s picture enlarged to twice its size, less (lines, columns).
+fn doubled(shape: ConvShape, less: (usize, usize)) -> ConvShape {
+    let enlarged = (2 * shape.input.0 - less.0, 2 * shape.input.1 - less.1);
+    ConvShape { enlarged, output: enlarged, ..shape }
+}
+
+#[test]
+fn convolutions_with_fewer_products() {
+    for engine in engines(2) {
+        // Even and odd sides; less than a tile; lines that end within a block; many blocks, and few with many weights.
+        for (shape, inputs, outputs) in [
+            (same(2, 9, 21, 3), 33, 37),
+            (same(1, 1, 1, 3), 5, 3),
+            (same(3, 2, 70, 3), 64, 16),
+            (same(1, 40, 38, 3), 20, 50),
+            (same(2, 4, 4, 3), 450, 96),
+        ] {
+            check_packed(&engine, Packing::Winograd, shape, inputs, outputs, 1);
+            for less in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                check_packed(&engine, Packing::Doubling, doubled(shape, less), inputs, outputs, 2);
+            }
+        }
+    }
+}
+
 #[test]
 fn convolutions_of_random_shapes() {
     let mut seed = 7;
@@ -72,7 +114,13 @@ fn convolutions_of_random_shapes() {
         for round in 0..12 {
             let kernel = 1 + 2 * below(&mut seed, 2);
             let shape = same(1 + below(&mut seed, 2), 1 + below(&mut seed, 12), 1 + below(&mut seed, 40), kernel);
-            check(&engine, shape, 1 + below(&mut seed, 70), 1 + below(&mut seed, 70), 100 + round);
+            let (inputs, outputs) = (1 + below(&mut seed, 70), 1 + below(&mut seed, 70));
+            check(&engine, shape, inputs, outputs, 100 + round);
+            if kernel == 3 {
+                let less = (below(&mut seed, 2), below(&mut seed, 2));
+                check_packed(&engine, Packing::Winograd, shape, inputs, outputs, 200 + round);
+                check_packed(&engine, Packing::Doubling, doubled(shape, less), inputs, outputs, 300 + round);
+            }
         }
     }
 }

@@ -87,7 +87,7 @@ pub(super) struct Upsample2d(Conv2d);
 
 impl Upsample2d {
     pub(super) fn load(weights: &ComponentWeights, channels: usize) -> Result<Self> {
-        Ok(Self(Conv2d::load(&weights.pp("conv"), channels, channels, Conv2dParams::same(3))?))
+        Ok(Self(Conv2d::load(&weights.pp("conv"), channels, channels, Conv2dParams::upsample())?))
     }
 
     /// To `size` (height, width), or to twice the size.

@@ -19,18 +19,25 @@ pub struct Conv2dParams {
     pub pad_before: usize,
     /// Zeros added below and to the right.
     pub pad_after: usize,
+    /// Whether the picture is first enlarged to twice its size, or a line or column less, by nearest neighbour.
+    pub doubles: bool,
 }
 
 impl Conv2dParams {
     /// A kernel of odd size that keeps the picture's size.
     pub fn same(kernel: usize) -> Self {
         let pad = kernel.saturating_sub(1) / 2;
-        Self { kernel, stride: 1, pad_before: pad, pad_after: pad }
+        Self { kernel, stride: 1, pad_before: pad, pad_after: pad, doubles: false }
+    }
+
+    /// A 3x3 kernel over a picture that is first enlarged to twice its size, or a line or column less, as diffusers' Upsample2D.
+    pub fn upsample() -> Self {
+        Self { doubles: true, ..Self::same(3) }
     }
 
     /// A 3x3 kernel with stride 2: `padding` on all sides, or for 0 one zero below and to the right, as diffusers' Downsample2D.
     pub fn downsample(padding: usize) -> Self {
-        Self { kernel: 3, stride: 2, pad_before: padding, pad_after: padding.max(1) }
+        Self { kernel: 3, stride: 2, pad_before: padding, pad_after: padding.max(1), doubles: false }
     }
 
     /// The output's extent along one side of the input.
@@ -54,7 +61,7 @@ pub struct ConvExtras<'a> {
 pub struct ConvGeometry {
     /// The kernel, stride and padding.
     pub params: Conv2dParams,
-    /// (height, width) that the input is first enlarged to, nearest neighbour; the input's own if it isn't.
+    /// (height, width) that the input is first enlarged to, by nearest neighbour; the input's own if it isn't.
     pub enlarged: (usize, usize),
     /// (height, width) of the output.
     pub output: (usize, usize),
@@ -90,7 +97,12 @@ impl Conv2d {
             return Err(Error::Shape { what: "weight of a convolution", expected, found: weight.dims().to_vec() });
         }
         let flat = weight.reshape((outputs, inputs, height * width))?;
-        Ok(Self { matrix: Matrix::pack(&flat, bias)?, inputs, params })
+        let matrix = if (params.kernel, params.stride, params.pad_before, params.pad_after) == (3, 1, 1, 1) {
+            Matrix::pack_conv3x3(&flat, bias, params.doubles)?
+        } else {
+            Matrix::pack(&flat, bias)?
+        };
+        Ok(Self { matrix, inputs, params })
     }
 
     /// The convolution.
@@ -109,11 +121,11 @@ impl Conv2d {
         self.run(x, None, extras)
     }
 
-    /// Enlarges the picture to (height, width) by nearest neighbour, then the convolution; the enlarged picture is never stored
-    /// where the execution can avoid it.
+    /// Enlarges the picture to (height, width) by nearest neighbour, then the convolution, for a layer of
+    /// [`Conv2dParams::upsample`]; the enlarged picture is never stored where the execution can avoid it.
     ///
     /// # Errors
-    /// [`Error::Shape`] as [`Self::forward`].
+    /// [`Error::Shape`] as [`Self::forward`], or if the size is neither twice the picture's nor one less.
     pub fn forward_enlarged(&self, x: &Nhwc, height: usize, width: usize) -> Result<Nhwc> {
         self.run(x, Some((height, width)), ConvExtras::default())
     }
@@ -121,9 +133,14 @@ impl Conv2d {
     fn run(&self, x: &Nhwc, enlarge_to: Option<(usize, usize)>, extras: ConvExtras<'_>) -> Result<Nhwc> {
         let (batch, height, width, channels) = x.dims()?;
         let enlarged = enlarge_to.unwrap_or((height, width));
+        let reached = |extent: usize, to: usize| match self.params.doubles {
+            true => to == 2 * extent || to + 1 == 2 * extent,
+            false => to == extent,
+        };
         let output = self.params.output_extent(enlarged.0).zip(self.params.output_extent(enlarged.1));
-        let Some(output) = output.filter(|_| channels == self.inputs && height > 0 && width > 0) else {
-            let expected = format!("[batch, height and width that {:?} fits in, {}]", self.params, self.inputs);
+        let fits = channels == self.inputs && height > 0 && width > 0 && reached(height, enlarged.0) && reached(width, enlarged.1);
+        let Some(output) = output.filter(|_| fits) else {
+            let expected = format!("[batch, height and width that {:?} to {enlarged:?} fits in, {}]", self.params, self.inputs);
             return Err(Error::Shape { what: "input of a convolution", expected, found: x.tensor().dims().to_vec() });
         };
         let outputs = self.matrix.outputs();

@@ -7,7 +7,7 @@
 use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, WithDType};
 use cpu_kernels::{AttentionShape, ConvShape, Element, Extras, Norm, Packed, engine, vec_of};
 
-use super::{Activation, AttentionParams, ConvExtras, Nhwc, conv2d::ConvGeometry};
+use super::{Activation, AttentionParams, ConvExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
 use crate::Result;
 
 /// A read lock on a tensor's storage, and where in it the tensor lies.
@@ -52,18 +52,20 @@ macro_rules! by_dtype {
     }};
 }
 
-/// Packs a weight [outputs, inputs, taps] for activations of its own precision; `gated` as [`Packed::gated`].
-pub(super) fn pack(weight: &Tensor, gated: bool) -> Result<Packed> {
+/// Packs a weight [outputs, inputs, taps] for activations of its own precision.
+pub(super) fn pack(weight: &Tensor, layer: Use) -> Result<Packed> {
+    if weight.dtype() == DType::BF16 { pack_of::<half::bf16>(weight, layer) } else { pack_of::<f32>(&weight.to_dtype(DType::F32)?, layer) }
+}
+
+fn pack_of<T: Element + WithDType>(weight: &Tensor, layer: Use) -> Result<Packed> {
     let (outputs, inputs, taps) = weight.dims3()?;
-    let (engine, weight) = (engine(), weight.contiguous()?);
-    let half = weight.dtype() == DType::BF16;
-    let weight = if half { weight } else { weight.to_dtype(DType::F32)? };
+    let weight = weight.contiguous()?;
     let lock = Elements::of(&weight)?;
-    Ok(match (half, gated) {
-        (true, false) => Packed::new::<half::bf16, _>(engine, lock.slice::<half::bf16>()?, outputs, inputs, taps),
-        (true, true) => Packed::gated::<half::bf16, _>(engine, lock.slice::<half::bf16>()?, outputs, inputs),
-        (false, false) => Packed::new::<f32, _>(engine, lock.slice::<f32>()?, outputs, inputs, taps),
-        (false, true) => Packed::gated::<f32, _>(engine, lock.slice::<f32>()?, outputs, inputs),
+    let weight = lock.slice::<T>()?;
+    Ok(match layer {
+        Use::Plain => Packed::new::<T, T>(engine(), weight, outputs, inputs, taps),
+        Use::Gated => Packed::gated::<T, T>(engine(), weight, outputs, inputs),
+        Use::Conv3x3 { doubles } => Packed::conv3x3::<T, T>(engine(), weight, outputs, inputs, doubles),
     })
 }
 

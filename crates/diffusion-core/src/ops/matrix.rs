@@ -1,14 +1,14 @@
 //! A weight matrix packed once at load into what the device's matrix product wants.
 //!
 //! Every layer that multiplies (linear, 1x1 convolution, k x k convolution) holds one of these. On the CPU that is the kernels'
-//! packing, elsewhere [inputs, outputs], contiguous, so that rows of activations multiply it from the left as they lie.
+//! packing (a model loaded within [`execution::portable`] has none), elsewhere [inputs, outputs], contiguous, so that rows of activations multiply it from the left as they lie.
 
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use cpu_kernels::Packed;
 
-use super::cpu;
+use super::{cpu, execution};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// A packed weight matrix with its optional bias.
@@ -29,24 +29,44 @@ enum Form {
     Packed(Arc<Packed>),
 }
 
+/// What a packed weight is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Use {
+    /// A linear layer, or any convolution.
+    Plain,
+    /// A linear layer whose second half of outputs gates the first.
+    Gated,
+    /// A 3x3 convolution with stride 1 and one zero on each side.
+    Conv3x3 {
+        /// Whether its pictures are first enlarged to twice their size, or a line or column less.
+        doubles: bool,
+    },
+}
+
 impl Matrix {
     /// Packs a weight that comes as [outputs, inputs, taps]; the rows of the matrix are in the order tap, input.
     pub(super) fn pack(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        Self::of(weight, bias, false)
+        Self::of(weight, bias, Use::Plain)
+    }
+
+    /// The same for a 3x3 convolution with stride 1 and one zero on each side; `doubles` if its pictures are first enlarged to twice
+    /// their size.
+    pub(super) fn pack_conv3x3(weight: &Tensor, bias: Option<Tensor>, doubles: bool) -> Result<Self> {
+        Self::of(weight, bias, Use::Conv3x3 { doubles })
     }
 
     /// The same for a layer whose second half of outputs gates the first; on the CPU the product does the gating.
     pub(super) fn pack_gated(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        Self::of(weight, bias, true)
+        Self::of(weight, bias, Use::Gated)
     }
 
-    fn of(weight: &Tensor, bias: Option<Tensor>, gated: bool) -> Result<Self> {
+    fn of(weight: &Tensor, bias: Option<Tensor>, layer: Use) -> Result<Self> {
         let (outputs, inputs, taps) = weight.dims3()?;
         if let Some(bias) = bias.as_ref().filter(|bias| bias.dims() != [outputs]) {
             return Err(Error::Shape { what: "bias", expected: format!("[{outputs}]"), found: bias.dims().to_vec() });
         }
-        let form = if weight.device().is_cpu() {
-            Form::Packed(Arc::new(cpu::pack(weight, gated)?))
+        let form = if execution::is_cpu(weight.device()) {
+            Form::Packed(Arc::new(cpu::pack(weight, layer)?))
         } else {
             Form::Rows(weight.permute((2, 1, 0))?.contiguous()?.reshape((taps * inputs, outputs))?)
         };

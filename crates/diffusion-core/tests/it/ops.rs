@@ -69,11 +69,11 @@ fn convolutions_follow_the_definition() {
         (Conv2dParams::same(3), (5, 7), (5, 7)),
         (Conv2dParams::same(1), (5, 7), (5, 7)),
         (Conv2dParams::same(5), (3, 2), (3, 2)),
-        (Conv2dParams { kernel: 3, stride: 1, pad_before: 0, pad_after: 0 }, (4, 3), (4, 3)),
+        (Conv2dParams { pad_before: 0, pad_after: 0, ..Conv2dParams::same(3) }, (4, 3), (4, 3)),
         (downsample(1), (7, 6), (7, 6)),
         (downsample(0), (8, 6), (8, 6)),
-        (Conv2dParams::same(3), (3, 4), (6, 8)),
-        (Conv2dParams::same(3), (3, 4), (5, 7)),
+        (Conv2dParams::upsample(), (3, 4), (6, 8)),
+        (Conv2dParams::upsample(), (3, 4), (5, 7)),
     ] {
         let (x, weight, bias) = (randn(1, &[2, 6, size.0, size.1]), randn(2, &[9, 6, params.kernel, params.kernel]), randn(3, &[9]));
         let conv = Conv2d::new(&weight, Some(bias.clone()), params).unwrap();
@@ -95,13 +95,13 @@ fn convolutions_agree_with_portable() {
         let weight = (randn(2, &[outputs, inputs, kernel, kernel]) * (1.0 / (inputs as f64).sqrt())).unwrap();
         in_both_precisions("convolution", |dtype| {
             let cast = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
-            let conv = Conv2d::new(&cast(weight.clone()), Some(cast(randn(3, &[outputs]))), Conv2dParams::same(kernel)).unwrap();
+            let load = || Conv2d::new(&cast(weight.clone()), Some(cast(randn(3, &[outputs]))), Conv2dParams::same(kernel)).unwrap();
             let x = Nhwc::new(cast(randn(1, &[3, side, side + 1, inputs]))).unwrap();
             let residual = Nhwc::new(cast(randn(4, &[3, side, side + 1, outputs]))).unwrap();
             let per_image = cast(randn(5, &[3, outputs]));
             let extras = ConvExtras { per_image: Some(&per_image), residual: Some(&residual) };
-            let fast = conv.forward_with(&x, extras).unwrap();
-            (fast.tensor().clone(), execution::portable(|| conv.forward_with(&x, extras)).unwrap().tensor().clone())
+            let run = || load().forward_with(&x, extras).unwrap().tensor().clone();
+            (run(), execution::portable(run))
         });
     }
 }

@@ -1,0 +1,366 @@
+//! Attention in AVX-512's registers: the scores of 8 queries for 32 keys never leave them until they are weights.
+//!
+//! Queries go 8 at a time. Their scores for 32 keys are 16 registers, over just as many channels as a head has; powers of two of them
+//! go, rounded, to a small buffer; after a few hundred keys these weights meet the values, three columns (24 registers) at a time.
+//!
+//! A softmax may subtract any number from a query's scores, so what is subtracted is not always the largest score so far: only when
+//! a score exceeds it by more than [`HEADROOM`] powers of two are the sums scaled down to the largest. After the first keys that is
+//! rare, and the usual way needs no maximum across a register.
+
+use std::arch::x86_64::*;
+
+use crate::{
+    attention::{KEYS, Layout},
+    element::{Element, put},
+    pack::{COLUMN, STEP_BYTES, TILE_BYTES},
+    scratch,
+    vector::avx512::{exp2, store_plain},
+};
+
+/// Queries that go together.
+pub(crate) const ROWS: usize = 8;
+/// Keys whose scores are in registers together.
+const BLOCK: usize = 2 * COLUMN;
+/// Columns of values whose sums are in registers together.
+const COLUMNS: usize = 3;
+/// How far above what is subtracted a score may lie, in powers of two: weights up to 256 cost f32 no precision.
+const HEADROOM: f32 = 8.0;
+/// Bytes of a query's weights for one block of keys.
+const WEIGHT_BYTES: usize = KEYS * size_of::<f32>() + STEP_BYTES;
+
+/// Some queries of one head, and the head's packed keys and values.
+pub(crate) struct Head<'a> {
+    pub(crate) layout: &'a Layout,
+    /// Packed keys; packed values follow.
+    pub(crate) keys: *const u8,
+    /// How many keys a query sees; a causal one fewer.
+    pub(crate) key_count: usize,
+    pub(crate) head_dim: usize,
+    /// Elements from one query to the next.
+    pub(crate) channels: usize,
+    /// What scores are multiplied by to become powers of two.
+    pub(crate) factor: f32,
+    pub(crate) causal: bool,
+}
+
+/// Up to 8 queries on their way through the keys.
+struct Group {
+    /// Queries in the products' precision, `stride` bytes apart.
+    queries: *const u8,
+    stride: usize,
+    /// Weights of the block of keys.
+    weights: *mut u8,
+    /// Sums of weighted values: `columns` of 16 floats for each of 8 rows, row by row within a column.
+    sums: *mut f32,
+    /// What is subtracted from each row's scores, in powers of two.
+    shift: [f32; ROWS],
+    /// Sums of each row's weights, in 16 lanes.
+    totals: [__m512; ROWS],
+}
+
+/// Makes minus infinity of the scores of keys from `seen` on, and of those that a causal query does not see; `last` is the last key
+/// that the first row sees, and the next row sees one more.
+#[target_feature(enable = "avx512f")]
+fn hide(scores: &mut [[__m512; 2]; ROWS], seen: usize, last: Option<isize>) {
+    for (row, scores) in scores.iter_mut().enumerate() {
+        let seen = last.map_or(seen, |last| seen.min((last + row as isize + 1).max(0) as usize));
+        for (half, scores) in scores.iter_mut().enumerate() {
+            let left = seen.saturating_sub(half * COLUMN);
+            let mask = if left >= COLUMN { u16::MAX } else { (1 << left) - 1 };
+            *scores = _mm512_mask_blend_ps(mask, _mm512_set1_ps(f32::NEG_INFINITY), *scores);
+        }
+    }
+}
+
+impl Group {
+    /// Whether no score is too far above what is subtracted.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn fits(&self, scores: &[[__m512; 2]; ROWS], factor: f32) -> bool {
+        let factor = _mm512_set1_ps(factor);
+        let mut beyond = 0;
+        for (scores, shift) in scores.iter().zip(self.shift) {
+            let largest = _mm512_mul_ps(_mm512_max_ps(scores[0], scores[1]), factor);
+            // A NaN does not exceed, and stays one; before the first keys the bound is minus infinity, which nothing fits under.
+            beyond |= _mm512_cmp_ps_mask::<_CMP_GT_OQ>(largest, _mm512_set1_ps(shift + HEADROOM));
+        }
+        beyond == 0
+    }
+
+    /// Makes the weights of a block of keys.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    fn weigh<const HALF: bool>(&mut self, scores: &[[__m512; 2]; ROWS], factor: f32, block: usize, put: &impl Fn(*mut u8, __m512, __m512)) {
+        let factor = _mm512_set1_ps(factor);
+        // Far below zero, minus infinity included, the power is zero by itself once the rest is finite.
+        let floor = _mm512_set1_ps(-200.0);
+        for (row, scores) in scores.iter().enumerate() {
+            // A query that has seen nothing yet: differences from zero, not from minus infinity.
+            let shift = if self.shift[row] == f32::NEG_INFINITY { 0.0 } else { self.shift[row] };
+            // The second operand is what comes out if one is a NaN.
+            let power = |score| exp2::<HALF>(_mm512_max_ps(floor, _mm512_fmsub_ps(score, factor, _mm512_set1_ps(shift))));
+            let [low, high] = scores.map(power);
+            self.totals[row] = _mm512_add_ps(self.totals[row], _mm512_add_ps(low, high));
+            // SAFETY: a row of weights has room for all blocks of keys.
+            unsafe { put(self.weights.add(row * WEIGHT_BYTES + block * BLOCK * if HALF { 2 } else { 4 }), low, high) };
+        }
+    }
+
+    /// Subtracts the largest score from now on.
+    #[cold]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn rescale(&mut self, scores: &[[__m512; 2]; ROWS], factor: f32, columns: usize) {
+        for (row, scores) in scores.iter().enumerate() {
+            let before = self.shift[row];
+            let largest = (_mm512_reduce_max_ps(_mm512_max_ps(scores[0], scores[1])) * factor).max(before);
+            if largest == before || largest.is_nan() {
+                continue;
+            }
+            self.shift[row] = largest;
+            let shrink = _mm512_set1_ps((before - largest).exp2());
+            self.totals[row] = _mm512_mul_ps(self.totals[row], shrink);
+            for column in 0..columns {
+                // SAFETY: the group's sums.
+                unsafe {
+                    let sum = self.sums.add((column * ROWS + row) * COLUMN);
+                    _mm512_store_ps(sum, _mm512_mul_ps(_mm512_load_ps(sum), shrink));
+                }
+            }
+        }
+    }
+}
+
+/// Packs up to 16 keys of `units` 32-bit units (a float, or a pair of bfloat16), which begin `stride` elements apart, as a column:
+/// a line of 16 keys for each unit.
+///
+/// # Safety
+/// Keys and column are there, and the processor has AVX-512 F.
+#[target_feature(enable = "avx512f")]
+pub(crate) unsafe fn pack_key_column<T: Element>(from: *const T, stride: usize, keys: usize, units: usize, to: *mut u8) {
+    // Gathers take distances in 32 bits; a key lies some thousand elements from the next.
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let places = _mm512_mullo_epi32(lanes, _mm512_set1_epi32((stride * size_of::<T>()) as i32));
+    let mask = if keys >= COLUMN { u16::MAX } else { (1 << keys) - 1 };
+    for unit in 0..units {
+        // SAFETY: as the caller vouches; the mask leaves out keys that are not there.
+        unsafe {
+            let from = from.cast::<u8>().add(unit * 4);
+            let line = _mm512_mask_i32gather_epi32::<1>(_mm512_setzero_si512(), mask, places, from.cast());
+            _mm512_store_si512(to.add(unit * 64).cast(), line);
+        }
+    }
+}
+
+/// Packs up to 16 channels of two keys' values, or of one, as a line of pairs of bfloat16.
+///
+/// # Safety
+/// Values and line are there, and the processor has AVX-512 F, BW and VL.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(crate) unsafe fn pack_value_pair<T: Element>(first: *const T, second: Option<*const T>, channels: usize, to: *mut u8) {
+    let mask = if channels >= COLUMN { u16::MAX } else { (1 << channels) - 1 };
+    // SAFETY: as the caller vouches; the mask leaves out channels that are not there.
+    unsafe {
+        let wide = |from: *const T| _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from.cast()));
+        let second = second.map_or(_mm512_setzero_si512(), |second| _mm512_slli_epi32::<16>(wide(second)));
+        _mm512_store_si512(to.cast(), _mm512_or_si512(wide(first), second));
+    }
+}
+
+/// Writes a module for one precision, `$half` if it is bfloat16, so that all of it is compiled for `$features` and in one piece.
+///
+/// `$product` is `$sum + $value * $weights`, a row's 32 bits (a float, or a pair of bfloat16) against 16 outputs' weights for them;
+/// `$put` stores two vectors of weights at `$to`.
+macro_rules! precision {
+    ($name:ident, $half:literal, $features:literal, |$sum:ident, $value:ident, $weights:ident| $product:expr, |$to:ident, $low:ident, $high:ident| $put:expr) => {
+        pub(crate) mod $name {
+            use super::*;
+
+            /// `count` queries of a head from `from` on, the first of which is number `first`, to `to`.
+            ///
+            /// # Safety
+            /// The processor has what this is compiled for; queries, keys, values and results are there.
+            #[target_feature(enable = $features)]
+            pub(crate) unsafe fn queries<T: Element>(head: &Head<'_>, from: *const T, first: usize, count: usize, to: *mut T) {
+                // SAFETY: as the caller vouches.
+                let put_weights = |$to: *mut u8, $low: __m512, $high: __m512| unsafe { $put };
+                let Layout { query_steps, value_columns, .. } = *head.layout;
+                let stride = (query_steps | 1) * STEP_BYTES;
+                let sum_bytes = value_columns * ROWS * COLUMN * size_of::<f32>();
+                let groups = count.div_ceil(ROWS);
+                scratch::with(0, groups * (ROWS * stride + sum_bytes) + ROWS * WEIGHT_BYTES, |memory| {
+                    // SAFETY: the parts follow one another, each a multiple of a cache line; `count` queries of `head_dim` channels.
+                    unsafe {
+                        let weights = memory;
+                        let (rows, sums) = (memory.add(ROWS * WEIGHT_BYTES), memory.add(ROWS * WEIGHT_BYTES + groups * ROWS * stride));
+                        sums.write_bytes(0, groups * sum_bytes);
+                        for row in 0..groups * ROWS {
+                            let to = rows.add(row * stride);
+                            let channels = if row < count { head.head_dim } else { 0 };
+                            let from = from.wrapping_add(row * head.channels);
+                            let written = if T::HALF == $half {
+                                to.copy_from_nonoverlapping(from.cast(), channels * size_of::<T>());
+                                channels * size_of::<T>()
+                            } else {
+                                (0..channels).for_each(|channel| put($half, to, channel, *from.add(channel)));
+                                channels * if $half { 2 } else { 4 }
+                            };
+                            to.add(written).write_bytes(0, query_steps * STEP_BYTES - written);
+                        }
+                        let mut states: Vec<Group> = (0..groups)
+                            .map(|group| Group {
+                                queries: rows.add(group * ROWS * stride),
+                                stride,
+                                weights,
+                                sums: sums.add(group * sum_bytes).cast(),
+                                shift: [f32::NEG_INFINITY; ROWS],
+                                totals: [_mm512_setzero_ps(); ROWS],
+                            })
+                            .collect();
+                        for from_key in (0..head.key_count).step_by(KEYS) {
+                            for (index, group) in states.iter_mut().enumerate() {
+                                // A causal query sees nothing behind the last of its group.
+                                let last = first + (index + 1) * ROWS;
+                                let seen = if head.causal { head.key_count.min(last) } else { head.key_count };
+                                let until = seen.min(from_key + KEYS);
+                                // Blocks from `pending` on have weights that have not met their values.
+                                let mut pending = 0;
+                                for block in 0..until.saturating_sub(from_key).div_ceil(BLOCK) {
+                                    let key = from_key + block * BLOCK;
+                                    let mut scores = block_scores(head, group, key / BLOCK);
+                                    if head.causal || key + BLOCK > seen {
+                                        hide(&mut scores, seen - key, head.causal.then(|| (first + index * ROWS) as isize - key as isize));
+                                    }
+                                    if !group.fits(&scores, head.factor) {
+                                        weighted_values(head, group, from_key / BLOCK, (pending, block));
+                                        pending = block;
+                                        group.rescale(&scores, head.factor, value_columns);
+                                    }
+                                    group.weigh::<$half>(&scores, head.factor, block, &put_weights);
+                                }
+                                weighted_values(head, group, from_key / BLOCK, (pending, until.saturating_sub(from_key).div_ceil(BLOCK)));
+                            }
+                        }
+                        for row in 0..count {
+                            let group = &states[row / ROWS];
+                            let inverse = _mm512_set1_ps(1.0 / _mm512_reduce_add_ps(group.totals[row % ROWS]));
+                            for column in 0..value_columns {
+                                let sum = _mm512_load_ps(group.sums.add((column * ROWS + row % ROWS) * COLUMN));
+                                let room = head.head_dim - column * COLUMN;
+                                let mask = if room >= COLUMN { u16::MAX } else { (1 << room) - 1 };
+                                store_plain(to.add(row * head.channels + column * COLUMN), _mm512_mul_ps(sum, inverse), mask);
+                            }
+                        }
+                    }
+                });
+            }
+
+            /// The scores of 8 queries for 32 keys; where there is no second column of keys, its scores are the first's.
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn block_scores(head: &Head<'_>, group: &Group, block: usize) -> [[__m512; 2]; ROWS] {
+                let column_bytes = head.layout.query_steps * TILE_BYTES;
+                let columns = [2 * block, (2 * block + 1).min(head.layout.key_columns - 1)];
+                let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+                // SAFETY: columns of keys, rows of queries, as many units as a head has.
+                unsafe {
+                    let columns = columns.map(|column| head.keys.add(column * column_bytes));
+                    for k in 0..head.layout.query_units(head.head_dim) {
+                        let weights = columns.map(|column| _mm512_load_si512(column.add(k * 64).cast()));
+                        for (row, sums) in sums.iter_mut().enumerate() {
+                            let $value = _mm512_set1_epi32(group.queries.add(row * group.stride).cast::<i32>().add(k).read());
+                            for (sum, $weights) in sums.iter_mut().zip(weights) {
+                                let $sum = *sum;
+                                *sum = $product;
+                            }
+                        }
+                    }
+                }
+                sums
+            }
+
+            /// Adds what the weights of the blocks `pending` (from, to) make of their values; the first block of the weights is number
+            /// `first_block` of the keys.
+            #[target_feature(enable = $features)]
+            unsafe fn weighted_values(head: &Head<'_>, group: &Group, first_block: usize, pending: (usize, usize)) {
+                #[inline]
+                #[target_feature(enable = $features)]
+                unsafe fn columns<const COLUMNS: usize>(
+                    head: &Head<'_>,
+                    group: &Group,
+                    first_block: usize,
+                    (from, to): (usize, usize),
+                    first: usize,
+                ) {
+                    let units = BLOCK / head.layout.keys_of_unit();
+                    let column_bytes = head.layout.key_steps * TILE_BYTES;
+                    // The last block's second half may not be there.
+                    let last = column_bytes / 64 - first_block * units;
+                    // SAFETY: as the caller vouches.
+                    unsafe {
+                        let values = head.keys.add(head.layout.key_bytes() + first * column_bytes + first_block * units * 64);
+                        let sums = group.sums.add(first * ROWS * COLUMN);
+                        let place = |row: usize, column: usize| sums.add((column * ROWS + row) * COLUMN);
+                        let mut registers: [[__m512; COLUMNS]; ROWS] =
+                            std::array::from_fn(|row| std::array::from_fn(|column| _mm512_load_ps(place(row, column))));
+                        for k in from * units..last.min(to * units) {
+                            let weights: [__m512i; COLUMNS] =
+                                std::array::from_fn(|column| _mm512_load_si512(values.add(column * column_bytes + k * 64).cast()));
+                            for (row, sums) in registers.iter_mut().enumerate() {
+                                let $value = _mm512_set1_epi32(group.weights.add(row * WEIGHT_BYTES).cast::<i32>().add(k).read());
+                                for (sum, $weights) in sums.iter_mut().zip(weights) {
+                                    let $sum = *sum;
+                                    *sum = $product;
+                                }
+                            }
+                        }
+                        for (row, sums) in registers.iter().enumerate() {
+                            for (column, sum) in sums.iter().enumerate() {
+                                _mm512_store_ps(place(row, column), *sum);
+                            }
+                        }
+                    }
+                }
+                if pending.0 == pending.1 {
+                    return;
+                }
+                // As few goes as there can be, of nearly as many columns each.
+                let total = head.layout.value_columns;
+                let goes = total.div_ceil(COLUMNS);
+                for go in 0..goes {
+                    let (first, end) = (go * total / goes, (go + 1) * total / goes);
+                    // SAFETY: as the caller vouches.
+                    unsafe {
+                        match end - first {
+                            1 => columns::<1>(head, group, first_block, pending, first),
+                            2 => columns::<2>(head, group, first_block, pending, first),
+                            _ => columns::<COLUMNS>(head, group, first_block, pending, first),
+                        }
+                    }
+                }
+            }
+        }
+    };
+}
+
+// A vector of 32-bit lanes is a vector of pairs of bfloat16.
+precision!(
+    half,
+    true,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16",
+    |sum, value, weights| _mm512_dpbf16_ps(
+        sum,
+        std::mem::transmute::<__m512i, __m512bh>(value),
+        std::mem::transmute::<__m512i, __m512bh>(weights)
+    ),
+    |to, low, high| _mm512_store_si512(to.cast(), std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)))
+);
+precision!(
+    single,
+    false,
+    "avx512f,avx512bw,avx512dq,avx512vl",
+    |sum, value, weights| _mm512_fmadd_ps(_mm512_castsi512_ps(value), _mm512_castsi512_ps(weights), sum),
+    |to, low, high| {
+        _mm512_store_ps(to.cast(), low);
+        _mm512_store_ps(to.add(STEP_BYTES).cast(), high);
+    }
+);
