@@ -205,7 +205,8 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N")]
     pub repeat: Option<u32>,
 
-    /// Print only `step SECONDS` and `vae SECONDS`, and fail unless the outputs agree with the portable f32 path.
+    /// Print only `step SECONDS` and `vae SECONDS`, and fail unless the outputs agree with the portable f32 path. A step is one guided
+    /// call as a picture's loop makes it: one latent, two texts whose keys and values are made beforehand.
     #[arg(long, conflicts_with = "json")]
     pub plain: bool,
 

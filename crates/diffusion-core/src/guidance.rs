@@ -6,32 +6,46 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::{Result, models::UNet2dConditionModel};
+use crate::{
+    Error, Result,
+    models::{TextContext, UNet2dConditionModel},
+};
 
-/// Everything but latents and timestep that the noise predictor is given, for the whole of a run.
+/// A noise predictor with everything but latents and timestep that it is given, for the whole of a run.
 #[derive(Clone, Debug)]
-pub struct Conditioning {
-    encoder_hidden_states: Tensor,
+pub struct Conditioning<'a> {
+    unet: &'a UNet2dConditionModel,
+    /// The unconditional text first, if there is guidance.
+    text: TextContext,
     guidance_scale: Option<f64>,
     timestep_cond: Option<Tensor>,
     channels: Option<Tensor>,
 }
 
-impl Conditioning {
+impl<'a> Conditioning<'a> {
     /// Conditioning on a prompt alone, for a guidance scale of one or less: one model row a step.
     ///
     /// `prompt_embeds` is [1, tokens, hidden].
-    pub fn unguided(prompt_embeds: Tensor) -> Self {
-        Self { encoder_hidden_states: prompt_embeds, guidance_scale: None, timestep_cond: None, channels: None }
-    }
-
-    /// Conditioning on a prompt against a negative prompt, both [1, tokens, hidden]: two model rows a step.
     ///
     /// # Errors
-    /// [`crate::Error::Candle`] if the shapes differ.
-    pub fn guided(prompt_embeds: &Tensor, negative_prompt_embeds: &Tensor, guidance_scale: f64) -> Result<Self> {
-        let encoder_hidden_states = Tensor::cat(&[negative_prompt_embeds, prompt_embeds], 0)?;
-        Ok(Self { encoder_hidden_states, guidance_scale: Some(guidance_scale), timestep_cond: None, channels: None })
+    /// [`Error::Shape`] if the states are not the model's.
+    pub fn unguided(unet: &'a UNet2dConditionModel, prompt_embeds: &Tensor) -> Result<Self> {
+        Ok(Self { unet, text: unet.text_context(prompt_embeds)?, guidance_scale: None, timestep_cond: None, channels: None })
+    }
+
+    /// Conditioning on a prompt against a negative prompt, both [1, tokens, hidden]: two model rows a step, which share what the text
+    /// does not change.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if the shapes differ; [`Error::Shape`] if the states are not the model's.
+    pub fn guided(
+        unet: &'a UNet2dConditionModel,
+        prompt_embeds: &Tensor,
+        negative_prompt_embeds: &Tensor,
+        guidance_scale: f64,
+    ) -> Result<Self> {
+        let both = Tensor::cat(&[negative_prompt_embeds, prompt_embeds], 0)?;
+        Ok(Self { guidance_scale: Some(guidance_scale), ..Self::unguided(unet, &both)? })
     }
 
     /// Adds the guidance scale's own embedding, [1, time_cond_proj_dim], for models that were distilled with it.
@@ -49,18 +63,18 @@ impl Conditioning {
     /// The guided noise prediction, f32 on the CPU, for latents [1, c, h, w] that the scheduler has scaled, f32 on the CPU.
     ///
     /// # Errors
-    /// [`crate::Error::Candle`] from the model.
-    pub fn predict(&self, unet: &UNet2dConditionModel, scaled_latents: &Tensor, timestep: f64) -> Result<Tensor> {
-        let device = self.encoder_hidden_states.device();
-        let mut sample = scaled_latents.clone();
-        if let Some(channels) = &self.channels {
-            sample = Tensor::cat(&[&sample, channels], 1)?;
+    /// [`Error::Shape`] if the latents do not fit; [`Error::Candle`] from the model.
+    pub fn predict(&self, scaled_latents: &Tensor, timestep: f64) -> Result<Tensor> {
+        // More latents than one would be taken for the halves of the guidance.
+        if scaled_latents.dims().first() != Some(&1) {
+            let expected = "[1, channels, height, width]".into();
+            return Err(Error::Shape { what: "latents", expected, found: scaled_latents.dims().to_vec() });
         }
-        if self.guidance_scale.is_some() {
-            sample = Tensor::cat(&[&sample, &sample], 0)?;
-        }
-        let sample = sample.to_device(device)?;
-        let noise_pred = unet.forward(&sample, timestep, &self.encoder_hidden_states, self.timestep_cond.as_ref())?;
+        let sample = match &self.channels {
+            Some(channels) => Tensor::cat(&[scaled_latents, channels], 1)?,
+            None => scaled_latents.clone(),
+        };
+        let noise_pred = self.unet.forward(&sample, timestep, &self.text, self.timestep_cond.as_ref())?;
         let noise_pred = noise_pred.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
         match self.guidance_scale {
             None => Ok(noise_pred),
@@ -80,7 +94,7 @@ fn combine(noise_pred: &Tensor, scale: f64) -> Result<Tensor> {
 /// The sinusoidal embedding of a guidance scale, [1, `dim`] f32 on the CPU, of models with `time_cond_proj_dim`.
 ///
 /// # Errors
-/// [`crate::Error::Candle`] if the tensor cannot be made.
+/// [`Error::Candle`] if the tensor cannot be made.
 pub fn guidance_scale_embedding(guidance_scale: f64, dim: usize) -> Result<Tensor> {
     // f32 at each step, as diffusers computes it: the sines of large arguments show every rounding.
     let w = (guidance_scale - 1.0) as f32 * 1000.0;

@@ -1,6 +1,8 @@
 //! `framewright bench --plain`: two lines, `step SECONDS` and `vae SECONDS`, to be held against other programs.
 //!
-//! The invariant: numbers are printed only if the outputs that were timed are right, by the portable execution of the layers in f32.
+//! A step is one guided call as a picture's loop makes it: one latent for two texts whose keys and values were made beforehand, and what
+//! the texts do not change computed once. The invariant: numbers are printed only if the outputs that were timed are right, by the
+//! portable execution of the layers in f32 with nothing shared between the texts.
 
 use std::time::Duration;
 
@@ -37,9 +39,10 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, size: Opt
     // The fast parts are let go of before the slow ones are loaded: both together may not fit.
     drop(parts);
     let reference_policy = ExecutionPolicy { text_encoder: DType::F32, unet: DType::F32, vae: DType::F32, ..policy.clone() };
+    // Loaded and prepared in the portable execution, nothing of it is packed, and the texts' keys and values are portable ones too.
     let reference = execution::portable(|| Parts::load(source, &reference_policy))?;
-    let workload = Workload::new(&reference.unet, &reference.vae, &reference_policy, size)?;
-    let expected = execution::portable(|| workload.step())?;
+    let workload = execution::portable(|| Workload::new(&reference.unet, &reference.vae, &reference_policy, size))?;
+    let expected = execution::portable(|| workload.step_unshared())?;
     compare("unet step", step, &expected)?;
     let expected = execution::portable(|| workload.decode())?;
     compare("vae decode", decoded, &expected)?;

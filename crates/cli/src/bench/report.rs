@@ -105,7 +105,7 @@ impl Report {
 
 fn name(timing: &Timing) -> String {
     match &timing.picture {
-        None if timing.what == "unet step" => "unet step (guided: batch 2)".into(),
+        None if timing.what == "unet step" => "unet step (guided: 2 texts)".into(),
         None => timing.what.into(),
         Some((steps, scheduler)) => format!("{}, {steps} steps, {scheduler}", timing.what),
     }

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use diffusion_core::{
-    models::{AutoencoderKl, UNet2dConditionModel},
+    models::{AutoencoderKl, TextContext, UNet2dConditionModel},
     noise::SeededNoise,
     policy::ExecutionPolicy,
 };
@@ -19,10 +19,10 @@ pub(super) struct Workload<'a> {
     unet: &'a UNet2dConditionModel,
     vae: &'a AutoencoderKl,
     device: Device,
-    /// [2, channels, h, w]: the halves of a guided call.
+    /// [1, channels, h, w].
     sample: Tensor,
-    /// [2, tokens, width]: two different texts.
-    text: Tensor,
+    /// Two different texts, as the model keeps them for a whole picture.
+    text: TextContext,
     /// [1, channels, h, w].
     latents: Tensor,
 }
@@ -38,9 +38,7 @@ impl<'a> Workload<'a> {
         let side = size as usize / vae.config().factor().max(1);
         let (unet_config, channels) = (unet.config(), vae.config().latent_channels);
         let mut noise = SeededNoise::new(SEED);
-        let one = noise.randn(&[1, unet_config.in_channels, side, side])?;
-        // As in a picture: both halves see the same latents and differ in their text.
-        let sample = Tensor::cat(&[&one, &one], 0)?;
+        let sample = noise.randn(&[1, unet_config.in_channels, side, side])?;
         let text_width = unet_config.levels.first().map_or(0, |level| level.cross_attention_dim);
         let text = noise.randn(&[2, TOKENS, text_width])?;
         let latents = noise.randn(&[1, channels, side, side])?;
@@ -49,15 +47,24 @@ impl<'a> Workload<'a> {
             unet,
             vae,
             sample: sample.to_dtype(policy.unet)?.to_device(&device)?,
-            text: text.to_dtype(policy.unet)?.to_device(&device)?,
+            text: unet.text_context(&text)?,
             latents: latents.to_dtype(policy.vae)?.to_device(&device)?,
             device,
         })
     }
 
-    /// One guided call of the UNet.
+    /// One guided call of the UNet as a picture's loop makes it: the same latents for two texts, whose keys and values are there.
     pub(super) fn step(&self) -> anyhow::Result<Tensor> {
-        let output = self.unet.forward(&self.sample, TIMESTEP, &self.text, None)?;
+        self.step_of(&self.sample)
+    }
+
+    /// The same with the latents given twice, so that the halves share nothing.
+    pub(super) fn step_unshared(&self) -> anyhow::Result<Tensor> {
+        self.step_of(&Tensor::cat(&[&self.sample, &self.sample], 0)?)
+    }
+
+    fn step_of(&self, sample: &Tensor) -> anyhow::Result<Tensor> {
+        let output = self.unet.forward(sample, TIMESTEP, &self.text, None)?;
         self.device.synchronize()?;
         Ok(output)
     }

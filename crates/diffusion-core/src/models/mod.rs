@@ -13,4 +13,4 @@ mod unet_2d;
 
 pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, LatentDistribution, Tiling};
 pub use clip_text::{ClipTextConfig, ClipTextModel};
-pub use unet_2d::{UNet2dConditionModel, UNet2dConfig};
+pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig};

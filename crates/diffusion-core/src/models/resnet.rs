@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
-    ops::{Conv2d, Conv2dParams, ConvExtras, GroupNorm, Linear, Nhwc, silu},
+    ops::{Conv2d, Conv2dParams, ConvExtras, GroupNorm, Linear, Nhwc, repeat_images, silu},
     weights::ComponentWeights,
 };
 
@@ -50,10 +50,10 @@ impl ResnetBlock2d {
         })
     }
 
-    /// `time` is [batch, time_channels], after its SiLU.
+    /// `time` is [batch or a divisor of it, time_channels], after its SiLU; images share its rows as in [`repeat_images`].
     pub(super) fn forward(&self, x: &Nhwc, time: Option<&Tensor>) -> Result<Nhwc> {
         let per_image = match (&self.time_emb_proj, time) {
-            (Some(project), Some(time)) => Some(project.forward(time)?),
+            (Some(project), Some(time)) => Some(repeat_images(&project.forward(time)?, x.dims()?.0)?),
             _ => None,
         };
         let hidden = self.norm1.forward_silu(x)?;

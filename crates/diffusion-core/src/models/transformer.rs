@@ -1,11 +1,14 @@
 //! The transformer between a UNet's residual blocks. Follows diffusers models/transformers/transformer_2d.py and
 //! models/attention.py (BasicTransformerBlock with layer norms and GEGLU).
+//!
+//! A text gives each attention to it keys and values that no picture changes, so they are made apart, once for many calls. The
+//! invariant: what is computed before the first attention to the text has the pictures' batch; that attention gives it the texts' batch.
 
 use candle_core::Tensor;
 
 use crate::{
-    Result,
-    ops::{AttentionParams, Geglu, GroupNorm, LayerNorm, Linear, Nhwc, attention},
+    Error, Result,
+    ops::{AttentionParams, Geglu, GroupNorm, LayerNorm, Linear, Nhwc, attention, repeat_images},
     weights::ComponentWeights,
 };
 
@@ -28,9 +31,37 @@ pub(super) struct TransformerParams {
     pub(super) upcast_attention: bool,
 }
 
+/// What the texts give one attention to them, [texts, tokens, channels] each.
+#[derive(Clone, Debug)]
+pub(super) struct KeysValues {
+    keys: Tensor,
+    values: Tensor,
+}
+
+/// Hands out the keys and values of a model's attentions to the text, in the order in which the model meets them.
+pub(super) struct TextReader<'a> {
+    all: &'a [KeysValues],
+    taken: usize,
+}
+
+impl<'a> TextReader<'a> {
+    pub(super) fn new(all: &'a [KeysValues]) -> Self {
+        Self { all, taken: 0 }
+    }
+
+    fn take(&mut self) -> Result<&'a KeysValues> {
+        let Some(next) = self.all.get(self.taken) else {
+            let expected = format!("one made by this model, of more than {} attentions", self.taken);
+            return Err(Error::Shape { what: "the text context", expected, found: vec![self.all.len()] });
+        };
+        self.taken += 1;
+        Ok(next)
+    }
+}
+
 /// Queries from one sequence, keys and values from another or the same.
 #[derive(Debug)]
-struct Attention {
+pub(super) struct Attention {
     to_q: Linear,
     to_k: Linear,
     to_v: Linear,
@@ -50,10 +81,18 @@ impl Attention {
         })
     }
 
-    /// The attention of `x` to `context`, plus `residual`.
-    fn forward(&self, x: &Tensor, context: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        let (query, key, value) = (self.to_q.forward(x)?, self.to_k.forward(context)?, self.to_v.forward(context)?);
-        self.to_out.forward_add(&attention(&query, &key, &value, self.params)?, residual)
+    /// What `context` [batch, tokens, channels] gives to all queries.
+    pub(super) fn keys_values(&self, context: &Tensor) -> Result<KeysValues> {
+        Ok(KeysValues { keys: self.to_k.forward(context)?, values: self.to_v.forward(context)? })
+    }
+
+    /// The attention of `x` to what `context` holds, plus `residual`. `x` and `residual` have the context's batch or a divisor of it,
+    /// the result has the context's; images share as in [`repeat_images`].
+    fn forward(&self, x: &Tensor, context: &KeysValues, residual: &Tensor) -> Result<Tensor> {
+        let KeysValues { keys, values } = context;
+        let batch = keys.dim(0)?;
+        let query = repeat_images(&self.to_q.forward(x)?, batch)?;
+        self.to_out.forward_add(&attention(&query, keys, values, self.params)?, &repeat_images(residual, batch)?)
     }
 }
 
@@ -86,10 +125,19 @@ impl TransformerBlock {
         })
     }
 
-    fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
+    /// Its attentions to the text, in the order of [`Self::forward`].
+    fn text_attentions(&self) -> impl Iterator<Item = &Attention> {
+        self.only_cross_attention.then_some(&self.attn1).into_iter().chain([&self.attn2])
+    }
+
+    fn forward(&self, x: &Tensor, text: &mut TextReader<'_>) -> Result<Tensor> {
         let normal = self.norm1.forward(x)?;
-        let x = self.attn1.forward(&normal, if self.only_cross_attention { text } else { &normal }, x)?;
-        let x = self.attn2.forward(&self.norm2.forward(&x)?, text, &x)?;
+        let x = if self.only_cross_attention {
+            self.attn1.forward(&normal, text.take()?, x)?
+        } else {
+            self.attn1.forward(&normal, &self.attn1.keys_values(&normal)?, x)?
+        };
+        let x = self.attn2.forward(&self.norm2.forward(&x)?, text.take()?, &x)?;
         let gated = self.ff_in.forward(&self.norm3.forward(&x)?)?;
         self.ff_out.forward_add(&gated, &x)
     }
@@ -117,13 +165,19 @@ impl Transformer2d {
         })
     }
 
-    /// `text` is [batch, tokens, cross_attention_dim].
-    pub(super) fn forward(&self, x: &Nhwc, text: &Tensor) -> Result<Nhwc> {
+    /// Its attentions to the text, in the order of [`Self::forward`].
+    pub(super) fn text_attentions(&self) -> impl Iterator<Item = &Attention> {
+        self.blocks.iter().flat_map(TransformerBlock::text_attentions)
+    }
+
+    /// `x` has the texts' batch or a divisor of it, the result has the texts'; images share as in [`repeat_images`].
+    pub(super) fn forward(&self, x: &Nhwc, text: &mut TextReader<'_>) -> Result<Nhwc> {
         let (_, height, width, _) = x.dims()?;
         let mut tokens = self.proj_in.forward(&self.norm.forward(x)?.tokens()?)?;
         for block in &self.blocks {
             tokens = block.forward(&tokens, text)?;
         }
-        Nhwc::from_tokens(&self.proj_out.forward_add(&tokens, &x.tokens()?)?, height, width)
+        let residual = repeat_images(&x.tokens()?, tokens.dim(0)?)?;
+        Nhwc::from_tokens(&self.proj_out.forward_add(&tokens, &residual)?, height, width)
     }
 }

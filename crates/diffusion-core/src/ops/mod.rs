@@ -19,6 +19,7 @@ mod linear;
 mod matrix;
 mod nhwc;
 pub mod portable;
+mod repeat;
 
 pub use activation::{Activation, silu};
 pub use attention::{AttentionParams, attention};
@@ -28,3 +29,4 @@ pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use nhwc::Nhwc;
+pub use repeat::repeat_images;

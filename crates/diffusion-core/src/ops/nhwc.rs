@@ -5,6 +5,7 @@
 
 use candle_core::{D, Tensor};
 
+use super::repeat_images;
 use crate::{Error, Result};
 
 /// Activations in [batch, height, width, channels], contiguous.
@@ -81,6 +82,14 @@ impl Nhwc {
     /// [`Error::Candle`] if batch, height or width differ.
     pub fn concat_channels(&self, other: &Self) -> Result<Self> {
         Self::new(Tensor::cat(&[&self.0, &other.0], D::Minus1)?)
+    }
+
+    /// Repeats the pictures in turn until there are `batch`, as [`repeat_images`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `batch` is not a positive multiple of the pictures.
+    pub fn repeat(&self, batch: usize) -> Result<Self> {
+        Ok(Self(repeat_images(&self.0, batch)?))
     }
 
     /// Sums two pictures of the same shape.

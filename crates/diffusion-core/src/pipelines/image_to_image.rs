@@ -28,8 +28,7 @@ impl StableDiffusion {
         let added = noise.randn(image_latents.dims())?;
         let latents = scheduler.add_noise(&image_latents, &added, first_step)?;
         let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, monitor };
-        let latents =
-            run.run(latents, |sample, timestep| conditioning.predict(&self.unet, sample, timestep), |_, _, latents| Ok(latents))?;
+        let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))?;
         self.decode_latents(&latents)
     }
 }

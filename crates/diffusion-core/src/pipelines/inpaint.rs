@@ -64,7 +64,7 @@ impl StableDiffusion {
             Ok((original.broadcast_mul(&(1.0 - &mask)?)? + latents.broadcast_mul(&mask)?)?)
         };
         let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, monitor };
-        let latents = run.run(latents, |sample, timestep| conditioning.predict(&self.unet, sample, timestep), put_back)?;
+        let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), put_back)?;
         self.decode_latents(&latents)
     }
 

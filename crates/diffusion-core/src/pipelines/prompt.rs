@@ -13,17 +13,17 @@ use crate::{
 
 impl StableDiffusion {
     /// What the noise predictor is conditioned on in this call.
-    pub(super) fn conditioning(&self, params: &TextToImageParams) -> Result<Conditioning> {
+    pub(super) fn conditioning(&self, params: &TextToImageParams) -> Result<Conditioning<'_>> {
         let prompt_embeds = self.encode_text(&params.prompt, params.clip_skip)?;
         if let Some(dim) = self.unet.config().time_cond_proj_dim {
             let timestep_cond = self.for_unet(&guidance_scale_embedding(params.guidance_scale, dim)?)?;
-            return Ok(Conditioning::unguided(prompt_embeds).with_timestep_cond(timestep_cond));
+            return Ok(Conditioning::unguided(&self.unet, &prompt_embeds)?.with_timestep_cond(timestep_cond));
         }
         if params.guidance_scale > 1.0 {
             let negative_prompt_embeds = self.encode_text(&params.negative_prompt, 0)?;
-            Conditioning::guided(&prompt_embeds, &negative_prompt_embeds, params.guidance_scale)
+            Conditioning::guided(&self.unet, &prompt_embeds, &negative_prompt_embeds, params.guidance_scale)
         } else {
-            Ok(Conditioning::unguided(prompt_embeds))
+            Conditioning::unguided(&self.unet, &prompt_embeds)
         }
     }
 

@@ -19,8 +19,7 @@ impl StableDiffusion {
         let mut noise = SeededNoise::new(params.seed);
         let latents = (noise.randn(&self.latents_shape(params))? * scheduler.init_noise_sigma())?;
         let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor };
-        let latents =
-            run.run(latents, |sample, timestep| conditioning.predict(&self.unet, sample, timestep), |_, _, latents| Ok(latents))?;
+        let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))?;
         self.decode_latents(&latents)
     }
 

@@ -13,6 +13,7 @@ mod ops;
 mod pipelines;
 mod schedulers;
 mod shape_judge;
+mod text_context;
 mod tokenizer;
 mod tolerance;
 mod weights;

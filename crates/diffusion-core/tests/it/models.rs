@@ -87,9 +87,8 @@ fn unet(name: &str, dtype: DType) {
     let model = UNet2dConditionModel::load(&config, &case.weights.cursor(Component::Unet, dtype)).unwrap();
     assert_eq!(case.weights.unread(), Vec::<String>::new());
     let timestep: f64 = case.metadata["timestep"].parse().unwrap();
-    let output = model
-        .forward(&case.tensors["sample"], timestep, &case.tensors["encoder_hidden_states"], case.tensors.get("timestep_cond"))
-        .unwrap();
+    let text = model.text_context(&case.tensors["encoder_hidden_states"]).unwrap();
+    let output = model.forward(&case.tensors["sample"], timestep, &text, case.tensors.get("timestep_cond")).unwrap();
     case.check(name, "output", &output, dtype);
 }
 
@@ -138,10 +137,11 @@ fn a_unet_computes_each_image_alone() {
     let config = UNet2dConfig::from_json(&case.config).unwrap();
     let model = UNet2dConditionModel::load(&config, &case.weights.cursor(Component::Unet, DType::F32)).unwrap();
     let (sample, text) = (&case.tensors["sample"], &case.tensors["encoder_hidden_states"]);
-    let both = model.forward(sample, 7.25, text, None).unwrap();
+    let run = |sample: &Tensor, text: &Tensor| model.forward(sample, 7.25, &model.text_context(text).unwrap(), None).unwrap();
+    let both = run(sample, text);
     for image in 0..2 {
         let one = |tensor: &Tensor| tensor.narrow(0, image, 1).unwrap();
-        let alone = model.forward(&one(sample), 7.25, &one(text), None).unwrap();
+        let alone = run(&one(sample), &one(text));
         assert!(relative_error(&alone, &one(&both)) < 1e-6);
     }
 }
@@ -153,11 +153,13 @@ fn a_unet_refuses_tensors_that_do_not_fit() {
     let model = UNet2dConditionModel::load(&config, &case.weights.cursor(Component::Unet, DType::F32)).unwrap();
     let (sample, text) = (&case.tensors["sample"], &case.tensors["encoder_hidden_states"]);
     let refused = |sample: &Tensor, text: &Tensor, cond: Option<&Tensor>| {
-        assert!(matches!(model.forward(sample, 1.0, text, cond), Err(Error::Shape { .. })));
+        let output = model.text_context(text).and_then(|text| model.forward(sample, 1.0, &text, cond));
+        assert!(matches!(output, Err(Error::Shape { .. })));
     };
     refused(&sample.narrow(1, 0, 3).unwrap(), text, None);
     refused(&sample.flatten_all().unwrap(), text, None);
     refused(sample, &text.narrow(0, 0, 1).unwrap(), None);
+    refused(sample, &text.narrow(1, 0, 0).unwrap(), None);
     refused(sample, &text.narrow(2, 0, 5).unwrap(), None);
     refused(sample, text, Some(sample));
 }

@@ -46,7 +46,8 @@ pub(crate) fn run(model: &dyn WeightSource, size: usize) {
     let states = text.forward(&ids, 0).unwrap();
     let sample = SeededNoise::new(1).randn(&[1, unet.in_channels, size, size]).unwrap();
     let predicted = UNet2dConditionModel::load(&unet, &weights(model, Component::Unet)).unwrap();
-    let predicted = predicted.forward(&sample, 500.0, &states, None).unwrap();
+    let text = predicted.text_context(&states).unwrap();
+    let predicted = predicted.forward(&sample, 500.0, &text, None).unwrap();
     let latents = SeededNoise::new(2).randn(&[1, 4, size, size]).unwrap();
     let vae = AutoencoderKl::load(&vae, &weights(model, Component::Vae)).unwrap();
     let pixels = vae.decode(&latents).unwrap();

@@ -1,4 +1,7 @@
 //! The blocks of the UNet: down, middle and up, with or without transformers. Follows diffusers models/unets/unet_2d_blocks.py.
+//!
+//! The invariant: a block's `transformers` come in the order in which its `forward` runs them, for that is the order of the text's keys
+//! and values.
 
 use candle_core::Tensor;
 
@@ -7,7 +10,7 @@ use crate::{
     Error, Result,
     models::{
         resnet::{Downsample2d, ResnetBlock2d, ResnetParams, Upsample2d},
-        transformer::{Transformer2d, TransformerParams},
+        transformer::{TextReader, Transformer2d, TransformerParams},
     },
     ops::Nhwc,
     weights::ComponentWeights,
@@ -47,7 +50,7 @@ impl Layer {
         Ok(Self { resnet: ResnetBlock2d::load(&weights.pp("resnets").pp(index), resnet)?, transformer })
     }
 
-    fn forward(&self, x: &Nhwc, time: &Tensor, text: &Tensor) -> Result<Nhwc> {
+    fn forward(&self, x: &Nhwc, time: &Tensor, text: &mut TextReader<'_>) -> Result<Nhwc> {
         let x = self.resnet.forward(x, Some(time))?;
         match &self.transformer {
             Some(transformer) => transformer.forward(&x, text),
@@ -77,8 +80,12 @@ impl DownBlock {
         Ok(Self { layers: (0..this.layers).map(layer).collect::<Result<_>>()?, downsample: downsample.transpose()? })
     }
 
+    pub(super) fn transformers(&self) -> impl Iterator<Item = &Transformer2d> {
+        self.layers.iter().filter_map(|layer| layer.transformer.as_ref())
+    }
+
     /// Pushes every layer's result onto `skips`.
-    pub(super) fn forward(&self, x: &Nhwc, time: &Tensor, text: &Tensor, skips: &mut Vec<Nhwc>) -> Result<Nhwc> {
+    pub(super) fn forward(&self, x: &Nhwc, time: &Tensor, text: &mut TextReader<'_>, skips: &mut Vec<Nhwc>) -> Result<Nhwc> {
         let mut hidden = x.clone();
         for layer in &self.layers {
             hidden = layer.forward(&hidden, time, text)?;
@@ -113,7 +120,11 @@ impl MidBlock {
         })
     }
 
-    pub(super) fn forward(&self, x: &Nhwc, time: &Tensor, text: &Tensor) -> Result<Nhwc> {
+    pub(super) fn transformer(&self) -> &Transformer2d {
+        &self.transformer
+    }
+
+    pub(super) fn forward(&self, x: &Nhwc, time: &Tensor, text: &mut TextReader<'_>) -> Result<Nhwc> {
         let hidden = self.transformer.forward(&self.first.forward(x, Some(time))?, text)?;
         self.second.forward(&hidden, Some(time))
     }
@@ -143,13 +154,19 @@ impl UpBlock {
         Ok(Self { layers: (0..=this.layers).map(layer).collect::<Result<_>>()?, upsample: upsample.transpose()? })
     }
 
-    /// Pops a skip for every layer. Enlarges to the size of the next skip, which for odd sizes is not twice this one's.
-    pub(super) fn forward(&self, x: &Nhwc, time: &Tensor, text: &Tensor, skips: &mut Vec<Nhwc>) -> Result<Nhwc> {
+    pub(super) fn transformers(&self) -> impl Iterator<Item = &Transformer2d> {
+        self.layers.iter().filter_map(|layer| layer.transformer.as_ref())
+    }
+
+    /// Pops a skip for every layer; one from before the text came in is shared by the images that came of it. Enlarges to the size of the
+    /// next skip, which for odd sizes is not twice this one's.
+    pub(super) fn forward(&self, x: &Nhwc, time: &Tensor, text: &mut TextReader<'_>, skips: &mut Vec<Nhwc>) -> Result<Nhwc> {
         let mut hidden = x.clone();
         for layer in &self.layers {
             let Some(skip) = skips.pop() else {
                 return Err(candle_core::Error::Msg("the UNet's way up has more layers than its way down".into()).into());
             };
+            let skip = skip.repeat(hidden.dims()?.0)?;
             hidden = layer.forward(&hidden.concat_channels(&skip)?, time, text)?;
         }
         if let Some(upsample) = &self.upsample {

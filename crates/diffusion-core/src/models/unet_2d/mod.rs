@@ -2,6 +2,10 @@
 //!
 //! Knows nothing of schedulers or guidance. The invariant: it computes what diffusers' class computes from the same config, or the
 //! config is refused. Follows diffusers models/unets/unet_2d_condition.py.
+//!
+//! Two things are done once where diffusers does them again and again, with the same numbers: what the text states alone decide is made
+//! into a [`TextContext`] before the first step, and what comes before the first attention to the text is computed once for all texts
+//! that share a sample (the halves of classifier-free guidance).
 
 mod blocks;
 mod config;
@@ -14,12 +18,30 @@ use self::blocks::{DownBlock, MidBlock, UpBlock};
 use super::{
     embeddings::{Sinusoids, TimestepEmbedding},
     resnet::activate_time,
+    transformer::{KeysValues, TextReader, Transformer2d},
 };
 use crate::{
     Error, Result,
-    ops::{Conv2d, Conv2dParams, GroupNorm, Nhwc},
+    ops::{Conv2d, Conv2dParams, GroupNorm, Nhwc, repeat_images},
     weights::ComponentWeights,
 };
+
+/// Texts as one UNet sees them: their keys and values in each of its attentions to them, which are the same at every step.
+///
+/// Made by [`UNet2dConditionModel::text_context`], and of use to that model only.
+#[derive(Clone, Debug)]
+pub struct TextContext {
+    batch: usize,
+    /// In the order in which the model's attentions take them.
+    keys_values: Vec<KeysValues>,
+}
+
+impl TextContext {
+    /// How many texts it holds.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+}
 
 /// The noise predictor.
 #[derive(Debug)]
@@ -66,51 +88,72 @@ impl UNet2dConditionModel {
         &self.config
     }
 
-    /// What the model predicts for noisy latents.
+    /// What texts give the model, made once for all the steps of a run.
     ///
-    /// `sample` is [batch, in_channels, height, width] in any float type; `encoder_hidden_states` [batch, tokens,
-    /// cross_attention_dim]; `timestep` may be fractional and is one for the batch; `timestep_cond` [batch or 1, time_cond_proj_dim]
-    /// is the guidance embedding of consistency models, and may be left out as in diffusers. The result is [batch, out_channels,
-    /// height, width] in the model's precision. Height and width need not be multiples of anything.
+    /// `encoder_hidden_states` is [texts, tokens, cross_attention_dim] in any float type.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a tensor does not fit the config.
-    pub fn forward(
-        &self,
-        sample: &Tensor,
-        timestep: f64,
-        encoder_hidden_states: &Tensor,
-        timestep_cond: Option<&Tensor>,
-    ) -> Result<Tensor> {
+    /// [`Error::Shape`] if the states do not fit the config.
+    pub fn text_context(&self, encoder_hidden_states: &Tensor) -> Result<TextContext> {
+        let batch = match encoder_hidden_states.dims() {
+            [batch, tokens, _] if batch * tokens > 0 => *batch,
+            found => {
+                let expected = "[texts, tokens, cross_attention_dim]".into();
+                return Err(Error::Shape { what: "encoder_hidden_states", expected, found: found.to_vec() });
+            }
+        };
+        let (dtype, device) = self.time_embedding.placement();
+        let text = encoder_hidden_states.to_dtype(dtype)?.to_device(device)?.contiguous()?;
+        // In the order of `forward`.
+        let down = self.down_blocks.iter().flat_map(DownBlock::transformers);
+        let middle = self.mid_block.iter().map(MidBlock::transformer);
+        let up = self.up_blocks.iter().flat_map(UpBlock::transformers);
+        let attentions = down.chain(middle).chain(up).flat_map(Transformer2d::text_attentions);
+        Ok(TextContext { batch, keys_values: attentions.map(|attention| attention.keys_values(&text)).collect::<Result<_>>()? })
+    }
+
+    /// What the model predicts for noisy latents.
+    ///
+    /// `sample` is [batch, in_channels, height, width] in any float type, and `batch` divides the number of texts: text i is for image
+    /// i % batch. The halves of classifier-free guidance are one image with two texts, and what does not depend on the text is computed
+    /// once for both. `timestep` may be fractional and is one for the batch; `timestep_cond` [batch or 1, time_cond_proj_dim] is the
+    /// guidance embedding of consistency models, and may be left out as in diffusers. The result is [texts, out_channels, height, width]
+    /// in the model's precision. Height and width need not be multiples of anything.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a tensor does not fit the config or the texts.
+    pub fn forward(&self, sample: &Tensor, timestep: f64, text: &TextContext, timestep_cond: Option<&Tensor>) -> Result<Tensor> {
         let (batch, channels) = match sample.dims() {
             [batch, channels, height, width] if batch * height * width > 0 => (*batch, *channels),
             _ => (0, 0),
         };
-        if channels != self.config.in_channels {
-            let expected = format!("[batch, {}, height, width]", self.config.in_channels);
+        if channels != self.config.in_channels || !text.batch.is_multiple_of(batch) {
+            let expected = format!("[a divisor of {} texts, {}, height, width]", text.batch, self.config.in_channels);
             return Err(Error::Shape { what: "the UNet's sample", expected, found: sample.dims().to_vec() });
         }
-        if !matches!(encoder_hidden_states.dims(), [found, tokens, _] if *found == batch && *tokens > 0) {
-            let (expected, found) = (format!("[{batch}, tokens, channels]"), encoder_hidden_states.dims().to_vec());
-            return Err(Error::Shape { what: "encoder_hidden_states", expected, found });
+        if let Some(cond) = timestep_cond.filter(|cond| !matches!(cond.dims().first(), Some(rows) if [1, batch].contains(rows))) {
+            let expected = format!("[1 or {batch}, time_cond_proj_dim]");
+            return Err(Error::Shape { what: "timestep_cond", expected, found: cond.dims().to_vec() });
         }
         let (dtype, device) = self.time_embedding.placement();
-        let text = encoder_hidden_states.to_dtype(dtype)?.to_device(device)?.contiguous()?;
-        let time = self.time_embedding.forward(&self.sinusoids.embed(timestep)?, timestep_cond)?;
-        let time = activate_time(&time)?.broadcast_as((batch, self.config.time_channels))?.contiguous()?;
+        let time = activate_time(&self.time_embedding.forward(&self.sinusoids.embed(timestep)?, timestep_cond)?)?;
 
         let sample = sample.to_dtype(dtype)?.to_device(device)?;
         let mut hidden = self.conv_in.forward(&Nhwc::from_nchw(&sample)?)?;
         let mut skips = vec![hidden.clone()];
+        // Of the sample's batch until the first attention to the text, of the texts' from there on.
+        let mut reader = TextReader::new(&text.keys_values);
         for block in &self.down_blocks {
-            hidden = block.forward(&hidden, &time, &text, &mut skips)?;
+            hidden = block.forward(&hidden, &time, &mut reader, &mut skips)?;
         }
         if let Some(block) = &self.mid_block {
-            hidden = block.forward(&hidden, &time, &text)?;
+            hidden = block.forward(&hidden, &time, &mut reader)?;
         }
         for block in &self.up_blocks {
-            hidden = block.forward(&hidden, &time, &text, &mut skips)?;
+            hidden = block.forward(&hidden, &time, &mut reader, &mut skips)?;
         }
-        self.conv_out.forward(&self.conv_norm_out.forward_silu(&hidden)?)?.to_nchw()
+        let output = self.conv_out.forward(&self.conv_norm_out.forward_silu(&hidden)?)?.to_nchw()?;
+        // A model without attention to the text predicts the same for all texts.
+        repeat_images(&output, text.batch)
     }
 }

@@ -1,0 +1,44 @@
+//! Images of a batch laid down again and again: how what several images share becomes theirs one by one.
+//!
+//! Knows nothing of models. Follows torch.Tensor.repeat along the first dimension.
+
+use candle_core::Tensor;
+
+use crate::{Error, Result};
+
+/// `x` [images, ..] laid down again and again until there are `batch` images: image `i` of the result is image `i % images` of `x`.
+///
+/// Where there are `batch` images already nothing is copied.
+///
+/// # Errors
+/// [`Error::Shape`] if `batch` is not a positive multiple of the images.
+pub fn repeat_images(x: &Tensor, batch: usize) -> Result<Tensor> {
+    let images = x.dims().first().copied().unwrap_or(0);
+    if images == batch {
+        return Ok(x.clone());
+    }
+    if images == 0 || batch == 0 || !batch.is_multiple_of(images) {
+        let expected = format!("[a divisor of {batch}, ..]");
+        return Err(Error::Shape { what: "images to repeat", expected, found: x.dims().to_vec() });
+    }
+    Ok(Tensor::cat(&vec![x; batch / images], 0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn images_are_repeated_in_turn() -> Result<()> {
+        let x = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?;
+        assert_eq!(repeat_images(&x, 4)?.to_vec2::<f32>()?, [[1., 2.], [3., 4.], [1., 2.], [3., 4.]]);
+        assert_eq!(repeat_images(&x, 2)?.dims(), [2, 2]);
+        for batch in [0, 1, 3] {
+            assert!(matches!(repeat_images(&x, batch), Err(Error::Shape { .. })));
+        }
+        assert!(matches!(repeat_images(&x.narrow(0, 0, 0)?, 2), Err(Error::Shape { .. })));
+        Ok(())
+    }
+}
