@@ -1,7 +1,7 @@
 //! What a user waits for: a noise predictor's step and a decode at tiny-sd's size, and a whole picture of the embedded model.
 //!
-//! `cargo bench -p benches`. Weights are seeded random numbers; on a GPU the result is copied to the host before the clock is read,
-//! which waits for the device. Results of one machine lie in `results/`.
+//! `cargo bench -p benches --bench pictures`. Weights are seeded random numbers; on a GPU the result is copied to the host before the
+//! clock is read, which waits for the device. Results of one machine lie in `results/`.
 
 use std::{hint::black_box, time::Duration};
 
