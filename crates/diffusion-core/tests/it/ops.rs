@@ -74,8 +74,9 @@ fn convolutions_follow_the_definition() {
         (downsample(0), (8, 6), (8, 6)),
         (Conv2dParams::upsample(), (3, 4), (6, 8)),
         (Conv2dParams::upsample(), (3, 4), (5, 7)),
+        (Conv2dParams::upsample(), (2, 3), (5, 6)),
     ] {
-        let (x, weight, bias) = (randn(1, &[2, 6, size.0, size.1]), randn(2, &[9, 6, params.kernel, params.kernel]), randn(3, &[9]));
+        let (x, weight, bias) = (randn(1, &[2, 36, size.0, size.1]), randn(2, &[39, 36, params.kernel, params.kernel]), randn(3, &[39]));
         let conv = Conv2d::new(&weight, Some(bias.clone()), params).unwrap();
         let expected = convolution_by_definition(&x, &weight, &bias, params, enlarged);
         let nhwc = Nhwc::from_nchw(&x).unwrap();
