@@ -62,6 +62,11 @@ pub(crate) struct ComputeArgs {
     /// Threads of the CPU's tensor operations [default: one for each core].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub threads: Option<i64>,
+
+    /// Instructions of the CPU's kernels: auto (the best that this machine has), portable, avx2, avx512, avx512bf16 or amx [default:
+    /// auto].
+    #[arg(long, value_name = "NAME")]
+    pub cpu_level: Option<String>,
 }
 
 /// `framewright image`.
@@ -233,6 +238,7 @@ impl ComputeArgs {
         layers.extend(self.device.as_ref().map(|name| Layer::flag("--device", "compute.device", name.as_str())));
         layers.extend(self.precision.as_ref().map(|name| Layer::flag("--precision", "compute.precision", name.as_str())));
         layers.extend(self.threads.map(|count| Layer::flag("--threads", "compute.threads", count)));
+        layers.extend(self.cpu_level.as_ref().map(|name| Layer::flag("--cpu-level", "compute.cpu_level", name.as_str())));
         layers
     }
 }

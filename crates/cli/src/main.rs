@@ -59,12 +59,12 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Image(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
             image::run(&args, &settings)
         }
         Command::Serve(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
             serve::run(&args, &settings)
         }
         Command::Models(command) => {
@@ -77,7 +77,7 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Bench(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
             bench::run(&args, &settings)
         }
     }

@@ -11,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cpu_kernels::Level;
 use diffusion_core::policy::{DeviceChoice, Precision};
 use figment::{
     Figment,
@@ -65,6 +66,9 @@ pub(crate) struct ComputeSettings {
     /// Threads of the CPU's tensor operations, 1..=1024; absent: one for each core.
     #[serde(deserialize_with = "values::thread_count")]
     pub threads: Option<usize>,
+    /// The instructions of the CPU's kernels, which this machine has; absent (`auto`): the best that it has.
+    #[serde(deserialize_with = "values::cpu_level")]
+    pub cpu_level: Option<Level>,
 }
 
 /// The HTTP server.
@@ -174,7 +178,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 22] = [
+        let table: [Row; 23] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -188,6 +192,7 @@ mod tests {
             ("FRAMEWRIGHT__COMPUTE__DEVICE", "cpu", |s| s.compute.device == DeviceChoice::Cpu),
             ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
             ("FRAMEWRIGHT__COMPUTE__THREADS", "3", |s| s.compute.threads == Some(3)),
+            ("FRAMEWRIGHT__COMPUTE__CPU_LEVEL", "portable", |s| s.compute.cpu_level == Some(Level::Portable)),
             ("FRAMEWRIGHT__SERVER__HOST", "0.0.0.0", |s| s.server.host == IpAddr::from([0, 0, 0, 0])),
             ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),
             ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),
@@ -228,6 +233,29 @@ mod tests {
     }
 
     #[test]
+    fn the_level_of_the_cpu_is_one_that_this_machine_has() {
+        let level = |environment: &[(&str, &str)], flags: Vec<Layer>| {
+            let mut layers = variables(environment).unwrap();
+            layers.extend(flags);
+            Settings::resolve(None, layers).map(|settings| settings.compute.cpu_level)
+        };
+        for known in Level::ALL {
+            let name = known.name();
+            match level(&[("FRAMEWRIGHT__COMPUTE__CPU_LEVEL", name)], vec![]) {
+                Ok(taken) => assert!(known.is_available() && taken == Some(known), "{name} gave {taken:?}"),
+                Err(refused) => {
+                    let start = format!("setting compute.cpu_level: this machine lacks \"{name}\"; it has portable");
+                    let refused = refused.to_string();
+                    assert!(!known.is_available() && refused.starts_with(&start), "{refused}");
+                    assert!(refused.ends_with(" (from FRAMEWRIGHT__COMPUTE__CPU_LEVEL)"), "{refused}");
+                }
+            }
+        }
+        let back = Layer::flag("--cpu-level", "compute.cpu_level", "auto");
+        assert_eq!(level(&[("FRAMEWRIGHT__COMPUTE__CPU_LEVEL", "portable")], vec![back]).unwrap(), None);
+    }
+
+    #[test]
     fn among_foreign_variables_the_more_exact_wins() {
         let all = [
             ("HF_HUB_CACHE", "/cache"),
@@ -254,6 +282,11 @@ mod tests {
         assert_eq!(
             refused("FRAMEWRIGHT__COMPUTE__DEVICE", "gpu"),
             "setting compute.device: device: \"gpu\" is none of auto, cpu, cuda, metal (from FRAMEWRIGHT__COMPUTE__DEVICE)"
+        );
+        assert_eq!(
+            refused("FRAMEWRIGHT__COMPUTE__CPU_LEVEL", "sse"),
+            "setting compute.cpu_level: \"sse\" is none of auto, portable, avx2, avx512, avx512bf16, amx \
+             (from FRAMEWRIGHT__COMPUTE__CPU_LEVEL)"
         );
         assert_eq!(refused("HF_ENDPOINT", "hub"), "setting hub.endpoint: \"hub\" is not an http:// or https:// address (from HF_ENDPOINT)");
         assert!(

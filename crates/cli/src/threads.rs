@@ -1,8 +1,8 @@
-//! How many threads the tensor operations use.
+//! How many threads the tensor operations use, and which instructions the CPU's kernels.
 //!
-//! The CPU's kernels are told. The tensor library has thread pools of its own, which take their size from the environment only, and
+//! The CPU's kernels are told both. The tensor library has thread pools of its own, which take their size from the environment only, and
 //! once. To change the environment of a running process is unsafe, so the program starts itself again in its own place with the
-//! variable set. The invariant: after [`settle`] returns, all pools have the wanted size, or will.
+//! variable set. The invariant: after [`settle`] returns, all pools have the wanted size, or will, and the kernels the wanted level.
 
 use std::{env, process::Command, thread};
 
@@ -11,14 +11,15 @@ use cpu_kernels::Level;
 
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// Makes the thread pools have `threads` threads, or one for each core that this process may use.
+/// Makes the thread pools have `threads` threads, or one for each core that this process may use, and the CPU's kernels use the
+/// instructions of `level`, which this machine has, or the best that it has.
 ///
 /// # Errors
 /// If the program cannot start itself again.
-pub(crate) fn settle(threads: Option<usize>) -> Result<()> {
+pub(crate) fn settle(threads: Option<usize>, level: Option<Level>) -> Result<()> {
     let given = env::var(VARIABLE).ok().and_then(|text| text.parse::<usize>().ok()).filter(|count| *count > 0);
     if let (None, Some(given)) = (threads, given) {
-        tell_kernels(given);
+        tell_kernels(given, level);
         return Ok(());
     }
     // The tensor library counts physical cores even where a container may use fewer; the other pool counts what may be used, but
@@ -27,15 +28,15 @@ pub(crate) fn settle(threads: Option<usize>) -> Result<()> {
     let of_library = candle_core::utils::get_num_threads();
     let wanted = threads.unwrap_or(usable.min(of_library));
     if of_library == wanted && given.unwrap_or(usable) == wanted {
-        tell_kernels(wanted);
+        tell_kernels(wanted, level);
         return Ok(());
     }
     restart(wanted).with_context(|| format!("cannot start again with {wanted} threads"))
 }
 
 /// Nothing was computed yet, so the kernels hear of it in time.
-fn tell_kernels(threads: usize) {
-    cpu_kernels::configure(threads, Level::detect());
+fn tell_kernels(threads: usize, level: Option<Level>) {
+    cpu_kernels::configure(threads, level.unwrap_or_else(Level::detect));
 }
 
 #[cfg(unix)]

@@ -4,6 +4,7 @@
 
 use std::{fmt, str::FromStr};
 
+use cpu_kernels::Level;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -37,6 +38,22 @@ pub(super) fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     within(deserializer, 1, 1024)?.try_into().map(Some).map_err(D::Error::custom)
 }
 
+pub(super) fn cpu_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Level>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    level_where(&text, Level::is_available).map_err(D::Error::custom)
+}
+
+/// The level of that name, or none for `auto`, on a machine that has some of them.
+fn level_where(text: &str, has: impl Fn(Level) -> bool) -> Result<Option<Level>, String> {
+    let names = |levels: &mut dyn Iterator<Item = Level>| levels.map(Level::name).collect::<Vec<_>>().join(", ");
+    match Level::from_name(text) {
+        None if text == "auto" => Ok(None),
+        None => Err(format!("{text:?} is none of auto, {}", names(&mut Level::ALL.into_iter()))),
+        Some(level) if has(level) => Ok(Some(level)),
+        Some(_) => Err(format!("this machine lacks {text:?}; it has {}", names(&mut Level::ALL.into_iter().filter(|level| has(*level))))),
+    }
+}
+
 pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     String::deserialize(deserializer).map(|text| Some(text.into()))
 }
@@ -47,5 +64,21 @@ pub(super) fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
         Ok(Some(text))
     } else {
         Err(D::Error::custom(format!("{text:?} is not an http:// or https:// address")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_taken_only_where_the_machine_has_it() {
+        let old = |level: Level| level <= Level::Avx2;
+        assert_eq!(level_where("auto", old), Ok(None));
+        assert_eq!(level_where("portable", old), Ok(Some(Level::Portable)));
+        assert_eq!(level_where("avx2", old), Ok(Some(Level::Avx2)));
+        assert_eq!(level_where("amx", old), Err("this machine lacks \"amx\"; it has portable, avx2".into()));
+        assert_eq!(level_where("amx", |_| true), Ok(Some(Level::Amx)));
+        assert_eq!(level_where("AVX2", old), Err("\"AVX2\" is none of auto, portable, avx2, avx512, avx512bf16, amx".into()));
     }
 }
