@@ -7,11 +7,14 @@ use generation::Limits;
 use server::{Server, ServerSettings};
 use tracing_subscriber::EnvFilter;
 
-use crate::{args::ServeArgs, engine, failure::Usage, output, settings::Settings};
+use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, output, settings::Settings};
 
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often the memory of finished pictures is looked at: a server without work for so long gives it back.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Serves until it is stopped.
 ///
@@ -29,6 +32,13 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             limits: Limits::DEFAULT,
             ..ServerSettings::default()
         };
+        tokio::spawn(async {
+            let mut ticks = tokio::time::interval(IDLE);
+            loop {
+                ticks.tick().await;
+                ALLOCATOR.trim_if_idle();
+            }
+        });
         let server = Server::bind(&server_settings, engine.clone()).context("cannot serve")?;
         let loaded = tokio::time::timeout(PATIENCE, engine.loaded()).await;
         let state = match loaded {

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 mod attention;
 #[cfg(target_arch = "x86_64")]
 mod attention_avx512;
+mod basis;
 mod block;
 mod element;
 mod epilogue;
@@ -22,6 +23,7 @@ mod norm;
 mod output;
 mod pack;
 mod peak;
+mod points;
 mod pointwise;
 mod pool;
 mod product;

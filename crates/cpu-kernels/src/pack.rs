@@ -10,9 +10,9 @@ use half::bf16;
 
 use crate::{
     Engine, Level,
+    basis::Basis,
     element::{Element, put},
     scratch::Aligned,
-    transformed::Basis,
 };
 
 /// Outputs in a column.

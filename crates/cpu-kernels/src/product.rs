@@ -10,13 +10,13 @@ use std::mem::MaybeUninit;
 
 use crate::{
     Engine, Level,
+    basis::Basis,
     block::{self, Block, Kernel, ROWS, SUMS},
     element::Element,
     epilogue::{self, Part, Store},
     output::{self, written},
     pack::{COLUMN, Packed, STEP_BYTES, SendPtr, TILE_BYTES, volume},
-    scratch,
-    transformed::{self, Basis},
+    scratch, transformed,
 };
 
 /// Output pixels of a task: enough that a column's weights are used often once they are in the second cache.

@@ -22,7 +22,7 @@ use std::{
 const LARGE: usize = 128 << 10;
 /// Blocks and gaps are multiples of this.
 const UNIT: usize = 64 << 10;
-/// What gaps hold at most. A 512x512 decode in bfloat16 leaves 0.4 GB at the end.
+/// What gaps hold at most. Half of it was too little for a 512x512 decode in bfloat16, whose layers then cleared pages again.
 const KEPT_BYTES: usize = 1 << 30;
 /// Gaps that are remembered. There are never more than blocks, whose number is a model's tensors.
 const GAPS: usize = 4096;
@@ -51,6 +51,9 @@ struct Blocks {
     count: usize,
     /// Units that the gaps hold.
     held: usize,
+    /// Blocks taken so far, and how many there were when [`Recycler::trim_if_idle`] last looked.
+    taken: u64,
+    seen: u64,
 }
 
 // SAFETY: the range belongs to no thread.
@@ -80,6 +83,7 @@ impl Blocks {
         if !self.asked {
             self.reserve();
         }
+        self.taken = self.taken.wrapping_add(1);
         let best = (0..self.count).filter(|index| self.gaps[*index].length >= units).min_by_key(|index| self.gaps[*index].length);
         let (start, used) = if let Some(index) = best {
             let gap = &mut self.gaps[index];
@@ -176,7 +180,7 @@ impl Recycler {
     /// With nothing kept.
     pub const fn new() -> Self {
         let none = Gap { start: 0, length: 0, held: 0 };
-        let blocks = Blocks { base: null_mut(), units: 0, asked: false, end: 0, gaps: [none; GAPS], count: 0, held: 0 };
+        let blocks = Blocks { base: null_mut(), units: 0, asked: false, end: 0, gaps: [none; GAPS], count: 0, held: 0, taken: 0, seen: 0 };
         Self(Mutex::new(blocks))
     }
 
@@ -194,6 +198,19 @@ impl Recycler {
                 blocks.empty(&mut gap);
                 blocks.gaps[index] = gap;
             }
+        }
+    }
+
+    /// The same if no large block was asked for since the last call: to be called every few seconds.
+    pub fn trim_if_idle(&self) {
+        let idle = {
+            let mut blocks = self.blocks();
+            let idle = blocks.seen == blocks.taken;
+            blocks.seen = blocks.taken;
+            idle
+        };
+        if idle {
+            self.trim();
         }
     }
 
@@ -321,7 +338,9 @@ mod tests {
                 recycler.dealloc(block, layout(units * UNIT));
             }
             assert_eq!((gaps(), recycler.kept_bytes()), (1, 27 * UNIT));
-            recycler.trim();
+            recycler.trim_if_idle();
+            assert!(recycler.kept_bytes() > 0, "blocks were taken since the last time");
+            recycler.trim_if_idle();
             assert_eq!((gaps(), recycler.kept_bytes()), (1, 0));
         }
     }

@@ -56,9 +56,10 @@ impl ResnetBlock2d {
             (Some(project), Some(time)) => Some(repeat_images(&project.forward(time)?, x.dims()?.0)?),
             _ => None,
         };
-        let hidden = self.norm1.forward_silu(x)?;
-        let hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_image.as_ref(), residual: None })?;
-        let hidden = self.norm2.forward_silu(&hidden)?;
+        // One variable: what is replaced is let go of, and the largest activations of a decode are these.
+        let mut hidden = self.norm1.forward_silu(x)?;
+        hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_image.as_ref(), residual: None })?;
+        hidden = self.norm2.forward_silu(&hidden)?;
         let projected = self.shortcut.as_ref().map(|shortcut| shortcut.forward(x)).transpose()?;
         let residual = Some(projected.as_ref().unwrap_or(x));
         let sum = self.conv2.forward_with(&hidden, ConvExtras { per_image: None, residual })?;

@@ -1,0 +1,318 @@
+//! Into a convolution's basis and out of it: a tile's pixels to points, points' sums to four outputs. See [`crate::transformed`].
+
+use crate::{
+    Level,
+    basis::Basis,
+    block::{ROWS, SUM_STRIDE, SUMS},
+    element::{Element, put},
+    pack::{COLUMN, STEP_BYTES},
+};
+
+/// Tiles that are multiplied together: the rows of a block.
+pub(crate) const TILES: usize = 2 * ROWS;
+/// Floats of one line of a block's outputs.
+pub(crate) const LINE_FLOATS: usize = 2 * TILES * SUM_STRIDE;
+
+/// Makes one tile's points: from its pixels (those of a line side by side, 16 or 9), `channels` each, to a row of `chunks` steps for
+/// each point, the rows `point_bytes` apart.
+///
+/// # Safety
+/// All of that is there.
+pub(crate) type Points<T> = unsafe fn(Basis, &[*const T; 16], channels: usize, chunks: usize, to: *mut u8, point_bytes: usize);
+
+pub(crate) fn points_of<T: Element>(level: Level, bf16: bool) -> Points<T> {
+    match (level, bf16) {
+        (Level::Portable, _) => points_portable::<T>,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx2, _) => points_avx2::<T>,
+        #[cfg(target_arch = "x86_64")]
+        (_, false) => avx512::points_single::<T>,
+        #[cfg(target_arch = "x86_64")]
+        (_, true) => avx512::points_half::<T>,
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => points_portable::<T>,
+    }
+}
+
+unsafe fn points_portable<T: Element>(
+    basis: Basis,
+    pixels: &[*const T; 16],
+    channels: usize,
+    chunks: usize,
+    to: *mut u8,
+    point_bytes: usize,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe { points_any(basis, pixels, channels, chunks, to, point_bytes) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn points_avx2<T: Element>(basis: Basis, pixels: &[*const T; 16], channels: usize, chunks: usize, to: *mut u8, point_bytes: usize) {
+    // SAFETY: as the caller vouches.
+    unsafe { points_any(basis, pixels, channels, chunks, to, point_bytes) }
+}
+
+/// Plain Rust; these levels multiply in f32.
+#[inline(always)]
+unsafe fn points_any<T: Element>(basis: Basis, pixels: &[*const T; 16], channels: usize, chunks: usize, to: *mut u8, point_bytes: usize) {
+    const LANES: usize = STEP_BYTES / size_of::<f32>();
+    let side = basis.side();
+    for chunk in 0..chunks {
+        let valid = LANES.min(channels - chunk * LANES);
+        let mut tile = [[0_f32; LANES]; 16];
+        for (lanes, pixel) in tile.iter_mut().zip(pixels).take(side * side) {
+            for (lane, value) in lanes.iter_mut().enumerate().take(valid) {
+                // SAFETY: a channel of the pixel.
+                *value = unsafe { *pixel.add(chunk * LANES + lane) }.widen();
+            }
+        }
+        for lane in 0..LANES {
+            for first in 0..side {
+                let at = |i: usize| first + i * side;
+                let side = side_of(basis, std::array::from_fn(|i| tile.get(at(i)).map_or(0.0, |lanes| lanes[lane])));
+                side.iter().enumerate().take(basis.side()).for_each(|(i, value)| tile[at(i)][lane] = *value);
+            }
+            for first in 0..side {
+                let at = |i: usize| first * side + i;
+                let side = side_of(basis, std::array::from_fn(|i| tile.get(at(i)).map_or(0.0, |lanes| lanes[lane])));
+                side.iter().enumerate().take(basis.side()).for_each(|(i, value)| tile[at(i)][lane] = *value);
+            }
+        }
+        for (point, lanes) in tile.iter().enumerate().take(side * side) {
+            for (lane, value) in lanes.iter().enumerate() {
+                // SAFETY: a step of the point's row.
+                unsafe { put(false, to.add(point * point_bytes + chunk * STEP_BYTES), lane, *value) };
+            }
+        }
+    }
+}
+
+/// A side of a tile in the basis.
+#[inline(always)]
+fn side_of(basis: Basis, [a, b, c, d]: [f32; 4]) -> [f32; 4] {
+    match basis {
+        Basis::Winograd => [a - c, b + c, c - b, b - d],
+        Basis::Doubling => [a - b, b, c - b, 0.0],
+    }
+}
+
+/// Makes one tile's 2x2 outputs of one or two columns from the points' sums, which lie [`SUMS`] floats apart: the upper two beside
+/// each other, the lower two [`LINE_FLOATS`] behind them.
+///
+/// `odd` says whether the tile's (second line, second column) lies beyond the output. That changes the first where the picture is
+/// doubled: beyond the edge are zeros, not one pixel more. With c = 0 the third product is -w2 b, which is what must go.
+///
+/// # Safety
+/// All of that is there, and aligned to a cache line.
+pub(crate) type Outputs = unsafe fn(Basis, *const f32, *mut f32, columns: usize, odd: (bool, bool));
+
+pub(crate) fn outputs_of(level: Level) -> Outputs {
+    match level {
+        Level::Portable => outputs_portable,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => outputs_avx2,
+        #[cfg(target_arch = "x86_64")]
+        _ => avx512::outputs,
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => outputs_portable,
+    }
+}
+
+unsafe fn outputs_portable(basis: Basis, from: *const f32, to: *mut f32, columns: usize, odd: (bool, bool)) {
+    // SAFETY: as the caller vouches.
+    unsafe { outputs_any(basis, from, to, columns, odd) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn outputs_avx2(basis: Basis, from: *const f32, to: *mut f32, columns: usize, odd: (bool, bool)) {
+    // SAFETY: as the caller vouches.
+    unsafe { outputs_any(basis, from, to, columns, odd) }
+}
+
+#[inline(always)]
+unsafe fn outputs_any(basis: Basis, from: *const f32, to: *mut f32, columns: usize, odd: (bool, bool)) {
+    let side = basis.side();
+    for lane in 0..columns * COLUMN {
+        // SAFETY: as the caller vouches.
+        let sum = |point: usize| unsafe { *from.add(point * SUMS + lane) };
+        let rows: [[f32; 2]; 4] = std::array::from_fn(|y| {
+            let at = |x: usize| if y < side && x < side { sum(y * side + x) } else { 0.0 };
+            two_of(basis, [at(0), at(1), at(2), at(3)], odd.1)
+        });
+        for (x, column) in [0, 1].map(|x| two_of(basis, rows.map(|row| row[x]), odd.0)).iter().enumerate() {
+            for (y, value) in column.iter().enumerate() {
+                // SAFETY: as the caller vouches.
+                unsafe { to.add(y * LINE_FLOATS + x * SUM_STRIDE + lane).write(*value) };
+            }
+        }
+    }
+}
+
+/// Two outputs of a side.
+#[inline(always)]
+fn two_of(basis: Basis, [a, b, c, d]: [f32; 4], odd: bool) -> [f32; 2] {
+    match basis {
+        Basis::Winograd => [a + b + c, b - c - d],
+        Basis::Doubling => [a + b + if odd { c } else { 0.0 }, b + c],
+    }
+}
+
+/// The same in vectors.
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    use super::{Basis, COLUMN, Element, LINE_FLOATS, STEP_BYTES, SUM_STRIDE, SUMS};
+    use crate::vector::avx512::load;
+
+    type Vector = __m512;
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) unsafe fn points_single<T: Element>(
+        basis: Basis,
+        pixels: &[*const T; 16],
+        channels: usize,
+        chunks: usize,
+        to: *mut u8,
+        point_bytes: usize,
+    ) {
+        let (vectors, vector_bytes) = (chunks, STEP_BYTES);
+        // SAFETY: as the caller vouches; a vector is a step.
+        unsafe {
+            let put = |to: *mut u8, value: Vector| _mm512_store_ps(to.cast(), value);
+            match basis {
+                Basis::Winograd => winograd(pixels, channels, vectors, vector_bytes, to, point_bytes, put),
+                Basis::Doubling => doubling(pixels, channels, vectors, vector_bytes, to, point_bytes, put),
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    pub(super) unsafe fn points_half<T: Element>(
+        basis: Basis,
+        pixels: &[*const T; 16],
+        channels: usize,
+        chunks: usize,
+        to: *mut u8,
+        point_bytes: usize,
+    ) {
+        let (vectors, vector_bytes) = (2 * chunks, STEP_BYTES / 2);
+        // SAFETY: as the caller vouches; a vector is half a step.
+        unsafe {
+            let put = |to: *mut u8, value: Vector| {
+                _mm256_store_si256(to.cast(), std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(value)))
+            };
+            match basis {
+                Basis::Winograd => winograd(pixels, channels, vectors, vector_bytes, to, point_bytes, put),
+                Basis::Doubling => doubling(pixels, channels, vectors, vector_bytes, to, point_bytes, put),
+            }
+        }
+    }
+
+    /// A mask of the channels that a vector has.
+    #[inline(always)]
+    fn mask(channels: usize, vector: usize) -> __mmask16 {
+        let left = channels.saturating_sub(vector * 16);
+        if left >= 16 { u16::MAX } else { (1 << left) - 1 }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn winograd<T: Element>(
+        pixels: &[*const T; 16],
+        channels: usize,
+        vectors: usize,
+        vector_bytes: usize,
+        to: *mut u8,
+        point_bytes: usize,
+        put: impl Fn(*mut u8, Vector),
+    ) {
+        for vector in 0..vectors {
+            let mask = mask(channels, vector);
+            // A side of a tile in the basis.
+            let side = |[a, b, c, d]: [Vector; 4]| [_mm512_sub_ps(a, c), _mm512_add_ps(b, c), _mm512_sub_ps(c, b), _mm512_sub_ps(b, d)];
+            // SAFETY: the mask leaves out what lies behind the channels.
+            unsafe {
+                // Of a vector without channels no pixel is read, and none is pointed behind.
+                let at = |index: usize| load(pixels[index].wrapping_add(vector * 16), mask);
+                let columns = [
+                    side([at(0), at(4), at(8), at(12)]),
+                    side([at(1), at(5), at(9), at(13)]),
+                    side([at(2), at(6), at(10), at(14)]),
+                    side([at(3), at(7), at(11), at(15)]),
+                ];
+                for (y, row) in [0, 1, 2, 3].map(|y| side(columns.map(|column| column[y]))).into_iter().enumerate() {
+                    for (x, value) in row.into_iter().enumerate() {
+                        put(to.add((4 * y + x) * point_bytes + vector * vector_bytes), value);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn doubling<T: Element>(
+        pixels: &[*const T; 16],
+        channels: usize,
+        vectors: usize,
+        vector_bytes: usize,
+        to: *mut u8,
+        point_bytes: usize,
+        put: impl Fn(*mut u8, Vector),
+    ) {
+        for vector in 0..vectors {
+            let mask = mask(channels, vector);
+            let side = |[a, b, c]: [Vector; 3]| [_mm512_sub_ps(a, b), b, _mm512_sub_ps(c, b)];
+            // SAFETY: the mask leaves out what lies behind the channels.
+            unsafe {
+                let at = |index: usize| load(pixels[index].wrapping_add(vector * 16), mask);
+                let columns = [side([at(0), at(3), at(6)]), side([at(1), at(4), at(7)]), side([at(2), at(5), at(8)])];
+                for (y, row) in [0, 1, 2].map(|y| side(columns.map(|column| column[y]))).into_iter().enumerate() {
+                    for (x, value) in row.into_iter().enumerate() {
+                        put(to.add((3 * y + x) * point_bytes + vector * vector_bytes), value);
+                    }
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn outputs(basis: Basis, from: *const f32, to: *mut f32, columns: usize, odd: (bool, bool)) {
+        for column in 0..columns {
+            // SAFETY: as the caller vouches.
+            unsafe {
+                let at = |point: usize| _mm512_load_ps(from.add(point * SUMS + column * COLUMN));
+                let outputs = match basis {
+                    Basis::Winograd => {
+                        let two =
+                            |[a, b, c, d]: [Vector; 4]| [_mm512_add_ps(_mm512_add_ps(a, b), c), _mm512_sub_ps(_mm512_sub_ps(b, c), d)];
+                        let columns = [
+                            two([at(0), at(4), at(8), at(12)]),
+                            two([at(1), at(5), at(9), at(13)]),
+                            two([at(2), at(6), at(10), at(14)]),
+                            two([at(3), at(7), at(11), at(15)]),
+                        ];
+                        [0, 1].map(|y| two(columns.map(|column| column[y])))
+                    }
+                    Basis::Doubling => {
+                        let two = |[a, b, c]: [Vector; 3], odd: bool| {
+                            let first = _mm512_add_ps(a, b);
+                            [if odd { _mm512_add_ps(first, c) } else { first }, _mm512_add_ps(b, c)]
+                        };
+                        let columns =
+                            [two([at(0), at(3), at(6)], odd.0), two([at(1), at(4), at(7)], odd.0), two([at(2), at(5), at(8)], odd.0)];
+                        [0, 1].map(|y| two(columns.map(|column| column[y]), odd.1))
+                    }
+                };
+                for (y, row) in outputs.into_iter().enumerate() {
+                    for (x, value) in row.into_iter().enumerate() {
+                        _mm512_store_ps(to.add(y * LINE_FLOATS + x * SUM_STRIDE + column * COLUMN), value);
+                    }
+                }
+            }
+        }
+    }
+}
