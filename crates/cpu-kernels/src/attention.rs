@@ -24,6 +24,9 @@ use crate::attention_avx512::{self, Head};
 const QUERIES: usize = softmax::ROWS;
 /// Queries of a task.
 const TASK_QUERIES: usize = 4 * QUERIES;
+/// Heads of a task at most, where a task has all queries of a head, and tasks that are to be left.
+const HEADS: usize = 16;
+const MANY_TASKS: usize = 64;
 /// Keys whose scores are made at a time.
 pub(crate) const KEYS: usize = 256;
 /// Bytes from one query's weights to the next: an odd number of cache lines.
@@ -123,46 +126,60 @@ pub fn attention<'y, T: Element>(
     let layout = Layout::of::<T>(engine.level(), &shape);
     let heads = shape.images * shape.heads;
     let results = SendPtr(y.as_mut_ptr().cast::<T>());
-    scratch::with(3, heads * layout.head_bytes(), |packed| {
-        let packed = SendPtr(packed);
-        let head_of = |head: usize| {
-            // SAFETY: one of as many heads as there is room for.
-            unsafe { packed.get().add(head * layout.head_bytes()) }
-        };
-        let rows = |tokens: &[T], count: usize, head: usize| {
-            let (image, head) = (head / shape.heads, head % shape.heads);
-            tokens[image * count * channels + head * shape.head_dim..].as_ptr()
-        };
-        engine.pool().run(heads, |head| {
-            // SAFETY: each head has room of its own, and `keys` tokens from its first channel on.
-            unsafe {
-                let (level, values) = (engine.level(), head_of(head).add(layout.key_bytes()));
-                pack_keys(level, rows(key, shape.keys, head), channels, &shape, &layout, head_of(head));
-                pack_values(level, rows(value, shape.keys, head), channels, &shape, &layout, values);
+    let rows = |tokens: &[T], count: usize, head: usize| {
+        let (image, head) = (head / shape.heads, head % shape.heads);
+        tokens[image * count * channels + head * shape.head_dim..].as_ptr()
+    };
+    let pack = |head: usize, to: *mut u8| {
+        // SAFETY: the caller gives room for a head; `keys` tokens from its first channel on.
+        unsafe {
+            let level = engine.level();
+            pack_keys(level, rows(key, shape.keys, head), channels, &shape, &layout, to);
+            pack_values(level, rows(value, shape.keys, head), channels, &shape, &layout, to.add(layout.key_bytes()));
+        }
+    };
+    let at = |head: usize, query: usize| (head / shape.heads * shape.queries + query) * channels + head % shape.heads * shape.head_dim;
+    let attend = |head: usize, keys: *const u8, strip: usize| {
+        let task = Task { level: engine.level(), shape: &shape, layout, keys, channels };
+        #[cfg(target_arch = "x86_64")]
+        if matches!(engine.level(), Level::Avx512 | Level::Avx512Bf16) || (engine.level() == Level::Amx && !layout.bf16) {
+            let first = strip * TASK_QUERIES;
+            let count = TASK_QUERIES.min(shape.queries - first);
+            // SAFETY: `count` queries begin there; this task alone writes their results for this head.
+            unsafe { task.in_registers(query.as_ptr().add(at(head, first)), first, count, results.get().add(at(head, first))) };
+            return;
+        }
+        block::with_state(engine.level(), layout.bf16, || {
+            for first in (strip * TASK_QUERIES..shape.queries.min((strip + 1) * TASK_QUERIES)).step_by(QUERIES) {
+                let count = QUERIES.min(shape.queries - first);
+                // SAFETY: as above.
+                unsafe { task.queries(query.as_ptr().add(at(head, first)), first, count, results.get().add(at(head, first))) };
             }
         });
-        let at = |head: usize, query: usize| (head / shape.heads * shape.queries + query) * channels + head % shape.heads * shape.head_dim;
-        let strips = shape.queries.div_ceil(TASK_QUERIES);
-        engine.pool().run(heads * strips, |task| {
-            let (head, strip) = (task / strips, task % strips);
-            let task = Task { level: engine.level(), shape: &shape, layout, keys: head_of(head), channels };
-            #[cfg(target_arch = "x86_64")]
-            if matches!(engine.level(), Level::Avx512 | Level::Avx512Bf16) || (engine.level() == Level::Amx && !layout.bf16) {
-                let first = strip * TASK_QUERIES;
-                let count = TASK_QUERIES.min(shape.queries - first);
-                // SAFETY: `count` queries begin there; this task alone writes their results for this head.
-                unsafe { task.in_registers(query.as_ptr().add(at(head, first)), first, count, results.get().add(at(head, first))) };
-                return;
-            }
-            block::with_state(engine.level(), layout.bf16, || {
-                for first in (strip * TASK_QUERIES..shape.queries.min((strip + 1) * TASK_QUERIES)).step_by(QUERIES) {
-                    let count = QUERIES.min(shape.queries - first);
-                    // SAFETY: as above.
-                    unsafe { task.queries(query.as_ptr().add(at(head, first)), first, count, results.get().add(at(head, first))) };
+    };
+    let strips = shape.queries.div_ceil(TASK_QUERIES);
+    if strips == 1 {
+        // Few queries, perhaps of very many heads (attention over frames): a head is packed by the task that needs it.
+        let together = (heads / MANY_TASKS).clamp(1, HEADS);
+        engine.pool().run(heads.div_ceil(together), |task| {
+            scratch::with(2, layout.head_bytes(), |packed| {
+                for head in task * together..heads.min((task + 1) * together) {
+                    pack(head, packed);
+                    attend(head, packed, 0);
                 }
             });
         });
-    });
+    } else {
+        scratch::with(3, heads * layout.head_bytes(), |packed| {
+            let packed = SendPtr(packed);
+            let head_of = |head: usize| {
+                // SAFETY: one of as many heads as there is room for.
+                unsafe { packed.get().add(head * layout.head_bytes()) }
+            };
+            engine.pool().run(heads, |head| pack(head, head_of(head)));
+            engine.pool().run(heads * strips, |task| attend(task / strips, head_of(task / strips), task % strips));
+        });
+    }
     // SAFETY: the tasks cover every query of every head.
     unsafe { written(y) }
 }

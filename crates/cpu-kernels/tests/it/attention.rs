@@ -31,6 +31,7 @@ fn attentions_of_every_kind() {
             (1, 300, 300, 1, 20, true),
             (1, 1, 1, 1, 1, true),
             (40, 7, 7, 2, 64, false),
+            (1, 20, 50, 2, 33, false),
         ] {
             let scale = (head_dim as f32).powf(-0.5);
             let shape = AttentionShape { images, queries, keys, heads, head_dim, scale, causal };

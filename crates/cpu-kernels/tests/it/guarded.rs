@@ -82,17 +82,30 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
             pad: (kernel / 2, kernel / 2),
         };
         let weight = guard(outputs * inputs * kernel * kernel, 1);
-        let packed = Packed::new::<T, T>(engine, weight.slice(), outputs, inputs, kernel * kernel);
+        let direct = Packed::new::<T, T>(engine, weight.slice(), outputs, inputs, kernel * kernel);
         let (x, residual) = (guard(2 * height * width * inputs, 2), guard(2 * height * width * outputs, 3));
         let (bias, per_image) = (numbers(outputs, 4), numbers(2 * outputs, 5));
         let mut y = guard(2 * height * width * outputs, 6);
         let extras = Extras { bias: Some(bias.slice()), per_image: Some(per_image.slice()), residual: Some(residual.slice()) };
-        conv2d(engine, x.slice(), &packed, shape, extras, y.room());
+        conv2d(engine, x.slice(), &direct, shape, extras, y.room());
+        if kernel == 3 {
+            let winograd = Packed::winograd::<T, T>(engine, weight.slice(), outputs, inputs);
+            conv2d(engine, x.slice(), &winograd, shape, extras, y.room());
+            let doubling = Packed::doubling::<T, T>(engine, weight.slice(), outputs, inputs);
+            let enlarged = (2 * height - 1, 2 * width);
+            let residual = guard(2 * enlarged.0 * enlarged.1 * outputs, 7);
+            let mut y = guard(2 * enlarged.0 * enlarged.1 * outputs, 8);
+            let extras = Extras { residual: Some(residual.slice()), ..extras };
+            conv2d(engine, x.slice(), &doubling, ConvShape { enlarged, output: enlarged, ..shape }, extras, y.room());
+        }
     }
-    let shape = AttentionShape { images: 2, queries: 35, keys: 19, heads: 2, head_dim: 24, scale: 0.2, causal: false };
-    let (query, key, value) = (guard(2 * 35 * 48, 1), guard(2 * 19 * 48, 2), guard(2 * 19 * 48, 3));
-    let mut y = guard(2 * 35 * 48, 4);
-    attention(engine, query.slice(), key.slice(), value.slice(), shape, y.room());
+    // A few queries and several tasks of them; whole pairs of channels and a half one.
+    for (queries, keys, head_dim) in [(35, 19, 24), (130, 40, 7)] {
+        let shape = AttentionShape { images: 2, queries, keys, heads: 2, head_dim, scale: 0.2, causal: false };
+        let tokens = |count: usize, seed: u64| guard(2 * count * 2 * head_dim, seed);
+        let (query, key, value, mut y) = (tokens(queries, 1), tokens(keys, 2), tokens(keys, 3), tokens(queries, 4));
+        attention(engine, query.slice(), key.slice(), value.slice(), shape, y.room());
+    }
     let (weight, bias) = (numbers(20, 1), numbers(20, 2));
     let norm = Norm { weight: weight.slice(), bias: bias.slice(), eps: 1e-5 };
     let x = guard(2 * 9 * 20, 3);

@@ -107,6 +107,19 @@ fn convolutions_with_fewer_products() {
     }
 }
 
+/// How much of bfloat16's precision the other bases cost, at a model's number of channels: the crate's README states these errors.
+#[test]
+fn fewer_products_cost_little_precision() {
+    for engine in engines(2).iter().filter(|engine| engine.level().has_bf16()) {
+        let error = |packing, shape| conv_error::<bf16>(engine, packing, shape, 320, 64, 1);
+        let shape = same(1, 16, 16, 3);
+        let (direct, winograd) = (error(Packing::Direct, shape), error(Packing::Winograd, shape));
+        let (enlarged, doubling) = (error(Packing::Direct, doubled(shape, (0, 0))), error(Packing::Doubling, doubled(shape, (0, 0))));
+        let found = format!("{:?}: {direct:.2e}, {winograd:.2e}; doubled {enlarged:.2e}, {doubling:.2e}", engine.level());
+        assert!(winograd < 3.0 * direct && doubling < 3.0 * enlarged, "{found}");
+    }
+}
+
 #[test]
 fn convolutions_of_random_shapes() {
     let mut seed = 7;
