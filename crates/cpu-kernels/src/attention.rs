@@ -189,7 +189,12 @@ unsafe fn pack_keys<T: Element>(level: Level, from: *const T, channels: usize, s
     // SAFETY: every place lies within the columns; tokens lie `channels` apart.
     unsafe {
         #[cfg(target_arch = "x86_64")]
-        if level >= Level::Avx512 && T::HALF == layout.bf16 && shape.head_dim.is_multiple_of(layout.keys_of_unit()) {
+        if level >= Level::Avx512
+            && T::HALF == layout.bf16
+            && shape.head_dim.is_multiple_of(layout.keys_of_unit())
+            // A column's last key lies so many bytes from its first, which a gather takes in 32 bits.
+            && channels <= i32::MAX as usize / (COLUMN * size_of::<T>())
+        {
             let (units, all) = (layout.query_units(shape.head_dim), layout.query_steps * TILE_BYTES);
             for column in 0..layout.key_columns {
                 let (first, to) = (column * COLUMN, to.add(column * all));

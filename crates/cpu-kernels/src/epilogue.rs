@@ -2,7 +2,7 @@
 
 use crate::{
     Level,
-    block::{ROWS, SUM_STRIDE},
+    block::SUM_STRIDE,
     element::Element,
     pack::{COLUMN, SendPtr},
     pointwise::gelu,
@@ -21,10 +21,10 @@ pub(crate) struct Store<'a, T> {
     pub(crate) gated: bool,
 }
 
-/// The sums of one row tile, and where they belong.
+/// The sums of some rows, and where they belong.
 #[derive(Clone, Copy)]
 pub(crate) struct Part {
-    /// A tile's rows of a block's sums.
+    /// A tile's rows of a block's sums, or a line of outputs that tiles in another basis made.
     pub(crate) sums: *const f32,
     /// The first row of y.
     pub(crate) row: usize,
@@ -72,7 +72,6 @@ unsafe fn avx2<T: Element>(store: &Store<'_, T>, part: &Part) {
 #[inline(always)]
 unsafe fn any<T: Element>(store: &Store<'_, T>, part: &Part) {
     let Part { sums, row, valid, image, column, columns } = *part;
-    debug_assert!(valid <= ROWS, "a tile has {ROWS} rows");
     let biases = &store.biases[image * store.bias_stride + column * COLUMN..][..columns * COLUMN];
     // SAFETY: as the caller vouches.
     unsafe {

@@ -5,16 +5,17 @@
 //! microseconds, for the next one follows closely, and then sleeps.
 
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread::JoinHandle,
 };
 
 /// How often a worker looks for the next kernel before it sleeps: about 50 microseconds.
-const SPINS: usize = 2_000;
+const SPINS: usize = if cfg!(miri) { 20 } else { 2_000 };
 
 type Task<'a> = dyn Fn(usize) + Sync + 'a;
 
@@ -24,7 +25,8 @@ struct Job {
     task: *const Task<'static>,
     count: usize,
     next: AtomicUsize,
-    panicked: AtomicBool,
+    /// What the first task to panic threw.
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 // SAFETY: the closure behind the pointer is Sync, and `run` keeps it alive until the last worker has left.
@@ -42,8 +44,11 @@ impl Job {
             if index >= self.count {
                 return;
             }
-            if catch_unwind(AssertUnwindSafe(|| task(index))).is_err() {
-                self.panicked.store(true, Ordering::Relaxed);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| task(index))) {
+                // The first goes on to the caller. The others stay in memory: what they hold may panic when it is dropped, and then
+                // `run` would end while others work.
+                let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                if first.is_none() { *first = Some(panic) } else { std::mem::forget(panic) }
             }
         }
     }
@@ -144,7 +149,7 @@ impl Pool {
         let task: &Task<'_> = &task;
         // SAFETY: only the lifetime changes; this function ends after the last use, as the wait below shows.
         let task = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(task) };
-        let job = Arc::new(Job { task, count, next: AtomicUsize::new(0), panicked: AtomicBool::new(false) });
+        let job = Arc::new(Job { task, count, next: AtomicUsize::new(0), panic: Mutex::new(None) });
         {
             let mut board = self.shared.board();
             board.job = Some(Arc::clone(&job));
@@ -159,8 +164,9 @@ impl Pool {
             waited += 1;
             if waited < 10_000 { std::hint::spin_loop() } else { std::thread::yield_now() }
         }
-        if job.panicked.load(Ordering::Relaxed) {
-            resume_unwind(Box::new("a kernel's task panicked"));
+        let panic = job.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
         }
     }
 }
@@ -184,7 +190,7 @@ mod tests {
     fn every_task_runs_once() {
         for threads in [1, 2, 5] {
             let pool = Pool::new(threads);
-            for count in [0, 1, 2, 7, 1000] {
+            for count in [0, 1, 2, 7, if cfg!(miri) { 50 } else { 1000 }] {
                 let hits: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
                 pool.run(count, |index| {
                     hits[index].fetch_add(1, Ordering::Relaxed);
@@ -206,14 +212,38 @@ mod tests {
         assert_eq!(done.into_inner(), 10);
     }
 
+    /// What was thrown may itself panic when it is dropped; that must not end `run` before its tasks have ended.
+    #[test]
+    fn panics_that_panic_come_back_too() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("a bomb was dropped");
+            }
+        }
+        let pool = Pool::new(2);
+        let done: Vec<AtomicUsize> = (0..10).map(|_| AtomicUsize::new(0)).collect();
+        let thrown = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(10, |index| {
+                done[index].fetch_add(1, Ordering::Relaxed);
+                if index == 2 || index == 5 {
+                    std::panic::panic_any(Bomb);
+                }
+            });
+        }));
+        assert!(done.iter().all(|done| done.load(Ordering::Relaxed) == 1));
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(thrown))).is_err());
+    }
+
     #[test]
     fn several_callers_take_turns() {
+        const ROUNDS: usize = if cfg!(miri) { 5 } else { 50 };
         let pool = Pool::new(2);
         let done = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for _ in 0..50 {
+                    for _ in 0..ROUNDS {
                         pool.run(8, |_| {
                             done.fetch_add(1, Ordering::Relaxed);
                         });
@@ -221,6 +251,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(done.into_inner(), 4 * 50 * 8);
+        assert_eq!(done.into_inner(), 4 * ROUNDS * 8);
     }
 }

@@ -26,7 +26,10 @@ impl Aligned {
 
     /// At least `bytes` of whatever was there before.
     fn at_least(&mut self, bytes: usize) -> *mut u8 {
-        if self.bytes.is_empty() || self.len() < bytes {
+        if cfg!(debug_assertions) {
+            // Only as long as asked, and NaNs in either precision: what reads beyond it or takes it for zeros does not go unnoticed.
+            self.bytes = vec![0xff; bytes + LINE];
+        } else if self.bytes.is_empty() || self.len() < bytes {
             *self = Self::zeroed(bytes);
         }
         self.as_mut_ptr()
@@ -53,14 +56,15 @@ impl Aligned {
 
 /// Asks the system for large pages where a buffer spans some; nothing is lost where it has none.
 pub(crate) fn in_huge_pages<T>(start: *mut T, end: *mut T) {
-    let (first, last) = ((start as usize).next_multiple_of(HUGE_PAGE), end as usize / HUGE_PAGE * HUGE_PAGE);
+    let (first, last) = (start.addr().next_multiple_of(HUGE_PAGE), end.addr() / HUGE_PAGE * HUGE_PAGE);
     if first >= last {
         return;
     }
-    #[cfg(target_os = "linux")]
+    // Miri has no such call.
+    #[cfg(all(target_os = "linux", not(miri)))]
     // SAFETY: whole pages within memory that the caller owns; the advice changes nothing of what they hold.
     unsafe {
-        libc::madvise(first as *mut libc::c_void, last - first, libc::MADV_HUGEPAGE);
+        libc::madvise(start.with_addr(first).cast(), last - first, libc::MADV_HUGEPAGE);
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails by panicking")]
 
 mod attention;
+#[cfg(not(miri))]
 mod guarded;
 mod norms;
 mod products;
@@ -15,9 +16,15 @@ pub(crate) const SINGLE: f64 = 2e-6;
 /// The same where operands are rounded to bfloat16 first: 8 bits of precision, on both sides and in the result.
 pub(crate) const HALF: f64 = 6e-3;
 
-/// An engine of each level that this processor has. A machine that lacks a level cannot test it; the portable one is always there.
+/// An engine of each level that this processor has. A machine that lacks a level cannot test it; the portable one is always there, and
+/// is all that Miri has.
 pub(crate) fn engines(threads: usize) -> Vec<Engine> {
     Level::ALL.into_iter().filter(|level| level.is_available()).map(|level| Engine::new(threads, level)).collect()
+}
+
+/// All cases; under Miri, which takes a second for what takes a processor some microseconds, only `few` small ones.
+pub(crate) fn cases<T: Clone>(all: &[T], few: &[T]) -> Vec<T> {
+    if cfg!(miri) { few.to_vec() } else { all.to_vec() }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use cpu_kernels::{ConvShape, Element, Engine, Extras, Packed, conv2d, linear, ve
 use half::bf16;
 
 use crate::{
-    HALF, SINGLE, engines,
+    HALF, SINGLE, cases, engines,
     reference::{self, below, random, relative_error, wide},
 };
 
@@ -60,25 +60,40 @@ fn check_packed(engine: &Engine, packing: Packing, shape: ConvShape, inputs: usi
 
 #[test]
 fn convolutions_of_every_kind() {
-    for engine in engines(2) {
+    let downsample = ConvShape { output: (4, 11), stride: 2, ..same(2, 8, 21, 3) };
+    let below_and_right = ConvShape { pad: (0, 0), ..downsample };
+    let upsample = ConvShape { enlarged: (10, 18), output: (10, 18), ..same(1, 5, 9, 3) };
+    let odd = ConvShape { enlarged: (7, 11), output: (7, 11), ..same(1, 5, 9, 3) };
+    // A temporal convolution: a kernel of 3x1 over frames by pixels.
+    let temporal = ConvShape { kernel: (3, 1), pad: (1, 0), ..same(1, 7, 30, 3) };
+    let all = [
         // Whole and ragged channels; wide enough for several tasks of a line; many weights and few pixels.
-        check(&engine, same(2, 9, 21, 3), 33, 37, 1);
-        check(&engine, same(1, 3, 700, 3), 32, 16, 2);
-        check(&engine, same(1, 40, 40, 3), 16, 32, 3);
-        check(&engine, same(2, 4, 4, 3), 160, 96, 4);
-        check(&engine, same(1, 5, 7, 5), 4, 50, 5);
-        check(&engine, same(3, 1, 70, 1), 64, 48, 6);
-        let downsample = ConvShape { output: (4, 11), stride: 2, ..same(2, 8, 21, 3) };
-        check(&engine, downsample, 20, 24, 7);
-        let below_and_right = ConvShape { pad: (0, 0), ..downsample };
-        check(&engine, below_and_right, 20, 24, 8);
-        let upsample = ConvShape { enlarged: (10, 18), output: (10, 18), ..same(1, 5, 9, 3) };
-        check(&engine, upsample, 32, 16, 9);
-        let odd = ConvShape { enlarged: (7, 11), output: (7, 11), ..same(1, 5, 9, 3) };
-        check(&engine, odd, 32, 16, 10);
-        // A temporal convolution: a kernel of 3x1 over frames by pixels.
-        let temporal = ConvShape { kernel: (3, 1), pad: (1, 0), ..same(1, 7, 30, 3) };
-        check(&engine, temporal, 24, 40, 11);
+        (same(2, 9, 21, 3), 33, 37),
+        (same(1, 3, 700, 3), 32, 16),
+        (same(1, 40, 40, 3), 16, 32),
+        (same(2, 4, 4, 3), 160, 96),
+        (same(1, 5, 7, 5), 4, 50),
+        (same(3, 1, 70, 1), 64, 48),
+        (downsample, 20, 24),
+        (below_and_right, 20, 24),
+        (upsample, 32, 16),
+        (odd, 32, 16),
+        (temporal, 24, 40),
+    ];
+    let tiny = ConvShape { output: (2, 3), ..downsample };
+    // Several steps and columns; a task for each picture; rows read in place and not.
+    let few = [
+        (ConvShape { kernel: (3, 1), pad: (1, 0), ..same(1, 2, 3, 3) }, 17, 18),
+        (same(8, 1, 1, 1), 4, 3),
+        (same(2, 1, 19, 1), 16, 33),
+        (same(1, 1, 5, 1), 5, 3),
+        (ConvShape { images: 1, input: (4, 5), enlarged: (4, 5), ..tiny }, 3, 5),
+        (ConvShape { input: (2, 3), enlarged: (3, 5), output: (3, 5), ..same(1, 2, 3, 3) }, 3, 5),
+    ];
+    for engine in engines(2) {
+        for (index, (shape, inputs, outputs)) in cases(&all, &few).into_iter().enumerate() {
+            check(&engine, shape, inputs, outputs, 1 + index as u64);
+        }
     }
 }
 
@@ -92,15 +107,16 @@ fn doubled(shape: ConvShape, less: (usize, usize)) -> ConvShape {
 fn convolutions_with_fewer_products() {
     for engine in engines(2) {
         // Even and odd sides; less than a tile; lines that end within a block; many blocks, and few with many weights.
-        for (shape, inputs, outputs) in [
+        let all = [
             (same(2, 9, 21, 3), 33, 37),
             (same(1, 1, 1, 3), 5, 3),
             (same(3, 2, 70, 3), 64, 16),
             (same(1, 40, 38, 3), 20, 50),
             (same(2, 4, 4, 3), 450, 96),
-        ] {
+        ];
+        for (shape, inputs, outputs) in cases(&all, &[(same(1, 2, 3, 3), 17, 3), (same(1, 15, 15, 3), 2, 2)]) {
             check_packed(&engine, Packing::Winograd, shape, inputs, outputs, 1);
-            for less in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+            for less in cases(&[(0, 0), (1, 0), (0, 1), (1, 1)], &[(1, 1)]) {
                 check_packed(&engine, Packing::Doubling, doubled(shape, less), inputs, outputs, 2);
             }
         }
@@ -121,6 +137,7 @@ fn fewer_products_cost_little_precision() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many products; the other tests have the paths")]
 fn convolutions_of_random_shapes() {
     let mut seed = 7;
     for engine in engines(3) {
@@ -140,8 +157,9 @@ fn convolutions_of_random_shapes() {
 
 #[test]
 fn linear_layers_and_their_gates() {
+    let all = [(1, 64, 64), (77, 96, 130), (600, 32, 20), (33, 50, 18), (16, 33, 2)];
     for engine in engines(2) {
-        for (rows, inputs, outputs) in [(1, 64, 64), (77, 96, 130), (600, 32, 20), (33, 50, 18), (16, 33, 2)] {
+        for (rows, inputs, outputs) in cases(&all, &[(1, 16, 34), (18, 16, 20), (17, 5, 2)]) {
             let x: Vec<f32> = random(rows * inputs, 1);
             let (w, bias): (Vec<f32>, Vec<f32>) = (random(outputs * inputs, 2), random(outputs, 3));
             let shape = same(1, 1, rows, 1);
@@ -181,9 +199,12 @@ fn threads_change_no_bit() {
     for level in cpu_kernels::Level::ALL.into_iter().filter(|level| level.is_available()) {
         let results = [1, 2, 3, 7].map(|threads| {
             let engine = Engine::new(threads, level);
-            let shape = same(2, 33, 50, 3);
-            let (x, w): (Vec<bf16>, Vec<bf16>) = (random(2 * 33 * 50 * 40, 1), random(70 * 40 * 9, 2));
-            vec_of(2 * 33 * 50 * 70, |y| conv2d(&engine, &x, &Packed::new::<bf16, _>(&engine, &w, 70, 40, 9), shape, Extras::default(), y))
+            let (shape, inputs, outputs) = if cfg!(miri) { (same(9, 1, 2, 1), 3, 20) } else { (same(2, 33, 50, 3), 40, 70) };
+            let pixels = shape.images * shape.input.0 * shape.input.1;
+            let taps = shape.kernel.0 * shape.kernel.1;
+            let (x, w): (Vec<bf16>, Vec<bf16>) = (random(pixels * inputs, 1), random(outputs * inputs * taps, 2));
+            let packed = Packed::new::<bf16, _>(&engine, &w, outputs, inputs, taps);
+            vec_of(pixels * outputs, |y| conv2d(&engine, &x, &packed, shape, Extras::default(), y))
         });
         assert!(results.iter().all(|result| *result == results[0]));
     }
