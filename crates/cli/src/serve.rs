@@ -36,7 +36,10 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             let mut ticks = tokio::time::interval(IDLE);
             loop {
                 ticks.tick().await;
-                ALLOCATOR.trim_if_idle();
+                // The system takes its time over a gigabyte.
+                if tokio::task::spawn_blocking(|| ALLOCATOR.trim_if_idle()).await.is_err() {
+                    return;
+                }
             }
         });
         let server = Server::bind(&server_settings, engine.clone()).context("cannot serve")?;

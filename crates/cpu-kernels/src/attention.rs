@@ -1,9 +1,9 @@
 //! Attention that never holds the score matrix: softmax(q k^T * scale) v, a block of queries and keys at a time.
 //!
-//! Keys and values of each head are packed once like weights, so both products are [`crate::block`]'s. A task takes 32 queries at a
+//! Keys and values of each head are packed once like weights, so both products can be [`crate::block`]'s. A task takes 32 queries at a
 //! time through all keys, a few hundred at a time: scores, their largest so far, powers of two of the differences, and the weighted
 //! sum of the values, scaled down whenever the largest grows. Scores, sums and results are f32; the weights of the values have the
-//! products' precision.
+//! products' precision. Where a level multiplies in AVX-512's registers, `attention_avx512` does this without the blocks.
 
 use std::mem::MaybeUninit;
 
@@ -24,8 +24,9 @@ use crate::attention_avx512::{self, Head};
 const QUERIES: usize = softmax::ROWS;
 /// Queries of a task.
 const TASK_QUERIES: usize = 4 * QUERIES;
-/// Heads of a task at most, where a task has all queries of a head, and tasks that are to be left.
+/// Heads of a task at most, where a task has all queries of a head.
 const HEADS: usize = 16;
+/// So many tasks are left at least before heads share one.
 const MANY_TASKS: usize = 64;
 /// Keys whose scores are made at a time.
 pub(crate) const KEYS: usize = 256;

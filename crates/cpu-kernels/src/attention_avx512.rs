@@ -113,7 +113,7 @@ impl Group {
         for (row, scores) in scores.iter().enumerate() {
             let before = self.shift[row];
             let largest = (_mm512_reduce_max_ps(_mm512_max_ps(scores[0], scores[1])) * factor).max(before);
-            if largest == before || largest.is_nan() {
+            if largest == before {
                 continue;
             }
             self.shift[row] = largest;

@@ -27,7 +27,7 @@ const TASK_BYTES: usize = 768 << 10;
 pub(crate) const TASKS: usize = 8;
 
 /// Steps of a pair of columns that meet all rows of a batch before the next ones come: 24 KiB of weights in the first cache.
-const GROUP_STEPS: usize = 12;
+pub(crate) const GROUP_STEPS: usize = 12;
 /// Tiles in a batch: 64 KiB of sums.
 const BATCH_TILES: usize = 32;
 
@@ -101,7 +101,7 @@ pub fn linear<'y, T: Element>(
 /// The convolution of x [images, height, width, inputs] to y [images, height, width, outputs].
 ///
 /// # Panics
-/// If a slice's length is not what the shapes say.
+/// If a slice's length is not what the shapes say, or the weight was packed for another kind of convolution.
 pub fn conv2d<'y, T: Element>(
     engine: &Engine,
     x: &[T],

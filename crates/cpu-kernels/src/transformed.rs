@@ -9,7 +9,7 @@
 //! 32 tiles of one point after another, which is what [`crate::block`] multiplies.
 //!
 //! In bfloat16 the points are rounded once more than a direct convolution's operands, which are as they come: the crate's README has
-//! the error of both.
+//! the error of both. What is infinite or no number makes whole tiles no numbers, not just the outputs that see it.
 
 use crate::{
     Engine, Level,
@@ -19,7 +19,7 @@ use crate::{
     epilogue::{self, Part, Store},
     pack::{Packed, STEP_BYTES, SendPtr, TILE_BYTES},
     points::{LINE_FLOATS, Outputs, Points, TILES, outputs_of, points_of},
-    product::{ConvShape, TASKS},
+    product::{ConvShape, GROUP_STEPS, TASKS},
     scratch,
 };
 
@@ -29,8 +29,6 @@ const POINT_BYTES: usize = 512 << 10;
 const BLOCKS: usize = 8;
 /// Blocks' worth of sums that two lines of outputs take.
 const LINES: usize = 2 * LINE_FLOATS / SUMS;
-/// Steps of a pair of columns that meet all tiles before the next ones come: 24 KiB of weights in the first cache.
-const GROUP_STEPS: usize = 12;
 
 /// Runs the convolution into `store`; the caller has checked the shapes.
 pub(crate) fn run<T: Element>(engine: &Engine, x: &[T], weight: &Packed, basis: Basis, shape: &ConvShape, store: Store<'_, T>) {

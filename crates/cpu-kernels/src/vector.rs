@@ -91,7 +91,7 @@ pub(crate) mod avx512 {
         }
     }
 
-    /// 2^x for x above -126: to about 2e-7, or to about 4e-6, which bfloat16 (4e-3) does not see.
+    /// 2^x, zero for x far below -126: to about 2e-7, or to about 4e-6, which bfloat16 (4e-3) does not see.
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(crate) fn exp2<const HALF: bool>(x: __m512) -> __m512 {

@@ -1,7 +1,8 @@
 //! `framewright bench`: times what a user waits for (a step, a decode, a whole picture), and holds it against this machine.
 //!
 //! A step is one guided call of the UNet as a picture's loop makes it: one latent, two texts whose keys and values are made beforehand.
-//! Operations are those that are really done, so what the two texts share counts once.
+//! Operations are those of the layers' definitions; what the two texts share counts once. A kernel that saves products may so exceed
+//! the machine's peak.
 //!
 //! It must not know what a model is made of. The invariant: the device has finished before a clock is read, and what is checked is
 //! checked outside the clock.

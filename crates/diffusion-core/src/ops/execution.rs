@@ -25,7 +25,8 @@ pub fn portable<R>(run: impl FnOnce() -> R) -> R {
 }
 
 /// Runs `run` and counts the floating-point operations of its matrix products: linear layers, convolutions and attention, a
-/// multiplication and an addition each. All else in a diffusion model is small beside them.
+/// multiplication and an addition each, as the layers are defined (a kernel may do with fewer). All else in a diffusion model is small
+/// beside them.
 pub fn counting<R>(run: impl FnOnce() -> R) -> (R, u64) {
     let before = FLOPS.get();
     let result = run();
