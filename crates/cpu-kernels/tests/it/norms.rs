@@ -71,12 +71,10 @@ fn activations() {
     for engine in engines(2) {
         for activation in [Activation::Silu, Activation::Gelu, Activation::QuickGelu] {
             // Under Miri one of them in two strips.
-            let count = if !cfg!(miri) {
-                40_000
-            } else if activation == Activation::Silu {
-                17_000
-            } else {
-                300
+            let count = match activation {
+                _ if !cfg!(miri) => 40_000,
+                Activation::Silu => 17_000,
+                Activation::Gelu | Activation::QuickGelu => 300,
             };
             let x: Vec<f32> = random::<f32>(count, 1).into_iter().map(|value| value * 4.0).collect();
             let function = |x: f64| match activation {
