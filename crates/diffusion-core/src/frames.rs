@@ -6,7 +6,27 @@
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 
-use crate::{Error, Result};
+use crate::{Error, Result, error::BoxError};
+
+/// Where a pipeline of many pictures leaves them, one by one: an encoder, a folder, a list.
+///
+/// A pipeline pushes a frame as soon as it is whole, in the order of the video, all of one size. An error ends the pipeline with
+/// [`Error::Sink`]; no frame is pushed after it. Finishing is the owner's: a pipeline never says that it was the last frame.
+pub trait FrameSink {
+    /// Takes the next frame.
+    ///
+    /// # Errors
+    /// Whatever keeps the sink from taking it: a full disk, a failing encoder.
+    fn push(&mut self, frame: RgbImage) -> std::result::Result<(), BoxError>;
+}
+
+/// A sink that keeps every frame in memory.
+impl FrameSink for Vec<RgbImage> {
+    fn push(&mut self, frame: RgbImage) -> std::result::Result<(), BoxError> {
+        Self::push(self, frame);
+        Ok(())
+    }
+}
 
 /// A decoded picture, [1, 3, height, width] of any float type with [-1, 1] as its range, as bytes; values outside are clamped.
 ///
