@@ -33,6 +33,15 @@ pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor>
     Ok(Tensor::from_vec(planes, (1, 3, height, width), &Device::Cpu)?)
 }
 
+/// A picture in another size, as Pillow's Lanczos filter makes it.
+///
+/// # Errors
+/// [`Error::Params`] if the picture or the wanted size is empty.
+pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
+    let bytes = resize::<3>(image.as_raw(), image.dimensions(), (width, height), "image")?;
+    RgbImage::from_raw(width, height, bytes).ok_or_else(|| Error::Params { field: "image", reason: format!("no {width}x{height} pixels") })
+}
+
 /// A mask of ones (repaint) and zeros (keep), [1, 1, height, width], f32, on the CPU: resized like a picture, then cut at one half.
 ///
 /// # Errors

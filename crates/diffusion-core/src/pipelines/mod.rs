@@ -7,8 +7,10 @@
 mod embedded;
 mod image_to_image;
 mod inpaint;
+mod interpolate;
 mod params;
 mod prompt;
+pub mod scenes;
 mod text_to_image;
 
 use candle_core::{DType, Device, Tensor};

@@ -11,19 +11,50 @@ use crate::{
     guidance::{Conditioning, guidance_scale_embedding},
 };
 
+/// The states of a request's texts, [1, tokens, hidden] each, in the noise predictor's precision.
+#[derive(Clone, Debug)]
+pub(super) struct PromptEmbeds {
+    prompt: Tensor,
+    /// There is none where the model makes no use of it: without guidance, or with the guidance scale embedded.
+    negative: Option<Tensor>,
+}
+
+impl PromptEmbeds {
+    /// The texts on the way from these to `other`: `position` 0 is these, 1 the other. The sum is made in f32.
+    pub(super) fn towards(&self, other: &Self, position: f64) -> Result<Self> {
+        let mix = |from: &Tensor, to: &Tensor| -> Result<Tensor> {
+            let (start, end) = (from.to_dtype(DType::F32)?, to.to_dtype(DType::F32)?);
+            Ok(((start * (1.0 - position))? + (end * position)?)?.to_dtype(from.dtype())?)
+        };
+        let negative = self.negative.as_ref().zip(other.negative.as_ref()).map(|(from, to)| mix(from, to)).transpose()?;
+        Ok(Self { prompt: mix(&self.prompt, &other.prompt)?, negative })
+    }
+}
+
 impl StableDiffusion {
     /// What the noise predictor is conditioned on in this call.
     pub(super) fn conditioning(&self, params: &TextToImageParams) -> Result<Conditioning<'_>> {
-        let prompt_embeds = self.encode_text(&params.prompt, params.clip_skip)?;
-        if let Some(dim) = self.unet.config().time_cond_proj_dim {
-            let timestep_cond = self.for_unet(&guidance_scale_embedding(params.guidance_scale, dim)?)?;
-            return Ok(Conditioning::unguided(&self.unet, &prompt_embeds)?.with_timestep_cond(timestep_cond));
-        }
-        if params.guidance_scale > 1.0 {
-            let negative_prompt_embeds = self.encode_text(&params.negative_prompt, 0)?;
-            Conditioning::guided(&self.unet, &prompt_embeds, &negative_prompt_embeds, params.guidance_scale)
-        } else {
-            Conditioning::unguided(&self.unet, &prompt_embeds)
+        self.condition_on(&self.encode_prompt(params)?, params.guidance_scale)
+    }
+
+    /// The states of a request's texts.
+    pub(super) fn encode_prompt(&self, params: &TextToImageParams) -> Result<PromptEmbeds> {
+        let guided = params.guidance_scale > 1.0 && self.unet.config().time_cond_proj_dim.is_none();
+        let negative = guided.then(|| self.encode_text(&params.negative_prompt, 0)).transpose()?;
+        Ok(PromptEmbeds { prompt: self.encode_text(&params.prompt, params.clip_skip)?, negative })
+    }
+
+    /// The noise predictor with these texts, at the guidance scale that they were encoded for.
+    pub(super) fn condition_on(&self, embeds: &PromptEmbeds, guidance_scale: f64) -> Result<Conditioning<'_>> {
+        match &embeds.negative {
+            Some(negative) => Conditioning::guided(&self.unet, &embeds.prompt, negative, guidance_scale),
+            None => match self.unet.config().time_cond_proj_dim {
+                Some(dim) => {
+                    let timestep_cond = self.for_unet(&guidance_scale_embedding(guidance_scale, dim)?)?;
+                    Ok(Conditioning::unguided(&self.unet, &embeds.prompt)?.with_timestep_cond(timestep_cond))
+                }
+                None => Conditioning::unguided(&self.unet, &embeds.prompt),
+            },
         }
     }
 

@@ -1,0 +1,217 @@
+//! Videos of scenes: a picture for each prompt, held for a while, and joins between them.
+//!
+//! It must not know encoders or where a request came from: frames leave through a sink, one by one, and no more than a few are held. The
+//! invariants: a video has the frames that its [`Timeline`] says; frame k is the same whichever frame the rendering begins with, so that
+//! one that was broken off can go on. Scenes are made at the model's own size and brought to the video's with Lanczos, as the service
+//! does whose API the server is compatible with; its crossfade's weights are i / n, so that a join begins with the old scene.
+
+mod blend;
+mod film;
+mod timeline;
+
+use image::RgbImage;
+
+pub use self::timeline::{Span, Timeline, scene_frames};
+use self::{blend::blend, film::Film};
+use super::{StableDiffusion, TextToImageParams, interpolate::Between};
+use crate::{Error, Result, frames::FrameSink, preprocess};
+
+/// Pixels that are decoded at once where several pictures are: one of 512 x 512, or sixteen of 128 x 128.
+const DECODED_PIXELS: u64 = 512 * 512;
+
+/// How one scene goes over into the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// At once.
+    Cut,
+    /// Frame i of the join is i / n of the next scene and the rest of the old one.
+    Crossfade {
+        /// Frames between the scenes; 0 is a cut.
+        frames: usize,
+    },
+    /// Through pictures between the two: noise turned, texts mixed, each denoised anew. Frame i of n is at (i + 1) / (n + 1) of the
+    /// way, so that no picture of a scene is shown twice.
+    Slerp {
+        /// Frames between the scenes; 0 is a cut.
+        frames: usize,
+    },
+}
+
+impl Join {
+    /// The frames that it adds between the scenes.
+    pub fn frames(&self) -> usize {
+        match self {
+            Self::Cut => 0,
+            Self::Crossfade { frames } | Self::Slerp { frames } => *frames,
+        }
+    }
+}
+
+/// One scene.
+#[derive(Clone, Debug)]
+pub struct SceneParams {
+    /// How its picture is made; the size is best the model's own.
+    pub picture: TextToImageParams,
+    /// How many frames it has of its own.
+    pub frames: usize,
+}
+
+/// One video.
+#[derive(Clone, Debug)]
+pub struct ScenesParams {
+    /// The scenes in order; at least one.
+    pub scenes: Vec<SceneParams>,
+    /// Between each scene and the next; what is not given is a cut.
+    pub joins: Vec<Join>,
+    /// Pixels across a frame.
+    pub width: u32,
+    /// Pixels down a frame.
+    pub height: u32,
+    /// The frame to begin with: those before it are neither made nor pushed. 0 for the whole video.
+    pub first_frame: usize,
+}
+
+impl ScenesParams {
+    /// Where every scene lies.
+    pub fn timeline(&self) -> Timeline {
+        Timeline::new(self.scenes.iter().map(|scene| scene.frames), &self.joins)
+    }
+
+    /// The join between a scene and the one before it.
+    fn join_before(&self, scene: usize) -> Join {
+        scene.checked_sub(1).and_then(|before| self.joins.get(before)).copied().unwrap_or(Join::Cut)
+    }
+}
+
+/// What is being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// A scene's picture.
+    Picture,
+    /// A picture between two scenes.
+    Between,
+}
+
+/// How far a video is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SceneProgress {
+    /// The scene being made, from 0; of a join, the scene behind it.
+    pub scene: usize,
+    /// All scenes.
+    pub scenes: usize,
+    /// What is being made of it.
+    pub activity: Activity,
+    /// Steps done of the model run that is on.
+    pub step: usize,
+    /// Steps of that run; 0 until its first is done.
+    pub steps: usize,
+    /// Frames done, those included that were there before.
+    pub frame: usize,
+    /// All frames.
+    pub frames: usize,
+    /// Model work done, in steps of a picture; for an estimate of the time left.
+    pub work_done: f64,
+    /// Model work in all.
+    pub work_total: f64,
+}
+
+/// Sees every step and every frame; returns `Break` to stop, which the pipeline answers with [`Error::Cancelled`].
+pub trait SceneMonitor {
+    /// Called when something new begins, after every model step, and after every frame that was pushed.
+    fn on_progress(&mut self, progress: &SceneProgress) -> std::ops::ControlFlow<()>;
+}
+
+/// A monitor that sees nothing and never stops.
+impl SceneMonitor for () {
+    fn on_progress(&mut self, _: &SceneProgress) -> std::ops::ControlFlow<()> {
+        std::ops::ControlFlow::Continue(())
+    }
+}
+
+impl StableDiffusion {
+    /// Makes a video of scenes, frame by frame.
+    ///
+    /// # Errors
+    /// [`Error::Params`] naming the parameter that is out of range; [`Error::Sink`] if the sink refuses a frame; [`Error::Cancelled`] if
+    /// the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
+    pub fn scenes(&self, params: &ScenesParams, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink) -> Result<()> {
+        if params.scenes.is_empty() {
+            return Err(Error::Params { field: "scenes", reason: "a video has at least one scene".into() });
+        }
+        let timeline = params.timeline();
+        let size = (params.scenes.len(), timeline.frames(), work(params, &timeline));
+        let mut film = Film::new(sink, monitor, params.first_frame, size);
+        // The scene before and its last frame.
+        let mut before: Option<(&SceneParams, RgbImage)> = None;
+        for (index, scene) in params.scenes.iter().enumerate() {
+            if timeline.end_of_say(index) <= params.first_frame {
+                film.skip_to(timeline.scene(index).map_or(0, |span| span.end()));
+                before = None;
+                continue;
+            }
+            film.begin(index, Activity::Picture)?;
+            film.begin_run(scene.picture.num_inference_steps as f64);
+            let picture = self.text_to_image(&scene.picture, &mut film)?;
+            film.end_run();
+            let picture = preprocess::resized(&picture, params.width, params.height)?;
+            match (params.join_before(index), &before) {
+                (Join::Crossfade { frames }, Some((_, last))) => {
+                    for i in 0..frames {
+                        film.push(|| blend(last, &picture, i, frames))?;
+                    }
+                }
+                (Join::Slerp { frames }, Some((scene_before, _))) => {
+                    film.begin(index, Activity::Between)?;
+                    let between = Between::new(self, &scene_before.picture, &scene.picture)?;
+                    self.push_between(&between, frames, params, &mut film)?;
+                }
+                (Join::Cut, _) => {}
+                // The scene before has no say any more: all of the join is there.
+                (Join::Crossfade { .. } | Join::Slerp { .. }, None) => film.skip_to(timeline.scene(index).map_or(0, |span| span.start)),
+            }
+            for _ in 0..scene.frames {
+                film.push(|| picture.clone())?;
+            }
+            before = Some((scene, picture));
+        }
+        Ok(())
+    }
+
+    /// The frames of a join through pictures between the scenes.
+    fn push_between(&self, between: &Between<'_>, frames: usize, params: &ScenesParams, film: &mut Film<'_>) -> Result<()> {
+        let mut waiting = Vec::new();
+        for i in 0..frames {
+            if film.is_behind() {
+                film.skip_to(film.position() + 1);
+                continue;
+            }
+            film.begin_run(between.steps() as f64);
+            waiting.push(between.latents((i + 1) as f64 / (frames + 1) as f64, film)?);
+            film.end_run();
+            if waiting.len() as u64 >= DECODED_PIXELS / between.pixels().max(1) || i + 1 == frames {
+                for picture in self.decode_pictures(&waiting)? {
+                    let frame = preprocess::resized(&picture, params.width, params.height)?;
+                    film.push(|| frame)?;
+                }
+                waiting.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The model's work in all, in steps of a picture, of what is not there yet.
+fn work(params: &ScenesParams, timeline: &Timeline) -> f64 {
+    let of_scene = |(index, scene): (usize, &SceneParams)| {
+        if timeline.end_of_say(index) <= params.first_frame {
+            return 0;
+        }
+        let wanted = |span: Span| span.end().saturating_sub(span.start.max(params.first_frame));
+        let pictures = match params.join_before(index) {
+            Join::Slerp { .. } => 1 + timeline.join_before(index).map_or(0, wanted),
+            Join::Cut | Join::Crossfade { .. } => 1,
+        };
+        pictures * scene.picture.num_inference_steps
+    };
+    params.scenes.iter().enumerate().map(of_scene).sum::<usize>() as f64
+}

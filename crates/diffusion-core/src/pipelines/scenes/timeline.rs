@@ -1,0 +1,106 @@
+//! Which frames of a video are whose: the arithmetic of scenes and of the joins between them.
+//!
+//! It must not know models or pictures. The invariant: every frame of the video belongs to one span, and spans follow one another without
+//! gaps. The numbers are those of the service whose API the server is compatible with: a scene has `trunc(duration * fps)` frames, and a join adds its
+//! own between two scenes.
+
+use super::Join;
+
+/// How many frames a scene of this length has: `trunc(duration * fps)`, in doubles. 0 for what is not positive.
+pub fn scene_frames(duration_seconds: f64, fps: f64) -> usize {
+    // A cast saturates, and takes what is not a number for 0.
+    (duration_seconds * fps) as usize
+}
+
+/// A run of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The frame that it begins with, counted from the video's first.
+    pub start: usize,
+    /// How many frames it has; may be 0.
+    pub frames: usize,
+}
+
+impl Span {
+    /// The frame after its last one.
+    pub fn end(&self) -> usize {
+        self.start + self.frames
+    }
+}
+
+/// Where every scene and every join lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    scenes: Vec<Span>,
+    /// The join before each scene; before the first there is an empty one.
+    joins: Vec<Span>,
+}
+
+impl Timeline {
+    /// From the scenes' frames and the joins between them; a join that is not given is a cut.
+    pub fn new(scene_frames: impl IntoIterator<Item = usize>, joins: &[Join]) -> Self {
+        let mut timeline = Self { scenes: Vec::new(), joins: Vec::new() };
+        let mut next = 0;
+        for (index, frames) in scene_frames.into_iter().enumerate() {
+            let join = index.checked_sub(1).and_then(|before| joins.get(before)).map_or(0, Join::frames);
+            timeline.joins.push(Span { start: next, frames: join });
+            timeline.scenes.push(Span { start: next + join, frames });
+            next += join + frames;
+        }
+        timeline
+    }
+
+    /// All frames of the video.
+    pub fn frames(&self) -> usize {
+        self.scenes.last().map_or(0, Span::end)
+    }
+
+    /// A scene's own frames.
+    pub fn scene(&self, index: usize) -> Option<Span> {
+        self.scenes.get(index).copied()
+    }
+
+    /// The frames of the join between a scene and the one before it.
+    pub fn join_before(&self, index: usize) -> Option<Span> {
+        self.joins.get(index).copied()
+    }
+
+    /// The frame after the last one that a scene has a say in: the end of the join behind it.
+    pub fn end_of_say(&self, index: usize) -> usize {
+        self.joins.get(index + 1).or(self.scenes.get(index)).map_or(0, Span::end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readmes_example_has_240_frames() {
+        let frames = scene_frames(3.0, 24.0);
+        let timeline = Timeline::new([frames; 3], &[Join::Crossfade { frames: 12 }; 2]);
+        assert_eq!((frames, timeline.frames()), (72, 240));
+        assert_eq!(timeline.scene(1), Some(Span { start: 84, frames: 72 }));
+        assert_eq!(timeline.join_before(1), Some(Span { start: 72, frames: 12 }));
+        assert_eq!((timeline.end_of_say(0), timeline.end_of_say(2)), (84, 240));
+    }
+
+    #[test]
+    fn lengths_are_cut_off_not_rounded() {
+        assert_eq!(
+            [(0.99, 1.0), (1.999, 24.0), (0.1, 30.0), (-1.0, 24.0), (f64::NAN, 1.0)].map(|(s, fps)| scene_frames(s, fps)),
+            [0, 47, 3, 0, 0]
+        );
+        // 0.29 * 100 is 28.999999999999996 in doubles, as it is in Python's.
+        assert_eq!(scene_frames(0.29, 100.0), 28);
+    }
+
+    #[test]
+    fn joins_may_differ_and_scenes_be_empty() {
+        let timeline = Timeline::new([2, 0, 3], &[Join::Cut, Join::Slerp { frames: 4 }]);
+        assert_eq!(timeline.frames(), 9);
+        assert_eq!(timeline.join_before(1), Some(Span { start: 2, frames: 0 }));
+        assert_eq!(timeline.scene(2), Some(Span { start: 6, frames: 3 }));
+        assert_eq!(Timeline::new([], &[]).frames(), 0);
+    }
+}
