@@ -1,4 +1,4 @@
-//! Starting the generation engine with the model and the device that the settings name; `image` and `serve` share it.
+//! Starting the generation engine with the models and the device that the settings name; the commands share it.
 
 use std::time::Instant;
 
@@ -7,27 +7,53 @@ use diffusion_core::policy::ExecutionPolicy;
 use generation::{Engine, EngineSettings, LoadedModel};
 
 use crate::{
-    model::{EMBEDDED, Model},
+    model::{EMBEDDED, EMBEDDED_MOTION, Model},
     output,
-    settings::Settings,
+    settings::{HubSettings, Settings},
 };
 
-/// Starts the engine; its own thread opens the device, fetches the model if need be, and loads it.
+/// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the model if need be, and loads it. The
+/// model that sets pictures in motion follows when it is first asked for.
+///
+/// `measure` makes a small picture at the start, for estimates.
 ///
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
-pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>) -> Result<Engine> {
+pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, measure: bool) -> Result<Engine> {
     let model = Model::parse(&settings.model.name, prediction_type)?;
-    let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
-    let engine_settings = EngineSettings { queue_capacity: settings.server.queue_capacity, ..EngineSettings::new(Instant::now) };
-    let engine = Engine::start(engine_settings, move || {
+    let motion = Model::parse(&settings.model.motion, None)?;
+    let (names, compute, hub) = (settings.model.clone(), settings.compute.clone(), settings.hub.clone());
+    Ok(Engine::start(EngineSettings { measure_at_start: measure, ..engine_settings(settings) }, move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
-        let source = model.open(&hub)?;
-        if name != EMBEDDED {
-            // The embedded model is there before a person could read this; gigabytes are not.
-            output::remark_on_terminal(format_args!("loading {name}"));
-        }
-        LoadedModel::load(source.as_ref(), &policy)
-    })?;
-    Ok(engine)
+        let loaded = LoadedModel::load(open(&model, &names.name, &hub)?.as_ref(), &policy)?;
+        Ok(loaded.with_motion(Box::new(move || {
+            Ok((open(&motion, &names.motion, &hub)?, policy.clone()))
+        })))
+    })?)
+}
+
+/// Starts the engine with the model that sets pictures in motion, and none that makes them.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_motion(settings: &Settings) -> Result<Engine> {
+    let motion = Model::parse(&settings.model.motion, None)?;
+    let (name, compute, hub) = (settings.model.motion.clone(), settings.compute.clone(), settings.hub.clone());
+    Ok(Engine::start(engine_settings(settings), move || {
+        let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
+        LoadedModel::load_motion(open(&motion, &name, &hub)?.as_ref(), &policy)
+    })?)
+}
+
+fn engine_settings(settings: &Settings) -> EngineSettings {
+    EngineSettings { queue_capacity: settings.server.queue_capacity, ..EngineSettings::new(Instant::now) }
+}
+
+fn open(model: &Model, name: &str, hub: &HubSettings) -> diffusion_core::Result<Box<dyn diffusion_core::weights::WeightSource>> {
+    let source = model.open(hub)?;
+    if ![EMBEDDED, EMBEDDED_MOTION].contains(&name) {
+        // An embedded model is there before a person could read this; gigabytes are not.
+        output::remark_on_terminal(format_args!("loading {name}"));
+    }
+    Ok(source)
 }

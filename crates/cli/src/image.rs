@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     validate(request.clone(), &stand_in())?;
     check_out(&args.out)?;
 
-    let engine = engine::start(settings, args.prediction_type.as_deref())?;
+    let engine = engine::start(settings, args.prediction_type.as_deref(), false)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images) = runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
@@ -75,13 +75,13 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
 }
 
 /// A seed for those who name none: 32 bits, which every tool that reads it back can hold.
-fn random_seed() -> u32 {
+pub(crate) fn random_seed() -> u32 {
     // The standard library seeds its hash maps from the system's random numbers; that is random enough to draw lots.
     RandomState::new().build_hasher().finish() as u32
 }
 
 /// Reads a picture of at most 8192 pixels a side, upright as its camera meant it.
-fn read_image(path: &Path) -> Result<DynamicImage> {
+pub(crate) fn read_image(path: &Path) -> Result<DynamicImage> {
     let read = || -> Result<DynamicImage> {
         let mut reader = ImageReader::open(path)?.with_guessed_format()?;
         let mut limits = image::Limits::default();
@@ -164,7 +164,7 @@ async fn generate(engine: &Engine, spec: ImageSpec) -> Result<Vec<GeneratedImage
 async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) -> Infallible {
     let mut drawn: Option<(u32, ProgressBar)> = None;
     while progress.changed().await.is_ok() {
-        let JobProgress { image, images, step, steps, .. } = *progress.borrow_and_update();
+        let JobProgress { part: image, parts: images, step, steps, .. } = *progress.borrow_and_update();
         if image == images {
             // All are made, and none is left to draw.
             break;

@@ -1,9 +1,11 @@
 //! The `framewright` program: reads flags and settings, runs one command, prints one line on failure.
 
+mod animate;
 mod args;
 mod bench;
 mod engine;
 mod failure;
+mod frames;
 mod hub;
 mod image;
 mod model;
@@ -12,6 +14,7 @@ mod output;
 mod serve;
 mod settings;
 mod threads;
+mod video;
 
 use std::{
     env,
@@ -61,6 +64,21 @@ fn run(cli: Cli) -> Result<()> {
             let settings = gather(config, args.engine.layers())?;
             threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
             image::run(&args, &settings)
+        }
+        Command::Video(args) => {
+            let settings = gather(config, args.engine.layers())?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            video::run(&args, &settings)
+        }
+        Command::Animate(args) => {
+            let settings = gather(config, args.layers())?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            animate::run(&args, &settings)
+        }
+        Command::Frames(args) => {
+            let settings = gather(config, args.engine.layers())?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            frames::run(&args, &settings)
         }
         Command::Serve(args) => {
             let settings = gather(config, args.layers())?;

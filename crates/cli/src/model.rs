@@ -15,8 +15,9 @@ use diffusion_core::{
 
 use crate::{failure::Usage, hub, settings::HubSettings};
 
-/// The embedded model's name.
+/// The embedded models' names: the one that makes pictures, and the one that sets them in motion.
 pub(crate) const EMBEDDED: &str = "nano-sd";
+pub(crate) const EMBEDDED_MOTION: &str = "nano-svd";
 
 /// Which model a person means, and what they know of it that its file does not say.
 #[derive(Clone, Debug)]
@@ -27,8 +28,10 @@ pub(crate) struct Model {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum ModelChoice {
-    /// The model inside the program.
+    /// The model inside the program that makes pictures.
     Embedded,
+    /// The model inside the program that sets pictures in motion.
+    EmbeddedMotion,
     /// A folder or a file.
     Path(PathBuf),
     /// A model of a hub.
@@ -72,6 +75,7 @@ impl Model {
         let options = OpenOptions { prediction_type: self.prediction_type, ..OpenOptions::default() };
         match &self.choice {
             ModelChoice::Embedded => Ok(Box::new(pipelines::nano_sd())),
+            ModelChoice::EmbeddedMotion => Ok(Box::new(pipelines::nano_svd())),
             ModelChoice::Path(path) => open_model(path, &options),
             ModelChoice::Hub(id) => {
                 let source = open_model(&hub::fetch(id, settings)?, &options)?;
@@ -87,6 +91,9 @@ impl ModelChoice {
         if name == EMBEDDED {
             return Ok(Self::Embedded);
         }
+        if name == EMBEDDED_MOTION {
+            return Ok(Self::EmbeddedMotion);
+        }
         let path = Path::new(name);
         if !name.is_empty() && path.exists() {
             return Ok(Self::Path(path.to_owned()));
@@ -96,7 +103,7 @@ impl ModelChoice {
             return Err(Usage(format!("model {name:?}: does not exist")));
         }
         HubId::parse(name).map(Self::Hub).ok_or_else(|| {
-            Usage(format!("model {name:?} is neither a folder or file that exists, nor a hub id (owner/name), nor {EMBEDDED}"))
+            Usage(format!("model {name:?} is neither a folder or file that exists, nor a hub id (owner/name), nor {EMBEDDED} or {EMBEDDED_MOTION}"))
         })
     }
 }
@@ -164,6 +171,7 @@ mod tests {
         let hub = |repo: &str, revision: Option<&str>| ModelChoice::Hub(HubId { repo: repo.into(), revision: revision.map(str::to_owned) });
         let table = [
             ("nano-sd", Some(ModelChoice::Embedded)),
+            ("nano-svd", Some(ModelChoice::EmbeddedMotion)),
             ("segmind/tiny-sd", Some(hub("segmind/tiny-sd", None))),
             ("segmind/tiny-sd@refs/pr/1", Some(hub("segmind/tiny-sd", Some("refs/pr/1")))),
             ("src", Some(ModelChoice::Path("src".into()))),

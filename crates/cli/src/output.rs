@@ -50,6 +50,14 @@ pub(crate) fn byte_bar(bytes: u64) -> ProgressBar {
     bar(bytes, "{prefix}{bar:30.cyan/238} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left")
 }
 
+/// The length of [`share_bar`].
+pub(crate) const SHARES: u64 = 1000;
+
+/// A bar that shows a share of the whole, and a message; hidden where standard error is no terminal.
+pub(crate) fn share_bar() -> ProgressBar {
+    bar(SHARES, "{bar:30.cyan/238} {msg}")
+}
+
 /// A bar that counts tasks and says which one it is at; hidden where standard error is no terminal.
 pub(crate) fn task_bar(tasks: u64) -> ProgressBar {
     bar(tasks, "{bar:30.cyan/238} {pos}/{len}  {msg}")

@@ -22,7 +22,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// If the address cannot be listened on, or the model cannot be loaded.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     let filter = EnvFilter::try_new(&settings.server.log).map_err(|error| Usage(format!("setting server.log: {error}")))?;
-    let engine = engine::start(settings, args.prediction_type.as_deref())?;
+    let engine = engine::start(settings, args.prediction_type.as_deref(), true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let server_settings = ServerSettings {

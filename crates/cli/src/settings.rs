@@ -45,11 +45,13 @@ pub(crate) struct Settings {
 pub(crate) struct ModelSettings {
     /// A diffusers folder, a `.safetensors` file, a hub id (`owner/name`, `owner/name@revision`), or `nano-sd`, the embedded model.
     pub name: String,
+    /// What sets pictures in motion: a diffusers folder of Stable Video Diffusion, a hub id, or `nano-svd`, the embedded model.
+    pub motion: String,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { name: "nano-sd".into() }
+        Self { name: "nano-sd".into(), motion: "nano-svd".into() }
     }
 }
 
@@ -178,7 +180,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 23] = [
+        let table: [Row; 24] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -189,6 +191,7 @@ mod tests {
             ("HF_ENDPOINT", "http://127.0.0.1:1", |s| s.hub.endpoint.as_deref() == Some("http://127.0.0.1:1")),
             ("HF_HUB_OFFLINE", "1", |s| s.hub.offline),
             ("FRAMEWRIGHT__MODEL__NAME", "2024", |s| s.model.name == "2024"),
+            ("FRAMEWRIGHT__MODEL__MOTION", "2025", |s| s.model.motion == "2025"),
             ("FRAMEWRIGHT__COMPUTE__DEVICE", "cpu", |s| s.compute.device == DeviceChoice::Cpu),
             ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
             ("FRAMEWRIGHT__COMPUTE__THREADS", "3", |s| s.compute.threads == Some(3)),

@@ -4,9 +4,6 @@
 //! job's error, and the next job runs; the thread ends when the last [`Engine`] is gone.
 
 use std::{
-    any::Any,
-    ops::ControlFlow,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,16 +12,16 @@ use std::{
     time::Instant,
 };
 
-use diffusion_core::denoise::{StepMonitor, StepReport};
 use tokio::sync::watch;
 
 use crate::{
-    error::{GenerationError, SubmitError},
-    job::{GeneratedImage, Job, JobHandle, JobProgress, JobResult},
-    model::{EngineStatus, Generate, LoadedModel, ModelInfo, Picture},
-    parameters, png,
+    device::Device,
+    error::SubmitError,
+    job::{GeneratedImage, Job, JobHandle},
+    model::{EngineStatus, LoadedModel, ModelInfo},
     queue::{PushError, Queue},
     spec::ImageSpec,
+    video::{GeneratedVideo, Timings, VideoOutput, VideoSpec},
 };
 
 /// How the engine works; the operator's choice.
@@ -34,12 +31,15 @@ pub struct EngineSettings {
     pub queue_capacity: usize,
     /// The clock that jobs are timed with, for logs and for estimates of waiting times: `Instant::now`.
     pub now: fn() -> Instant,
+    /// Whether a small picture is made as soon as the model is loaded, so that estimates have something to go by. A job that comes in
+    /// meanwhile is taken at the picture's next step.
+    pub measure_at_start: bool,
 }
 
 impl EngineSettings {
-    /// Sixteen places, and the given clock (`Instant::now`).
+    /// Sixteen places, the given clock (`Instant::now`), and no picture before the first that is asked for.
     pub fn new(now: fn() -> Instant) -> Self {
-        Self { queue_capacity: 16, now }
+        Self { queue_capacity: 16, now, measure_at_start: false }
     }
 }
 
@@ -53,6 +53,7 @@ pub struct Engine {
 struct Inner {
     queue: Arc<Queue>,
     status: watch::Receiver<EngineStatus>,
+    timings: watch::Receiver<Timings>,
     last_id: AtomicU64,
 }
 
@@ -73,29 +74,47 @@ impl Engine {
     ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::new(settings.queue_capacity.max(1)));
         let (status_sender, status) = watch::channel(EngineStatus::Loading);
-        let device = Device { queue: Arc::clone(&queue), status: status_sender, now: settings.now };
+        let (timings_sender, timings) = watch::channel(Timings::default());
+        let device = Device { queue: Arc::clone(&queue), status: status_sender, timings: timings_sender, settings };
         let _runs_until_the_queue_closes: JoinHandle<()> =
             std::thread::Builder::new().name("device".into()).spawn(move || device.run(load))?;
-        Ok(Self { inner: Arc::new(Inner { queue, status, last_id: AtomicU64::new(0) }) })
+        Ok(Self { inner: Arc::new(Inner { queue, status, timings, last_id: AtomicU64::new(0) }) })
     }
 
-    /// Hands a job in; it waits its turn.
+    /// Hands in a job that makes pictures; it waits its turn.
     ///
     /// # Errors
     /// [`SubmitError`] if the engine cannot take it now.
-    pub fn submit(&self, spec: ImageSpec) -> Result<JobHandle, SubmitError> {
+    pub fn submit(&self, spec: ImageSpec) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
+        self.push(|id, queue| Job::pictures(id, spec, queue))
+    }
+
+    /// Hands in a job that makes a video and writes it where `output` says; it waits its turn.
+    ///
+    /// # Errors
+    /// [`SubmitError`] if the engine cannot take it now.
+    pub fn submit_video(&self, spec: VideoSpec, output: VideoOutput) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
+        self.push(|id, queue| Job::video(id, spec, output, queue))
+    }
+
+    fn push<T>(&self, make: impl FnOnce(u64, &Arc<Queue>) -> (Job, JobHandle<T>)) -> Result<JobHandle<T>, SubmitError> {
         match self.status() {
             EngineStatus::Ready(_) => {}
             EngineStatus::Loading => return Err(SubmitError::Loading),
             EngineStatus::Failed(reason) => return Err(SubmitError::Failed(reason)),
         }
         let id = self.inner.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let (job, handle) = Job::new(id, spec, &self.inner.queue);
+        let (job, handle) = make(id, &self.inner.queue);
         match self.inner.queue.push(job) {
             Ok(()) => Ok(handle),
             Err(PushError::Full { retry_after }) => Err(SubmitError::QueueFull { places: self.inner.queue.places(), retry_after }),
             Err(PushError::Closed) => Err(SubmitError::ShuttingDown),
         }
+    }
+
+    /// What was measured of the model so far.
+    pub fn timings(&self) -> Timings {
+        *self.inner.timings.borrow()
     }
 
     /// Where the model stands, now.
@@ -138,108 +157,4 @@ impl Engine {
     pub fn shut_down(&self) {
         self.inner.queue.close();
     }
-}
-
-/// The device thread's own things.
-struct Device {
-    queue: Arc<Queue>,
-    status: watch::Sender<EngineStatus>,
-    now: fn() -> Instant,
-}
-
-impl Device {
-    fn run(self, load: impl FnOnce() -> diffusion_core::Result<LoadedModel>) {
-        let started = (self.now)();
-        let LoadedModel { info, mut generate } = match catch_unwind(AssertUnwindSafe(load)) {
-            Ok(Ok(model)) => model,
-            Ok(Err(error)) => return self.fail(one_line(&error.to_string())),
-            Err(panic) => return self.fail(format!("internal error: {}", panic_text(panic.as_ref()))),
-        };
-        tracing::info!(model = %info.name, device = %info.device, reason = %info.device_reason, took = ?self.since(started), "model loaded");
-        let info = Arc::new(info);
-        self.status.send_replace(EngineStatus::Ready(Arc::clone(&info)));
-
-        while let Some(job) = self.queue.next() {
-            let started = (self.now)();
-            let span = tracing::info_span!("job", id = job.id);
-            let _entered = span.enter();
-            let result = run_job(&job, &mut generate, &info);
-            let took = self.since(started);
-            match &result {
-                Ok(images) => tracing::info!(images = images.len(), ?took, "done"),
-                Err(GenerationError::Cancelled) => tracing::info!(?took, "cancelled"),
-                Err(error) => tracing::error!(?took, %error, "failed"),
-            }
-            let device_lost = match &result {
-                Err(GenerationError::Model(error @ diffusion_core::Error::Device { .. })) => Some(one_line(&error.to_string())),
-                Ok(_) | Err(_) => None,
-            };
-            // The place is free before the caller knows, so that whoever has an answer can ask again.
-            self.queue.done(result.is_ok().then_some(took));
-            // Nobody to send it to: the caller has hung up.
-            let _unread: Result<(), JobResult> = job.result.send(result);
-            if let Some(reason) = device_lost {
-                return self.fail(reason);
-            }
-        }
-    }
-
-    fn fail(&self, reason: String) {
-        tracing::error!(%reason, "the model cannot be used");
-        self.status.send_replace(EngineStatus::Failed(reason));
-        self.queue.close();
-    }
-
-    fn since(&self, started: Instant) -> std::time::Duration {
-        (self.now)().saturating_duration_since(started)
-    }
-}
-
-fn run_job(job: &Job, generate: &mut Generate, model: &ModelInfo) -> JobResult {
-    let spec = &job.spec;
-    let mut images = Vec::new();
-    for image in 0..spec.count() {
-        if job.is_cancelled() {
-            return Err(GenerationError::Cancelled);
-        }
-        job.progress.send_replace(JobProgress { started: true, image, images: spec.count(), step: 0, steps: 0 });
-        let mut monitor = Monitor { job, image };
-        let seed = spec.seed_of(image);
-        // A model keeps no state between pictures, so nothing half-changed survives the panic.
-        let picture = catch_unwind(AssertUnwindSafe(|| generate(spec, seed, &mut monitor)))
-            .map_err(|panic| GenerationError::Internal(panic_text(panic.as_ref())))?
-            .map_err(|error| {
-                if matches!(error, diffusion_core::Error::Cancelled) { GenerationError::Cancelled } else { GenerationError::Model(error) }
-            })?;
-        let parameters = parameters::text(spec, seed, model);
-        let Picture { image, truncated } = picture;
-        images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
-    }
-    job.progress.send_modify(|progress| progress.image = progress.images);
-    Ok(images)
-}
-
-/// Carries progress out and cancellation in.
-struct Monitor<'a> {
-    job: &'a Job,
-    image: u32,
-}
-
-impl StepMonitor for Monitor<'_> {
-    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
-        let (images, image) = (self.job.spec.count(), self.image);
-        self.job.progress.send_replace(JobProgress { started: true, image, images, step: step.step, steps: step.steps });
-        if self.job.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-/// What a panic said, if it said something.
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    one_line(text.unwrap_or("a panic without a message"))
-}
-
-/// Some tensor errors carry a backtrace behind their first line.
-fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }

@@ -13,6 +13,10 @@ pub const MAX_ECHO_CHARS: usize = 100;
 pub struct FieldError {
     /// The field's name as in [`crate::ImageRequest`] and in the HTTP API.
     pub field: &'static str,
+    /// The scene that it belongs to, from 0, in a request of scenes; `None` for a field of the request itself.
+    pub scene: Option<usize>,
+    /// The object inside the request or the scene that it belongs to ("motion"); `None` for a field of the request or scene itself.
+    pub group: Option<&'static str>,
     /// The value that was given, shortened to [`MAX_ECHO_CHARS`] characters; empty if there was none.
     pub value: String,
     /// A sentence for a person, which names the limit.
@@ -34,6 +38,16 @@ pub enum FieldErrorKind {
     /// A text has too many characters.
     StringTooLong {
         /// The most characters.
+        max_length: usize,
+    },
+    /// A list has too few entries.
+    TooShort {
+        /// The fewest entries.
+        min_length: usize,
+    },
+    /// A list has too many entries.
+    TooLong {
+        /// The most entries.
         max_length: usize,
     },
     /// A number is too small.
@@ -110,6 +124,8 @@ impl FieldErrorKind {
             Self::Missing => "missing",
             Self::StringTooShort { .. } => "string_too_short",
             Self::StringTooLong { .. } => "string_too_long",
+            Self::TooShort { .. } => "too_short",
+            Self::TooLong { .. } => "too_long",
             Self::GreaterThanEqual { .. } => "greater_than_equal",
             Self::LessThanEqual { .. } => "less_than_equal",
             Self::MultipleOf { .. } => "multiple_of",
@@ -124,8 +140,8 @@ impl FieldErrorKind {
         let count = |name, value: usize| vec![(name, ContextValue::Integer(i128::try_from(value).unwrap_or(i128::MAX)))];
         match self {
             Self::Missing | Self::FiniteNumber => Vec::new(),
-            Self::StringTooShort { min_length } => count("min_length", *min_length),
-            Self::StringTooLong { max_length } => count("max_length", *max_length),
+            Self::StringTooShort { min_length } | Self::TooShort { min_length } => count("min_length", *min_length),
+            Self::StringTooLong { max_length } | Self::TooLong { max_length } => count("max_length", *max_length),
             Self::GreaterThanEqual { ge } => vec![("ge", (*ge).into())],
             Self::LessThanEqual { le } => vec![("le", (*le).into())],
             Self::MultipleOf { multiple_of } => vec![("multiple_of", ContextValue::Integer((*multiple_of).into()))],
@@ -136,11 +152,14 @@ impl FieldErrorKind {
 
     /// The sentence for a person.
     fn message(&self) -> String {
+        let items = |count: usize| if count == 1 { "1 item".to_owned() } else { format!("{count} items") };
         let characters = |count: usize| if count == 1 { "1 character".to_owned() } else { format!("{count} characters") };
         match self {
             Self::Missing => "Field required".into(),
             Self::StringTooShort { min_length } => format!("String should have at least {}", characters(*min_length)),
             Self::StringTooLong { max_length } => format!("String should have at most {}", characters(*max_length)),
+            Self::TooShort { min_length } => format!("List should have at least {}", items(*min_length)),
+            Self::TooLong { max_length } => format!("List should have at most {}", items(*max_length)),
             Self::GreaterThanEqual { ge } => format!("Input should be greater than or equal to {ge}"),
             Self::LessThanEqual { le } => format!("Input should be less than or equal to {le}"),
             Self::MultipleOf { multiple_of } => format!("Input should be a multiple of {multiple_of}"),
@@ -154,12 +173,18 @@ impl FieldErrorKind {
 impl FieldError {
     /// An error about a field; the message follows from the kind.
     pub fn new(field: &'static str, value: impl fmt::Display, kind: FieldErrorKind) -> Self {
-        Self { field, value: shortened(&value.to_string()).into_owned(), message: kind.message(), kind }
+        Self { field, scene: None, group: None, value: shortened(&value.to_string()).into_owned(), message: kind.message(), kind }
     }
 }
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(scene) = self.scene {
+            write!(f, "scenes.{scene}.")?;
+        }
+        if let Some(group) = self.group {
+            write!(f, "{group}.")?;
+        }
         write!(f, "{}: {}", self.field, self.message)?;
         if self.value.is_empty() { Ok(()) } else { write!(f, " (given: {})", self.value) }
     }

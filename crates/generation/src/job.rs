@@ -13,7 +13,13 @@ use std::{
 use image::RgbImage;
 use tokio::sync::{oneshot, watch};
 
-use crate::{error::GenerationError, model::TruncatedText, queue::Queue, spec::ImageSpec};
+use crate::{
+    error::GenerationError,
+    model::TruncatedText,
+    queue::Queue,
+    spec::ImageSpec,
+    video::{GeneratedVideo, VideoOutput, VideoSpec},
+};
 
 /// One finished picture.
 #[derive(Clone)]
@@ -37,34 +43,40 @@ impl fmt::Debug for GeneratedImage {
 }
 
 /// How far a job is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct JobProgress {
-    /// Whether the device has taken the job; before that all counts but `images` are 0.
+    /// Whether the device has taken the job; before that all counts but `parts` are 0.
     pub started: bool,
-    /// The picture being made, from 0; equal to `images` when all are done.
-    pub image: u32,
-    /// The pictures of the job.
-    pub images: u32,
-    /// Steps done of this picture.
+    /// The picture or the scene being made, from 0; equal to `parts` when all are done.
+    pub part: u32,
+    /// The pictures or scenes of the job.
+    pub parts: u32,
+    /// Steps done of the model run that is on.
     pub step: usize,
-    /// Steps of this picture (model calls); known after its first.
+    /// Steps of that run (model calls); 0 until its first is done.
     pub steps: usize,
+    /// Frames done of a video.
+    pub frame: usize,
+    /// Frames of a video; 0 for pictures.
+    pub frames: usize,
+    /// The share of the model's work that is done, 0 to 1.
+    pub share: f64,
 }
 
-/// What a job ends with: its pictures, in order.
-pub type JobResult = Result<Vec<GeneratedImage>, GenerationError>;
+/// What a job ends with: its pictures in order, or its video.
+pub type JobResult<T> = Result<T, GenerationError>;
 
-/// The caller's end of a job. Dropping it cancels the job.
+/// The caller's end of a job that makes a `T`. Dropping it cancels the job.
 #[derive(Debug)]
-pub struct JobHandle {
+pub struct JobHandle<T> {
     id: u64,
-    result: oneshot::Receiver<JobResult>,
+    result: oneshot::Receiver<JobResult<T>>,
     progress: watch::Receiver<JobProgress>,
     cancelled: Arc<AtomicBool>,
     queue: Arc<Queue>,
 }
 
-impl JobHandle {
+impl<T> JobHandle<T> {
     /// The job's number in this engine, from 1.
     pub fn id(&self) -> u64 {
         self.id
@@ -79,7 +91,7 @@ impl JobHandle {
     ///
     /// # Errors
     /// [`GenerationError::Cancelled`] if the engine went down first; else whatever the model answered.
-    pub async fn finished(mut self) -> JobResult {
+    pub async fn finished(mut self) -> JobResult<T> {
         tokio::select! {
             // A result that is there counts, even if the engine goes down.
             biased;
@@ -91,34 +103,56 @@ impl JobHandle {
     }
 }
 
-impl Drop for JobHandle {
+impl<T> Drop for JobHandle<T> {
     fn drop(&mut self) {
         self.cancelled.store(true, Ordering::Relaxed);
         self.queue.remove(self.id);
     }
 }
 
+/// What a job makes, and where the result goes.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Pictures { spec: ImageSpec, result: oneshot::Sender<JobResult<Vec<GeneratedImage>>> },
+    Video { spec: VideoSpec, output: VideoOutput, result: oneshot::Sender<JobResult<GeneratedVideo>> },
+}
+
 /// The device thread's end of a job.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) id: u64,
-    pub(crate) spec: ImageSpec,
-    pub(crate) result: oneshot::Sender<JobResult>,
+    pub(crate) task: Task,
     pub(crate) progress: watch::Sender<JobProgress>,
     pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 impl Job {
-    /// A job and the caller's end of it. The queue is where the handle takes the job out of again.
-    pub(crate) fn new(id: u64, spec: ImageSpec, queue: &Arc<Queue>) -> (Self, JobHandle) {
-        let (result_sender, result) = oneshot::channel();
-        let (progress_sender, progress) = watch::channel(JobProgress { images: spec.count(), ..JobProgress::default() });
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let handle = JobHandle { id, result, progress, cancelled: Arc::clone(&cancelled), queue: Arc::clone(queue) };
-        (Self { id, spec, result: result_sender, progress: progress_sender, cancelled }, handle)
+    /// A job that makes pictures, and the caller's end of it.
+    pub(crate) fn pictures(id: u64, spec: ImageSpec, queue: &Arc<Queue>) -> (Self, JobHandle<Vec<GeneratedImage>>) {
+        let parts = spec.count();
+        Self::new(id, parts, queue, |result| Task::Pictures { spec, result })
     }
 
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+    /// A job that makes a video, and the caller's end of it.
+    pub(crate) fn video(id: u64, spec: VideoSpec, output: VideoOutput, queue: &Arc<Queue>) -> (Self, JobHandle<GeneratedVideo>) {
+        let parts = match &spec {
+            VideoSpec::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
+            VideoSpec::Animation(_) => 1,
+        };
+        Self::new(id, parts, queue, |result| Task::Video { spec, output, result })
+    }
+
+    /// The queue is where the handle takes the job out of again.
+    fn new<T>(
+        id: u64,
+        parts: u32,
+        queue: &Arc<Queue>,
+        task: impl FnOnce(oneshot::Sender<JobResult<T>>) -> Task,
+    ) -> (Self, JobHandle<T>) {
+        let (result_sender, result) = oneshot::channel();
+        let (progress_sender, progress) = watch::channel(JobProgress { parts, ..JobProgress::default() });
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let handle = JobHandle { id, result, progress, cancelled: Arc::clone(&cancelled), queue: Arc::clone(queue) };
+        (Self { id, task: task(result_sender), progress: progress_sender, cancelled }, handle)
     }
 }

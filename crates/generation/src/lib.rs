@@ -12,6 +12,8 @@
 //! Nothing here knows HTTP or the command line.
 
 pub mod artifact;
+mod check;
+mod device;
 pub mod engine;
 pub mod error;
 pub mod field_error;
@@ -25,12 +27,13 @@ pub mod request;
 pub mod spec;
 mod stable_diffusion;
 pub mod validate;
+pub mod video;
 
 pub use engine::{Engine, EngineSettings};
 pub use error::{ArtifactError, GenerationError, SubmitError};
 pub use field_error::{FieldError, FieldErrorKind};
 pub use job::{GeneratedImage, JobHandle, JobProgress};
-pub use limits::Limits;
-pub use model::{EngineStatus, LoadedModel, ModelInfo, Picture, TruncatedText};
+pub use limits::{Limits, VideoLimits};
+pub use model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture, TruncatedText};
 pub use request::ImageRequest;
 pub use spec::{ImageMode, ImageSpec};

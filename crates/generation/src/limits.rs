@@ -23,6 +23,35 @@ pub struct Limits {
     pub max_clip_skip: u32,
     /// The highest seed; the lowest is 0. Picture k of a request uses seed + k, which therefore never overflows.
     pub max_seed: u64,
+    /// The bounds of a video.
+    pub video: VideoLimits,
+}
+
+/// The bounds of a video. All of them are inclusive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoLimits {
+    /// The most scenes; the fewest is 1.
+    pub max_scenes: usize,
+    /// The longest that a scene lasts, in seconds; longer than 0.
+    pub max_scene_seconds: f64,
+    /// The highest frame rate; the lowest is 1.
+    pub max_fps: f64,
+    /// The most frames between two scenes; the fewest is 0.
+    pub max_transition_frames: u32,
+    /// The most frames of a video.
+    pub max_frames: usize,
+    /// The most pictures that a model makes for a video of scenes: one for each scene, and one for each frame of a join through latents.
+    pub max_pictures: usize,
+    /// The shortest side of a frame, in pixels; the longest is [`Limits::max_side`].
+    pub min_side: u32,
+    /// The most frames that a motion model makes at once; the fewest is 2.
+    pub max_num_frames: u32,
+    /// The most frames that a motion model makes for one scene.
+    pub max_motion_frames: usize,
+    /// The highest motion bucket; the lowest is 1.
+    pub max_motion_bucket_id: u32,
+    /// The most noise that is added to the picture before it is animated; the least is 0.
+    pub max_noise_aug_strength: f64,
 }
 
 /// Sides are multiples of this: the VAE's eightfold reduction.
@@ -42,6 +71,21 @@ impl Limits {
         max_clip_skip: 12,
         // What a signed 64-bit number holds, as most clients' and databases' integers do.
         max_seed: i64::MAX as u64,
+        video: VideoLimits {
+            max_scenes: 64,
+            max_scene_seconds: 600.0,
+            max_fps: 120.0,
+            max_transition_frames: 240,
+            // Ten minutes at 24 frames a second.
+            max_frames: 14_400,
+            max_pictures: 512,
+            min_side: 16,
+            max_num_frames: 64,
+            max_motion_frames: 512,
+            // The model was trained on 1 to 255; other tools let people go on to here.
+            max_motion_bucket_id: 1023,
+            max_noise_aug_strength: 10.0,
+        },
     };
 }
 

@@ -1,11 +1,14 @@
-//! The model as the engine sees it: facts about it, a function that makes one picture, and where loading stands.
+//! The model as the engine sees it: facts about it, what it can make, and where loading stands.
 
 use std::{fmt, sync::Arc};
 
-use diffusion_core::{denoise::StepMonitor, schedulers::SchedulerName};
+use diffusion_core::{Result, denoise::StepMonitor, frames::FrameSink, pipelines::scenes::SceneMonitor, schedulers::SchedulerName};
 use image::RgbImage;
 
-use crate::spec::ImageSpec;
+use crate::{
+    spec::ImageSpec,
+    video::{VideoShape, VideoSpec},
+};
 
 /// Facts about a loaded model that validation and answers need.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,15 +54,39 @@ pub struct Picture {
     pub truncated: Vec<TruncatedText>,
 }
 
-/// Makes one picture from a spec and a seed (the spec's own seed is picture 0's). Runs on the device's thread only.
-pub type Generate = Box<dyn FnMut(&ImageSpec, u64, &mut dyn StepMonitor) -> diffusion_core::Result<Picture>>;
+/// What the device's thread asks of a model. Implementers keep no state between calls that a panic could leave half-changed.
+pub trait DeviceModel {
+    /// Makes one picture from a spec and a seed (the spec's own seed is picture 0's).
+    ///
+    /// # Errors
+    /// Whatever keeps the pipeline from it; [`diffusion_core::Error::Cancelled`] if the monitor breaks.
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<Picture>;
 
-/// A model that is ready to make pictures. It lives on the thread that loaded it and never leaves it.
+    /// What a video will be, before its first frame; loads what is needed to know.
+    ///
+    /// # Errors
+    /// If a model that it needs cannot be loaded.
+    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape>;
+
+    /// Makes a video from frame `first_frame` on, and tells which texts were cut.
+    ///
+    /// # Errors
+    /// As [`Self::picture`]; [`diffusion_core::Error::Sink`] if the sink refuses a frame.
+    fn video(
+        &mut self,
+        spec: &VideoSpec,
+        first_frame: usize,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+    ) -> Result<Vec<TruncatedText>>;
+}
+
+/// A model that is ready. It lives on the thread that loaded it and never leaves it.
 pub struct LoadedModel {
     /// Facts about it.
     pub info: ModelInfo,
-    /// Makes one picture.
-    pub generate: Generate,
+    /// The model.
+    pub model: Box<dyn DeviceModel>,
 }
 
 /// Where the engine's model stands.

@@ -2,7 +2,7 @@
 //!
 //! Every resource answers a method that it lacks with 405 and an `Allow` header, and every other path is 404, both as JSON.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use actix_web::{
     Resource, Route,
@@ -10,7 +10,7 @@ use actix_web::{
 };
 use generation::{Engine, Limits};
 
-use crate::{docs_api, error::ApiError, generate_api, health_api, root_api};
+use crate::{animate_api, docs_api, error::ApiError, generate_api, health_api, root_api, video_api};
 
 /// What the handlers share; cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,8 +21,15 @@ pub struct ApiState {
     pub limits: Limits,
     /// The longest request body, in bytes.
     pub body_limit: usize,
-    /// How long a request body may take to arrive.
+    /// The longest body with a picture unless the operator says otherwise: a camera's JPEG in base64.
+pub const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
+
+/// How long a request body may take to arrive.
     pub body_timeout: Duration,
+    /// The longest body of a request that carries a picture, in bytes.
+    pub picture_body_limit: usize,
+    /// Where videos lie while they are written and sent, each in a folder of its own.
+    pub scratch: PathBuf,
 }
 
 /// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
@@ -32,9 +39,16 @@ pub const DEFAULT_BODY_LIMIT: usize = 1 << 20;
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ApiState {
-    /// The state with the limits that the service ships with.
-    pub fn new(engine: Engine) -> Self {
-        Self { engine, limits: Limits::default(), body_limit: DEFAULT_BODY_LIMIT, body_timeout: DEFAULT_BODY_TIMEOUT }
+    /// The state with the limits that the service ships with; videos lie in `scratch` while they are written.
+    pub fn new(engine: Engine, scratch: PathBuf) -> Self {
+        Self {
+            engine,
+            limits: Limits::default(),
+            body_limit: DEFAULT_BODY_LIMIT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
+            scratch,
+        }
     }
 }
 
@@ -45,6 +59,9 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
         .service(resource("/", "GET", web::get().to(root_api::root)))
         .service(resource("/health", "GET", web::get().to(health_api::health)))
         .service(resource("/generate", "POST", web::post().to(generate_api::generate)))
+        .service(resource("/generate-video", "POST", web::post().to(video_api::generate_video)))
+        .service(resource("/generate-video/info", "POST", web::post().to(video_api::video_info)))
+        .service(resource("/animate", "POST", web::post().to(animate_api::animate)))
         .service(resource("/openapi.json", "GET", web::get().to(docs_api::openapi_json)))
         .service(resource("/docs", "GET", web::get().to(docs_api::swagger_page)))
         .service(resource("/docs/", "GET", web::get().to(docs_api::to_swagger_page)))

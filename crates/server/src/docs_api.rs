@@ -17,10 +17,17 @@ use crate::error::ApiError;
 /// The API's description, generated from the handlers and the wire types.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Framewright", description = "Pictures from text, made on this machine.", license(name = "MIT OR Apache-2.0")),
-    paths(crate::root_api::root, crate::health_api::health, crate::generate_api::generate),
+    info(title = "Framewright", description = "Pictures and videos from text, made on this machine.", license(name = "MIT OR Apache-2.0")),
+    paths(
+        crate::root_api::root,
+        crate::health_api::health,
+        crate::generate_api::generate,
+        crate::video_api::generate_video,
+        crate::video_api::video_info,
+        crate::animate_api::animate
+    ),
     tags(
-        (name = "generation", description = "Making pictures"),
+        (name = "generation", description = "Making pictures and videos"),
         (name = "service", description = "The service itself")
     )
 )]

@@ -54,6 +54,12 @@ pub enum ApiError {
     /// Fields of the body are wrong: all of them, in order.
     #[error("{} invalid field(s)", .0.len())]
     Invalid(Vec<ValidationErrorDetail>),
+    /// A video wants scenes to join.
+    #[error("At least 2 scenes required")]
+    TooFewScenes,
+    /// The folder for videos in the making cannot be used.
+    #[error("Video generation failed: {0}")]
+    Scratch(std::io::Error),
     /// The engine does not take the job.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -90,7 +96,13 @@ impl ApiError {
                 Body::Fields(ValidationErrorBody { detail: vec![detail] })
             }
             Self::Generation(GenerationError::Cancelled) => sentence("The server is shutting down".into()),
-            Self::Generation(error @ (GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Internal(_))) => {
+            Self::Generation(
+                error @ (GenerationError::Model(_)
+                | GenerationError::Encode(_)
+                | GenerationError::Video(_)
+                | GenerationError::Artifact(_)
+                | GenerationError::Internal(_)),
+            ) => {
                 // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
                 sentence(format!("Generation failed: {}", error.to_string().lines().next().unwrap_or_default()))
             }
@@ -101,6 +113,8 @@ impl ApiError {
             | Self::UnreadableBody(_)
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow { .. }
+            | Self::TooFewScenes
+            | Self::Scratch(_)
             | Self::Submit(_)
             | Self::Internal => sentence(self.to_string()),
         }
@@ -113,7 +127,7 @@ impl ResponseError for ApiError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::MalformedJson(_) | Self::UnreadableBody(_) => StatusCode::BAD_REQUEST,
+            Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_) | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. })) => {
@@ -122,9 +136,15 @@ impl ResponseError for ApiError {
             Self::Submit(SubmitError::QueueFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Generation(GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Internal(_)) | Self::Internal => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Generation(
+                GenerationError::Model(_)
+                | GenerationError::Encode(_)
+                | GenerationError::Video(_)
+                | GenerationError::Artifact(_)
+                | GenerationError::Internal(_),
+            )
+            | Self::Scratch(_)
+            | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -149,6 +169,8 @@ impl ResponseError for ApiError {
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow { .. }
             | Self::Invalid(_)
+            | Self::TooFewScenes
+            | Self::Scratch(_)
             | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(_)
             | Self::Internal => {}

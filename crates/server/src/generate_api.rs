@@ -111,7 +111,7 @@ async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState)
 }
 
 /// Thirty-two bits, for that is what torch's generator takes of a seed.
-fn random_seed() -> u32 {
+pub(crate) fn random_seed() -> u32 {
     // A version 4 UUID's low bits are random.
     (Uuid::new_v4().as_u128() & u128::from(u32::MAX)) as u32
 }

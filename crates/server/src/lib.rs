@@ -1,4 +1,4 @@
-//! The HTTP API over the generation engine: `GET /`, `GET /health`, `POST /generate`, and its documentation.
+//! The HTTP API over the generation engine: pictures, videos, their documentation, and what the service is.
 //!
 //! The wire format is that of a small FastAPI service for segmind/tiny-sd: same routes, same keys, same error bodies, so that its
 //! clients keep working. Wire types live here and nowhere below; they are turned into specs before they reach the engine.
@@ -9,17 +9,22 @@
 //! The invariants: no handler blocks (the engine has its own thread), no handler panics on user input, and every answer but a picture,
 //! a page or a script is JSON.
 
+mod animate_api;
 pub mod app;
 mod body;
 mod docs_api;
 pub mod error;
+mod fields;
 mod generate_api;
 mod health_api;
 mod non_finite;
 mod request_body;
 mod request_log;
 mod root_api;
+pub mod scenes_body;
 mod serve;
+mod video_api;
+pub mod video_wire;
 pub mod wire;
 
 pub use app::ApiState;

@@ -20,6 +20,9 @@ pub(crate) async fn root(state: Data<ApiState>) -> Json<RootResponse> {
     };
     let endpoints = Endpoints {
         generate_image: "/generate".into(),
+        generate_video: "/generate-video".into(),
+        video_info: "/generate-video/info".into(),
+        animate: "/animate".into(),
         health: "/health".into(),
         docs: "/docs".into(),
         redoc: "/redoc".into(),

@@ -3,13 +3,13 @@
 //! The end comes by Ctrl-C, by SIGTERM, or because the engine cannot make pictures. Then waiting and running jobs are cancelled, so that
 //! their clients are answered at once, and open connections have [`SHUTDOWN_SECONDS`] to take their answers.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{env, future::Future, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
 use generation::{Engine, Limits};
 
 use crate::{
-    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT},
+    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT},
     request_log,
 };
 
@@ -33,6 +33,10 @@ pub struct ServerSettings {
     pub body_limit: usize,
     /// How long a request body may take to arrive; answered 408 after that.
     pub body_timeout: Duration,
+    /// The longest body of a request that carries a picture, in bytes.
+    pub picture_body_limit: usize,
+    /// Where videos lie while they are written and sent; by default the system's folder for such files.
+    pub scratch: PathBuf,
     /// How long the head of a connection's first request may take to arrive; after that actix answers 408 with no body, and closes.
     pub head_timeout: Duration,
     /// The bounds of a request.
@@ -46,6 +50,8 @@ impl Default for ServerSettings {
             port: 8000,
             body_limit: DEFAULT_BODY_LIMIT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
+            picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
+            scratch: env::temp_dir(),
             head_timeout: HEAD_TIMEOUT,
             limits: Limits::default(),
         }
@@ -65,8 +71,8 @@ impl Server {
     /// # Errors
     /// If the address cannot be listened on, with the address in the message.
     pub fn bind(settings: &ServerSettings, engine: Engine) -> io::Result<Self> {
-        let ServerSettings { host, port, body_limit, body_timeout, head_timeout, limits } = settings.clone();
-        let state = ApiState { engine: engine.clone(), limits, body_limit, body_timeout };
+        let ServerSettings { host, port, body_limit, body_timeout, picture_body_limit, scratch, head_timeout, limits } = settings.clone();
+        let state = ApiState { engine: engine.clone(), limits, body_limit, body_timeout, picture_body_limit, scratch };
         let server = HttpServer::new(move || {
             let state = state.clone();
             App::new().wrap(from_fn(request_log::log)).configure(move |config| app::configure(config, state))

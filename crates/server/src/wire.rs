@@ -126,6 +126,15 @@ pub struct Endpoints {
     /// Makes a picture.
     #[schema(example = "/generate")]
     pub generate_image: String,
+    /// Makes a video of scenes.
+    #[schema(example = "/generate-video")]
+    pub generate_video: String,
+    /// Tells what a video of scenes will be.
+    #[schema(example = "/generate-video/info")]
+    pub video_info: String,
+    /// Sets a picture in motion.
+    #[schema(example = "/animate")]
+    pub animate: String,
     /// Tells whether the service is up.
     #[schema(example = "/health")]
     pub health: String,
@@ -187,9 +196,9 @@ pub struct ValidationErrorDetail {
     #[serde(rename = "type")]
     #[schema(example = "less_than_equal")]
     pub kind: String,
-    /// Where: "body", then the field's name.
+    /// Where: "body", then the field's name; inside of lists also an index.
     #[schema(example = json!(["body", "num_inference_steps"]))]
-    pub loc: Vec<String>,
+    pub loc: Vec<Value>,
     /// A sentence that names the limit.
     #[schema(example = "Input should be less than or equal to 150")]
     pub msg: String,

@@ -38,6 +38,15 @@ pub enum Join {
 }
 
 impl Join {
+    /// Its name: "cut", "crossfade" or "slerp".
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::Crossfade { .. } => "crossfade",
+            Self::Slerp { .. } => "slerp",
+        }
+    }
+
     /// The frames that it adds between the scenes.
     pub fn frames(&self) -> usize {
         match self {

@@ -1,0 +1,342 @@
+//! `framewright video`: scenes on the same walk as the server's, and their video in a file. What the commands that make videos share is
+//! here too: flags to requests, the run of a job, and what is printed of it.
+//!
+//! The invariant: what can be refused is refused before a model is loaded, a missing encoder included, and a file exists only once it is
+//! whole.
+
+use std::{
+    convert::Infallible,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use diffusion_core::schedulers::SchedulerName;
+use generation::{
+    Engine, FieldError, JobProgress, Limits, ModelInfo,
+    video::{FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
+};
+use serde_json::{Value, json};
+use video_encode::{EncoderSettings, FrameRate, OddSize, Quality, VideoEncoder};
+
+use crate::{
+    args::{MotionArgs, OutputArgs, ScenesArgs, VideoArgs},
+    engine,
+    failure::Usage,
+    image::random_seed,
+    output,
+    settings::Settings,
+};
+
+/// Makes the video and writes it.
+///
+/// # Errors
+/// [`Usage`] for input outside its limits; otherwise if a model cannot be loaded or run, or a file cannot be read or written.
+pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
+    let began = Instant::now();
+    let spec = scenes(&args.scenes, None)?;
+    let output = video_output(&args.output)?;
+    check_encoder(&output, (spec.width(), spec.height()), spec.fps())?;
+    let engine = engine::start(settings, None, false)?;
+    let (model, video) = make(&engine, |_| Ok((VideoSpec::Scenes(spec.clone()), output)))?;
+    report(args.output.json, &video, &described(&spec, &model), began.elapsed())
+}
+
+/// The scenes that the flags and the file name, checked; `seed` is taken if neither names one.
+///
+/// # Errors
+/// [`Usage`] naming the flag, the value and its limit; otherwise if the file cannot be read.
+pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec> {
+    let mut request = match &args.scenes {
+        None => ScenesRequest::default(),
+        Some(path) => {
+            let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+            server::scenes_body::parse_scenes(&bytes).map_err(|faults| Usage(format!("--scenes {}: {faults}", path.display())))?
+        }
+    };
+    if let Some(name) = &args.scheduler {
+        name.parse::<SchedulerName>().map_err(|error| Usage(format!("--scheduler {name}: {error}")))?;
+    }
+    if !args.scene.is_empty() {
+        let scene = |prompt: &String| SceneRequest { prompt: Some(prompt.clone()), ..SceneRequest::default() };
+        request.scenes = Some(args.scene.iter().map(scene).collect());
+    }
+    if args.moving {
+        for scene in request.scenes.iter_mut().flatten() {
+            scene.source.get_or_insert_with(|| "moving".into());
+        }
+    }
+    let flags = motion(&args.motion, None);
+    let request = ScenesRequest {
+        scenes: request.scenes,
+        hero_description: args.hero.clone().or(request.hero_description),
+        negative_prompt: args.negative.clone().or(request.negative_prompt),
+        num_inference_steps: args.steps.map(i128::from).or(request.num_inference_steps),
+        guidance_scale: args.guidance.or(request.guidance_scale),
+        scheduler: args.scheduler.clone().or(request.scheduler),
+        duration_per_scene: args.duration.or(request.duration_per_scene),
+        fps: args.fps.clone().map(FpsRequest::Text).or(request.fps),
+        width: args.width.map(i128::from).or(request.width),
+        height: args.height.map(i128::from).or(request.height),
+        transition_frames: args.transition_frames.map(i128::from).or(request.transition_frames),
+        join: args.join.clone().or(request.join),
+        seed: args.seed.map(i128::from).or(request.seed).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
+        motion: over(flags, request.motion),
+    };
+    request.validate(&Limits::DEFAULT).map_err(|errors| refused(&errors))
+}
+
+/// What the motion flags say; `steps` where the command has such a flag.
+pub(crate) fn motion(args: &MotionArgs, steps: Option<i64>) -> MotionRequest {
+    MotionRequest {
+        num_frames: args.num_frames.map(i128::from),
+        num_inference_steps: steps.map(i128::from),
+        conditioning_fps: args.conditioning_fps.map(i128::from),
+        motion_bucket_id: args.motion_bucket_id.map(i128::from),
+        noise_aug_strength: args.noise_aug_strength,
+        min_guidance_scale: args.min_guidance,
+        max_guidance_scale: args.max_guidance,
+        decode_chunk_size: args.decode_chunk_size.map(i128::from),
+    }
+}
+
+/// What is said in `upper`, and where that says nothing, in `lower`.
+fn over(upper: MotionRequest, lower: MotionRequest) -> MotionRequest {
+    MotionRequest {
+        num_frames: upper.num_frames.or(lower.num_frames),
+        num_inference_steps: upper.num_inference_steps.or(lower.num_inference_steps),
+        conditioning_fps: upper.conditioning_fps.or(lower.conditioning_fps),
+        motion_bucket_id: upper.motion_bucket_id.or(lower.motion_bucket_id),
+        noise_aug_strength: upper.noise_aug_strength.or(lower.noise_aug_strength),
+        min_guidance_scale: upper.min_guidance_scale.or(lower.min_guidance_scale),
+        max_guidance_scale: upper.max_guidance_scale.or(lower.max_guidance_scale),
+        decode_chunk_size: upper.decode_chunk_size.or(lower.decode_chunk_size),
+    }
+}
+
+/// The file that the flags name, and how it is written.
+///
+/// # Errors
+/// [`Usage`] for an ending or a codec that is not known.
+pub(crate) fn video_output(args: &OutputArgs) -> Result<VideoOutput> {
+    let usage = |flag: &str, value: &dyn std::fmt::Display, error: video_encode::Error| Usage(format!("{flag} {value}: {error}"));
+    let base = VideoOutput::new(&args.out).map_err(|error| Usage(format!("--out {error}")))?;
+    let codec = args.codec.as_ref().map(|name| name.parse().map_err(|error| usage("--codec", name, error))).transpose()?;
+    let quality = match (args.crf, args.bitrate) {
+        (Some(crf), _) => Quality::Crf(crf),
+        (None, Some(bits)) => Quality::BitRate(bits),
+        (None, None) => base.quality,
+    };
+    Ok(VideoOutput {
+        codec: codec.unwrap_or(base.codec),
+        quality,
+        odd_size: if args.refuse_odd { OddSize::Refuse } else { OddSize::Pad },
+        poster: args.poster.clone(),
+        contact_sheet: args.contact_sheet.clone(),
+        ..base
+    })
+}
+
+/// Opens the encoder for a moment, so that one that is missing or cannot do this is known before a model is loaded.
+///
+/// # Errors
+/// [`Usage`] for settings that no encoder could fulfil; otherwise what keeps this machine from it.
+pub(crate) fn check_encoder(output: &VideoOutput, (width, height): (u32, u32), fps: FrameRate) -> Result<()> {
+    let settings = EncoderSettings {
+        codec: output.codec,
+        quality: output.quality,
+        odd_size: output.odd_size,
+        ..EncoderSettings::new(width, height, fps, output.container)
+    };
+    settings.check().map_err(|error| Usage(error.to_string()))?;
+    drop(VideoEncoder::open(&output.path, &settings)?);
+    Ok(())
+}
+
+/// Loads the model, makes the video that `job` names once it is loaded, with a bar on a terminal.
+pub(crate) fn make(
+    engine: &Engine,
+    job: impl FnOnce(&ModelInfo) -> Result<(VideoSpec, VideoOutput)>,
+) -> Result<(std::sync::Arc<ModelInfo>, GeneratedVideo)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
+        output::remark(format_args!("{} on {}", model.name, model.device_reason));
+        let (spec, output) = job(&model)?;
+        let job = engine.submit_video(spec, output)?;
+        let progress = job.progress();
+        // Ctrl-C lets go of the job: what is not whole is not there.
+        tokio::select! {
+            video = job.finished() => Ok((model, video?)),
+            never = draw(progress) => match never {},
+            _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+        }
+    })
+}
+
+/// Draws the job's progress for as long as it is asked to.
+async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) -> Infallible {
+    let bar = output::share_bar();
+    let began = Instant::now();
+    while progress.changed().await.is_ok() {
+        let now = *progress.borrow_and_update();
+        if now.frames > 0 {
+            bar.set_position((now.share * output::SHARES as f64) as u64);
+            bar.set_message(said(&now, began.elapsed()));
+        }
+    }
+    std::future::pending().await
+}
+
+/// `scene 2 of 3  step 12/25  frame 84/240  0:07 left`.
+fn said(progress: &JobProgress, elapsed: Duration) -> String {
+    let JobProgress { part, parts, step, steps, frame, frames, share, .. } = *progress;
+    let mut said = Vec::new();
+    if parts > 1 {
+        said.push(format!("scene {} of {parts}", (part + 1).min(parts)));
+    }
+    if steps > 0 {
+        said.push(format!("step {step}/{steps}"));
+    }
+    said.push(format!("frame {frame}/{frames}"));
+    if share > 0.0 && share < 1.0 {
+        said.push(format!("{} left", output::clock(elapsed.mul_f64((1.0 - share) / share))));
+    }
+    said.join("  ")
+}
+
+/// Says what was made.
+pub(crate) fn report(as_json: bool, video: &GeneratedVideo, settings: &Value, took: Duration) -> Result<()> {
+    let shape = video.shape;
+    let seconds = took.as_secs_f64();
+    let truncated: Vec<String> = video.truncated.iter().map(ToString::to_string).collect();
+    if !truncated.is_empty() {
+        output::remark(truncated.join("; "));
+    }
+    if !as_json {
+        let lasts = shape.frames as f64 / shape.fps.as_f64();
+        output::result(format_args!(
+            "{}  {}x{}, {} frames at {} in a second, {lasts:.1} s, {}, {}",
+            video.path.display(),
+            shape.width,
+            shape.height,
+            shape.frames,
+            shape.fps,
+            video.codec,
+            output::size(video.bytes)
+        ))?;
+        output::remark(format_args!("{seconds:.1} s in all"));
+        return Ok(());
+    }
+    Ok(output::json(&json!({
+        "path": video.path.display().to_string(),
+        "width": shape.width,
+        "height": shape.height,
+        "frames": shape.frames,
+        "fps": shape.fps.to_string(),
+        "codec": video.codec,
+        "bytes": video.bytes,
+        "prompt_truncated": !truncated.is_empty(),
+        "seconds": (seconds * 1000.0).round() / 1000.0,
+        "settings": settings,
+    }))?)
+}
+
+/// Everything that decides a video of scenes, for people and for telling two apart.
+pub(crate) fn described(spec: &ScenesSpec, model: &ModelInfo) -> Value {
+    let scenes: Vec<Value> = spec
+        .scenes()
+        .iter()
+        .map(|scene| {
+            json!({
+                "prompt": scene.prompt(),
+                "negative_prompt": scene.negative_prompt(),
+                "seed": scene.seed(),
+                "frames": scene.frames(),
+                "motion": scene.motion().map(described_motion),
+            })
+        })
+        .collect();
+    let joins: Vec<Value> = spec.joins().iter().map(|join| json!({ "join": join.name(), "frames": join.frames() })).collect();
+    json!({
+        "scenes": scenes,
+        "joins": joins,
+        "width": spec.width(),
+        "height": spec.height(),
+        "fps": spec.fps().to_string(),
+        "num_inference_steps": spec.num_inference_steps(),
+        "guidance_scale": spec.guidance_scale(),
+        "scheduler": spec.scheduler().unwrap_or(model.scheduler).to_string(),
+        "seed": spec.seed(),
+        "model": model.name,
+        "motion_model": spec.scenes().iter().any(|scene| scene.motion().is_some()).then(|| model.motion.clone()),
+        "device": model.device,
+        "device_reason": model.device_reason,
+    })
+}
+
+/// Everything that decides how a picture moves.
+pub(crate) fn described_motion(motion: &MotionSpec) -> Value {
+    json!({
+        "num_frames": motion.num_frames(),
+        "num_inference_steps": motion.num_inference_steps(),
+        "conditioning_fps": motion.conditioning_fps(),
+        "motion_bucket_id": motion.motion_bucket_id(),
+        "noise_aug_strength": motion.noise_aug_strength(),
+        "min_guidance_scale": motion.min_guidance_scale(),
+        "max_guidance_scale": motion.max_guidance_scale(),
+        "decode_chunk_size": motion.decode_chunk_size(),
+    })
+}
+
+/// All faults under the names of the flags that they came by.
+pub(crate) fn refused(errors: &[FieldError]) -> anyhow::Error {
+    let lines: Vec<_> = errors.iter().map(with_flag).collect();
+    Usage(lines.join("; ")).into()
+}
+
+fn with_flag(error: &FieldError) -> String {
+    let flag = match error.field {
+        "prompt" => "--scene",
+        "scenes" => "--scene",
+        "hero_description" => "--hero",
+        "negative_prompt" => "--negative",
+        "num_inference_steps" => "--steps",
+        "guidance_scale" => "--guidance",
+        "scheduler" => "--scheduler",
+        "duration_per_scene" | "duration" => "--duration",
+        "fps" => "--fps",
+        "width" => "--width",
+        "height" => "--height",
+        "transition_frames" => "--transition-frames",
+        "join" => "--join",
+        "seed" => "--seed",
+        "num_frames" => "--num-frames",
+        "conditioning_fps" => "--conditioning-fps",
+        "motion_bucket_id" => "--motion-bucket-id",
+        "noise_aug_strength" => "--noise-aug-strength",
+        "min_guidance_scale" => "--min-guidance",
+        "max_guidance_scale" => "--max-guidance",
+        "decode_chunk_size" => "--decode-chunk-size",
+        "image" => "IMAGE",
+        other => other,
+    };
+    let scene = error.scene.map(|scene| format!(" (scene {})", scene + 1)).unwrap_or_default();
+    let given = if error.value.is_empty() { String::new() } else { format!(" {}", error.value) };
+    format!("{flag}{given}{scene}: {}", error.message)
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_says_scene_step_frame_and_time_left() {
+        let progress = JobProgress { started: true, part: 1, parts: 3, step: 12, steps: 25, frame: 84, frames: 240, share: 0.5 };
+        assert_eq!(said(&progress, Duration::from_secs(7)), "scene 2 of 3  step 12/25  frame 84/240  0:07 left");
+        let one = JobProgress { parts: 1, part: 0, frame: 8, frames: 8, share: 1.0, steps: 0, ..progress };
+        assert_eq!(said(&one, Duration::from_secs(7)), "frame 8/8");
+    }
+}

@@ -1,0 +1,292 @@
+//! The device's thread: it loads the model, owns it, and runs one job after another.
+//!
+//! It must not know who waits for a job. The invariants: a panic in a job is that job's error, and the next job runs; a cancelled job
+//! stops at its next step or frame; the thread ends when the queue closes or the device is lost.
+
+use std::{
+    any::Any,
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use diffusion_core::{
+    denoise::{StepMonitor, StepReport},
+    pipelines::scenes::{SceneMonitor, SceneProgress},
+};
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    engine::EngineSettings,
+    error::GenerationError,
+    job::{GeneratedImage, Job, JobProgress, JobResult, Task},
+    model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
+    parameters, png,
+    queue::Queue,
+    spec::{ImageMode, ImageSpec},
+    video::{GeneratedVideo, Timings, VideoOutput, VideoSpec, VideoWriter, output},
+};
+
+/// Steps of the picture that is made to measure the model: enough for a mean, few enough to be over soon.
+const MEASURED_STEPS: u32 = 3;
+
+/// The device thread's own things.
+pub(crate) struct Device {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) status: watch::Sender<EngineStatus>,
+    pub(crate) timings: watch::Sender<Timings>,
+    pub(crate) settings: EngineSettings,
+}
+
+impl Device {
+    pub(crate) fn run(self, load: impl FnOnce() -> diffusion_core::Result<LoadedModel>) {
+        let started = self.now();
+        let LoadedModel { info, mut model } = match catch_unwind(AssertUnwindSafe(load)) {
+            Ok(Ok(model)) => model,
+            Ok(Err(error)) => return self.fail(one_line(&error.to_string())),
+            Err(panic) => return self.fail(format!("internal error: {}", panic_text(panic.as_ref()))),
+        };
+        tracing::info!(model = %info.name, device = %info.device, reason = %info.device_reason, took = ?self.since(started), "model loaded");
+        let info = Arc::new(info);
+        self.status.send_replace(EngineStatus::Ready(Arc::clone(&info)));
+        if self.settings.measure_at_start {
+            self.measure(model.as_mut(), &info);
+        }
+
+        while let Some(Job { id, task, progress, cancelled }) = self.queue.next() {
+            let started = self.now();
+            let span = tracing::info_span!("job", id);
+            let _entered = span.enter();
+            let watched = Watched { progress: &progress, is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed) };
+            let lost = match task {
+                Task::Pictures { spec, result } => {
+                    let made = self.pictures(&spec, model.as_mut(), &info, &watched);
+                    self.end(started, made, result)
+                }
+                Task::Video { spec, output, result } => {
+                    let made = self.video(&spec, &output, model.as_mut(), &watched);
+                    self.end(started, made, result)
+                }
+            };
+            if let Some(reason) = lost {
+                return self.fail(reason);
+            }
+        }
+    }
+
+    /// Says how a job ended, and tells if its device is lost.
+    fn end<T>(&self, started: Instant, made: JobResult<T>, result: oneshot::Sender<JobResult<T>>) -> Option<String> {
+        let took = self.since(started);
+        match &made {
+            Ok(_) => tracing::info!(?took, "done"),
+            Err(GenerationError::Cancelled) => tracing::info!(?took, "cancelled"),
+            Err(error) => tracing::error!(?took, %error, "failed"),
+        }
+        let lost = match &made {
+            Err(GenerationError::Model(error @ diffusion_core::Error::Device { .. })) => Some(one_line(&error.to_string())),
+            Ok(_) | Err(_) => None,
+        };
+        // The place is free before the caller knows, so that whoever has an answer can ask again.
+        self.queue.done(made.is_ok().then_some(took));
+        // Nobody to send it to: the caller has hung up.
+        let _unread: Result<(), JobResult<T>> = result.send(made);
+        lost
+    }
+
+    fn pictures(
+        &self,
+        spec: &ImageSpec,
+        model: &mut dyn DeviceModel,
+        info: &ModelInfo,
+        watched: &Watched<'_>,
+    ) -> JobResult<Vec<GeneratedImage>> {
+        let mut images = Vec::new();
+        for part in 0..spec.count() {
+            if (watched.is_cancelled)() {
+                return Err(GenerationError::Cancelled);
+            }
+            let parts = spec.count();
+            watched.progress.send_replace(JobProgress { started: true, part, parts, ..JobProgress::default() });
+            let seed = spec.seed_of(part);
+            let mut monitor = PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now) };
+            let Picture { image, truncated } = guarded(|| model.picture(spec, seed, &mut monitor))?;
+            self.learn(spec, info, &monitor.clock);
+            let parameters = parameters::text(spec, seed, info);
+            images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
+        }
+        watched.progress.send_modify(|progress| progress.part = progress.parts);
+        Ok(images)
+    }
+
+    fn video(
+        &self,
+        spec: &VideoSpec,
+        output: &VideoOutput,
+        model: &mut dyn DeviceModel,
+        watched: &Watched<'_>,
+    ) -> JobResult<GeneratedVideo> {
+        if (watched.is_cancelled)() {
+            return Err(GenerationError::Cancelled);
+        }
+        watched.progress.send_modify(|progress| progress.started = true);
+        let shape = guarded(|| model.video_shape(spec))?;
+        // The encoder before the first frame: one that is missing is known at once.
+        let mut writer = VideoWriter::open(output, &shape)?;
+        let first_frame = writer.first_frame();
+        let started = self.now();
+        let mut monitor = VideoMonitor(watched);
+        let made = guarded(|| model.video(spec, first_frame, &mut monitor, &mut writer));
+        let truncated = made.map_err(output::unwrapped)?;
+        if let VideoSpec::Animation(spec) = spec {
+            let steps = usize::try_from(spec.motion().num_inference_steps()).unwrap_or(usize::MAX);
+            self.timings.send_modify(|timings| timings.animation(steps, shape.frames, self.since(started)));
+        }
+        let video = writer.finish(truncated)?;
+        watched.progress.send_modify(|progress| progress.part = progress.parts);
+        Ok(video)
+    }
+
+    /// Makes a small picture for nobody, unless somebody wants something.
+    fn measure(&self, model: &mut dyn DeviceModel, info: &ModelInfo) {
+        let spec = ImageSpec {
+            prompt: String::new(),
+            negative_prompt: String::new(),
+            num_inference_steps: MEASURED_STEPS,
+            guidance_scale: crate::validate::DEFAULT_GUIDANCE_SCALE,
+            width: info.default_width,
+            height: info.default_height,
+            count: 1,
+            seed: 0,
+            scheduler: None,
+            clip_skip: 0,
+            mode: ImageMode::TextToImage,
+        };
+        let (progress, _) = watch::channel(JobProgress::default());
+        let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0 };
+        let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now) };
+        match guarded(|| model.picture(&spec, 0, &mut monitor)) {
+            Ok(_) => self.learn(&spec, info, &monitor.clock),
+            Err(error) => tracing::debug!(%error, "nothing was measured"),
+        }
+    }
+
+    /// Remembers how long a picture took, if it is of the size that estimates are made for.
+    fn learn(&self, spec: &ImageSpec, info: &ModelInfo, clock: &StepClock) {
+        let is_usual = matches!(spec.mode, ImageMode::TextToImage) && spec.guidance_scale > 1.0;
+        if is_usual
+            && (spec.width, spec.height) == (info.default_width, info.default_height)
+            && let Some((steps, stepping)) = clock.steps()
+        {
+            self.timings.send_modify(|timings| timings.picture(steps, stepping, self.since(clock.started)));
+        }
+    }
+
+    fn fail(&self, reason: String) {
+        tracing::error!(%reason, "the model cannot be used");
+        self.status.send_replace(EngineStatus::Failed(reason));
+        self.queue.close();
+    }
+
+    fn now(&self) -> Instant {
+        (self.settings.now)()
+    }
+
+    fn since(&self, started: Instant) -> Duration {
+        self.now().saturating_duration_since(started)
+    }
+}
+
+/// Calls a model; a panic is an error like others. A model keeps no state between calls, so nothing half-changed survives it.
+fn guarded<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> JobResult<T> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| GenerationError::Internal(panic_text(panic.as_ref())))?.map_err(|error| {
+        if matches!(error, diffusion_core::Error::Cancelled) { GenerationError::Cancelled } else { GenerationError::Model(error) }
+    })
+}
+
+/// Where progress goes, and where cancellation comes from.
+struct Watched<'a> {
+    progress: &'a watch::Sender<JobProgress>,
+    is_cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Watched<'_> {
+    fn go_on(&self) -> ControlFlow<()> {
+        if (self.is_cancelled)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// When the steps of a picture were done.
+struct StepClock {
+    now: fn() -> Instant,
+    started: Instant,
+    first: Option<Instant>,
+    last: Option<(usize, Instant)>,
+}
+
+impl StepClock {
+    fn new(now: fn() -> Instant) -> Self {
+        Self { now, started: now(), first: None, last: None }
+    }
+
+    fn tick(&mut self, step: usize) {
+        let now = (self.now)();
+        self.first.get_or_insert(now);
+        self.last = Some((step, now));
+    }
+
+    /// How many steps there were and what they took; the first, whose beginning nobody saw, is taken for one like the others.
+    fn steps(&self) -> Option<(usize, Duration)> {
+        let (steps, last) = self.last.filter(|(steps, _)| *steps > 1)?;
+        let seconds = last.saturating_duration_since(self.first?).as_secs_f64() / (steps - 1) as f64;
+        Some((steps, Duration::from_secs_f64(seconds * steps as f64)))
+    }
+}
+
+struct PictureMonitor<'a> {
+    watched: &'a Watched<'a>,
+    part: u32,
+    parts: u32,
+    clock: StepClock,
+}
+
+impl StepMonitor for PictureMonitor<'_> {
+    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+        self.clock.tick(step.step);
+        let StepReport { step, steps, .. } = *step;
+        let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
+        let progress = JobProgress { started: true, part: self.part, parts: self.parts, step, steps, share, ..JobProgress::default() };
+        self.watched.progress.send_replace(progress);
+        self.watched.go_on()
+    }
+}
+
+struct VideoMonitor<'a>(&'a Watched<'a>);
+
+impl SceneMonitor for VideoMonitor<'_> {
+    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.0.progress.send_replace(JobProgress {
+            started: true,
+            part: number(progress.scene),
+            parts: number(progress.scenes),
+            step: progress.step,
+            steps: progress.steps,
+            frame: progress.frame,
+            frames: progress.frames,
+            share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
+        });
+        self.0.go_on()
+    }
+}
+
+/// What a panic said, if it said something.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    one_line(text.unwrap_or("a panic without a message"))
+}
+
+/// Some tensor errors carry a backtrace behind their first line.
+fn one_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

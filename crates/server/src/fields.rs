@@ -1,0 +1,192 @@
+//! Reading the fields of a JSON object one by one, so that all faults are told at once and by name.
+//!
+//! It must not know any one request. The leniency is pydantic's: whole numbers may come as 25.0 or "25", truth values as "true" or 1. An
+//! optional field may be null. Names of rules and sentences are pydantic's.
+
+use generation::{FieldError, field_error::shortened};
+use serde_json::{Map, Value};
+
+use crate::{
+    error::{ApiError, context_value},
+    non_finite,
+    wire::ValidationErrorDetail,
+};
+
+/// Pydantic's name of a rule and its sentence.
+pub(crate) type TypeFault = (&'static str, &'static str);
+
+/// Parses a body that must be an object.
+pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Err(ApiError::Invalid(vec![detail("missing", vec!["body".into()], "Field required".into(), Value::Null)]));
+    }
+    let json = match serde_json::from_slice(body) {
+        Ok(json) => json,
+        Err(error) => non_finite::parse_with_markers(body).ok_or_else(|| ApiError::MalformedJson(error.to_string()))?,
+    };
+    match json {
+        Value::Object(object) => Ok(object),
+        other => {
+            let sentence = "Input should be a valid dictionary or object to extract fields from";
+            Err(ApiError::Invalid(vec![detail("model_attributes_type", vec!["body".into()], sentence.into(), echo(&other))]))
+        }
+    }
+}
+
+/// The fields of an object, and what was wrong with them so far.
+pub(crate) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    /// Where the object stands: "body", then keys and indices.
+    place: Vec<Value>,
+    pub(crate) faults: Vec<ValidationErrorDetail>,
+}
+
+impl<'a> Fields<'a> {
+    /// Of the body itself.
+    pub(crate) fn new(object: &'a Map<String, Value>) -> Self {
+        Self { object, place: vec!["body".into()], faults: Vec::new() }
+    }
+
+    /// Of an object inside.
+    pub(crate) fn inside(&self, object: &'a Map<String, Value>, steps: &[Value]) -> Self {
+        Self { object, place: self.place.iter().chain(steps).cloned().collect(), faults: Vec::new() }
+    }
+
+    /// A field that may be absent; null stands for that too.
+    pub(crate) fn read<T>(&mut self, field: &'static str, convert: impl Fn(&Value) -> Result<T, TypeFault>) -> Option<T> {
+        let value = self.object.get(field).filter(|value| !value.is_null())?;
+        self.convert(field, value, convert)
+    }
+
+    /// A field that must not be null. (That it must be there is the validation's to say.)
+    pub(crate) fn required<T>(&mut self, field: &'static str, convert: impl Fn(&Value) -> Result<T, TypeFault>) -> Option<T> {
+        let value = self.object.get(field)?;
+        self.convert(field, value, convert)
+    }
+
+    fn convert<T>(&mut self, field: &'static str, value: &Value, convert: impl Fn(&Value) -> Result<T, TypeFault>) -> Option<T> {
+        let converted = match non_finite::literal(value) {
+            Some(_) => Err(("finite_number", "Input should be a finite number")),
+            None => convert(value),
+        };
+        converted.map_err(|fault| self.fault(&[field.into()], fault, value)).ok()
+    }
+
+    /// A fault of a value inside this object.
+    pub(crate) fn fault(&mut self, steps: &[Value], (kind, sentence): TypeFault, value: &Value) {
+        let place = self.place.iter().chain(steps).cloned().collect();
+        self.faults.push(detail(kind, place, sentence.to_owned(), echo(value)));
+    }
+}
+
+/// All faults of a body: those of types, and of the validation those that are no second fault of the same field; in the order of `order`.
+pub(crate) fn all_faults(
+    mut faults: Vec<ValidationErrorDetail>,
+    errors: &[FieldError],
+    json: &Map<String, Value>,
+    order: &[&str],
+) -> Vec<ValidationErrorDetail> {
+    // A field whose type was wrong reached the validation as absent. So did all that is inside of it.
+    let more: Vec<_> = errors
+        .iter()
+        .map(|error| field_detail(error, json))
+        .filter(|detail| !faults.iter().any(|fault| detail.loc.starts_with(&fault.loc)))
+        .collect();
+    faults.extend(more);
+    faults.sort_by_key(|fault| {
+        let field = fault.loc.get(1).and_then(Value::as_str).and_then(|name| order.iter().position(|field| name == *field));
+        (field, fault.loc.get(2).and_then(Value::as_u64))
+    });
+    faults
+}
+
+/// A fault that the validation found, with the value as it was sent.
+fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErrorDetail {
+    let context: Map<String, Value> =
+        error.kind.context().into_iter().map(|(name, value)| (name.to_owned(), context_value(value))).collect();
+    let mut loc = vec![Value::from("body")];
+    // Where the object with the field stands; what is not there is told of with the object that lacks it, as pydantic does.
+    let mut parent = Value::Object(json.clone());
+    let scene = error.scene.map(|scene| [Value::from("scenes"), Value::from(scene)]);
+    for step in scene.into_iter().flatten().chain(error.group.map(Value::from)) {
+        let child = match &step {
+            Value::String(key) => parent.get(key),
+            index => index.as_u64().and_then(|index| parent.get(usize::try_from(index).ok()?)),
+        };
+        parent = child.cloned().unwrap_or_default();
+        loc.push(step);
+    }
+    loc.push(error.field.into());
+    let input = echo(parent.get(error.field).unwrap_or(&parent));
+    let ctx = (!context.is_empty()).then_some(context);
+    ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
+}
+
+fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {
+    ValidationErrorDetail { kind: kind.to_owned(), loc, msg, input, ctx: None }
+}
+
+/// A value of the caller's, small enough to send back.
+fn echo(value: &Value) -> Value {
+    if let Some(literal) = non_finite::literal(value) {
+        return Value::from(literal);
+    }
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::String(text) => Value::from(shortened(text)),
+        Value::Array(_) | Value::Object(_) => {
+            let text = value.to_string();
+            match shortened(&text) {
+                short if short.len() == text.len() => value.clone(),
+                cut => Value::from(cut),
+            }
+        }
+    }
+}
+
+pub(crate) fn string(value: &Value) -> Result<String, TypeFault> {
+    value.as_str().map(str::to_owned).ok_or(("string_type", "Input should be a valid string"))
+}
+
+pub(crate) fn integer(value: &Value) -> Result<i128, TypeFault> {
+    match value {
+        Value::Number(number) => match (number.as_i128(), number.as_f64()) {
+            (Some(integer), _) => Ok(integer),
+            // A cast from float saturates, and the ends of the range are beyond every limit.
+            (None, Some(float)) if float.fract() == 0.0 => Ok(float as i128),
+            (None, _) => Err(("int_from_float", "Input should be a valid integer, got a number with a fractional part")),
+        },
+        Value::String(text) => {
+            text.trim().parse().map_err(|_| ("int_parsing", "Input should be a valid integer, unable to parse string as an integer"))
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(("int_type", "Input should be a valid integer")),
+    }
+}
+
+pub(crate) fn float(value: &Value) -> Result<f64, TypeFault> {
+    match value {
+        Value::Number(number) => number.as_f64().ok_or(("float_type", "Input should be a valid number")),
+        Value::String(text) => {
+            text.trim().parse().map_err(|_| ("float_parsing", "Input should be a valid number, unable to parse string as a number"))
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(("float_type", "Input should be a valid number")),
+    }
+}
+
+pub(crate) fn boolean(value: &Value) -> Result<bool, TypeFault> {
+    let unreadable = Err(("bool_parsing", "Input should be a valid boolean, unable to interpret input"));
+    match value {
+        Value::Bool(truth) => Ok(*truth),
+        Value::Number(number) => match number.as_f64() {
+            Some(1.0) => Ok(true),
+            Some(0.0) => Ok(false),
+            Some(_) | None => unreadable,
+        },
+        Value::String(text) => match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "on" | "yes" | "t" | "y" => Ok(true),
+            "false" | "0" | "off" | "no" | "f" | "n" => Ok(false),
+            _ => unreadable,
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => Err(("bool_type", "Input should be a valid boolean")),
+    }
+}

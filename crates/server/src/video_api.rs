@@ -1,0 +1,190 @@
+//! `POST /generate-video`: a video of scenes as an MP4 file; and `POST /generate-video/info`: what it will be.
+//!
+//! The handler holds the job's handle while it waits, as that of `POST /generate` does: a client that hangs up cancels the job. The video
+//! lies in a folder of its own while it is written; the answer is read from the open file, whose name is gone by then.
+
+use actix_files::NamedFile;
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    http::header::{ContentDisposition, DispositionParam, DispositionType},
+    web::{Data, Payload},
+};
+use generation::{
+    EngineStatus, SubmitError,
+    video::{GeneratedVideo, ScenesSpec, VideoOutput, VideoSpec},
+};
+use uuid::Uuid;
+
+use crate::{
+    app::ApiState,
+    body,
+    error::ApiError,
+    generate_api::random_seed,
+    request_body::RequestBody,
+    scenes_body,
+    video_wire::{Mp4File, ScenesBody, VideoInfo},
+    wire::{ErrorBody, ValidationErrorBody},
+};
+
+/// Makes a video from a list of scenes.
+///
+/// Each scene is a picture, held for a while, or set in motion. Waits until the video is made. Hanging up cancels it.
+#[utoipa::path(
+    post,
+    path = "/generate-video",
+    tag = "generation",
+    request_body = ScenesBody,
+    responses(
+        (
+            status = 200,
+            description = "The video: H.264 in MP4, which plays in every browser",
+            body = Mp4File,
+            content_type = "video/mp4",
+            headers(
+                ("Content-Disposition" = String, description = "attachment, with a unique file name"),
+                ("X-Video-Scenes" = u64, description = "How many scenes it has"),
+                ("X-Video-Duration" = f64, description = "How long it lasts, in seconds"),
+                ("X-Video-FPS" = String, description = "Frames in a second: a number or a fraction"),
+                ("X-Hero-Used" = bool, description = "Whether a hero's description stands before the prompts"),
+                ("X-Seed" = u64, description = "The seed that it was made with"),
+                ("X-Prompt-Truncated" = bool, description = "true if a text was cut, for the model reads no more; else absent"),
+            )
+        ),
+        (status = 400, description = "The body is no JSON, or there are fewer than two scenes", body = ErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
+        (status = 413, description = "The body is too long", body = ErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
+        (status = 422, description = "Fields of the body are wrong", body = ValidationErrorBody),
+        (
+            status = 429,
+            description = "The queue is full",
+            body = ErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+        ),
+        (status = 500, description = "The video could not be made", body = ErrorBody),
+        (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = ErrorBody),
+    )
+)]
+pub(crate) async fn generate_video(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = video(&request, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+/// What a video will be: its frames, its length, and how long it will take here.
+#[utoipa::path(
+    post,
+    path = "/generate-video/info",
+    tag = "generation",
+    request_body = ScenesBody,
+    responses(
+        (status = 200, description = "What the video will be", body = VideoInfo),
+        (status = 400, description = "The body is no JSON", body = ErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
+        (status = 413, description = "The body is too long", body = ErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
+        (status = 422, description = "Fields of the body are wrong", body = ValidationErrorBody),
+    )
+)]
+pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = info(&request, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+async fn video(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+    body::check_type(request)?;
+    let body = scenes_body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
+    if body.scene_count().is_some_and(|count| count < 2) {
+        return Err(ApiError::TooFewScenes);
+    }
+    let spec = body.into_spec(random_seed(), &state.limits)?;
+    ready(state)?;
+    let made = make(request, state, VideoSpec::Scenes(spec.clone())).await?;
+    Ok(made.answer(request, |response| {
+        for (name, value) in [
+            ("X-Video-Scenes", spec.scenes().len().to_string()),
+            // As Python prints it: always with a point.
+            ("X-Video-Duration", format!("{:?}", spec.seconds())),
+            ("X-Video-FPS", spec.fps().to_string()),
+            ("X-Hero-Used", spec.has_hero().to_string()),
+        ] {
+            insert(response, name, &value);
+        }
+    }))
+}
+
+async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+    body::check_type(request)?;
+    let body = scenes_body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
+    let spec = body.into_spec(random_seed(), &state.limits)?;
+    let estimate = state.engine.timings().estimate(&spec);
+    Ok(HttpResponse::Ok().json(VideoInfo {
+        scenes_count: spec.scenes().len(),
+        frames_per_scene: spec.frames_per_scene(),
+        transition_frames: spec.transition_frames(),
+        total_frames: spec.timeline().frames(),
+        total_duration_seconds: spec.seconds(),
+        fps: fps_number(&spec),
+        resolution: format!("{}x{}", spec.width(), spec.height()),
+        // Tenths of a second are all that a forecast is good for.
+        estimated_generation_time_seconds: estimate.map(|time| (time.as_secs_f64() * 10.0).ceil() / 10.0),
+    }))
+}
+
+/// A whole number where it is one.
+fn fps_number(spec: &ScenesSpec) -> serde_json::Number {
+    let fps = spec.fps();
+    let float = || serde_json::Number::from_f64(fps.as_f64()).unwrap_or_else(|| fps.numerator.into());
+    if fps.denominator == 1 { fps.numerator.into() } else { float() }
+}
+
+/// Whether the model can be asked, and if not why.
+pub(crate) fn ready(state: &ApiState) -> Result<(), ApiError> {
+    match state.engine.status() {
+        EngineStatus::Ready(_) => Ok(()),
+        EngineStatus::Loading => Err(SubmitError::Loading.into()),
+        EngineStatus::Failed(reason) => Err(SubmitError::Failed(reason).into()),
+    }
+}
+
+/// A video that is made and open.
+pub(crate) struct MadeVideo {
+    file: NamedFile,
+    video: GeneratedVideo,
+    seed: u64,
+}
+
+/// Makes a video and opens its file; a folder of its own is gone when this returns, or is dropped.
+pub(crate) async fn make(_: &HttpRequest, state: &ApiState, spec: VideoSpec) -> Result<MadeVideo, ApiError> {
+    let folder = tempfile::Builder::new().prefix("framewright-").tempdir_in(&state.scratch).map_err(ApiError::Scratch)?;
+    let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| ApiError::Generation(error.into()))?;
+    let seed = spec.seed();
+    let video = state.engine.submit_video(spec, output)?.finished().await?;
+    let file = NamedFile::open_async(&video.path).await.map_err(ApiError::Scratch)?;
+    Ok(MadeVideo { file, video, seed })
+}
+
+impl MadeVideo {
+    /// The file as an attachment, with what `add` puts in its head.
+    pub(crate) fn answer(self, request: &HttpRequest, add: impl FnOnce(&mut HttpResponse)) -> HttpResponse {
+        let name = DispositionParam::Filename(format!("video_{}.mp4", Uuid::new_v4()));
+        let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] };
+        let file = self.file.set_content_disposition(disposition).use_etag(false).use_last_modified(false);
+        let mut response = file.into_response(request);
+        insert(&mut response, "X-Seed", &self.seed.to_string());
+        if !self.video.truncated.is_empty() {
+            insert(&mut response, "X-Prompt-Truncated", "true");
+        }
+        add(&mut response);
+        response
+    }
+}
+
+/// Values are numbers and words of ours, so they are good for a head.
+pub(crate) fn insert(response: &mut HttpResponse, name: &'static str, value: &str) {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+        response.headers_mut().insert(name, value);
+    }
+}
