@@ -3,6 +3,8 @@
 //! It must not know any model or pipeline. The invariant: a picture resized here has the bytes that `PIL.Image.resize(.., LANCZOS)`
 //! gives, because diffusers resizes with it before the autoencoder sees the picture (`VaeImageProcessor.preprocess`). Pillow's 8-bit
 //! resampling works in two passes, rows first, with coefficients rounded to 22 fractional bits and a rounding to bytes in between.
+//! Rows come first at every size here, as in every Pillow before 13; that one takes the columns first where the height shrinks much more
+//! than the width, and so rounds some bytes another way.
 
 use candle_core::{Device, Tensor};
 use image::{GrayImage, RgbImage};

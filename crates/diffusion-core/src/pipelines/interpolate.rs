@@ -35,10 +35,7 @@ impl<'a> Between<'a> {
             params.check(model.pixels_per_latent())?;
         }
         model.check_plain_unet()?;
-        if (from.width, from.height) != (to.width, to.height) {
-            let reason = format!("{}x{} and {}x{} have no way between them", from.width, from.height, to.width, to.height);
-            return Err(Error::Params { field: "width", reason });
-        }
+        check_sizes(from, to)?;
         // The second request is followed at the first one's guidance scale, so that both have as many texts.
         let to = TextToImageParams { guidance_scale: from.guidance_scale, ..to.clone() };
         let shape = model.latents_shape(from);
@@ -82,6 +79,17 @@ impl StableDiffusion {
     }
 }
 
+/// Refuses two requests of different sizes: their noise has no way from one to the other.
+pub(super) fn check_sizes(from: &TextToImageParams, to: &TextToImageParams) -> Result<()> {
+    let reason = || format!("{}x{} and {}x{} have no way between them", from.width, from.height, to.width, to.height);
+    for (field, from, to) in [("width", from.width, to.width), ("height", from.height, to.height)] {
+        if from != to {
+            return Err(Error::Params { field, reason: reason() });
+        }
+    }
+    Ok(())
+}
+
 /// On the great circle from `from` to `to`: lengths and angle change evenly with `position`.
 fn slerp(from: &Tensor, to: &Tensor, position: f64) -> Result<Tensor> {
     let (start, end) = (from.flatten_all()?.to_vec1::<f32>()?, to.flatten_all()?.to_vec1::<f32>()?);
@@ -101,9 +109,25 @@ fn slerp(from: &Tensor, to: &Tensor, position: f64) -> Result<Tensor> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     use super::*;
+    use crate::{pipelines::nano_sd, policy::ExecutionPolicy};
+
+    #[test]
+    fn a_picture_does_not_depend_on_those_it_is_decoded_with() {
+        for dtype in [DType::F32, DType::BF16] {
+            let policy = ExecutionPolicy { vae: dtype, ..ExecutionPolicy::cpu_f32() };
+            let model = StableDiffusion::load(&nano_sd(), &policy).unwrap();
+            for (width, height, pictures) in [(16, 16, 5), (3, 5, 7), (1, 1, 3)] {
+                let mut noise = SeededNoise::new(5);
+                let latents = (0..pictures).map(|_| noise.randn(&[1, 4, height, width])).collect::<Result<Vec<Tensor>>>().unwrap();
+                let together = model.decode_pictures(&latents).unwrap();
+                let alone = latents.iter().map(|latents| model.decode_latents(latents).unwrap()).collect::<Vec<RgbImage>>();
+                assert!(together == alone, "{width}x{height} latents, {dtype:?}");
+            }
+        }
+    }
 
     #[test]
     fn halfway_between_two_axes_is_the_diagonal() {

@@ -11,6 +11,7 @@ mod nano_sd;
 mod noise;
 mod ops;
 mod pipelines;
+mod scenes;
 mod schedulers;
 mod shape_judge;
 mod text_context;

@@ -83,7 +83,7 @@ impl Goldens {
     }
 }
 
-fn params(call: &Json) -> TextToImageParams {
+pub(crate) fn params(call: &Json) -> TextToImageParams {
     let text = |key: &str| call[key].as_str().unwrap().to_owned();
     let number = |key: &str| call[key].as_u64().unwrap();
     TextToImageParams {
@@ -100,11 +100,13 @@ fn params(call: &Json) -> TextToImageParams {
 }
 
 /// The golden folder's configurations with a call's changes, and weights drawn by name.
-struct GoldenModel {
-    shapes: Json,
-    call: Json,
+pub(crate) struct GoldenModel {
+    /// Name and shape of every parameter of every part.
+    pub(crate) shapes: Json,
+    /// The call whose changes of the configurations hold.
+    pub(crate) call: Json,
     /// A tensor that is read as NaN.
-    poison: Option<&'static str>,
+    pub(crate) poison: Option<&'static str>,
 }
 
 impl GoldenModel {
@@ -184,7 +186,7 @@ pub(crate) fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
 }
 
 /// Standard deviation of all the bytes.
-fn deviation(image: &RgbImage) -> f64 {
+pub(crate) fn deviation(image: &RgbImage) -> f64 {
     let values = image.as_raw().iter().map(|byte| f64::from(*byte)).collect::<Vec<f64>>();
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()

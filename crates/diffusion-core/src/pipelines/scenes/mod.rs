@@ -13,7 +13,10 @@ use image::RgbImage;
 
 pub use self::timeline::{Span, Timeline, scene_frames};
 use self::{blend::blend, film::Film};
-use super::{StableDiffusion, TextToImageParams, interpolate::Between};
+use super::{
+    StableDiffusion, TextToImageParams,
+    interpolate::{self, Between},
+};
 use crate::{Error, Result, frames::FrameSink, preprocess};
 
 /// Pixels that are decoded at once where several pictures are: one of 512 x 512, or sixteen of 128 x 128.
@@ -86,9 +89,30 @@ impl ScenesParams {
         Timeline::new(self.scenes.iter().map(|scene| scene.frames), &self.joins)
     }
 
-    /// The join between a scene and the one before it.
+    /// The join between a scene and the one before it; one without frames is a cut.
     fn join_before(&self, scene: usize) -> Join {
-        scene.checked_sub(1).and_then(|before| self.joins.get(before)).copied().unwrap_or(Join::Cut)
+        let join = scene.checked_sub(1).and_then(|before| self.joins.get(before)).copied();
+        join.filter(|join| join.frames() > 0).unwrap_or(Join::Cut)
+    }
+
+    /// Refuses, before the first step, what would only be found at the scene that it concerns.
+    fn check(&self, pixels_per_latent: u32) -> Result<()> {
+        if self.scenes.is_empty() {
+            return Err(Error::Params { field: "scenes", reason: "a video has at least one scene".into() });
+        }
+        for (field, value) in [("width", self.width), ("height", self.height)] {
+            if value == 0 {
+                return Err(Error::Params { field, reason: "a frame has at least one pixel".into() });
+            }
+        }
+        for (index, scene) in self.scenes.iter().enumerate() {
+            scene.picture.check(pixels_per_latent)?;
+            let before = index.checked_sub(1).and_then(|before| self.scenes.get(before));
+            if let (Some(before), Join::Slerp { .. }) = (before, self.join_before(index)) {
+                interpolate::check_sizes(&before.picture, &scene.picture)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -144,9 +168,7 @@ impl StableDiffusion {
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Sink`] if the sink refuses a frame; [`Error::Cancelled`] if
     /// the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
     pub fn scenes(&self, params: &ScenesParams, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink) -> Result<()> {
-        if params.scenes.is_empty() {
-            return Err(Error::Params { field: "scenes", reason: "a video has at least one scene".into() });
-        }
+        params.check(self.pixels_per_latent())?;
         let timeline = params.timeline();
         let size = (params.scenes.len(), timeline.frames(), work(params, &timeline));
         let mut film = Film::new(sink, monitor, params.first_frame, size);
@@ -216,11 +238,13 @@ fn work(params: &ScenesParams, timeline: &Timeline) -> f64 {
             return 0;
         }
         let wanted = |span: Span| span.end().saturating_sub(span.start.max(params.first_frame));
-        let pictures = match params.join_before(index) {
-            Join::Slerp { .. } => 1 + timeline.join_before(index).map_or(0, wanted),
-            Join::Cut | Join::Crossfade { .. } => 1,
+        // A picture between two scenes takes the first one's steps.
+        let before = index.checked_sub(1).and_then(|before| params.scenes.get(before));
+        let between = match (params.join_before(index), before) {
+            (Join::Slerp { .. }, Some(before)) => timeline.join_before(index).map_or(0, wanted) * before.picture.num_inference_steps,
+            _ => 0,
         };
-        pictures * scene.picture.num_inference_steps
+        scene.picture.num_inference_steps + between
     };
     params.scenes.iter().enumerate().map(of_scene).sum::<usize>() as f64
 }

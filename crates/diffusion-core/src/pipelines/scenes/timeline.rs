@@ -22,9 +22,9 @@ pub struct Span {
 }
 
 impl Span {
-    /// The frame after its last one.
+    /// The frame after its last one; stays at the largest number, for lengths are a caller's.
     pub fn end(&self) -> usize {
-        self.start + self.frames
+        self.start.saturating_add(self.frames)
     }
 }
 
@@ -43,9 +43,11 @@ impl Timeline {
         let mut next = 0;
         for (index, frames) in scene_frames.into_iter().enumerate() {
             let join = index.checked_sub(1).and_then(|before| joins.get(before)).map_or(0, Join::frames);
-            timeline.joins.push(Span { start: next, frames: join });
-            timeline.scenes.push(Span { start: next + join, frames });
-            next += join + frames;
+            let join = Span { start: next, frames: join };
+            let scene = Span { start: join.end(), frames };
+            next = scene.end();
+            timeline.joins.push(join);
+            timeline.scenes.push(scene);
         }
         timeline
     }
@@ -102,5 +104,11 @@ mod tests {
         assert_eq!(timeline.join_before(1), Some(Span { start: 2, frames: 0 }));
         assert_eq!(timeline.scene(2), Some(Span { start: 6, frames: 3 }));
         assert_eq!(Timeline::new([], &[]).frames(), 0);
+    }
+
+    #[test]
+    fn lengths_beyond_all_numbers_do_not_wrap_round_to_a_short_video() {
+        let frames = scene_frames(f64::INFINITY, 24.0);
+        assert_eq!(Timeline::new([frames; 2], &[Join::Crossfade { frames: 2 }]).frames(), usize::MAX);
     }
 }
