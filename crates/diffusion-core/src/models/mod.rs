@@ -8,6 +8,7 @@ mod clip_text;
 mod config_reader;
 mod embeddings;
 mod resnet;
+mod temporal_resnet;
 mod transformer;
 mod unet_2d;
 

@@ -127,9 +127,9 @@ fn conv2d_of<T: Element + WithDType>(
         input: (height, width),
         enlarged,
         output,
-        kernel: (params.kernel, params.kernel),
+        kernel: params.kernel,
         stride: params.stride,
-        pad: (params.pad_before, params.pad_before),
+        pad: params.pad_before,
     };
     let x = Elements::of(x)?;
     let residual = residual.map(Elements::of).transpose()?;

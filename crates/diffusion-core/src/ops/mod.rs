@@ -20,6 +20,7 @@ mod matrix;
 mod nhwc;
 pub mod portable;
 mod repeat;
+mod temporal_conv;
 
 pub use activation::{Activation, silu};
 pub use attention::{AttentionParams, attention};
@@ -29,4 +30,5 @@ pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use nhwc::Nhwc;
-pub use repeat::repeat_images;
+pub use repeat::{repeat_images, repeat_rows};
+pub use temporal_conv::TemporalConv;

@@ -2,7 +2,7 @@
 //! on CUDA and Metal.
 //!
 //! Shapes are checked by the callers, the layers beside this file. The invariant: a scratch tensor is at most [`SCRATCH_BYTES`]
-//! (one output row, or one query, if that alone is more), so never near 2^31 elements.
+//! (one output pixel of a batch, or one query, if that alone is more), so never near 2^31 elements.
 
 use candle_core::{D, DType, Tensor};
 
@@ -27,44 +27,53 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, residual: Opti
     })
 }
 
-/// Convolution by gathering rows: for a tile of output rows the kernel's taps are laid side by side along the channels, and the
-/// product with the packed weights is the result.
+/// Convolution by gathering rows: for a tile of output pixels the kernel's taps are laid side by side along the channels, and the
+/// product with the packed weights is the result. Tiles are whole lines, or parts of one line where a line is too much.
 ///
 /// # Errors
 /// Only if the device fails.
 pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGeometry, extras: ConvExtras<'_>) -> Result<Nhwc> {
     let (batch, height, width, channels) = x.dims()?;
-    let (kernel, stride) = (geometry.params.kernel, geometry.params.stride);
+    let ((tall, wide), stride) = (geometry.params.kernel, geometry.params.stride);
     let (out_height, out_width) = geometry.output;
     let outputs = weight.dim(1)?;
     let mut picture = x.tensor().clone();
     if geometry.enlarged != (height, width) {
         picture = nearest(&nearest(&picture, 1, geometry.enlarged.0)?, 2, geometry.enlarged.1)?;
     }
-    if geometry.params.pad_before + geometry.params.pad_after > 0 {
-        let (before, after) = (geometry.params.pad_before, geometry.params.pad_after);
-        picture = picture.pad_with_zeros(1, before, after)?.pad_with_zeros(2, before, after)?;
+    let (before, after) = (geometry.params.pad_before, geometry.params.pad_after);
+    if before.0 + after.0 > 0 {
+        picture = picture.pad_with_zeros(1, before.0, after.0)?;
     }
-    let row_bytes = batch * out_width * kernel * kernel * channels * x.tensor().dtype().size_in_bytes();
-    let tile_rows = (SCRATCH_BYTES / row_bytes.max(1)).clamp(1, out_height);
-    let columns = strided_index(&picture, out_width, stride)?;
+    if before.1 + after.1 > 0 {
+        picture = picture.pad_with_zeros(2, before.1, after.1)?;
+    }
+    let pixel_bytes = batch * tall * wide * channels * x.tensor().dtype().size_in_bytes();
+    let tile_pixels = (SCRATCH_BYTES / pixel_bytes.max(1)).max(1);
+    let (tile_rows, tile_columns) = ((tile_pixels / out_width.max(1)).clamp(1, out_height.max(1)), tile_pixels.min(out_width.max(1)));
     let mut tiles = Vec::new();
     for first in (0..out_height).step_by(tile_rows) {
         let rows = tile_rows.min(out_height - first);
         let row_index = strided_index(&picture, rows, stride)?;
-        let mut taps = Vec::with_capacity(kernel * kernel);
-        for ky in 0..kernel {
-            let band = picture.narrow(1, first * stride + ky, (rows - 1) * stride + 1)?;
-            let band = if stride == 1 { band } else { band.contiguous()?.index_select(&row_index, 1)? };
-            for kx in 0..kernel {
-                let tap = band.narrow(2, kx, (out_width - 1) * stride + 1)?;
-                taps.push(if stride == 1 { tap } else { tap.contiguous()?.index_select(&columns, 2)? });
+        let mut parts = Vec::new();
+        for from in (0..out_width).step_by(tile_columns) {
+            let columns = tile_columns.min(out_width - from);
+            let column_index = strided_index(&picture, columns, stride)?;
+            let mut taps = Vec::with_capacity(tall * wide);
+            for ky in 0..tall {
+                let band = picture.narrow(1, first * stride + ky, (rows - 1) * stride + 1)?;
+                let band = if stride == 1 { band } else { band.contiguous()?.index_select(&row_index, 1)? };
+                for kx in 0..wide {
+                    let tap = band.narrow(2, from * stride + kx, (columns - 1) * stride + 1)?;
+                    taps.push(if stride == 1 { tap } else { tap.contiguous()?.index_select(&column_index, 2)? });
+                }
             }
+            let gathered = Tensor::cat(&taps, D::Minus1)?.contiguous()?.reshape((batch * rows * columns, tall * wide * channels))?;
+            parts.push(linear(&gathered, weight, bias, None)?.reshape((batch, rows, columns, outputs))?);
         }
-        let gathered = Tensor::cat(&taps, D::Minus1)?.contiguous()?.reshape((batch * rows * out_width, kernel * kernel * channels))?;
-        tiles.push(linear(&gathered, weight, bias, None)?.reshape((batch, rows, out_width, outputs))?);
+        tiles.push(joined(parts, 2)?);
     }
-    let mut y = if let [tile] = tiles.as_slice() { tile.clone() } else { Tensor::cat(&tiles, 1)? };
+    let mut y = joined(tiles, 1)?;
     if let Some(per_image) = extras.per_image {
         y = y.broadcast_add(&per_image.to_dtype(y.dtype())?.reshape((batch, 1, 1, outputs))?)?;
     }
@@ -72,6 +81,11 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
         y = (y + residual.tensor())?;
     }
     Nhwc::new(y)
+}
+
+/// Side by side along a dimension, with no copy of one alone.
+fn joined(parts: Vec<Tensor>, dim: usize) -> Result<Tensor> {
+    Ok(if let [part] = parts.as_slice() { part.clone() } else { Tensor::cat(&parts, dim)? })
 }
 
 /// 0, stride, 2 stride, .. : the index of every stride-th element.
@@ -165,8 +179,7 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: Attention
         let probabilities = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(dtype)?;
         chunks.push(probabilities.matmul(&v)?);
     }
-    let y = if let [chunk] = chunks.as_slice() { chunk.clone() } else { Tensor::cat(&chunks, 2)? };
-    Ok(y.transpose(1, 2)?.contiguous()?.reshape((batch, queries, channels))?)
+    Ok(joined(chunks, 2)?.transpose(1, 2)?.contiguous()?.reshape((batch, queries, channels))?)
 }
 
 /// [rows, keys]: 0 where query `first + row` may look, minus infinity elsewhere.

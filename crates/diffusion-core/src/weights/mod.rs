@@ -169,6 +169,12 @@ impl ComponentWeights {
         Self { prefix: self.full_name(&level.to_string()), ..self.clone() }
     }
 
+    /// The same cursor with tensors as f32: for those that are computed with before they are rounded to the model's precision.
+    #[must_use]
+    pub(crate) fn in_f32(&self) -> Self {
+        Self { dtype: DType::F32, ..self.clone() }
+    }
+
     /// The precision that [`Self::get`] converts to.
     pub fn dtype(&self) -> DType {
         self.dtype
