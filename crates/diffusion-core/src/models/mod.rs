@@ -9,9 +9,14 @@ mod config_reader;
 mod embeddings;
 mod resnet;
 mod temporal_resnet;
+mod temporal_transformer;
 mod transformer;
 mod unet_2d;
+mod unet_spatio_temporal;
+#[cfg(test)]
+mod video_blocks_tests;
 
 pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, LatentDistribution, Tiling};
 pub use clip_text::{ClipTextConfig, ClipTextModel};
 pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig};
+pub use unet_spatio_temporal::{ImageContext, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig, UNetSpatioTemporalPlan};

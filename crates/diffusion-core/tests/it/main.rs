@@ -16,6 +16,7 @@ mod shape_judge;
 mod text_context;
 mod tokenizer;
 mod tolerance;
+mod unet_spatio_temporal;
 mod weights;
 mod weights_random;
 mod weights_single_file;
