@@ -20,6 +20,7 @@ mod matrix;
 mod nhwc;
 pub mod portable;
 mod repeat;
+mod temporal_attention;
 mod temporal_conv;
 
 pub use activation::{Activation, silu};
@@ -28,7 +29,8 @@ pub use conv2d::{Conv2d, Conv2dParams, ConvExtras};
 pub use geglu::Geglu;
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
-pub use linear::Linear;
+pub use linear::{Blend, Linear, LinearExtras};
 pub use nhwc::Nhwc;
 pub use repeat::{repeat_images, repeat_rows};
+pub use temporal_attention::temporal_attention;
 pub use temporal_conv::TemporalConv;

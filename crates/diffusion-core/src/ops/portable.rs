@@ -6,25 +6,33 @@
 
 use candle_core::{D, DType, Tensor};
 
-use super::{Activation, AttentionParams, ConvExtras, Nhwc, conv2d::ConvGeometry};
+use super::{Activation, AttentionParams, Blend, ConvExtras, LinearExtras, Nhwc, conv2d::ConvGeometry};
 use crate::Result;
 
 /// The most that gathered rows or attention scores may take at a time. Large enough to keep a GPU busy.
 const SCRATCH_BYTES: usize = 256 << 20;
 
-/// `x` [rows, inputs] times `weight` [inputs, outputs], plus bias and residual.
+/// `x` [rows, inputs] times `weight` [inputs, outputs], plus bias and what `extras` holds.
 ///
 /// # Errors
 /// Only if the device fails.
-pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, extras: LinearExtras<'_>) -> Result<Tensor> {
     let mut y = x.matmul(&weight.to_dtype(x.dtype())?)?;
     if let Some(bias) = bias {
         y = y.broadcast_add(&bias.to_dtype(x.dtype())?)?;
     }
-    Ok(match residual {
-        Some(residual) => (y + residual)?,
-        None => y,
-    })
+    if let Some(per_image) = extras.per_image {
+        let (images, outputs) = per_image.dims2()?;
+        let per_image = per_image.to_dtype(x.dtype())?.reshape((images, 1, outputs))?;
+        y = y.reshape((images, (), outputs))?.broadcast_add(&per_image)?.reshape(y.dims())?;
+    }
+    if let Some(residual) = extras.residual {
+        y = (y + residual)?;
+    }
+    if let Some(Blend { other, share }) = extras.blend {
+        y = ((y * share)? + (other * (1.0 - share))?)?;
+    }
+    Ok(y)
 }
 
 /// Convolution by gathering rows: for a tile of output pixels the kernel's taps are laid side by side along the channels, and the
@@ -69,7 +77,7 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
                 }
             }
             let gathered = Tensor::cat(&taps, D::Minus1)?.contiguous()?.reshape((batch * rows * columns, tall * wide * channels))?;
-            parts.push(linear(&gathered, weight, bias, None)?.reshape((batch, rows, columns, outputs))?);
+            parts.push(linear(&gathered, weight, bias, LinearExtras::default())?.reshape((batch, rows, columns, outputs))?);
         }
         tiles.push(joined(parts, 2)?);
     }
@@ -127,6 +135,17 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     Ok(normal.broadcast_mul(weight)?.broadcast_add(bias)?.to_dtype(x.dtype())?)
 }
 
+/// `x` [rows, channels] plus `shift` [images, channels], of which the rows are so many equal parts; each row normalised.
+///
+/// # Errors
+/// Only if the device fails.
+pub fn layer_norm_shifted(x: &Tensor, shift: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let (images, channels) = shift.dims2()?;
+    let shift = shift.to_dtype(DType::F32)?.reshape((images, 1, channels))?;
+    let shifted = x.to_dtype(DType::F32)?.reshape((images, (), channels))?.broadcast_add(&shift)?.reshape(x.dims())?;
+    Ok(layer_norm(&shifted, weight, bias, eps)?.to_dtype(x.dtype())?)
+}
+
 /// A pointwise activation.
 ///
 /// # Errors
@@ -180,6 +199,22 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: Attention
         chunks.push(probabilities.matmul(&v)?);
     }
     Ok(joined(chunks, 2)?.transpose(1, 2)?.contiguous()?.reshape((batch, queries, channels))?)
+}
+
+/// Attention of each pixel's frames to one another; see [`super::temporal_attention()`].
+///
+/// # Errors
+/// Only if the device fails.
+pub fn temporal_attention(query: &Tensor, key: &Tensor, value: &Tensor, num_frames: usize, heads: usize) -> Result<Tensor> {
+    let (rows, pixels, channels) = query.dims3()?;
+    let clips = rows / num_frames;
+    let by_pixel = |x: &Tensor| -> Result<Tensor> {
+        let x = x.reshape((clips, num_frames, pixels, channels))?.transpose(1, 2)?.contiguous()?;
+        Ok(x.reshape((clips * pixels, num_frames, channels))?)
+    };
+    let params = AttentionParams { heads, causal: false, upcast: false };
+    let y = attention(&by_pixel(query)?, &by_pixel(key)?, &by_pixel(value)?, params)?;
+    Ok(y.reshape((clips, pixels, num_frames, channels))?.transpose(1, 2)?.contiguous()?.reshape((rows, pixels, channels))?)
 }
 
 /// [rows, keys]: 0 where query `first + row` may look, minus infinity elsewhere.

@@ -26,7 +26,7 @@ pub(crate) struct Case {
     pub(crate) metadata: HashMap<String, String>,
 }
 
-fn case(name: &str) -> Case {
+pub(crate) fn case(name: &str) -> Case {
     case_of("models", name)
 }
 
@@ -34,7 +34,8 @@ fn case(name: &str) -> Case {
 pub(crate) fn case_of(subject: &str, name: &str) -> Case {
     let metadata = golden_metadata(subject, name);
     let config = serde_json::from_str(&metadata["config"]).unwrap();
-    let weights = Arc::new(GoldenWeights::new(&serde_json::from_str(&metadata["shapes"]).unwrap()));
+    let weights = GoldenWeights::new(&serde_json::from_str(&metadata["shapes"]).unwrap());
+    let weights = Arc::new(weights.scaled(metadata.get("scale").map_or(1.0, |scale| scale.parse().unwrap())));
     Case { tensors: golden(subject, name), config, weights, metadata }
 }
 

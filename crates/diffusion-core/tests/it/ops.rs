@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
     noise::SeededNoise,
-    ops::{Activation, AttentionParams, Conv2d, Conv2dParams, ConvExtras, Geglu, Nhwc, attention, execution, portable},
+    ops::{Activation, AttentionParams, Conv2d, Conv2dParams, ConvExtras, Geglu, LinearExtras, Nhwc, attention, execution, portable},
     weights::Component,
 };
 
@@ -120,7 +120,7 @@ fn linear_layers_agree_with_portable() {
         let bias = weights.cursor(Component::Unet, dtype).get(70, "bias").unwrap();
         let (x, residual) = (randn(1, &[65, 130]).to_dtype(dtype).unwrap(), randn(2, &[65, 70]).to_dtype(dtype).unwrap());
         let fast = layer.forward_add(&x, &residual).unwrap();
-        (fast, portable::linear(&x, &weight, Some(&bias), Some(&residual)).unwrap())
+        (fast, portable::linear(&x, &weight, Some(&bias), LinearExtras { residual: Some(&residual), ..LinearExtras::default() }).unwrap())
     });
 }
 
