@@ -25,10 +25,10 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, measure:
     let (names, compute, hub) = (settings.model.clone(), settings.compute.clone(), settings.hub.clone());
     Ok(Engine::start(EngineSettings { measure_at_start: measure, ..engine_settings(settings) }, move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
-        let loaded = LoadedModel::load(open(&model, &names.name, &hub)?.as_ref(), &policy)?;
-        Ok(loaded.with_motion(Box::new(move || {
-            Ok((open(&motion, &names.motion, &hub)?, policy.clone()))
-        })))
+        let source = open(&model, &names.name, &hub)?;
+        let (motion_name, motion_policy) = (names.motion.clone(), policy.clone());
+        let open_motion = Box::new(move || Ok((open(&motion, &names.motion, &hub)?, motion_policy.clone())));
+        LoadedModel::load(source.as_ref(), &policy, &motion_name, open_motion)
     })?)
 }
 

@@ -130,6 +130,7 @@ fn with_flag(error: &FieldError) -> String {
 fn stand_in() -> ModelInfo {
     ModelInfo {
         name: String::new(),
+        motion: String::new(),
         device: String::new(),
         device_reason: String::new(),
         default_width: 512,

@@ -19,13 +19,13 @@ pub mod error;
 pub mod field_error;
 pub mod job;
 pub mod limits;
+pub mod local_model;
 pub mod model;
 mod parameters;
 pub mod png;
 mod queue;
 pub mod request;
 pub mod spec;
-mod stable_diffusion;
 pub mod validate;
 pub mod video;
 

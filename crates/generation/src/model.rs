@@ -15,6 +15,8 @@ use crate::{
 pub struct ModelInfo {
     /// What a person calls it: the hub id, the folder, "nano-sd (embedded)".
     pub name: String,
+    /// The model that sets pictures in motion, by the name that it was asked for.
+    pub motion: String,
     /// "cpu", "cuda" or "metal".
     pub device: String,
     /// Why that device, as a sentence.

@@ -7,12 +7,14 @@
 
 mod blend;
 mod film;
+mod moving;
+mod retime;
 mod timeline;
 
 use image::RgbImage;
 
 pub use self::timeline::{Span, Timeline, scene_frames};
-use self::{blend::blend, film::Film};
+use self::{blend::blend, film::Film, moving::push_moving};
 use super::{
     StableDiffusion, TextToImageParams,
     interpolate::{self, Between},
@@ -66,6 +68,8 @@ pub struct SceneParams {
     pub picture: TextToImageParams,
     /// How many frames it has of its own.
     pub frames: usize,
+    /// How its picture moves; `None` holds it still.
+    pub motion: Option<MotionParams>,
 }
 
 /// One video.
@@ -79,6 +83,8 @@ pub struct ScenesParams {
     pub width: u32,
     /// Pixels down a frame.
     pub height: u32,
+    /// Frames in a second, for scenes that move.
+    pub fps: f64,
     /// The frame to begin with: those before it are neither made nor pushed. 0 for the whole video.
     pub first_frame: usize,
 }
@@ -96,7 +102,7 @@ impl ScenesParams {
     }
 
     /// Refuses, before the first step, what would only be found at the scene that it concerns.
-    fn check(&self, pixels_per_latent: u32) -> Result<()> {
+    fn check(&self, pixels_per_latent: u32, motion: Option<&StableVideoDiffusion>) -> Result<()> {
         if self.scenes.is_empty() {
             return Err(Error::Params { field: "scenes", reason: "a video has at least one scene".into() });
         }
@@ -105,10 +111,23 @@ impl ScenesParams {
                 return Err(Error::Params { field, reason: "a frame has at least one pixel".into() });
             }
         }
+        if !(self.fps.is_finite() && self.fps > 0.0) {
+            return Err(Error::Params { field: "fps", reason: format!("{} is no number of frames in a second", self.fps) });
+        }
         for (index, scene) in self.scenes.iter().enumerate() {
             scene.picture.check(pixels_per_latent)?;
+            match (&scene.motion, motion) {
+                (None, _) => {}
+                (Some(moves), Some(model)) => model.check(moves)?,
+                (Some(_), None) => {
+                    return Err(Error::Params { field: "motion", reason: "there is no model that could set a picture in motion".into() });
+                }
+            }
             let before = index.checked_sub(1).and_then(|before| self.scenes.get(before));
             if let (Some(before), Join::Slerp { .. }) = (before, self.join_before(index)) {
+                if scene.motion.is_some() || before.motion.is_some() {
+                    return Err(Error::Params { field: "join", reason: "there are pictures in between only between still scenes".into() });
+                }
                 interpolate::check_sizes(&before.picture, &scene.picture)?;
             }
         }
@@ -123,6 +142,8 @@ pub enum Activity {
     Picture,
     /// A picture between two scenes.
     Between,
+    /// A scene's picture in motion.
+    Motion,
 }
 
 /// How far a video is.
@@ -162,15 +183,21 @@ impl SceneMonitor for () {
 }
 
 impl StableDiffusion {
-    /// Makes a video of scenes, frame by frame.
+    /// Makes a video of scenes, frame by frame; `motion` sets the pictures of those in motion that are to move.
     ///
     /// # Errors
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Sink`] if the sink refuses a frame; [`Error::Cancelled`] if
     /// the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
-    pub fn scenes(&self, params: &ScenesParams, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink) -> Result<()> {
-        params.check(self.pixels_per_latent())?;
+    pub fn scenes(
+        &self,
+        params: &ScenesParams,
+        motion: Option<&StableVideoDiffusion>,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+    ) -> Result<()> {
+        params.check(self.pixels_per_latent(), motion)?;
         let timeline = params.timeline();
-        let size = (params.scenes.len(), timeline.frames(), work(params, &timeline));
+        let size = (params.scenes.len(), timeline.frames(), work(params, motion, &timeline));
         let mut film = Film::new(sink, monitor, params.first_frame, size);
         // The scene before and its last frame.
         let mut before: Option<(&SceneParams, RgbImage)> = None;
@@ -184,6 +211,17 @@ impl StableDiffusion {
             film.begin_run(scene.picture.num_inference_steps as f64);
             let picture = self.text_to_image(&scene.picture, &mut film)?;
             film.end_run();
+            if let (Some(motion), Some(moves)) = (motion, &scene.motion) {
+                let join = params.join_before(index);
+                if before.is_none() {
+                    // The join is a cut, or all there.
+                    film.skip_to(timeline.scene(index).map_or(0, |span| span.start));
+                }
+                let last = before.as_ref().map(|(_, last)| last);
+                let last = push_moving(motion, (scene, moves), picture, (join, last), params, (index, &mut film))?;
+                before = last.map(|last| (scene, last));
+                continue;
+            }
             let picture = preprocess::resized(&picture, params.width, params.height)?;
             match (params.join_before(index), &before) {
                 (Join::Crossfade { frames }, Some((_, last))) => {
@@ -232,7 +270,7 @@ impl StableDiffusion {
 }
 
 /// The model's work in all, in steps of a picture, of what is not there yet.
-fn work(params: &ScenesParams, timeline: &Timeline) -> f64 {
+fn work(params: &ScenesParams, motion: Option<&StableVideoDiffusion>, timeline: &Timeline) -> f64 {
     let of_scene = |(index, scene): (usize, &SceneParams)| {
         if timeline.end_of_say(index) <= params.first_frame {
             return 0;
@@ -244,7 +282,8 @@ fn work(params: &ScenesParams, timeline: &Timeline) -> f64 {
             (Join::Slerp { .. }, Some(before)) => timeline.join_before(index).map_or(0, wanted) * before.picture.num_inference_steps,
             _ => 0,
         };
-        scene.picture.num_inference_steps + between
+        let moving = motion.zip(scene.motion.as_ref()).map_or(0, |(model, motion)| moving::work(model, motion, scene.frames, params.fps));
+        scene.picture.num_inference_steps + between + moving
     };
     params.scenes.iter().enumerate().map(of_scene).sum::<usize>() as f64
 }

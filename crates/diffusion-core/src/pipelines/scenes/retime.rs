@@ -37,7 +37,7 @@ impl Retime {
     }
 
     /// Takes the next frame in, and hands on the output frames that are known with it.
-    pub(super) fn take(&mut self, frame: RgbImage, mut out: impl FnMut(&dyn Fn() -> RgbImage) -> Result<()>) -> Result<()> {
+    pub(super) fn take(&mut self, frame: RgbImage, mut out: impl FnMut(RgbImage) -> Result<()>) -> Result<()> {
         let newest = self.taken;
         self.taken += 1;
         while self.made < self.wanted {
@@ -47,8 +47,8 @@ impl Retime {
             }
             let part = ((moment - (newest as f64 - 1.0)) * PARTS as f64).round() as usize;
             match &self.last {
-                Some(last) if part < PARTS => out(&|| blend(last, &frame, part, PARTS))?,
-                Some(_) | None => out(&|| frame.clone())?,
+                Some(last) if part < PARTS => out(blend(last, &frame, part, PARTS))?,
+                Some(_) | None => out(frame.clone())?,
             }
             self.made += 1;
         }
@@ -72,7 +72,7 @@ mod tests {
         for index in 0..Retime::needed(from, to, wanted) {
             let frame = RgbImage::from_pixel(1, 1, Rgb([(index * 100).min(255) as u8, 0, 0]));
             retime.take(frame, |frame| {
-                made.push(frame().get_pixel(0, 0).0[0]);
+                made.push(frame.get_pixel(0, 0).0[0]);
                 Ok(())
             })
             .unwrap();

@@ -1,0 +1,295 @@
+//! The models of this machine behind the engine: one that makes pictures, one that sets them in motion, each loaded from its source.
+//!
+//! The specs' variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is cut as diffusers cuts it,
+//! and both the picture and the log say so. The model that sets pictures in motion is loaded when it is first asked for.
+
+use diffusion_core::{
+    Error, Result,
+    denoise::{StepMonitor, StepReport},
+    frames::FrameSink,
+    pipelines::{
+        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
+        scenes::{Activity, SceneMonitor, SceneParams, SceneProgress, ScenesParams},
+    },
+    policy::ExecutionPolicy,
+    weights::WeightSource,
+};
+
+use crate::{
+    model::{DeviceModel, LoadedModel, ModelInfo, Picture, TruncatedText},
+    spec::{ImageMode, ImageSpec},
+    video::{AnimationSpec, MotionSpec, ScenesSpec, VideoShape, VideoSpec},
+};
+
+/// Where the model that sets pictures in motion comes from, and where it is to run; called once, on the device's thread.
+pub type OpenMotion = Box<dyn FnMut() -> Result<(Box<dyn WeightSource>, ExecutionPolicy)>>;
+
+impl LoadedModel {
+    /// Loads a model that makes pictures; to be called on the thread that is to own it, which is the engine's. `open_motion` is called when
+    /// a picture is first to be set in motion, and `motion_name` is what that model is called until then.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the model's files, by name.
+    pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy, motion_name: &str, open_motion: OpenMotion) -> Result<Self> {
+        let pictures = StableDiffusion::load(source, policy)?;
+        let (default_width, default_height) = pictures.default_size();
+        let info = ModelInfo {
+            name: pictures.name().to_owned(),
+            motion: motion_name.to_owned(),
+            default_width,
+            default_height,
+            scheduler: pictures.scheduler_name(),
+            ..facts(pictures.policy())
+        };
+        Ok(Self { info, model: Box::new(LocalModel { pictures: Some(pictures), motion: Motion::Closed(open_motion) }) })
+    }
+
+    /// Loads a model that sets pictures in motion, and none that makes them.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the model's files, by name.
+    pub fn load_motion(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
+        let motion = StableVideoDiffusion::load(source, policy)?;
+        let (default_width, default_height) = motion.default_size();
+        let info = ModelInfo {
+            name: motion.name().to_owned(),
+            motion: motion.name().to_owned(),
+            default_width,
+            default_height,
+            scheduler: motion.scheduler_name(),
+            ..facts(motion.policy())
+        };
+        Ok(Self { info, model: Box::new(LocalModel { pictures: None, motion: Motion::Open(Box::new(motion)) }) })
+    }
+}
+
+fn facts(policy: &ExecutionPolicy) -> ModelInfo {
+    ModelInfo {
+        name: String::new(),
+        motion: String::new(),
+        device: policy.device_name().to_owned(),
+        device_reason: policy.reason.clone(),
+        default_width: 0,
+        default_height: 0,
+        scheduler: diffusion_core::schedulers::SchedulerKind::Euler.into(),
+    }
+}
+
+struct LocalModel {
+    pictures: Option<StableDiffusion>,
+    motion: Motion,
+}
+
+enum Motion {
+    Closed(OpenMotion),
+    Open(Box<StableVideoDiffusion>),
+}
+
+impl Motion {
+    fn open(&mut self) -> Result<&StableVideoDiffusion> {
+        if let Self::Closed(open) = self {
+            let (source, policy) = open()?;
+            *self = Self::Open(Box::new(StableVideoDiffusion::load(source.as_ref(), &policy)?));
+        }
+        match self {
+            Self::Open(motion) => Ok(motion),
+            Self::Closed(_) => Err(no_model("it could not be loaded")),
+        }
+    }
+}
+
+fn no_model(reason: &str) -> Error {
+    Error::Params { field: "model", reason: reason.to_owned() }
+}
+
+impl LocalModel {
+    fn pictures(&self) -> Result<&StableDiffusion> {
+        self.pictures.as_ref().ok_or_else(|| no_model("this model sets pictures in motion, and makes none"))
+    }
+}
+
+impl DeviceModel for LocalModel {
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<Picture> {
+        let model = self.pictures()?;
+        let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.guidance_scale())?;
+        let base = TextToImageParams {
+            prompt: spec.prompt().to_owned(),
+            negative_prompt: spec.negative_prompt().to_owned(),
+            width: spec.width(),
+            height: spec.height(),
+            num_inference_steps: count(spec.num_inference_steps()),
+            guidance_scale: spec.guidance_scale(),
+            seed,
+            scheduler: spec.scheduler(),
+            clip_skip: count(spec.clip_skip()),
+        };
+        let image = match spec.mode() {
+            ImageMode::TextToImage => model.text_to_image(&base, monitor),
+            ImageMode::ImageToImage { init_image, strength } => {
+                model.image_to_image(&ImageToImageParams { base, init_image: init_image.clone(), strength: *strength }, monitor)
+            }
+            ImageMode::Inpaint { init_image, mask_image, strength } => {
+                let (init_image, mask_image) = (init_image.clone(), mask_image.clone());
+                model.inpaint(&InpaintParams { base, init_image, mask_image, strength: *strength }, monitor)
+            }
+        }?;
+        Ok(Picture { image, truncated })
+    }
+
+    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
+        match spec {
+            VideoSpec::Scenes(spec) => {
+                self.pictures()?;
+                if spec.scenes().iter().any(|scene| scene.motion().is_some()) {
+                    self.motion.open()?;
+                }
+                Ok(VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames() })
+            }
+            VideoSpec::Animation(spec) => {
+                let model = self.motion.open()?;
+                let (width, height) = spec.size().unwrap_or_else(|| model.default_size());
+                let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
+                Ok(VideoShape { width, height, fps: spec.fps(), frames })
+            }
+        }
+    }
+
+    fn video(
+        &mut self,
+        spec: &VideoSpec,
+        first_frame: usize,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+    ) -> Result<Vec<TruncatedText>> {
+        match spec {
+            VideoSpec::Scenes(spec) => self.scenes(spec, first_frame, monitor, sink),
+            VideoSpec::Animation(spec) => {
+                self.animate(spec, monitor, sink)?;
+                Ok(Vec::new())
+            }
+        }
+    }
+}
+
+impl LocalModel {
+    fn scenes(
+        &mut self,
+        spec: &ScenesSpec,
+        first_frame: usize,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+    ) -> Result<Vec<TruncatedText>> {
+        let moves = spec.scenes().iter().any(|scene| scene.motion().is_some());
+        let motion = if moves { Some(self.motion.open()?) } else { None };
+        let model = self.pictures.as_ref().ok_or_else(|| no_model("this model sets pictures in motion, and makes none"))?;
+        let prompts = spec.scenes().iter().map(|scene| scene.prompt());
+        let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
+        let truncated = truncated(model, prompts, negatives, spec.guidance_scale())?;
+        let (width, height) = model.default_size();
+        let scenes = spec.scenes().iter().map(|scene| SceneParams {
+            picture: TextToImageParams {
+                prompt: scene.prompt().to_owned(),
+                negative_prompt: scene.negative_prompt().to_owned(),
+                width,
+                height,
+                num_inference_steps: count(spec.num_inference_steps()),
+                guidance_scale: spec.guidance_scale(),
+                seed: scene.seed(),
+                scheduler: spec.scheduler(),
+                clip_skip: 0,
+            },
+            frames: scene.frames(),
+            motion: scene.motion().map(|motion| motion_params(motion, None)),
+        });
+        let params = ScenesParams {
+            scenes: scenes.collect(),
+            joins: spec.joins().to_vec(),
+            width: spec.width(),
+            height: spec.height(),
+            fps: spec.fps().as_f64(),
+            first_frame,
+        };
+        model.scenes(&params, motion, monitor, sink)?;
+        Ok(truncated)
+    }
+
+    fn animate(&mut self, spec: &AnimationSpec, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink) -> Result<()> {
+        let model = self.motion.open()?;
+        let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
+        let motion = motion_params(spec.motion(), spec.size());
+        let work_total = motion.num_inference_steps as f64;
+        let progress = SceneProgress {
+            scene: 0,
+            scenes: 1,
+            activity: Activity::Motion,
+            step: 0,
+            steps: 0,
+            frame: 0,
+            frames,
+            work_done: 0.0,
+            work_total,
+        };
+        let params = ImageToVideoParams { image: spec.image().clone(), motion, seed: spec.seed() };
+        model.image_to_video(&params, &mut AnimationMonitor { monitor, progress }, sink)
+    }
+}
+
+/// An animation's steps and frames as a video's progress.
+struct AnimationMonitor<'a> {
+    monitor: &'a mut dyn SceneMonitor,
+    progress: SceneProgress,
+}
+
+impl StepMonitor for AnimationMonitor<'_> {
+    fn on_step(&mut self, step: &StepReport<'_>) -> std::ops::ControlFlow<()> {
+        let work_done = self.progress.work_total * step.step as f64 / step.steps.max(1) as f64;
+        self.progress = SceneProgress { step: step.step, steps: step.steps, work_done, ..self.progress };
+        self.monitor.on_progress(&self.progress)
+    }
+
+    fn on_frame(&mut self, frame: usize, _: usize) -> std::ops::ControlFlow<()> {
+        self.progress.frame = frame;
+        self.monitor.on_progress(&self.progress)
+    }
+}
+
+fn motion_params(spec: &MotionSpec, size: Option<(u32, u32)>) -> MotionParams {
+    MotionParams {
+        size,
+        num_frames: spec.num_frames().map(count),
+        num_inference_steps: count(spec.num_inference_steps()),
+        conditioning_fps: spec.conditioning_fps(),
+        motion_bucket_id: spec.motion_bucket_id(),
+        noise_aug_strength: spec.noise_aug_strength(),
+        min_guidance_scale: spec.min_guidance_scale(),
+        max_guidance_scale: spec.max_guidance_scale(),
+        decode_chunk_size: spec.decode_chunk_size().map(count),
+    }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The texts that the model does not read to their end. Without guidance it reads no negative prompt at all, so none is cut.
+fn truncated<'a>(
+    model: &StableDiffusion,
+    prompts: impl IntoIterator<Item = &'a str>,
+    negative_prompts: impl IntoIterator<Item = &'a str>,
+    guidance_scale: f64,
+) -> Result<Vec<TruncatedText>> {
+    let prompts = prompts.into_iter().map(|text| ("prompt", text));
+    let negatives = negative_prompts.into_iter().map(|text| ("negative_prompt", text)).filter(|_| guidance_scale > 1.0);
+    let mut truncated = Vec::new();
+    for (field, text) in prompts.chain(negatives) {
+        let (tokens, limit) = model.text_length(text)?;
+        if tokens > limit {
+            truncated.push(TruncatedText { field, tokens, limit });
+        }
+    }
+    truncated.dedup();
+    for text in &truncated {
+        tracing::warn!("{text}");
+    }
+    Ok(truncated)
+}
