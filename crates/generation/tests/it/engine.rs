@@ -80,7 +80,7 @@ async fn progress_tells_image_and_step() {
     let job = engine.submit(spec("slow")).unwrap();
     let mut progress = job.progress();
     let seen = *progress.wait_for(|progress| progress.step >= 1).await.unwrap();
-    assert!(seen.started && seen.image == 0 && seen.images == 1 && seen.steps == usize::MAX, "{seen:?}");
+    assert!(seen.started && seen.part == 0 && seen.parts == 1 && seen.steps == usize::MAX, "{seen:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 //!
 //! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse" and "broken" fail in the two ways
 //! that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, and everything else is a picture in the
-//! colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them.
+//! colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a video, the first scene's prompt says what it
+//! does; frames are in the colour of their number.
 
 use std::{
     ops::ControlFlow,
@@ -13,10 +14,15 @@ use std::{
 use diffusion_core::{
     Error,
     denoise::{StepMonitor, StepReport},
+    frames::FrameSink,
     noise::SeededNoise,
+    pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
     schedulers::SchedulerKind,
 };
-use generation::{Engine, EngineSettings, ImageSpec, LoadedModel, ModelInfo, Picture, TruncatedText};
+use generation::{
+    DeviceModel, Engine, EngineSettings, ImageSpec, LoadedModel, ModelInfo, Picture, TruncatedText,
+    video::{VideoShape, VideoSpec},
+};
 use image::{Rgb, RgbImage};
 
 /// Long enough for any machine, short enough to fail before a person gives up.
@@ -28,6 +34,7 @@ const READ_TOKENS: usize = 75;
 pub(crate) fn info() -> ModelInfo {
     ModelInfo {
         name: "fake".into(),
+        motion: "fake motion".into(),
         device: "cpu".into(),
         device_reason: "there is no other".into(),
         default_width: 64,
@@ -37,7 +44,7 @@ pub(crate) fn info() -> ModelInfo {
 }
 
 pub(crate) fn model() -> LoadedModel {
-    LoadedModel { info: info(), generate: Box::new(generate) }
+    LoadedModel { info: info(), model: Box::new(FakeModel) }
 }
 
 fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffusion_core::Result<Picture> {
@@ -64,6 +71,66 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     let texts = [("prompt", spec.prompt()), ("negative_prompt", spec.negative_prompt())];
     let lengths = texts.map(|(field, text)| TruncatedText { field, tokens: text.split(' ').count(), limit: READ_TOKENS });
     Ok(Picture { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect() })
+}
+
+struct FakeModel;
+
+impl DeviceModel for FakeModel {
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffusion_core::Result<Picture> {
+        generate(spec, seed, monitor)
+    }
+
+    fn video_shape(&mut self, spec: &VideoSpec) -> diffusion_core::Result<VideoShape> {
+        Ok(match spec {
+            VideoSpec::Scenes(spec) => {
+                VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames() }
+            }
+            VideoSpec::Animation(spec) => VideoShape { width: 64, height: 64, fps: spec.fps(), frames: 8 },
+        })
+    }
+
+    fn video(
+        &mut self,
+        spec: &VideoSpec,
+        first_frame: usize,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+    ) -> diffusion_core::Result<Vec<TruncatedText>> {
+        let shape = self.video_shape(spec)?;
+        let (prompt, scenes) = match spec {
+            VideoSpec::Scenes(spec) => (spec.scenes()[0].prompt(), spec.scenes().len()),
+            VideoSpec::Animation(_) => ("", 1),
+        };
+        let slow = prompt == "slow";
+        let frames = if slow { usize::MAX } else { shape.frames };
+        for frame in first_frame..frames {
+            match prompt {
+                "panic" => panic!("the fake model panics\nas it was told"),
+                "broken" => return Err(Error::Tokenizer("broken as told\nbacktrace".into())),
+                "slow" => std::thread::sleep(Duration::from_millis(2)),
+                _ => {}
+            }
+            let colour = Rgb([(frame % 256) as u8, 1, 2]);
+            sink.push(RgbImage::from_pixel(shape.width, shape.height, colour)).map_err(Error::Sink)?;
+            let (scene, frame) = ((frame * scenes / shape.frames.max(1)).min(scenes - 1), frame + 1);
+            let progress = SceneProgress {
+                scene,
+                scenes,
+                activity: Activity::Picture,
+                step: 3,
+                steps: 3,
+                frame,
+                frames: shape.frames,
+                work_done: frame as f64,
+                work_total: shape.frames as f64,
+            };
+            if monitor.on_progress(&progress) == ControlFlow::Break(()) {
+                return Err(Error::Cancelled);
+            }
+        }
+        let tokens = prompt.split(' ').count();
+        Ok(if tokens > READ_TOKENS { vec![TruncatedText { field: "prompt", tokens, limit: READ_TOKENS }] } else { Vec::new() })
+    }
 }
 
 /// An engine whose model is loaded.

@@ -8,3 +8,5 @@ mod fake_model;
 mod pictures;
 mod queue;
 mod validate;
+mod videos;
+mod videos_validate;
