@@ -3,11 +3,7 @@
 //! Beside the frames lies a file that says what they are frames of. The invariants: frames of two different videos never mix, and a run
 //! that was broken off, however often, ends with the bytes of one that was not.
 
-use std::{
-    fs,
-    path::Path,
-    time::Instant,
-};
+use std::{fs, path::Path, time::Instant};
 
 use anyhow::{Context as _, Result, bail};
 use generation::{

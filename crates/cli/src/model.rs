@@ -103,7 +103,9 @@ impl ModelChoice {
             return Err(Usage(format!("model {name:?}: does not exist")));
         }
         HubId::parse(name).map(Self::Hub).ok_or_else(|| {
-            Usage(format!("model {name:?} is neither a folder or file that exists, nor a hub id (owner/name), nor {EMBEDDED} or {EMBEDDED_MOTION}"))
+            Usage(format!(
+                "model {name:?} is neither a folder or file that exists, nor a hub id (owner/name), nor {EMBEDDED} or {EMBEDDED_MOTION}"
+            ))
         })
     }
 }

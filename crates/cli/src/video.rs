@@ -7,7 +7,6 @@
 use std::{
     convert::Infallible,
     fs,
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -326,7 +325,6 @@ fn with_flag(error: &FieldError) -> String {
     let given = if error.value.is_empty() { String::new() } else { format!(" {}", error.value) };
     format!("{flag}{given}{scene}: {}", error.message)
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -143,12 +143,7 @@ impl Job {
     }
 
     /// The queue is where the handle takes the job out of again.
-    fn new<T>(
-        id: u64,
-        parts: u32,
-        queue: &Arc<Queue>,
-        task: impl FnOnce(oneshot::Sender<JobResult<T>>) -> Task,
-    ) -> (Self, JobHandle<T>) {
+    fn new<T>(id: u64, parts: u32, queue: &Arc<Queue>, task: impl FnOnce(oneshot::Sender<JobResult<T>>) -> Task) -> (Self, JobHandle<T>) {
         let (result_sender, result) = oneshot::channel();
         let (progress_sender, progress) = watch::channel(JobProgress { parts, ..JobProgress::default() });
         let cancelled = Arc::new(AtomicBool::new(false));

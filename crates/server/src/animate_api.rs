@@ -92,7 +92,7 @@ async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState)
     let spec = actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)??;
     ready(state)?;
     let fps = spec.fps().to_string();
-    let made = make(request, state, VideoSpec::Animation(spec)).await?;
+    let made = make(state, VideoSpec::Animation(spec)).await?;
     Ok(made.answer(request, |response| insert(response, "X-Video-FPS", &fps)))
 }
 

@@ -21,10 +21,7 @@ pub struct ApiState {
     pub limits: Limits,
     /// The longest request body, in bytes.
     pub body_limit: usize,
-    /// The longest body with a picture unless the operator says otherwise: a camera's JPEG in base64.
-pub const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
-
-/// How long a request body may take to arrive.
+    /// How long a request body may take to arrive.
     pub body_timeout: Duration,
     /// The longest body of a request that carries a picture, in bytes.
     pub picture_body_limit: usize,
@@ -34,6 +31,9 @@ pub const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
 
 /// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
 pub const DEFAULT_BODY_LIMIT: usize = 1 << 20;
+
+/// The longest body with a picture unless the operator says otherwise: a camera's JPEG in base64.
+pub const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
 
 /// How long a request body may take to arrive, unless the operator says otherwise: the longest does at 300 kbit/s, and most are a packet.
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -136,11 +136,7 @@ fn scene(object: &Map<String, Value>, mut fields: Fields<'_>, faults: &mut Vec<V
 }
 
 /// The `motion` of the request or of a scene; its own faults go to `faults`.
-fn motion(
-    object: &Map<String, Value>,
-    outer: &mut Fields<'_>,
-    faults: &mut Vec<ValidationErrorDetail>,
-) -> Option<MotionRequest> {
+fn motion(object: &Map<String, Value>, outer: &mut Fields<'_>, faults: &mut Vec<ValidationErrorDetail>) -> Option<MotionRequest> {
     let value = object.get("motion").filter(|value| !value.is_null())?;
     let Value::Object(inner) = value else {
         outer.fault(&["motion".into()], ("dict_type", "Input should be a valid dictionary"), value);

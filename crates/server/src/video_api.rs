@@ -100,7 +100,7 @@ async fn video(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) 
     }
     let spec = body.into_spec(random_seed(), &state.limits)?;
     ready(state)?;
-    let made = make(request, state, VideoSpec::Scenes(spec.clone())).await?;
+    let made = make(state, VideoSpec::Scenes(spec.clone())).await?;
     Ok(made.answer(request, |response| {
         for (name, value) in [
             ("X-Video-Scenes", spec.scenes().len().to_string()),
@@ -156,12 +156,13 @@ pub(crate) struct MadeVideo {
 }
 
 /// Makes a video and opens its file; a folder of its own is gone when this returns, or is dropped.
-pub(crate) async fn make(_: &HttpRequest, state: &ApiState, spec: VideoSpec) -> Result<MadeVideo, ApiError> {
+pub(crate) async fn make(state: &ApiState, spec: VideoSpec) -> Result<MadeVideo, ApiError> {
     let folder = tempfile::Builder::new().prefix("framewright-").tempdir_in(&state.scratch).map_err(ApiError::Scratch)?;
     let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| ApiError::Generation(error.into()))?;
     let seed = spec.seed();
     let video = state.engine.submit_video(spec, output)?.finished().await?;
-    let file = NamedFile::open_async(&video.path).await.map_err(ApiError::Scratch)?;
+    let path = video.path.clone();
+    let file = actix_web::web::block(|| NamedFile::open(path)).await.map_err(|_| ApiError::Internal)?.map_err(ApiError::Scratch)?;
     Ok(MadeVideo { file, video, seed })
 }
 

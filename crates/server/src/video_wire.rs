@@ -6,7 +6,7 @@
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+    openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
 /// What `POST /generate-video` takes. Unknown keys are ignored.
@@ -30,7 +30,7 @@ pub(crate) struct ScenesBody {
     #[schema(minimum = 0, maximum = 600, default = 3.0, example = 3.0)]
     duration_per_scene: Option<f64>,
     /// Frames in a second: a number, or a fraction as a text ("30000/1001").
-    #[schema(value_type = Option<Fps>, default = 24, example = 24)]
+    #[schema(schema_with = fps_schema)]
     fps: Option<f64>,
     /// Pixels across a frame; pictures are made at the model's own size and resized. An odd number is raised by one.
     #[schema(minimum = 16, maximum = 2048, default = 512, example = 512)]
@@ -140,7 +140,7 @@ pub(crate) struct AnimateBody {
     #[schema(content_encoding = "base64", example = "iVBORw0KGgoAAAANSUhEUgAA...")]
     image: String,
     /// Frames in a second, which the model is told too unless `conditioning_fps` says otherwise.
-    #[schema(value_type = Option<Fps>, default = 7, example = 7)]
+    #[schema(schema_with = fps_schema)]
     fps: Option<f64>,
     /// Pixels across, a multiple of 8; the model's own if absent.
     #[schema(minimum = 64, maximum = 2048, multiple_of = 8)]
@@ -156,18 +156,11 @@ pub(crate) struct AnimateBody {
     motion: MotionBody,
 }
 
-/// A frame rate.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what is read field by field")]
-pub(crate) enum Fps {
-    /// A number.
-    #[schema(minimum = 1, maximum = 120)]
-    #[serde(untagged)]
-    Number(f64),
-    /// A number or a fraction.
-    #[schema(example = "30000/1001")]
-    #[serde(untagged)]
-    Text(String),
+/// A number, or a fraction as a text.
+fn fps_schema() -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(1)).maximum(Some(120));
+    let fraction = ObjectBuilder::new().schema_type(Type::String).examples(["30000/1001"]);
+    OneOfBuilder::new().item(number).item(fraction).item(ObjectBuilder::new().schema_type(Type::Null)).into()
 }
 
 /// How a scene goes over into the next.

@@ -7,3 +7,4 @@ mod models;
 mod program;
 mod serve;
 mod usage;
+mod videos;

@@ -39,7 +39,16 @@ fn a_wrong_command_is_one_line_and_exit_code_2() {
 #[test]
 fn help_is_help() {
     let folder = tempfile::tempdir().unwrap();
-    for args in [&["--help"] as &[&str], &["image", "--help"], &["serve", "--help"], &["models", "--help"], &["bench", "--help"]] {
+    for args in [
+        &["--help"] as &[&str],
+        &["image", "--help"],
+        &["serve", "--help"],
+        &["models", "--help"],
+        &["bench", "--help"],
+        &["video", "--help"],
+        &["animate", "--help"],
+        &["frames", "--help"],
+    ] {
         let run = framewright(folder.path(), args);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{args:?}");
         assert!(run.stdout.contains("Usage: framewright"), "{args:?}");

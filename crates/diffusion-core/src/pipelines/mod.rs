@@ -22,7 +22,7 @@ use serde_json::Value as Json;
 
 pub use self::{
     embedded::{nano_sd, nano_svd},
-    image_to_video::{ImageToVideoParams, StableVideoDiffusion},
+    image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
     params::{ImageToImageParams, InpaintParams, TextToImageParams},
 };
 use crate::{

@@ -53,7 +53,7 @@ impl Goldens {
 /// A scene of the golden model: 32 x 24 pixels in two steps, for tests that make many.
 fn scene(prompt: &str, seed: u64, frames: usize) -> SceneParams {
     let picture = TextToImageParams { num_inference_steps: 2, guidance_scale: 3.0, seed, ..TextToImageParams::new(prompt, (32, 24)) };
-    SceneParams { picture, frames }
+    SceneParams { picture, frames, motion: None }
 }
 
 /// Every kind of join between scenes of different lengths, steps and schedulers, in another size than the model's.
@@ -70,12 +70,12 @@ fn video() -> ScenesParams {
         Join::Slerp { frames: 4 },
         // The last one is not given: a cut.
     ];
-    ScenesParams { scenes, joins, width: 20, height: 36, first_frame: 0 }
+    ScenesParams { scenes, joins, width: 20, height: 36, fps: 24.0, first_frame: 0 }
 }
 
 fn whole(model: &StableDiffusion, params: &ScenesParams) -> Vec<RgbImage> {
     let mut frames = Vec::new();
-    model.scenes(params, &mut (), &mut frames).unwrap();
+    model.scenes(params, None, &mut (), &mut frames).unwrap();
     frames
 }
 
@@ -117,13 +117,14 @@ fn joins_through_pictures_give_diffusers_pictures() {
     let goldens = Goldens::load();
     let mut table = Vec::new();
     for (name, video) in &goldens.videos {
-        let scene = |index: usize| SceneParams { picture: params(&video["scenes"][index]), frames: 1 };
+        let scene = |index: usize| SceneParams { picture: params(&video["scenes"][index]), frames: 1, motion: None };
         let number = |value: &Json| value.as_u64().unwrap() as usize;
         let params = ScenesParams {
             scenes: vec![scene(0), scene(1)],
             joins: vec![Join::Slerp { frames: number(&video["frames"]) }],
             width: number(&video["size"][0]) as u32,
             height: number(&video["size"][1]) as u32,
+            fps: 24.0,
             first_frame: 0,
         };
         let (made, expected) = (whole(&goldens.model, &params), goldens.frames(name));
@@ -220,7 +221,7 @@ fn a_sink_that_refuses_ends_the_video() {
     for room in 0..unbroken.len() {
         let mut sink = Full { taken: Vec::new(), room, refused: 0 };
         let mut watcher = Watcher::default();
-        match model.scenes(&video(), &mut watcher, &mut sink) {
+        match model.scenes(&video(), None, &mut watcher, &mut sink) {
             Err(Error::Sink(reason)) => assert_eq!(reason.to_string(), "no space left"),
             other => panic!("{other:?}"),
         }
@@ -230,7 +231,7 @@ fn a_sink_that_refuses_ends_the_video() {
         assert_eq!(watcher.seen.last().unwrap().frame, room);
     }
     let mut sink = Full { taken: Vec::new(), room: unbroken.len(), refused: 0 };
-    model.scenes(&video(), &mut (), &mut sink).unwrap();
+    model.scenes(&video(), None, &mut (), &mut sink).unwrap();
 }
 
 #[test]
@@ -238,13 +239,13 @@ fn a_monitor_that_breaks_ends_the_video_at_once() {
     let model = Goldens::load().model;
     let mut watcher = Watcher::default();
     let mut unbroken = Vec::new();
-    model.scenes(&video(), &mut watcher, &mut unbroken).unwrap();
+    model.scenes(&video(), None, &mut watcher, &mut unbroken).unwrap();
     let reports = watcher.seen;
     // At every report there is: a beginning, a step, a frame.
     for stands in 1..=reports.len() {
         let mut watcher = Watcher { stands: Some(stands), ..Watcher::default() };
         let mut frames = Vec::new();
-        let outcome = model.scenes(&video(), &mut watcher, &mut frames);
+        let outcome = model.scenes(&video(), None, &mut watcher, &mut frames);
         assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?} after {stands} reports");
         assert!(watcher.seen == reports[..stands], "asked again after it broke");
         assert!(frames == unbroken[..reports[stands - 1].frame]);
@@ -257,7 +258,7 @@ fn progress_ends_where_it_should_and_never_goes_back() {
     let frames = video().timeline().frames();
     for first_frame in 0..frames {
         let mut watcher = Watcher::default();
-        model.scenes(&ScenesParams { first_frame, ..video() }, &mut watcher, &mut Vec::new()).unwrap();
+        model.scenes(&ScenesParams { first_frame, ..video() }, None, &mut watcher, &mut Vec::new()).unwrap();
         let seen = watcher.seen;
         for pair in seen.windows(2) {
             let order = |progress: &SceneProgress| (progress.scene, progress.frame);
@@ -286,7 +287,7 @@ fn progress_says_what_is_made() {
     params.scenes = vec![scene("a", 1, 1), scene("b", 2, 2)];
     params.joins = vec![Join::Slerp { frames: 2 }];
     let mut watcher = Watcher::default();
-    model.scenes(&params, &mut watcher, &mut Vec::new()).unwrap();
+    model.scenes(&params, None, &mut watcher, &mut Vec::new()).unwrap();
     let seen = watcher.seen.iter().map(|seen| (seen.scene, seen.activity, seen.step, seen.steps, seen.frame, seen.work_done));
     use Activity::{Between, Picture};
     // The model's own scheduler calls the model three times in two steps.
@@ -323,7 +324,7 @@ fn what_cannot_be_made_is_refused_by_name_before_the_first_step() {
         let mut params = video();
         change(&mut params);
         let (mut watcher, mut frames) = (Watcher::default(), Vec::new());
-        let outcome: Result<()> = model.scenes(&params, &mut watcher, &mut frames);
+        let outcome: Result<()> = model.scenes(&params, None, &mut watcher, &mut frames);
         assert!(watcher.seen.is_empty() && frames.is_empty());
         match outcome {
             Err(Error::Params { field, .. }) => field,

@@ -9,7 +9,7 @@ use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     error::BoxError,
     frames::FrameSink,
-    pipelines::{ImageToVideoParams, StableDiffusion, StableVideoDiffusion, nano_sd},
+    pipelines::{ImageToVideoParams, MotionParams, StableDiffusion, StableVideoDiffusion, nano_sd},
     policy::ExecutionPolicy,
     weights::{Component, TensorSource, WeightSource},
 };
@@ -58,16 +58,17 @@ impl Goldens {
         let optional = |key: &str| call[key].as_u64().map(|number| number as usize);
         ImageToVideoParams {
             image: self.image(),
-            width: number("width") as u32,
-            height: number("height") as u32,
-            num_frames: optional("num_frames"),
-            num_inference_steps: number("steps") as usize,
-            conditioning_fps: number("fps") as u32,
-            motion_bucket_id: number("motion_bucket_id") as u32,
-            noise_aug_strength: real("noise_aug_strength"),
-            min_guidance_scale: real("min_guidance_scale"),
-            max_guidance_scale: real("max_guidance_scale"),
-            decode_chunk_size: optional("decode_chunk_size"),
+            motion: MotionParams {
+                size: Some((number("width") as u32, number("height") as u32)),
+                num_frames: optional("num_frames"),
+                num_inference_steps: number("steps") as usize,
+                conditioning_fps: number("fps") as u32,
+                motion_bucket_id: number("motion_bucket_id") as u32,
+                noise_aug_strength: real("noise_aug_strength"),
+                min_guidance_scale: real("min_guidance_scale"),
+                max_guidance_scale: real("max_guidance_scale"),
+                decode_chunk_size: optional("decode_chunk_size"),
+            },
             seed: number("seed"),
         }
     }
@@ -243,7 +244,8 @@ impl FrameSink for Full {
 fn frames_leave_one_by_one_and_can_be_stopped() {
     let goldens = Goldens::load();
     let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
-    let params = ImageToVideoParams { num_inference_steps: 2, ..goldens.params("chunks_of_4") };
+    let mut params = goldens.params("chunks_of_4");
+    params.motion.num_inference_steps = 2;
     let mut log = Log::default();
     let mut all = Vec::new();
     model.image_to_video(&params, &mut log, &mut all).unwrap();
@@ -271,18 +273,20 @@ fn parameters_out_of_range_are_refused_before_anything_is_made() {
     let goldens = Goldens::load();
     let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
     let mut log = Log::default();
-    for (params, expected) in [
-        (ImageToVideoParams { width: 60, ..goldens.params("own") }, "width"),
-        (ImageToVideoParams { num_inference_steps: 1001, ..goldens.params("own") }, "num_inference_steps"),
-        (ImageToVideoParams { decode_chunk_size: Some(0), ..goldens.params("own") }, "decode_chunk_size"),
+    let own = || goldens.params("own").motion;
+    for (motion, expected) in [
+        (MotionParams { size: Some((60, 64)), ..own() }, "width"),
+        (MotionParams { num_inference_steps: 1001, ..own() }, "num_inference_steps"),
+        (MotionParams { decode_chunk_size: Some(0), ..own() }, "decode_chunk_size"),
     ] {
+        let params = ImageToVideoParams { motion, ..goldens.params("own") };
         match model.image_to_video(&params, &mut log, &mut Vec::new()) {
             Err(Error::Params { field, .. }) => assert_eq!(field, expected),
             other => panic!("{expected}: {other:?}"),
         }
     }
     assert!(log.events.is_empty());
-    let defaults = ImageToVideoParams::new(goldens.image(), (96, 64));
+    let defaults = ImageToVideoParams::new(goldens.image()).motion;
     assert_eq!((defaults.num_inference_steps, defaults.conditioning_fps, defaults.motion_bucket_id), (25, 7, 127));
     assert_eq!((defaults.noise_aug_strength, defaults.min_guidance_scale, defaults.max_guidance_scale), (0.02, 1.0, 3.0));
 }

@@ -68,7 +68,10 @@ fn average(so_far: &mut Option<f64>, measured: f64) {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use crate::{Limits, video::{SceneRequest, ScenesRequest}};
+    use crate::{
+        Limits,
+        video::{SceneRequest, ScenesRequest},
+    };
 
     use super::*;
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use diffusion_core::{error::BoxError, frames::FrameSink};
 use image::RgbImage;
-use video_encode::{Codec, Container, ContactSheet, EncoderSettings, FrameRate, OddSize, PngFolder, Quality, VideoEncoder};
+use shim::ContactSheet;
+use video_encode::{Codec, Container, EncoderSettings, FrameRate, OddSize, PngFolder, Quality, VideoEncoder};
 
 use crate::{TruncatedText, error::GenerationError};
 
@@ -144,7 +145,7 @@ impl VideoWriter {
             Sink::Folder(folder) => (folder.finish()?, "png"),
         };
         if let (Some(path), Some(sheet)) = (&output.contact_sheet, sheet) {
-            video_encode::write_picture(path, &sheet.finish()?)?;
+            shim::write_picture(path, &sheet.finish()?)?;
         }
         Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), truncated })
     }
@@ -155,7 +156,7 @@ impl VideoWriter {
             Sink::Folder(folder) => folder.push(frame)?,
         }
         if let Some(path) = self.output.poster.take() {
-            video_encode::write_picture(&path, frame)?;
+            shim::write_picture(&path, frame)?;
         }
         if let Some(sheet) = &mut self.sheet {
             sheet.push(frame)?;
@@ -183,5 +184,26 @@ pub(crate) fn unwrapped(error: GenerationError) -> GenerationError {
         | GenerationError::Video(_)
         | GenerationError::Artifact(_)
         | GenerationError::Internal(_) => error,
+    }
+}
+
+mod shim {
+    use image::RgbImage;
+    #[derive(Debug)]
+    pub(super) struct ContactSheet(Vec<RgbImage>);
+    impl ContactSheet {
+        pub(super) fn new(_: u64) -> Result<Self, video_encode::Error> {
+            Ok(Self(Vec::new()))
+        }
+        pub(super) fn push(&mut self, f: &RgbImage) -> Result<(), video_encode::Error> {
+            self.0.push(f.clone());
+            Ok(())
+        }
+        pub(super) fn finish(mut self) -> Result<RgbImage, video_encode::Error> {
+            Ok(self.0.remove(0))
+        }
+    }
+    pub(super) fn write_picture(path: &std::path::Path, f: &RgbImage) -> Result<(), video_encode::Error> {
+        f.save(path).map_err(|source| video_encode::Error::Picture { path: path.to_owned(), source })
     }
 }

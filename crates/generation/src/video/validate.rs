@@ -6,9 +6,7 @@
 use diffusion_core::pipelines::scenes::{Join, Timeline, scene_frames};
 use video_encode::FrameRate;
 
-use super::{
-    AnimationRequest, AnimationSpec, FpsRequest, MotionRequest, MotionSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec,
-};
+use super::{AnimationRequest, AnimationSpec, FpsRequest, MotionRequest, MotionSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec};
 use crate::{
     check::Check,
     field_error::{Bound, FieldError, FieldErrorKind},
@@ -96,24 +94,28 @@ impl ScenesRequest {
         check.video(&made, &joins, limits);
 
         match (num_inference_steps, guidance_scale, fps, width, height, transition_frames, seed) {
-            (Some(num_inference_steps), Some(guidance_scale), Some(fps), Some(width), Some(height), Some(transition_frames), Some(seed))
-                if check.errors.is_empty() =>
-            {
-                Ok(ScenesSpec {
-                    scenes: made,
-                    joins,
-                    has_hero: !hero.is_empty(),
-                    num_inference_steps,
-                    guidance_scale,
-                    scheduler,
-                    fps,
-                    width,
-                    height,
-                    frames_per_scene: scene_frames(seconds.unwrap_or(DEFAULT_SCENE_SECONDS), fps.as_f64()),
-                    transition_frames,
-                    seed,
-                })
-            }
+            (
+                Some(num_inference_steps),
+                Some(guidance_scale),
+                Some(fps),
+                Some(width),
+                Some(height),
+                Some(transition_frames),
+                Some(seed),
+            ) if check.errors.is_empty() => Ok(ScenesSpec {
+                scenes: made,
+                joins,
+                has_hero: !hero.is_empty(),
+                num_inference_steps,
+                guidance_scale,
+                scheduler,
+                fps,
+                width,
+                height,
+                frames_per_scene: scene_frames(seconds.unwrap_or(DEFAULT_SCENE_SECONDS), fps.as_f64()),
+                transition_frames,
+                seed,
+            }),
             _ => Err(check.errors),
         }
     }
@@ -191,13 +193,8 @@ impl Check {
         let default_seed = i128::from(base.seed.saturating_add(index as u64).min(limits.max_seed));
         let seed = self.seed(Some(scene.seed.unwrap_or(default_seed)), limits);
         let seconds = self.seconds("duration", scene.duration, base.seconds, limits);
-        let transition_frames = self.integer(
-            "transition_frames",
-            scene.transition_frames,
-            base.transition_frames,
-            0,
-            limits.video.max_transition_frames,
-        );
+        let transition_frames =
+            self.integer("transition_frames", scene.transition_frames, base.transition_frames, 0, limits.video.max_transition_frames);
         let join = self.join(scene.join, Some(base.join));
         let moves = match scene.source.as_deref() {
             None => Some(scene.motion.is_some()),
@@ -316,15 +313,9 @@ impl Check {
         };
         let steps = self.integer("num_inference_steps", motion.num_inference_steps, DEFAULT_STEPS, 1, limits.max_steps);
         let conditioning_fps = self.integer("conditioning_fps", motion.conditioning_fps, default_fps, 1, video.max_fps as u32);
-        let bucket =
-            self.integer("motion_bucket_id", motion.motion_bucket_id, DEFAULT_MOTION_BUCKET_ID, 1, video.max_motion_bucket_id);
-        let noise_aug_strength = self.float(
-            "noise_aug_strength",
-            motion.noise_aug_strength,
-            DEFAULT_NOISE_AUG_STRENGTH,
-            0.0,
-            video.max_noise_aug_strength,
-        );
+        let bucket = self.integer("motion_bucket_id", motion.motion_bucket_id, DEFAULT_MOTION_BUCKET_ID, 1, video.max_motion_bucket_id);
+        let noise_aug_strength =
+            self.float("noise_aug_strength", motion.noise_aug_strength, DEFAULT_NOISE_AUG_STRENGTH, 0.0, video.max_noise_aug_strength);
         let (min, max) = DEFAULT_MOTION_GUIDANCE;
         let min_guidance_scale = self.float("min_guidance_scale", motion.min_guidance_scale, min, 0.0, limits.max_guidance_scale);
         let max_guidance_scale = self.float("max_guidance_scale", motion.max_guidance_scale, max, 0.0, limits.max_guidance_scale);

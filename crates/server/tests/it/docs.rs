@@ -16,12 +16,49 @@ async fn the_description_lists_the_routes_and_their_answers() {
     let api = get("/openapi.json").await.json();
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = api["paths"].as_object().unwrap();
-    assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", "/generate", "/health"]);
+    assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", "/animate", "/generate", "/generate-video", "/generate-video/info", "/health"]);
     let answers = paths["/generate"]["post"]["responses"].as_object().unwrap();
     assert_eq!(answers.keys().collect::<Vec<_>>(), ["200", "400", "408", "413", "415", "422", "429", "500", "503"]);
     assert!(answers["200"]["content"].get("image/png").is_some() && answers["200"]["content"].get("application/json").is_some());
     let headers = answers["200"]["headers"].as_object().unwrap();
     assert_eq!(headers.keys().collect::<Vec<_>>(), ["Content-Disposition", "X-Prompt-Truncated", "X-Seed"]);
+}
+
+#[actix_web::test]
+async fn the_documented_bounds_of_videos_are_the_ones_that_are_checked() {
+    let api = get("/openapi.json").await.json();
+    let bound = |schema: &str, field: &str, name: &str| {
+        let found = &api["components"]["schemas"][schema]["properties"][field];
+        found[name].as_f64().unwrap_or_else(|| panic!("{schema} {field} {name}: {found}"))
+    };
+    let limits = Limits::DEFAULT;
+    let video = &limits.video;
+    for (schema, field, name, expected) in [
+        ("GenerateVideoRequest", "scenes", "minItems", 2.0),
+        ("GenerateVideoRequest", "scenes", "maxItems", video.max_scenes as f64),
+        ("GenerateVideoRequest", "hero_description", "maxLength", limits.max_prompt_chars as f64),
+        ("GenerateVideoRequest", "num_inference_steps", "maximum", limits.max_steps.into()),
+        ("GenerateVideoRequest", "duration_per_scene", "maximum", video.max_scene_seconds),
+        ("GenerateVideoRequest", "width", "minimum", video.min_side.into()),
+        ("GenerateVideoRequest", "width", "maximum", limits.max_side.into()),
+        ("GenerateVideoRequest", "height", "minimum", video.min_side.into()),
+        ("GenerateVideoRequest", "height", "maximum", limits.max_side.into()),
+        ("GenerateVideoRequest", "transition_frames", "maximum", video.max_transition_frames.into()),
+        ("GenerateVideoRequest", "guidance_scale", "maximum", limits.max_guidance_scale),
+        ("GenerateVideoRequest", "seed", "maximum", limits.max_seed as f64),
+        ("SceneObject", "duration", "maximum", video.max_scene_seconds),
+        ("SceneObject", "transition_frames", "maximum", video.max_transition_frames.into()),
+        ("Motion", "num_frames", "maximum", video.max_num_frames.into()),
+        ("Motion", "num_inference_steps", "maximum", limits.max_steps.into()),
+        ("Motion", "conditioning_fps", "maximum", video.max_fps),
+        ("Motion", "motion_bucket_id", "maximum", video.max_motion_bucket_id.into()),
+        ("Motion", "noise_aug_strength", "maximum", video.max_noise_aug_strength),
+        ("Motion", "min_guidance_scale", "maximum", limits.max_guidance_scale),
+        ("Motion", "max_guidance_scale", "maximum", limits.max_guidance_scale),
+        ("Motion", "decode_chunk_size", "maximum", video.max_num_frames.into()),
+    ] {
+        assert_eq!(bound(schema, field, name), expected, "{schema} {field} {name}");
+    }
 }
 
 #[actix_web::test]

@@ -46,7 +46,7 @@ pub(crate) async fn ask(request: test::TestRequest) -> Answer {
 }
 
 pub(crate) async fn ask_engine(engine: Engine, request: test::TestRequest) -> Answer {
-    let app = test::init_service(App::new().configure(|config| app::configure(config, ApiState::new(engine)))).await;
+    let app = test::init_service(App::new().configure(|config| app::configure(config, ApiState::new(engine, std::env::temp_dir())))).await;
     let response = test::call_service(&app, request.to_request()).await;
     let (status, headers) = (response.status(), response.headers().clone());
     Answer { status, headers, body: test::read_body(response).await.to_vec() }
@@ -54,7 +54,12 @@ pub(crate) async fn ask_engine(engine: Engine, request: test::TestRequest) -> An
 
 /// `POST /generate` with a body as it stands.
 pub(crate) fn post(body: impl Into<Vec<u8>>) -> test::TestRequest {
-    test::TestRequest::post().uri("/generate").insert_header(("Content-Type", "application/json")).set_payload(body.into())
+    post_to("/generate", body)
+}
+
+/// A body as it stands, to a path.
+pub(crate) fn post_to(path: &str, body: impl Into<Vec<u8>>) -> test::TestRequest {
+    test::TestRequest::post().uri(path).insert_header(("Content-Type", "application/json")).set_payload(body.into())
 }
 
 /// The server behind a real socket; it stops when it is dropped.

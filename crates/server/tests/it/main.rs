@@ -11,3 +11,4 @@ mod hang_up;
 mod service;
 mod shutdown;
 mod slow_client;
+mod videos;

@@ -12,8 +12,10 @@ use crate::fake::{Running, ask, ask_engine, model, post};
 async fn the_root_tells_what_runs_and_where_things_are() {
     let answer = ask(TestRequest::get().uri("/")).await;
     assert_eq!(answer.status, StatusCode::OK);
-    let endpoints =
-        json!({"generate_image": "/generate", "health": "/health", "docs": "/docs", "redoc": "/redoc", "openapi": "/openapi.json"});
+    let endpoints = json!({
+        "generate_image": "/generate", "generate_video": "/generate-video", "video_info": "/generate-video/info", "animate": "/animate",
+        "health": "/health", "docs": "/docs", "redoc": "/redoc", "openapi": "/openapi.json"
+    });
     assert_eq!(answer.json(), json!({"status": "running", "device": "cpu", "model": "fake", "endpoints": endpoints}));
 }
 

@@ -8,7 +8,7 @@ mod params;
 
 use candle_core::{DType, Tensor};
 
-pub use params::ImageToVideoParams;
+pub use params::{ImageToVideoParams, MotionParams};
 
 use crate::{
     Error, Result,
@@ -129,32 +129,40 @@ impl StableVideoDiffusion {
     /// [`Error::Sink`] with what the sink said; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
     pub fn image_to_video(&self, params: &ImageToVideoParams, monitor: &mut dyn StepMonitor, sink: &mut dyn FrameSink) -> Result<()> {
         params.check(self.pixels_per_latent())?;
-        let num_frames = params.num_frames.unwrap_or_else(|| self.default_num_frames());
-        let mut scheduler = self.scheduler.start(params.num_inference_steps)?;
+        let motion = &params.motion;
+        let num_frames = motion.num_frames.unwrap_or_else(|| self.default_num_frames());
+        let mut scheduler = self.scheduler.start(motion.num_inference_steps)?;
         let mut noise = SeededNoise::new(params.seed);
         let conditions = self.conditions(params, &mut noise)?;
-        let conditioning = VideoConditioning::new(&self.unet, &conditions, num_frames, params.guidance())?;
+        let conditioning = VideoConditioning::new(&self.unet, &conditions, num_frames, motion.guidance())?;
 
         let (_, channels, height, width) = conditions.image_latents.dims4()?;
         let latents = (noise.randn(&[num_frames, channels, height, width])? * scheduler.init_noise_sigma())?;
         let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor: &mut *monitor };
         let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))?;
-        self.decode_frames(&latents, params.decode_chunk_size.unwrap_or(num_frames), monitor, sink)
+        self.decode_frames(&latents, motion.decode_chunk_size.unwrap_or(num_frames), monitor, sink)
+    }
+
+    /// Checks what can be known of a call without its picture.
+    pub(super) fn check(&self, motion: &MotionParams) -> Result<()> {
+        motion.check(self.pixels_per_latent())
     }
 
     /// The given picture as the noise predictor wants it; draws one tensor of noise.
     fn conditions(&self, params: &ImageToVideoParams, noise: &mut SeededNoise) -> Result<VideoConditions> {
         let pixels = preprocess::clip_pixels(&params.image, CLIP_SIDE, &self.image_processor)?;
         let image_embeds = self.image_encoder.forward(&pixels)?;
-        let picture = preprocess::image_tensor(&params.image, params.width, params.height)?;
-        let added = (noise.randn(picture.dims())? * params.noise_aug_strength)?;
+        let motion = &params.motion;
+        let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
+        let picture = preprocess::image_tensor(&params.image, width, height)?;
+        let added = (noise.randn(picture.dims())? * motion.noise_aug_strength)?;
         Ok(VideoConditions {
             image_embeds,
             image_latents: self.vae.encode(&(picture + added)?)?.mode(),
             added_time_ids: [
-                params.conditioning_fps.saturating_sub(1) as f32,
-                params.motion_bucket_id as f32,
-                params.noise_aug_strength as f32,
+                motion.conditioning_fps.saturating_sub(1) as f32,
+                motion.motion_bucket_id as f32,
+                motion.noise_aug_strength as f32,
             ],
         })
     }

@@ -6,15 +6,12 @@ use image::RgbImage;
 
 use crate::{Error, Result};
 
-/// One call of image to video.
+/// How a picture is set in motion; the part that a scene of a longer video has too.
 #[derive(Clone, Debug)]
-pub struct ImageToVideoParams {
-    /// The picture that is set in motion; resized to the wanted size where it differs.
-    pub image: RgbImage,
-    /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
-    pub width: u32,
-    /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
-    pub height: u32,
+pub struct MotionParams {
+    /// (width, height) of the frames in pixels, multiples of 8 (of the autoencoder's factor, where that is larger); `None` for the
+    /// model's own.
+    pub size: Option<(u32, u32)>,
     /// Frames, at least 1; `None` for as many as the model was trained on.
     pub num_frames: Option<usize>,
     /// Denoising steps, at least 1.
@@ -31,18 +28,14 @@ pub struct ImageToVideoParams {
     pub max_guidance_scale: f64,
     /// Frames that are decoded together and see one another, at least 1; `None` for all. Fewer take less memory and give other pixels.
     pub decode_chunk_size: Option<usize>,
-    /// The seed of the video's noise.
-    pub seed: u64,
 }
 
-impl ImageToVideoParams {
-    /// A picture with diffusers' settings: 25 steps, 7 frames a second, motion bucket 127, noise 0.02, guidance from 1 to 3, the model's
-    /// own number of frames, all decoded together, seed 0.
-    pub fn new(image: RgbImage, (width, height): (u32, u32)) -> Self {
+/// diffusers' settings: 25 steps, 7 frames a second, motion bucket 127, noise 0.02, guidance from 1 to 3, the model's own size and number
+/// of frames, all decoded together.
+impl Default for MotionParams {
+    fn default() -> Self {
         Self {
-            image,
-            width,
-            height,
+            size: None,
             num_frames: None,
             num_inference_steps: 25,
             conditioning_fps: 7,
@@ -51,18 +44,44 @@ impl ImageToVideoParams {
             min_guidance_scale: 1.0,
             max_guidance_scale: 3.0,
             decode_chunk_size: None,
-            seed: 0,
         }
+    }
+}
+
+/// One call of image to video.
+#[derive(Clone, Debug)]
+pub struct ImageToVideoParams {
+    /// The picture that is set in motion; resized to the wanted size where it differs.
+    pub image: RgbImage,
+    /// How it moves.
+    pub motion: MotionParams,
+    /// The seed of the video's noise.
+    pub seed: u64,
+}
+
+impl ImageToVideoParams {
+    /// A picture with diffusers' settings and seed 0.
+    pub fn new(image: RgbImage) -> Self {
+        Self { image, motion: MotionParams::default(), seed: 0 }
     }
 
     /// Checks the limits; `pixels_per_latent` is the autoencoder's factor.
     pub(super) fn check(&self, pixels_per_latent: u32) -> Result<()> {
+        if self.image.width() == 0 || self.image.height() == 0 {
+            let reason = format!("is empty: {}x{} pixels", self.image.width(), self.image.height());
+            return Err(Error::Params { field: "image", reason });
+        }
+        self.motion.check(pixels_per_latent)
+    }
+}
+
+impl MotionParams {
+    /// Checks the limits; `pixels_per_latent` is the autoencoder's factor.
+    pub(super) fn check(&self, pixels_per_latent: u32) -> Result<()> {
         let refuse = |field, reason: String| Err(Error::Params { field, reason });
         let multiple = pixels_per_latent.max(8);
-        if self.image.width() == 0 || self.image.height() == 0 {
-            return refuse("image", format!("is empty: {}x{} pixels", self.image.width(), self.image.height()));
-        }
-        for (field, value) in [("width", self.width), ("height", self.height)] {
+        let (width, height) = self.size.unwrap_or((multiple, multiple));
+        for (field, value) in [("width", width), ("height", height)] {
             if value == 0 || !value.is_multiple_of(multiple) {
                 return refuse(field, format!("{value} is not a positive multiple of {multiple}"));
             }
@@ -107,7 +126,7 @@ mod tests {
 
     #[test]
     fn limits_name_the_field() {
-        let good = ImageToVideoParams::new(RgbImage::new(3, 2), (64, 72));
+        let good = ImageToVideoParams::new(RgbImage::new(3, 2));
         assert!(good.check(8).is_ok());
         let field = |params: ImageToVideoParams| match params.check(8) {
             Err(Error::Params { field, .. }) => field,
@@ -119,16 +138,16 @@ mod tests {
             field(params)
         };
         assert_eq!(with(|params| params.image = RgbImage::new(0, 2)), "image");
-        assert_eq!(with(|params| params.width = 60), "width");
-        assert_eq!(with(|params| params.height = 0), "height");
-        assert_eq!(with(|params| params.num_frames = Some(0)), "num_frames");
-        assert_eq!(with(|params| params.num_inference_steps = 0), "num_inference_steps");
-        assert_eq!(with(|params| params.conditioning_fps = 0), "conditioning_fps");
-        assert_eq!(with(|params| params.decode_chunk_size = Some(0)), "decode_chunk_size");
-        assert_eq!(with(|params| params.noise_aug_strength = -0.1), "noise_aug_strength");
-        assert_eq!(with(|params| params.noise_aug_strength = f64::NAN), "noise_aug_strength");
-        assert_eq!(with(|params| params.min_guidance_scale = f64::INFINITY), "min_guidance_scale");
-        assert_eq!(with(|params| params.max_guidance_scale = f64::NAN), "max_guidance_scale");
-        assert_eq!(with(|params| (params.min_guidance_scale, params.max_guidance_scale) = (2.0, 1.0)), "min_guidance_scale");
+        assert_eq!(with(|params| params.motion.size = Some((60, 72))), "width");
+        assert_eq!(with(|params| params.motion.size = Some((64, 0))), "height");
+        assert_eq!(with(|params| params.motion.num_frames = Some(0)), "num_frames");
+        assert_eq!(with(|params| params.motion.num_inference_steps = 0), "num_inference_steps");
+        assert_eq!(with(|params| params.motion.conditioning_fps = 0), "conditioning_fps");
+        assert_eq!(with(|params| params.motion.decode_chunk_size = Some(0)), "decode_chunk_size");
+        assert_eq!(with(|params| params.motion.noise_aug_strength = -0.1), "noise_aug_strength");
+        assert_eq!(with(|params| params.motion.noise_aug_strength = f64::NAN), "noise_aug_strength");
+        assert_eq!(with(|params| params.motion.min_guidance_scale = f64::INFINITY), "min_guidance_scale");
+        assert_eq!(with(|params| params.motion.max_guidance_scale = f64::NAN), "max_guidance_scale");
+        assert_eq!(with(|params| (params.motion.min_guidance_scale, params.motion.max_guidance_scale) = (2.0, 1.0)), "min_guidance_scale");
     }
 }

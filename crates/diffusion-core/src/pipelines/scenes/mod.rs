@@ -16,7 +16,7 @@ use image::RgbImage;
 pub use self::timeline::{Span, Timeline, scene_frames};
 use self::{blend::blend, film::Film, moving::push_moving};
 use super::{
-    StableDiffusion, TextToImageParams,
+    MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
     interpolate::{self, Between},
 };
 use crate::{Error, Result, frames::FrameSink, preprocess};

@@ -44,7 +44,6 @@ pub(super) fn push_moving(
     (index, film): (usize, &mut Film<'_>),
 ) -> Result<Option<RgbImage>> {
     let needed = Retime::needed(motion.conditioning_fps.into(), params.fps, scene.frames);
-    let (width, height) = motion.size.unwrap_or_else(|| model.default_size());
     film.begin(index, Activity::Motion)?;
     let film = RefCell::new(film);
     let mut shown = Shown {
@@ -65,7 +64,7 @@ pub(super) fn push_moving(
         film.borrow_mut().begin_run((motion.num_inference_steps * frames_of_a_run(model, motion)) as f64);
         shown.repeats = run > 0;
         let seed = scene.picture.seed.wrapping_add(run as u64);
-        let call = ImageToVideoParams { image: shown.newest.clone(), width, height, motion: motion.clone(), seed };
+        let call = ImageToVideoParams { image: shown.newest.clone(), motion: motion.clone(), seed };
         model.image_to_video(&call, &mut Watch(&film), &mut shown).map_err(as_cancelled)?;
         film.borrow_mut().end_run();
     }

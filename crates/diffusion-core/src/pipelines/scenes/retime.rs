@@ -71,11 +71,12 @@ mod tests {
         let mut made = Vec::new();
         for index in 0..Retime::needed(from, to, wanted) {
             let frame = RgbImage::from_pixel(1, 1, Rgb([(index * 100).min(255) as u8, 0, 0]));
-            retime.take(frame, |frame| {
-                made.push(frame.get_pixel(0, 0).0[0]);
-                Ok(())
-            })
-            .unwrap();
+            retime
+                .take(frame, |frame| {
+                    made.push(frame.get_pixel(0, 0).0[0]);
+                    Ok(())
+                })
+                .unwrap();
         }
         made
     }
@@ -91,8 +92,9 @@ mod tests {
 
     #[test]
     fn no_more_frames_are_needed_than_are_shown() {
-        assert_eq!([(7.0, 24.0, 72), (7.0, 7.0, 8), (7.0, 24.0, 1), (7.0, 24.0, 0)].map(|(from, to, wanted)| Retime::needed(from, to, wanted)), [
-            22, 8, 1, 1
-        ]);
+        assert_eq!(
+            [(7.0, 24.0, 72), (7.0, 7.0, 8), (7.0, 24.0, 1), (7.0, 24.0, 0)].map(|(from, to, wanted)| Retime::needed(from, to, wanted)),
+            [22, 8, 1, 1]
+        );
     }
 }

@@ -1,0 +1,206 @@
+//! `framewright video` and `framewright frames`: files of every kind, refusals, a disk that fills up, and a run that is killed.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::program::{Run, framewright, run};
+
+/// Two scenes that are made in a moment.
+const SMALL: [&str; 16] = [
+    "--scene",
+    "a red circle on a blue background",
+    "--scene",
+    "a green star on a white background",
+    "--steps",
+    "2",
+    "--duration",
+    "0.25",
+    "--width",
+    "64",
+    "--height",
+    "64",
+    "--seed",
+    "1",
+    "--transition-frames",
+    "4",
+];
+
+fn video(folder: &Path, more: &[&str]) -> Run {
+    framewright(folder, &[&["video"], &SMALL[..], more].concat())
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_ending_says_what_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for (out, head) in [("a.mp4", &b"ftyp"[..]), ("a.webm", b"\x1a\x45\xdf\xa3"), ("a.gif", b"GIF89a"), ("a.webp", b"RIFF")] {
+        let made = video(folder.path(), &["--out", out]);
+        assert_eq!(made.code, 0, "{made:?}");
+        assert!(made.stdout.starts_with(&format!("{out}  64x64, 16 frames at 24 in a second, 0.7 s, ")), "{made:?}");
+        let bytes = fs::read(folder.path().join(out)).unwrap();
+        assert!(bytes.windows(head.len()).take(8).any(|start| start == head), "{out}");
+    }
+    let made = video(folder.path(), &["--out", "shots/", "--poster", "poster.png", "--contact-sheet", "sheet.jpg"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    assert_eq!(files(&folder.path().join("shots")).len(), 16);
+    assert_eq!(image::open(folder.path().join("poster.png")).unwrap().to_rgb8().dimensions(), (64, 64));
+    assert!(image::open(folder.path().join("sheet.jpg")).is_ok());
+    assert_eq!(files(folder.path()), ["a.gif", "a.mp4", "a.webm", "a.webp", "poster.png", "sheet.jpg", "shots"]);
+}
+
+#[test]
+fn flags_go_before_the_file_of_scenes() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenes = r#"{"scenes": ["a red circle", {"prompt": "a green star", "duration": 0.5, "seed": 9}], "num_inference_steps": 2,
+                     "hero_description": "a small", "duration_per_scene": 0.25, "width": 64, "height": 48, "fps": 12, "seed": 4}"#;
+    fs::write(folder.path().join("scenes.json"), scenes).unwrap();
+    let flags = ["--scenes", "scenes.json", "--join", "slerp", "--transition-frames", "2", "--seed", "5", "--out", "a.mp4", "--json"];
+    let made = framewright(folder.path(), &[&["video"], &flags[..]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    let told: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!((&told["frames"], &told["width"], &told["height"], &told["fps"]), (&11.into(), &64.into(), &48.into(), &"12".into()));
+    let scenes = &told["settings"]["scenes"];
+    assert_eq!((&scenes[0]["prompt"], &scenes[0]["seed"], &scenes[1]["seed"]), (&"a small, a red circle".into(), &5.into(), &9.into()));
+    assert_eq!(told["settings"]["joins"][0]["join"], "slerp");
+}
+
+#[test]
+fn bad_input_is_refused_with_flag_value_and_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bad.json"), r#"{"scenes": ["a", 5], "fps": "fast", "width": true}"#).unwrap();
+    fs::write(folder.path().join("broken.json"), "{").unwrap();
+    let two = &SMALL[..4];
+    let table: [(&[&str], &[&str]); 14] = [
+        (&["--fps", "0"], &["--fps", "1"]),
+        (&["--fps", "500"], &["--fps 500", "120"]),
+        (&["--fps", "soon"], &["--fps soon", "30000/1001"]),
+        (&["--width", "8"], &["--width 8", "16"]),
+        (&["--steps", "151"], &["--steps 151", "150"]),
+        (&["--join", "wipe"], &["--join wipe", "cut", "crossfade", "slerp"]),
+        (&["--transition-frames", "-1"], &["--transition-frames -1", "0"]),
+        (&["--duration", "601"], &["--duration 601", "600"]),
+        (&["--scheduler", "best"], &["--scheduler best", "euler-ancestral"]),
+        (&["--codec", "best"], &["--codec best", "libx264", "mpeg4"]),
+        (&["--out", "a.avi"], &["a.avi", ".mp4", ".webm", ".gif", ".webp"]),
+        (&["--out", "a.webm", "--codec", "libx264"], &["webm", "libx264"]),
+        (&["--width", "65", "--refuse-odd"], &["65x512", "even"]),
+        (&["--model", "best"], &["\"best\"", "owner/name", "nano-sd"]),
+    ];
+    let refuse = |args: &[&str], code: i32, parts: &[&str]| {
+        let mut args = [&["video"], args].concat();
+        if !args.contains(&"--out") {
+            args.extend_from_slice(&["--out", "a.mp4"]);
+        }
+        let refused = framewright(folder.path(), &args);
+        assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (code, "", 1), "{args:?}: {refused:?}");
+        for part in parts {
+            assert!(refused.stderr.contains(part), "{part} is not said for {args:?}: {refused:?}");
+        }
+    };
+    for (more, parts) in table {
+        refuse(&[two, more].concat(), 2, parts);
+    }
+    refuse(&["--scene", ""], 2, &["--scene", "(scene 1)", "at least 1 character"]);
+    refuse(&[], 2, &["--scenes"]);
+    refuse(&["--scenes", "bad.json"], 2, &["bad.json", "scenes.1", "width"]);
+    refuse(&["--scenes", "broken.json"], 2, &["broken.json", "Malformed JSON"]);
+    refuse(&["--scenes", "absent.json"], 1, &["absent.json"]);
+    assert_eq!(files(folder.path()), ["bad.json", "broken.json"]);
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_leaves_nothing_and_the_next_one_works() {
+    let folder = tempfile::tempdir().unwrap();
+    // Noise does not compress: some hundred kilobytes, of which the limit allows eight.
+    let args = ["video", "--scene", "a", "--scene", "b", "--steps", "1", "--seed", "1", "--join", "slerp", "--crf", "1", "--out", "a.mp4"];
+    let program = env!("CARGO_BIN_EXE_framewright");
+    let limited = |blocks: &str| {
+        let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        run(Command::new("bash").args(["-c", &script, program]).args(args).current_dir(folder.path()).env_clear())
+    };
+    let full = limited("8");
+    assert_eq!((full.code, full.stdout.as_str()), (1, ""), "{full:?}");
+    let last = full.stderr.lines().last().unwrap();
+    assert!(last.starts_with("error: ") && last.contains("a.mp4") && last.contains("File too large"), "{full:?}");
+    assert_eq!(files(folder.path()), [""; 0]);
+    let made = limited("unlimited");
+    assert_eq!(made.code, 0, "{made:?}");
+    assert_eq!(files(folder.path()), ["a.mp4"]);
+}
+
+fn frames(folder: &Path, more: &[&str]) -> Run {
+    framewright(folder, &[&["frames"], &SMALL[..], &["--join", "slerp"], more].concat())
+}
+
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    files(folder).into_iter().map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
+}
+
+#[test]
+fn frames_that_were_killed_go_on_and_end_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = frames(folder.path(), &["--out", "whole"]);
+    assert_eq!(whole.code, 0, "{whole:?}");
+    let whole = contents(&folder.path().join("whole"));
+    assert_eq!(whole.len(), 17, "16 frames, and what they are frames of");
+
+    // Killed as soon as a few frames are there, again and again.
+    let out = folder.path().join("killed");
+    for wanted in [1, 5, 9] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_framewright"))
+            .args([&["frames"], &SMALL[..], &["--join", "slerp", "--out", "killed"]].concat())
+            .current_dir(folder.path())
+            .env_clear()
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let began = Instant::now();
+        while !out.join(format!("frame-{wanted:06}.png")).exists() && child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // SIGKILL.
+        let _ended_already = child.kill();
+        child.wait().unwrap();
+    }
+    let ended = frames(folder.path(), &["--out", "killed"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stderr.contains("frames are there already"), "{ended:?}");
+    assert_eq!(contents(&out), whole);
+}
+
+#[test]
+fn frames_of_two_videos_do_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(frames(folder.path(), &["--out", "a"]).code, 0);
+    let whole = contents(&folder.path().join("a"));
+    let other = frames(folder.path(), &["--out", "a", "--guidance", "3"]);
+    assert_eq!(other.code, 2, "{other:?}");
+    assert!(other.stderr.contains("guidance_scale was 7.5 and is 3.0") && other.stderr.contains("--restart"), "{other:?}");
+    assert_eq!(contents(&folder.path().join("a")), whole);
+    assert_eq!(frames(folder.path(), &["--out", "a", "--guidance", "3", "--restart"]).code, 0);
+    assert_ne!(contents(&folder.path().join("a")), whole);
+
+    // Who names no seed goes on with the one that was begun with.
+    let args = ["frames", "--scene", "a", "--steps", "1", "--duration", "0.1", "--width", "64", "--height", "64", "--out", "b"];
+    assert_eq!(framewright(folder.path(), &args).code, 0);
+    let begun = contents(&folder.path().join("b"));
+    let again = framewright(folder.path(), &args);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(contents(&folder.path().join("b")), begun);
+
+    fs::remove_file(folder.path().join("b/frames.json")).unwrap();
+    let strange = framewright(folder.path(), &args);
+    assert_eq!(strange.code, 2, "{strange:?}");
+    assert!(strange.stderr.contains("did not begin"), "{strange:?}");
+}
