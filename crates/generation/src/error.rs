@@ -39,9 +39,6 @@ pub enum GenerationError {
     /// The video could not be written; no file is left of it.
     #[error(transparent)]
     Video(#[from] video_encode::Error),
-    /// A file beside the video could not be written.
-    #[error(transparent)]
-    Artifact(#[from] ArtifactError),
     /// A fault of ours: the job panicked. The engine goes on with the next job.
     #[error("internal error: {0}")]
     Internal(String),

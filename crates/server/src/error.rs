@@ -97,11 +97,7 @@ impl ApiError {
             }
             Self::Generation(GenerationError::Cancelled) => sentence("The server is shutting down".into()),
             Self::Generation(
-                error @ (GenerationError::Model(_)
-                | GenerationError::Encode(_)
-                | GenerationError::Video(_)
-                | GenerationError::Artifact(_)
-                | GenerationError::Internal(_)),
+                error @ (GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Internal(_)),
             ) => {
                 // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
                 sentence(format!("Generation failed: {}", error.to_string().lines().next().unwrap_or_default()))
@@ -137,11 +133,7 @@ impl ResponseError for ApiError {
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Generation(
-                GenerationError::Model(_)
-                | GenerationError::Encode(_)
-                | GenerationError::Video(_)
-                | GenerationError::Artifact(_)
-                | GenerationError::Internal(_),
+                GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Internal(_),
             )
             | Self::Scratch(_)
             | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -7,10 +7,14 @@ use std::path::PathBuf;
 
 use diffusion_core::{error::BoxError, frames::FrameSink};
 use image::RgbImage;
-use shim::ContactSheet;
-use video_encode::{Codec, Container, EncoderSettings, FrameRate, OddSize, PngFolder, Quality, VideoEncoder};
+use video_encode::{Codec, ContactSheet, Container, EncoderSettings, FrameRate, OddSize, PngFolder, Quality, VideoEncoder};
 
 use crate::{TruncatedText, error::GenerationError};
+
+/// A contact sheet: so many frames, so many of them in a row, each so many pixels wide.
+const SHEET_PICTURES: u32 = 24;
+const SHEET_COLUMNS: u32 = 6;
+const SHEET_WIDTH: u32 = 192;
 
 /// Which files a video is written to, and how.
 #[derive(Clone, Debug)]
@@ -121,7 +125,8 @@ impl VideoWriter {
         } else {
             Sink::Encoder(VideoEncoder::open(&output.path, &output.settings(shape))?)
         };
-        let sheet = output.contact_sheet.as_ref().map(|_| ContactSheet::new(shape.frames as u64)).transpose()?;
+        let sheet = |_| ContactSheet::new(shape.frames as u64, SHEET_PICTURES, SHEET_COLUMNS, SHEET_WIDTH);
+        let sheet = output.contact_sheet.as_ref().map(sheet);
         Ok(Self { sink, shape: *shape, output: output.clone(), first_frame, sheet })
     }
 
@@ -133,8 +138,7 @@ impl VideoWriter {
     /// Writes what is still on its way and puts the file in place.
     ///
     /// # Errors
-    /// [`GenerationError::Video`] if the encoder or the disk fails; then there is no file. [`GenerationError::Artifact`] if the poster
-    /// or the contact sheet cannot be written.
+    /// [`GenerationError::Video`] if the encoder or the disk fails; then there is no file.
     pub(crate) fn finish(self, truncated: Vec<TruncatedText>) -> Result<GeneratedVideo, GenerationError> {
         let Self { sink, shape, output, sheet, .. } = self;
         let (bytes, codec) = match sink {
@@ -144,8 +148,8 @@ impl VideoWriter {
             }
             Sink::Folder(folder) => (folder.finish()?, "png"),
         };
-        if let (Some(path), Some(sheet)) = (&output.contact_sheet, sheet) {
-            shim::write_picture(path, &sheet.finish()?)?;
+        if let (Some(path), Some(sheet)) = (&output.contact_sheet, sheet.and_then(ContactSheet::finish)) {
+            video_encode::poster(&sheet, path)?;
         }
         Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), truncated })
     }
@@ -156,10 +160,10 @@ impl VideoWriter {
             Sink::Folder(folder) => folder.push(frame)?,
         }
         if let Some(path) = self.output.poster.take() {
-            shim::write_picture(&path, frame)?;
+            video_encode::poster(frame, &path)?;
         }
         if let Some(sheet) = &mut self.sheet {
-            sheet.push(frame)?;
+            sheet.push(frame);
         }
         Ok(())
     }
@@ -182,28 +186,6 @@ pub(crate) fn unwrapped(error: GenerationError) -> GenerationError {
         | GenerationError::Model(_)
         | GenerationError::Encode(_)
         | GenerationError::Video(_)
-        | GenerationError::Artifact(_)
         | GenerationError::Internal(_) => error,
-    }
-}
-
-mod shim {
-    use image::RgbImage;
-    #[derive(Debug)]
-    pub(super) struct ContactSheet(Vec<RgbImage>);
-    impl ContactSheet {
-        pub(super) fn new(_: u64) -> Result<Self, video_encode::Error> {
-            Ok(Self(Vec::new()))
-        }
-        pub(super) fn push(&mut self, f: &RgbImage) -> Result<(), video_encode::Error> {
-            self.0.push(f.clone());
-            Ok(())
-        }
-        pub(super) fn finish(mut self) -> Result<RgbImage, video_encode::Error> {
-            Ok(self.0.remove(0))
-        }
-    }
-    pub(super) fn write_picture(path: &std::path::Path, f: &RgbImage) -> Result<(), video_encode::Error> {
-        f.save(path).map_err(|source| video_encode::Error::Picture { path: path.to_owned(), source })
     }
 }
