@@ -1,12 +1,14 @@
-//! Diffusion on candle: models, schedulers and pipelines of the Stable Diffusion family, driven by each model's own config files.
+//! Diffusion on candle: models, schedulers and pipelines of the Stable Diffusion family, Stable Video Diffusion included, driven by each
+//! model's own config files.
 //!
 //! The main types, in the order a caller meets them:
 //!
 //! * [`weights::WeightSource`]: where a model comes from (a diffusers folder, a single-file checkpoint, bytes compiled into the
 //!   program, or seeded random numbers);
 //! * [`policy::ExecutionPolicy`]: which device and which precision each component runs in;
-//! * [`pipelines::StableDiffusion`]: the loaded model, with one verb for each pipeline;
-//! * [`denoise::StepMonitor`]: what a caller implements to see progress and to cancel.
+//! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded model, with one verb for each pipeline;
+//! * [`denoise::StepMonitor`]: what a caller implements to see progress and to cancel;
+//! * [`frames::FrameSink`]: where the frames of a video go.
 //!
 //! Nothing here reads the environment, the clock, a global random number generator or, outside [`hub`], the network: paths, seeds,
 //! devices and tokens arrive as values.

@@ -20,7 +20,7 @@ mod unet_spatio_temporal;
 mod video_blocks_tests;
 
 pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, LatentDistribution, Tiling};
-pub use autoencoder_kl_temporal_decoder::{AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig};
+pub use autoencoder_kl_temporal_decoder::{AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, TemporalDecoderPlan};
 pub use clip_text::{ClipTextConfig, ClipTextModel};
 pub use clip_vision::{ClipVisionConfig, ClipVisionModelWithProjection};
 pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig};

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::plan::{TemporalDecoderPlan, plan};
 use crate::{
     Result,
     models::{AutoencoderKlConfig, config_reader::ConfigReader},
@@ -65,6 +66,11 @@ impl AutoencoderKlTemporalDecoderConfig {
     /// How many pixels of the picture one latent spans along each side: 8 for Stable Video Diffusion.
     pub fn factor(&self) -> usize {
         self.encoder().factor()
+    }
+
+    /// How large a decode's activations become, for so many frames of latents of that size; computed, nothing is run.
+    pub fn planned(&self, frames: usize, height: usize, width: usize) -> TemporalDecoderPlan {
+        plan(self, frames, height, width)
     }
 
     /// The encoder's part, which is AutoencoderKL's.

@@ -7,10 +7,12 @@
 
 mod config;
 mod decoder;
+mod plan;
 
 use candle_core::{DType, Device, Tensor};
 
 pub use config::AutoencoderKlTemporalDecoderConfig;
+pub use plan::TemporalDecoderPlan;
 
 use self::decoder::TemporalDecoder;
 use super::{
