@@ -1,11 +1,14 @@
-//! The pipelines: a loaded Stable Diffusion model with one verb for each of text to image, image to image and inpainting.
+//! The pipelines: a loaded Stable Diffusion model with one verb for each of text to image, image to image and inpainting, and a loaded
+//! Stable Video Diffusion model with one for image to video.
 //!
 //! They must not know where a request came from, nor who looks at the picture. The invariant, the seed contract: a call draws all its
 //! noise from one stream, torch's CPU generator seeded with `seed`, in f32 and in the order in which diffusers' pipeline of the same name
-//! draws it; a call makes one picture, so a picture cannot depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`.
+//! draws it; a call makes one picture or one video, so neither can depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`
+//! and `pipelines/stable_video_diffusion/`.
 
 mod embedded;
 mod image_to_image;
+mod image_to_video;
 mod inpaint;
 mod params;
 mod prompt;
@@ -16,7 +19,8 @@ use image::RgbImage;
 use serde_json::Value as Json;
 
 pub use self::{
-    embedded::nano_sd,
+    embedded::{nano_sd, nano_svd},
+    image_to_video::{ImageToVideoParams, StableVideoDiffusion},
     params::{ImageToImageParams, InpaintParams, TextToImageParams},
 };
 use crate::{
@@ -28,7 +32,7 @@ use crate::{
     policy::ExecutionPolicy,
     schedulers::{SchedulerConfig, SchedulerName},
     tokenizer::ClipTokenizer,
-    weights::{Component, ComponentWeights, WeightSource},
+    weights::{Component, ComponentWeights, ModelFamily, WeightSource},
 };
 
 /// A Stable Diffusion 1.x or 2.x model, loaded.
@@ -55,7 +59,7 @@ impl StableDiffusion {
     pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
         let mut policy = policy.clone();
         // Reading the index checks that this is a pipeline of the family, made of parts that this crate has.
-        source.config(Component::ModelIndex)?;
+        ModelFamily::StableDiffusion.require(source)?;
         let scheduler_json = source.config(Component::Scheduler)?;
         let own_scheduler = SchedulerConfig::from_json(&as_the_pipeline_amends(&scheduler_json), None)?;
         let tokenizer = ClipTokenizer::load(source)?;

@@ -17,6 +17,8 @@ mod text_context;
 mod tokenizer;
 mod tolerance;
 mod unet_spatio_temporal;
+mod video;
+mod video_pipeline;
 mod weights;
 mod weights_random;
 mod weights_single_file;

@@ -27,11 +27,16 @@ pub(crate) struct Case {
 }
 
 pub(crate) fn case(name: &str) -> Case {
-    let metadata = golden_metadata("models", name);
+    case_of("models", name)
+}
+
+/// The golden of a model in `tests/golden/SUBJECT`.
+pub(crate) fn case_of(subject: &str, name: &str) -> Case {
+    let metadata = golden_metadata(subject, name);
     let config = serde_json::from_str(&metadata["config"]).unwrap();
     let weights = GoldenWeights::new(&serde_json::from_str(&metadata["shapes"]).unwrap());
     let weights = Arc::new(weights.scaled(metadata.get("scale").map_or(1.0, |scale| scale.parse().unwrap())));
-    Case { tensors: golden("models", name), config, weights, metadata }
+    Case { tensors: golden(subject, name), config, weights, metadata }
 }
 
 impl Case {

@@ -19,7 +19,7 @@ pub(crate) const NORMS_PORTABLE: f64 = 1e-5;
 /// A fast execution against the portable one in bf16, where the portable execution rounds between an op's parts and the fast one does not.
 pub(crate) const OPS_BF16: f64 = 6e-3;
 
-/// Whole pictures against diffusers' own pipelines in f32, at least, in decibels: diffusers in f32 stands at 90 dB against itself in f64,
+/// Whole pictures and videos against diffusers' own pipelines in f32, at least, in decibels: diffusers in f32 stands at 90 dB against itself in f64,
 /// and one byte in fifteen off by one is 60 dB.
 pub(crate) const PICTURE_PSNR: f64 = 60.0;
 

@@ -4,8 +4,12 @@
 //! gives, because diffusers resizes with it before the autoencoder sees the picture (`VaeImageProcessor.preprocess`). Pillow's 8-bit
 //! resampling works in two passes, rows first, with coefficients rounded to 22 fractional bits and a rounding to bytes in between.
 
+mod clip;
+
 use candle_core::{Device, Tensor};
 use image::{GrayImage, RgbImage};
+
+pub use clip::{ClipImageProcessorConfig, clip_pixels};
 
 use crate::{Error, Result};
 
