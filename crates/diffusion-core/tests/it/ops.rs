@@ -199,7 +199,8 @@ fn attentions_agree_with_portable() {
 fn temporal_attentions_agree_with_portable() {
     for (clips, frames, pixels, heads) in [(2, 14, 33, 3), (1, 25, 10, 5), (1, 1, 4, 2), (1, 70, 5, 1)] {
         in_both_precisions("temporal attention", |dtype| {
-            let tokens = |seed| (randn(seed, &[clips * frames, pixels, 24 * heads]) * 1.5).unwrap().to_dtype(dtype).unwrap();
+            // The portable execution rounds scores to bf16, so they are kept small.
+            let tokens = |seed| randn(seed, &[clips * frames, pixels, 24 * heads]).to_dtype(dtype).unwrap();
             let (query, key, value) = (tokens(1), tokens(2), tokens(3));
             let run = || temporal_attention(&query, &key, &value, frames, heads).unwrap();
             (run(), execution::portable(run))
