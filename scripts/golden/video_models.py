@@ -95,8 +95,8 @@ CASES = {
     "video_transformer_deep": lambda name: transformer(name, clips=1, frames=7, heads=3, head_dim=32, layers=2, cross=8, scale=0.2),
     # Stable Video Diffusion's own blocks, all of them.
     "video_unet_svd": lambda name: unet(
-        name, 16, 24, frames=3, **block_types([CROSS] * 3 + [PLAIN], [PLAIN] + [CROSS] * 3), block_out_channels=[32, 64, 64, 64],
-        layers_per_block=2, num_attention_heads=[1, 2, 4, 4]),
+        name, 16, 24, frames=3, **block_types([CROSS] * 3 + [PLAIN], [PLAIN] + [CROSS] * 3), block_out_channels=[32, 64, 96, 96],
+        layers_per_block=2, num_attention_heads=[1, 2, 3, 3]),
     # Small weights: epsilons show.
     "video_unet_quiet": lambda name: unet(
         name, 8, 6, frames=2, timestep=-1.55, scale=0.1, **block_types([CROSS, PLAIN], [PLAIN, CROSS]), block_out_channels=[32, 64], layers_per_block=1,

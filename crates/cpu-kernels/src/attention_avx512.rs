@@ -155,6 +155,7 @@ pub(crate) unsafe fn pack_key_column<T: Element>(from: *const T, stride: usize, 
 ///
 /// # Safety
 /// Values and line are there, and the processor has AVX-512 F, BW and VL.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(crate) unsafe fn pack_value_pair<T: Element>(first: *const T, second: Option<*const T>, channels: usize, to: *mut u8) {
     let mask = if channels >= COLUMN { u16::MAX } else { (1 << channels) - 1 };

@@ -7,8 +7,8 @@
 use std::mem::MaybeUninit;
 
 use cpu_kernels::{
-    Activation, AttentionShape, Blend, ConvShape, Element, Engine, Extras, Norm, Packed, activate, attention, conv2d, group_norm,
-    layer_norm, layer_norm_shifted,
+    Activation, AttentionShape, Blend, ConvShape, Element, Engine, Extras, Norm, Packed, TemporalShape, activate, attention, conv2d,
+    group_norm, layer_norm, layer_norm_shifted, temporal_attention,
 };
 use half::bf16;
 
@@ -112,6 +112,12 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
         let tokens = |count: usize, seed: u64| guard(2 * count * 2 * head_dim, seed);
         let (query, key, value, mut y) = (tokens(queries, 1), tokens(keys, 2), tokens(keys, 3), tokens(queries, 4));
         attention(engine, query.slice(), key.slice(), value.slice(), shape, y.room());
+    }
+    for (frames, head_dim) in [(3, 24), (18, 7)] {
+        let shape = TemporalShape { clips: 2, frames, pixels: 3, heads: 2, head_dim, scale: 0.2 };
+        let tokens = |seed: u64| guard(2 * frames * 3 * 2 * head_dim, seed);
+        let (query, key, value, mut y) = (tokens(1), tokens(2), tokens(3), tokens(4));
+        temporal_attention(engine, query.slice(), key.slice(), value.slice(), shape, y.room());
     }
     let (weight, bias) = (numbers(20, 1), numbers(20, 2));
     let norm = Norm { weight: weight.slice(), bias: bias.slice(), eps: 1e-5 };

@@ -8,6 +8,7 @@ mod guarded;
 mod norms;
 mod products;
 mod reference;
+mod temporal;
 
 use cpu_kernels::{Engine, Level};
 

@@ -1,6 +1,6 @@
 //! The definitions, in f64, and random numbers.
 
-use cpu_kernels::{AttentionShape, ConvShape, Element};
+use cpu_kernels::{AttentionShape, ConvShape, Element, TemporalShape};
 
 /// Numbers in -1..1 that a seed fixes.
 pub(crate) fn random<T: Element>(count: usize, seed: u64) -> Vec<T> {
@@ -91,6 +91,24 @@ pub(crate) fn attention(query: &[f64], key: &[f64], value: &[f64], shape: &Atten
         let total: f64 = weights.iter().sum();
         for d in 0..shape.head_dim {
             y[at + d] = (0..seen).map(|k| weights[k] * value[place(k) + d]).sum::<f64>() / total;
+        }
+    }
+    y
+}
+
+/// A pixel's frames to one another, as an attention of as many pictures as there are pixels.
+pub(crate) fn temporal_attention(query: &[f64], key: &[f64], value: &[f64], shape: &TemporalShape) -> Vec<f64> {
+    let TemporalShape { clips, frames, pixels, heads, head_dim, scale } = *shape;
+    let channels = heads * head_dim;
+    let place = |clip: usize, frame: usize, pixel: usize| ((clip * frames + frame) * pixels + pixel) * channels;
+    let mut y = vec![0.0; query.len()];
+    for (clip, pixel) in (0..clips).flat_map(|clip| (0..pixels).map(move |pixel| (clip, pixel))) {
+        let gather =
+            |from: &[f64]| -> Vec<f64> { (0..frames).flat_map(|frame| from[place(clip, frame, pixel)..][..channels].to_vec()).collect() };
+        let one = AttentionShape { images: 1, queries: frames, keys: frames, heads, head_dim, scale, causal: false };
+        let result = attention(&gather(query), &gather(key), &gather(value), &one);
+        for (frame, result) in result.chunks(channels).enumerate() {
+            y[place(clip, frame, pixel)..][..channels].copy_from_slice(result);
         }
     }
     y

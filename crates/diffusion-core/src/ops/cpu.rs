@@ -5,7 +5,7 @@
 //! results do not depend on the number of threads. f16 activations are computed in f32.
 
 use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, WithDType};
-use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, engine, vec_of};
+use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, TemporalShape, engine, vec_of};
 
 use super::{Activation, AttentionParams, ConvExtras, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
 use crate::Result;
@@ -185,7 +185,24 @@ fn attention_of<T: Element + WithDType>(query: &Tensor, key: &Tensor, value: &Te
 
 /// See `portable::temporal_attention`.
 pub(super) fn temporal_attention(query: &Tensor, key: &Tensor, value: &Tensor, num_frames: usize, heads: usize) -> Result<Tensor> {
-    super::portable::temporal_attention(query, key, value, num_frames, heads)
+    by_dtype!(query, None, |cast| temporal_attention_of(&cast(query)?, &cast(key)?, &cast(value)?, num_frames, heads))
+}
+
+fn temporal_attention_of<T: Element + WithDType>(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+    num_frames: usize,
+    heads: usize,
+) -> Result<Tensor> {
+    let (rows, pixels, channels) = query.dims3()?;
+    let head_dim = channels / heads;
+    let scale = (head_dim as f64).powf(-0.5) as f32;
+    let shape = TemporalShape { clips: rows / num_frames, frames: num_frames, pixels, heads, head_dim, scale };
+    let (query, key, value) = (Elements::of(query)?, Elements::of(key)?, Elements::of(value)?);
+    let (query, key, value) = (query.slice()?, key.slice()?, value.slice()?);
+    let y = vec_of::<T>(query.len(), |y| cpu_kernels::temporal_attention(engine(), query, key, value, shape, y));
+    Ok(Tensor::from_vec(y, (rows, pixels, channels), &Device::Cpu)?)
 }
 
 /// See `portable::group_norm`.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
     noise::SeededNoise,
-    ops::{Activation, AttentionParams, Conv2d, Conv2dParams, ConvExtras, Geglu, LinearExtras, Nhwc, attention, execution, portable},
+    ops::{
+        Activation, AttentionParams, Blend, Conv2d, Conv2dParams, ConvExtras, Geglu, LinearExtras, Nhwc, TemporalConv, attention,
+        execution, portable, temporal_attention,
+    },
     weights::Component,
 };
 
@@ -22,7 +25,7 @@ fn randn(seed: u64, shape: &[usize]) -> Tensor {
 
 /// Runs a comparison in f32 and bf16; `run` gives (fast, portable).
 fn in_both_precisions(what: &str, run: impl Fn(DType) -> (Tensor, Tensor)) {
-    let single = if what.ends_with("norm") { NORMS_PORTABLE } else { OPS };
+    let single = if what.ends_with(" norm") { NORMS_PORTABLE } else { OPS };
     for (dtype, tolerance) in [(DType::F32, single), (DType::BF16, OPS_BF16)] {
         let (fast, portable) = run(dtype);
         assert_eq!(fast.dtype(), dtype, "{what}");
@@ -192,6 +195,61 @@ fn attentions_agree_with_portable() {
     }
 }
 
+#[test]
+fn temporal_attentions_agree_with_portable() {
+    for (clips, frames, pixels, heads) in [(2, 14, 33, 3), (1, 25, 10, 5), (1, 1, 4, 2), (1, 70, 5, 1)] {
+        in_both_precisions("temporal attention", |dtype| {
+            // The portable execution rounds scores to bf16, so they are kept small.
+            let tokens = |seed| randn(seed, &[clips * frames, pixels, 24 * heads]).to_dtype(dtype).unwrap();
+            let (query, key, value) = (tokens(1), tokens(2), tokens(3));
+            let run = || temporal_attention(&query, &key, &value, frames, heads).unwrap();
+            (run(), execution::portable(run))
+        });
+    }
+}
+
+#[test]
+fn temporal_convolutions_agree_with_portable() {
+    let weights = Arc::new(GoldenWeights::any());
+    in_both_precisions("temporal convolution", |dtype| {
+        let cast = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
+        let frames = Nhwc::new(cast(randn(1, &[10, 7, 9, 48]))).unwrap();
+        let (clips, per_clip) = (frames.clips(5).unwrap(), cast(randn(2, &[2, 40])));
+        let extras = ConvExtras { per_image: Some(&per_clip), residual: None };
+        let load = || TemporalConv::load(&weights.cursor(Component::Unet, dtype), 48, 40).unwrap();
+        let run = || load().forward_with(&clips, extras).unwrap().tensor().clone();
+        (run(), execution::portable(run))
+    });
+    // Half of a convolution is the convolution with half the weights.
+    let cursor = weights.cursor(Component::Unet, DType::F32);
+    let clips = Nhwc::new(randn(1, &[2, 5, 63, 48])).unwrap();
+    let whole = TemporalConv::load(&cursor, 48, 40).unwrap().forward(&clips).unwrap().scale(0.5).unwrap();
+    let half = TemporalConv::load_scaled(&cursor, 48, 40, 0.5).unwrap().forward(&clips).unwrap();
+    assert!(relative_error(half.tensor(), whole.tensor()) < OPS);
+}
+
+/// A bias of each image, a residual and a blend, in one pass and one after the other.
+#[test]
+fn what_follows_a_linear_layer_agrees_with_portable() {
+    let weights = Arc::new(GoldenWeights::any());
+    in_both_precisions("linear and what follows", |dtype| {
+        let cast = |seed, shape: &[usize]| randn(seed, shape).to_dtype(dtype).unwrap();
+        let (x, residual, other, per_image) = (cast(1, &[3, 22, 130]), cast(2, &[3, 22, 70]), cast(3, &[3, 22, 70]), cast(4, &[6, 70]));
+        let blend = Some(Blend { other: &other, share: 0.7 });
+        let extras = LinearExtras { per_image: Some(&per_image), residual: Some(&residual), blend };
+        let load = || diffusion_core::ops::Linear::load(&weights.cursor(Component::Unet, dtype), 130, 70, true).unwrap();
+        let run = || load().forward_with(&x, extras).unwrap();
+        (run(), execution::portable(run))
+    });
+    in_both_precisions("shifted layer norm", |dtype| {
+        let cast = |seed, shape: &[usize]| randn(seed, shape).to_dtype(dtype).unwrap();
+        let (x, shift) = (cast(1, &[4, 33, 48]), cast(2, &[2, 48]));
+        let layer = diffusion_core::ops::LayerNorm::load(&weights.cursor(Component::Unet, DType::F32), 48, 1e-5).unwrap();
+        let run = || layer.forward_shifted(&x, &shift).unwrap();
+        (run(), execution::portable(run))
+    });
+}
+
 /// Large scores neither overflow nor lose the rest.
 #[test]
 fn attention_survives_large_scores() {
@@ -225,4 +283,19 @@ fn layers_refuse_what_does_not_fit() {
     assert!(attention(&tokens, &randn(2, &[1, 3, 6]), &tokens, params(2, false)).is_err());
     assert!(attention(&tokens, &randn(2, &[1, 3, 6]), &randn(2, &[1, 3, 6]), params(2, true)).is_err());
     assert!(attention(&tokens, &randn(2, &[2, 4, 6]), &randn(2, &[2, 4, 6]), params(2, false)).is_err());
+    let frames = randn(1, &[4, 3, 6]);
+    assert!(temporal_attention(&frames, &frames, &frames, 2, 3).is_ok());
+    assert!(temporal_attention(&frames, &frames, &frames, 3, 3).is_err());
+    assert!(temporal_attention(&frames, &frames, &frames, 0, 3).is_err());
+    assert!(temporal_attention(&frames, &frames, &frames, 2, 4).is_err());
+    assert!(temporal_attention(&frames, &frames.narrow(1, 0, 2).unwrap(), &frames, 2, 3).is_err());
+    let linear = diffusion_core::ops::Linear::load(&cursor, 6, 4, true).unwrap();
+    let with = |extras| linear.forward_with(&frames, extras).is_ok();
+    let (fits, fits_not) = (randn(1, &[4, 3, 4]), randn(1, &[12, 4]));
+    assert!(with(LinearExtras { residual: Some(&fits), ..LinearExtras::default() }));
+    assert!(!with(LinearExtras { residual: Some(&fits_not), ..LinearExtras::default() }));
+    assert!(!with(LinearExtras { blend: Some(Blend { other: &fits_not, share: 0.5 }), ..LinearExtras::default() }));
+    assert!(!with(LinearExtras { per_image: Some(&randn(1, &[5, 4])), ..LinearExtras::default() }));
+    let norm = diffusion_core::ops::LayerNorm::load(&cursor, 6, 1e-5).unwrap();
+    assert!(norm.forward_shifted(&frames, &randn(1, &[3, 6])).is_ok() && norm.forward_shifted(&frames, &randn(1, &[5, 6])).is_err());
 }
