@@ -90,6 +90,21 @@ impl AutoencoderKlTemporalDecoder {
         }
     }
 
+    /// How large the activations become that a decode of these latents holds, tiles taken into account.
+    ///
+    /// # Errors
+    /// [`Error::Params`] if the tiling is not one.
+    pub fn planned(&self, frames: usize, height: usize, width: usize) -> Result<TemporalDecoderPlan> {
+        let factor = self.config.factor();
+        Ok(match Tiling::of_picture(self.tiling, &[frames, self.config.latent_channels, height, width], factor, factor)? {
+            Some(tiles) => {
+                let side = tiles.tile_sample_min_size / factor;
+                self.config.planned(frames, height.min(side), width.min(side))
+            }
+            None => self.config.planned(frames, height, width),
+        })
+    }
+
     fn decode_whole(&self, latents: &Tensor) -> Result<Tensor> {
         self.decoder.forward(&Nhwc::from_nchw(latents)?)?.to_nchw()
     }

@@ -29,6 +29,9 @@ use crate::{
 /// The side to which diffusers' pipeline brings every picture for the image encoder.
 const CLIP_SIDE: usize = 224;
 
+/// No tensor has as many elements as this: kernels count in 32 bits.
+const MOST_ELEMENTS: usize = 1 << 31;
+
 /// The size that Stable Video Diffusion was trained at, (width, height); its `sample_size` of 96 says something else.
 const TRAINED_SIZE: (u32, u32) = (1024, 576);
 const SAMPLE_SIZE: (usize, usize) = (96, 96);
@@ -131,6 +134,7 @@ impl StableVideoDiffusion {
         params.check(self.pixels_per_latent())?;
         let motion = &params.motion;
         let num_frames = motion.num_frames.unwrap_or_else(|| self.default_num_frames());
+        let chunk = self.decode_chunk(motion, num_frames)?;
         let mut scheduler = self.scheduler.start(motion.num_inference_steps)?;
         let mut noise = SeededNoise::new(params.seed);
         let conditions = self.conditions(params, &mut noise)?;
@@ -140,7 +144,7 @@ impl StableVideoDiffusion {
         let latents = (noise.randn(&[num_frames, channels, height, width])? * scheduler.init_noise_sigma())?;
         let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor: &mut *monitor };
         let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))?;
-        self.decode_frames(&latents, motion.decode_chunk_size.unwrap_or(num_frames), monitor, sink)
+        self.decode_frames(&latents, chunk, monitor, sink)
     }
 
     /// Checks what can be known of a call without its picture.
@@ -165,6 +169,25 @@ impl StableVideoDiffusion {
                 motion.noise_aug_strength as f32,
             ],
         })
+    }
+
+    /// How many frames are decoded together: as many as were asked for, or all, as far as the largest tensor of it stays one that every
+    /// device can index.
+    fn decode_chunk(&self, motion: &MotionParams, num_frames: usize) -> Result<usize> {
+        let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
+        let latents = |side: u32| (side / self.pixels_per_latent()) as usize;
+        let wanted = motion.decode_chunk_size.unwrap_or(num_frames).min(num_frames);
+        let mut largest = wanted;
+        while largest > 1 && self.vae.planned(largest, latents(height), latents(width))?.largest_elements >= MOST_ELEMENTS {
+            largest -= 1;
+        }
+        match motion.decode_chunk_size {
+            Some(_) if largest < wanted => {
+                let reason = format!("{wanted} frames of {width}x{height} pixels are too many to decode at once; at most {largest} are not");
+                Err(Error::Params { field: "decode_chunk_size", reason })
+            }
+            Some(_) | None => Ok(largest),
+        }
     }
 
     /// Decodes finished latents, `chunk` frames at a time.

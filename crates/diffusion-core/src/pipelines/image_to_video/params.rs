@@ -26,7 +26,8 @@ pub struct MotionParams {
     pub min_guidance_scale: f64,
     /// The same in the last frame; 1 or less means no guidance in any, and a model call costs half.
     pub max_guidance_scale: f64,
-    /// Frames that are decoded together and see one another, at least 1; `None` for all. Fewer take less memory and give other pixels.
+    /// Frames that are decoded together and see one another, at least 1; `None` for all, or as many as every device can index the
+    /// activations of. Fewer take less memory and give other pixels.
     pub decode_chunk_size: Option<usize>,
 }
 
