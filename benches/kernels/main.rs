@@ -21,7 +21,9 @@ mod share;
 use std::{cell::OnceCell, env, hint::black_box, rc::Rc, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use cpu_kernels::{Element, Engine, Extras, Level, Norm, Packed, activate, attention, conv2d, group_norm, layer_norm, linear};
+use cpu_kernels::{
+    Element, Engine, Extras, Level, Norm, Packed, activate, attention, conv2d, group_norm, layer_norm, linear, temporal_attention,
+};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use half::bf16;
 
@@ -148,6 +150,14 @@ fn prepare<'a, T: Element>(engine: &'a Engine, kernel: &Kernel) -> Box<dyn FnMut
             let mut y = Vec::with_capacity(query.len());
             Box::new(move || {
                 black_box(attention(engine, &query, &key, &value, shape, &mut y.spare_capacity_mut()[..query.len()]));
+            })
+        }
+        Kernel::Temporal(shape) => {
+            let tokens = |seed| random::<T>(shape.clips * shape.frames * shape.pixels * shape.heads * shape.head_dim, seed);
+            let (query, key, value) = (tokens(1), tokens(2), tokens(3));
+            let mut y = Vec::with_capacity(query.len());
+            Box::new(move || {
+                black_box(temporal_attention(engine, &query, &key, &value, shape, &mut y.spare_capacity_mut()[..query.len()]));
             })
         }
         Kernel::GroupNorm { images, pixels, channels, silu } => {

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use cpu_kernels::{Activation, AttentionShape, ConvShape};
+use cpu_kernels::{Activation, AttentionShape, ConvShape, TemporalShape};
 use diffusion_core::{
     models::{AutoencoderKlConfig, ClipTextConfig, UNet2dConfig},
     weights::{Component, RandomWeights, WeightSource},
@@ -44,6 +44,7 @@ pub(crate) enum Kernel {
         residual: bool,
     },
     Attention(AttentionShape),
+    Temporal(TemporalShape),
     GroupNorm {
         images: usize,
         pixels: usize,
@@ -91,6 +92,9 @@ impl Kernel {
                 let AttentionShape { images, queries, keys, heads, head_dim, causal, .. } = shape;
                 format!("attention{} {images}x{queries}x{keys} {heads}x{head_dim}", if causal { "+causal" } else { "" })
             }
+            Self::Temporal(TemporalShape { clips, frames, pixels, heads, head_dim, .. }) => {
+                format!("attention+temporal {clips}x{frames}x{pixels} {heads}x{head_dim}")
+            }
             Self::GroupNorm { images, pixels, channels, silu } => {
                 format!("group_norm{} {images}x{pixels} {channels}", if silu { "+silu" } else { "" })
             }
@@ -116,6 +120,9 @@ impl Kernel {
             // Of a causal one, all scores.
             Self::Attention(AttentionShape { images, queries, keys, heads, head_dim, .. }) => {
                 Work::Products(4 * images * queries * keys * heads * head_dim)
+            }
+            Self::Temporal(TemporalShape { clips, frames, pixels, heads, head_dim, .. }) => {
+                Work::Products(4 * clips * pixels * frames * frames * heads * head_dim)
             }
             Self::GroupNorm { images, pixels, channels, .. } => Work::Elements(2 * images * pixels * channels),
             Self::LayerNorm { rows, channels } | Self::Activate { rows, channels, .. } => Work::Elements(2 * rows * channels),
@@ -148,7 +155,7 @@ impl Kernel {
             }
             Self::Attention(shape) => shape.queries /= 2,
             Self::GroupNorm { pixels, .. } => *pixels /= 2,
-            Self::Linear { .. } | Self::LayerNorm { .. } | Self::Activate { .. } => {}
+            Self::Linear { .. } | Self::Temporal(_) | Self::LayerNorm { .. } | Self::Activate { .. } => {}
         }
     }
 }
@@ -185,13 +192,13 @@ pub(crate) fn models() -> Result<Vec<Model>> {
     picture.encoder(&mut list, &vae, (512, 512));
     list.model("clip");
     clip(&mut list, &ClipTextConfig::from_json(&sd15.config(Component::TextEncoder)?)?);
-    // Stable Video Diffusion's UNet is Stable Diffusion 1.5's but for these, and has an image's one state in the place of a text.
+    // Stable Video Diffusion's UNet is Stable Diffusion 1.5's but for these and what its frames do together.
     let mut video = UNet2dConfig::from_json(&sd15.config(Component::Unet)?)?;
     video.in_channels = 8;
     for level in &mut video.levels {
         (level.heads, level.cross_attention_dim) = (level.channels / 64, 1024);
     }
-    let pictures = Pictures { images: 1, frames: Some(VIDEO_FRAMES), text: 1 };
+    let pictures = Pictures { images: 1, frames: Some(VIDEO_FRAMES), text: 0 };
     list.model("svd");
     pictures.unet(&mut list, &video, VIDEO);
     // Its image encoder's activation: CLIP ViT-H, 257 tokens.
@@ -302,14 +309,19 @@ impl Place {
         list.add(linear(rows, channels, channels));
         list.add(attention(self.images, self.pixels(), self.pixels(), heads, channels));
         list.add(summed(channels));
-        list.add(linear(self.images * self.pictures.text, text_channels, channels));
-        list.add(attention(self.images, self.pixels(), self.pictures.text, heads, channels));
         list.add(Kernel::Linear { rows, inputs: channels, outputs: 4 * channels, gated: true, residual: false });
         list.add(summed(4 * channels));
-        let Some(frames) = self.pictures.frames else { return };
-        // Each pixel is a picture of its own, and its frames are the tokens.
-        for keys in [frames, self.pictures.text] {
-            list.add(attention(self.pixels(), frames, keys, heads, channels));
+        match self.pictures.frames {
+            // The attention to a video's one state is a bias.
+            Some(frames) => {
+                let (pixels, head_dim) = (self.pixels(), channels / heads);
+                let scale = (head_dim as f32).powf(-0.5);
+                list.add(Kernel::Temporal(TemporalShape { clips: 1, frames, pixels, heads, head_dim, scale }));
+            }
+            None => {
+                list.add(linear(self.images * self.pictures.text, text_channels, channels));
+                list.add(attention(self.images, self.pixels(), self.pictures.text, heads, channels));
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 use crate::temporal_avx512;
 
 /// Bytes of a task's copies of queries, keys and values: they should stay in the second cache.
-const TASK_BYTES: usize = 384 << 10;
+const TASK_BYTES: usize = 768 << 10;
 /// So many tasks a clip's pixels are cut into at least, if there are as many pixels.
 const TASKS: usize = 16;
 /// Floats that go together.
