@@ -9,14 +9,14 @@ use std::{
 use anyhow::{Context as _, Result};
 use diffusion_core::{
     pipelines,
-    weights::{Component, TensorShape, WeightSource},
+    weights::{Component, ModelFamily, TensorShape, WeightSource},
 };
 use serde_json::{Value, json};
 
 use crate::{
     failure::Usage,
     hub,
-    model::{EMBEDDED, HubId, Model},
+    model::{EMBEDDED, EMBEDDED_MOTION, HubId, Model},
     output::{self, size},
     settings::HubSettings,
 };
@@ -26,7 +26,10 @@ use crate::{
 /// # Errors
 /// If the cache cannot be read or standard output cannot be written to.
 pub(crate) fn list(settings: &HubSettings, as_json: bool) -> Result<()> {
-    let mut models = vec![Listed { name: EMBEDDED.into(), bytes: embedded_bytes()?, place: "inside this program".into() }];
+    let mut models = Vec::new();
+    for (name, source) in [(EMBEDDED, pipelines::nano_sd()), (EMBEDDED_MOTION, pipelines::nano_svd())] {
+        models.push(Listed { name: name.into(), bytes: bytes_of(&source)?, place: "inside this program".into() });
+    }
     if let Some(cache) = &settings.cache_dir {
         models.extend(cached(cache).with_context(|| format!("the hub's cache {}", cache.display()))?);
     }
@@ -54,8 +57,8 @@ pub(crate) fn inspect(name: &str, settings: &HubSettings, as_json: bool) -> Resu
         return Ok(output::json(&facts)?);
     }
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    for key in ["model", "scheduler", "prediction_type", "default_size", "tokenizer"] {
-        if let Some(value) = facts.get(key) {
+    for key in ["model", "scheduler", "prediction_type", "default_size", "num_frames", "tokenizer"] {
+        if let Some(value) = facts.get(key).filter(|value| !value.is_null()) {
             output::result(format_args!("{:<16} {}", key.replace('_', " "), text(value)))?;
         }
     }
@@ -90,13 +93,20 @@ struct Listed {
     place: String,
 }
 
-fn embedded_bytes() -> Result<u64> {
-    let source = pipelines::nano_sd();
+fn bytes_of(source: &dyn WeightSource) -> Result<u64> {
     let mut bytes = 0;
-    for component in [Component::TextEncoder, Component::Unet, Component::Vae] {
-        bytes += tensors(&source, component)?.bytes;
+    for component in parts(ModelFamily::of(source)?) {
+        bytes += tensors(source, component)?.bytes;
     }
     Ok(bytes)
+}
+
+/// The parts of a model that have weights.
+fn parts(family: ModelFamily) -> [Component; 3] {
+    match family {
+        ModelFamily::StableDiffusion => [Component::TextEncoder, Component::Unet, Component::Vae],
+        ModelFamily::StableVideoDiffusion => [Component::ImageEncoder, Component::Unet, Component::Vae],
+    }
 }
 
 /// The models in a hub's cache: `models--OWNER--NAME/snapshots/COMMIT` with a model index.
@@ -153,9 +163,14 @@ fn facts(name: &str, source: &dyn WeightSource) -> Result<Value> {
     let pixels = |sample_size: u64| sample_size << levels.saturating_sub(1).min(16);
     let size = unet.get("sample_size").and_then(Value::as_u64).map(pixels);
     let mut components = Vec::new();
-    for component in [Component::TextEncoder, Component::Unet, Component::Vae] {
-        // A text encoder's config names no class; there is but this one in the family.
-        let class = source.config(component)?.get("_class_name").cloned().unwrap_or_else(|| "CLIPTextModel".into());
+    let family = ModelFamily::of(source)?;
+    for component in parts(family) {
+        // An encoder's config names no class; there is but one of each in the families.
+        let only = || match family {
+            ModelFamily::StableDiffusion => "CLIPTextModel".into(),
+            ModelFamily::StableVideoDiffusion => "CLIPVisionModelWithProjection".into(),
+        };
+        let class = source.config(component)?.get("_class_name").cloned().unwrap_or_else(only);
         let Tensors { count, parameters, bytes, precision } = tensors(source, component)?;
         components.push(json!({
             "component": component.to_string(), "class": class, "tensors": count, "parameters": parameters, "bytes": bytes,
@@ -174,6 +189,7 @@ fn facts(name: &str, source: &dyn WeightSource) -> Result<Value> {
         "prediction_type": scheduler.get("prediction_type").and_then(Value::as_str).unwrap_or("epsilon"),
         "default_size": size.map(|side| format!("{side}x{side}")),
         "tokenizer": tokenizer,
+        "num_frames": unet.get("num_frames").filter(|_| family == ModelFamily::StableVideoDiffusion),
         "components": components,
     }))
 }

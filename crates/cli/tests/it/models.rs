@@ -7,11 +7,13 @@ use serde_json::Value;
 use crate::program::{framewright, run};
 
 #[test]
-fn the_embedded_model_is_listed_and_inspected() {
+fn the_embedded_models_are_listed_and_inspected() {
     let folder = tempfile::tempdir().unwrap();
     let listed = framewright(folder.path(), &["models", "list"]);
-    assert_eq!((listed.code, listed.stdout.lines().count()), (0, 1), "{listed:?}");
-    assert!(listed.stdout.starts_with("nano-sd ") && listed.stdout.contains(" MB "), "{listed:?}");
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let names: Vec<&str> = listed.stdout.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["nano-sd", "nano-svd"], "{listed:?}");
+    assert!(listed.stdout.lines().all(|line| line.contains(" MB ")), "{listed:?}");
 
     let inspected = framewright(folder.path(), &["models", "inspect", "--json"]);
     let facts: Value = serde_json::from_str(&inspected.stdout).unwrap();
@@ -22,6 +24,11 @@ fn the_embedded_model_is_listed_and_inspected() {
     assert!((1_000_000..16_000_000).contains(&bytes), "{bytes} bytes");
     let as_text = framewright(folder.path(), &["models", "inspect", "nano-sd"]);
     assert!(as_text.stdout.contains("UNet2DConditionModel") && as_text.stdout.contains("M parameters"), "{as_text:?}");
+
+    let motion = framewright(folder.path(), &["models", "inspect", "nano-svd"]);
+    for word in ["EulerDiscreteScheduler", "128x128", "UNetSpatioTemporalConditionModel", "CLIPVisionModelWithProjection", "num frames"] {
+        assert!(motion.stdout.contains(word), "{word}: {motion:?}");
+    }
 }
 
 #[test]
@@ -42,10 +49,10 @@ fn the_hubs_cache_is_listed() {
     };
     let listed = list(&[]);
     let names: Vec<_> = listed.stdout.lines().map(|line| line.split("  ").next().unwrap().trim()).collect();
-    assert_eq!(names, ["nano-sd", "some/model-x", "some/model-x@abc"], "{listed:?}");
+    assert_eq!(names, ["nano-sd", "nano-svd", "some/model-x", "some/model-x@abc"], "{listed:?}");
     assert!(listed.stdout.contains("1.5 kB"), "{listed:?}");
     let json: Value = serde_json::from_str(&list(&["--json"]).stdout).unwrap();
-    assert_eq!(json["models"][1]["bytes"], 1500);
+    assert_eq!(json["models"][2]["bytes"], 1500);
 }
 
 #[test]
