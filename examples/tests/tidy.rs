@@ -24,7 +24,6 @@ const FENCES: [(&str, &[&str]); 5] = [
     ("actix-files", &["server"]),
     ("ffmpeg-next", &["video-encode"]),
     ("clap", &["cli"]),
-    ("ffmpeg-next", &["video-encode"]),
 ];
 
 /// Below the roof these do not stand: settings, time and chance arrive as values.
