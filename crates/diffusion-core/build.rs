@@ -1,7 +1,7 @@
-//! Lists the files of `models/nano-sd` for `include_bytes!`, so that the program carries the model.
+//! Lists the files of `models/nano-sd` and `models/nano-svd` for `include_bytes!`, so that the program carries the models.
 //!
-//! It must not know what the files mean. The invariant: the table holds every `.json`, `.txt` and `.safetensors` file of the folder,
-//! sorted by name, so that the same checkout builds the same program. A checkout without the folder builds too; the table is then
+//! It must not know what the files mean. The invariant: a table holds every `.json`, `.txt` and `.safetensors` file of its folder,
+//! sorted by name, so that the same checkout builds the same program. A checkout without a folder builds too; its table is then
 //! empty and loading the embedded model fails with a clear error.
 
 use std::{
@@ -12,6 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The models' folders, and the files that list what is in them.
+const TABLES: [(&str, &str); 2] = [("nano-sd", "nano_sd_files.rs"), ("nano-svd", "nano_svd_files.rs")];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let models = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../models");
     // A path that does not exist would make Cargo run this script at every build.
@@ -19,22 +22,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     if models.is_dir() {
         println!("cargo::rerun-if-changed={}", models.display());
     }
-    let folder = models.join("nano-sd");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    for (model, table) in TABLES {
+        fs::write(out.join(table), list(&models.join(model))?)?;
+    }
+    Ok(())
+}
+
+/// The table of a model's folder, as the text of a Rust expression.
+fn list(folder: &Path) -> Result<String, Box<dyn Error>> {
     let mut files = Vec::new();
     if folder.is_dir() {
-        collect(&folder, &mut files)?;
+        collect(folder, &mut files)?;
     }
     files.sort();
     let mut table = String::from("&[\n");
     for file in &files {
-        let name = file.strip_prefix(&folder)?.to_str().ok_or("a file name that is not UTF-8")?.replace('\\', "/");
+        let name = file.strip_prefix(folder)?.to_str().ok_or("a file name that is not UTF-8")?.replace('\\', "/");
         let path = file.canonicalize()?;
         let path = path.to_str().ok_or("a path that is not UTF-8")?;
         writeln!(table, "    ({name:?}, include_bytes!({path:?})),")?;
     }
     table.push(']');
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("nano_sd_files.rs"), table)?;
-    Ok(())
+    Ok(table)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {

@@ -56,6 +56,27 @@ SD15 = {
     "trained_betas": None,
     "clip_sample": False,
 }
+# The scheduler_config.json of Stable Video Diffusion, as it is.
+SVD = {
+    "_class_name": "EulerDiscreteScheduler",
+    "_diffusers_version": "0.24.0.dev0",
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "clip_sample": False,
+    "interpolation_type": "linear",
+    "num_train_timesteps": 1000,
+    "prediction_type": "v_prediction",
+    "set_alpha_to_one": False,
+    "sigma_max": 700.0,
+    "sigma_min": 0.002,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "timestep_spacing": "leading",
+    "timestep_type": "continuous",
+    "trained_betas": None,
+    "use_karras_sigmas": True,
+}
 # Config files by variant; a class ignores the keys that it doesn't have.
 VARIANTS = {
     "sd15": SD15,
@@ -135,25 +156,36 @@ def walk(scheduler, latents: torch.Tensor, start: int) -> tuple[torch.Tensor, to
     return rows, scaled
 
 
+def trajectory(tensors: dict, name: str, variant: str, config: dict, steps: int) -> dict:
+    """Adds the tensors of one case; returns what is known of it."""
+    scheduler = make(name, config)
+    scheduler.set_timesteps(steps)
+    begin(scheduler, 0)
+    sigma = float(scheduler.init_noise_sigma)
+    rows, scaled = walk(scheduler, randn(LATENTS_SEED) * scheduler.init_noise_sigma, 0)
+    key = f"{name}/{variant}/{steps}"
+    tensors[key], tensors[f"{key}/scaled"] = rows, scaled
+    tensors[f"{key}/timesteps"] = scheduler.timesteps.to(torch.float64)
+    return {"key": key, "name": name, "variant": variant, "steps": steps, "init_noise_sigma": sigma}
+
+
+def video() -> None:
+    """Stable Video Diffusion's own scheduler, in a file of its own: its latents begin at 700 and end at 1."""
+    tensors: dict = {}
+    cases = [trajectory(tensors, "euler-karras", "svd", SVD, steps) for steps in STEPS]
+    save("schedulers", "video", tensors, cases=cases, configs={"svd": SVD})
+
+
 def trajectories() -> None:
     tensors, cases = {}, []
     for name in NAMES:
         for variant in variants(name):
             for steps in STEPS:
-                scheduler = make(name, VARIANTS[variant])
                 if variant.endswith(("-3", "third-order-heun-form")) and name == "dpmpp-2s" and steps < 3:
                     continue
                 if name == "pndm" and variant == "defaults" and steps < 4:
                     continue
-                scheduler.set_timesteps(steps)
-                begin(scheduler, 0)
-                sigma = float(scheduler.init_noise_sigma)
-                rows, scaled = walk(scheduler, randn(LATENTS_SEED) * scheduler.init_noise_sigma, 0)
-                key = f"{name}/{variant}/{steps}"
-                tensors[key], tensors[f"{key}/scaled"] = rows, scaled
-                times = scheduler.timesteps.to(torch.float64)
-                cases.append({"key": key, "name": name, "variant": variant, "steps": steps, "init_noise_sigma": sigma})
-                tensors[f"{key}/timesteps"] = times
+                cases.append(trajectory(tensors, name, variant, VARIANTS[variant], steps))
         scheduler = make(name, SD15)
         scheduler.set_timesteps(LATE_STEPS)
         start = LATE_START * scheduler.order
@@ -186,11 +218,15 @@ def timesteps() -> None:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    goldens = {"trajectories": trajectories, "timesteps": timesteps, "video": video}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=goldens, help="make one golden")
+    only = parser.parse_args().only
     warnings.simplefilter("ignore")
     diffusers.logging.set_verbosity_error()
-    trajectories()
-    timesteps()
+    for name, make_golden in goldens.items():
+        if only in (None, name):
+            make_golden()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! From a block's sums to the output: biases, activation, residual, rounding, in one pass while the sums are in the first cache.
+//! From a block's sums to the output: biases, activation, residual, blend, rounding, in one pass while the sums are in the first cache.
 
 use crate::{
     Level,
@@ -6,6 +6,7 @@ use crate::{
     element::Element,
     pack::{COLUMN, SendPtr},
     pointwise::gelu,
+    product::Blend,
 };
 
 /// Where a product's results go, and what is added on the way.
@@ -18,6 +19,7 @@ pub(crate) struct Store<'a, T> {
     /// From one image's biases to the next; 0 if they are of all.
     pub(crate) bias_stride: usize,
     pub(crate) residual: Option<&'a [T]>,
+    pub(crate) blend: Option<Blend<'a, T>>,
     pub(crate) gated: bool,
 }
 
@@ -103,7 +105,7 @@ unsafe fn any<T: Element>(store: &Store<'_, T>, part: &Part) {
     }
 }
 
-/// Adds the residual and writes up to 16 outputs.
+/// Adds the residual, blends and writes up to 16 outputs.
 #[inline(always)]
 unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut out: [f32; COLUMN]) {
     let at = row * store.width + first;
@@ -118,6 +120,13 @@ unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut ou
                     out[lane] += residual[lane].widen();
                 }
             }
+            if let Some(blend) = store.blend {
+                let other = &*blend.other.as_ptr().add(at).cast::<[T; COLUMN]>();
+                for lane in 0..COLUMN {
+                    let other = other[lane].widen();
+                    out[lane] = other + blend.share * (out[lane] - other);
+                }
+            }
             let mut narrow = [T::default(); COLUMN];
             for lane in 0..COLUMN {
                 narrow[lane] = T::narrow(out[lane]);
@@ -126,8 +135,12 @@ unsafe fn put<T: Element>(store: &Store<'_, T>, row: usize, first: usize, mut ou
             return;
         }
         for (lane, value) in out.iter().enumerate().take(room) {
-            let residual = store.residual.map_or(0.0, |residual| residual[at + lane].widen());
-            y.add(lane).write(T::narrow(value + residual));
+            let mut value = value + store.residual.map_or(0.0, |residual| residual[at + lane].widen());
+            if let Some(blend) = store.blend {
+                let other = blend.other[at + lane].widen();
+                value = other + blend.share * (value - other);
+            }
+            y.add(lane).write(T::narrow(value));
         }
     }
 }
@@ -164,7 +177,7 @@ mod avx512 {
             if room >= COLUMN { u16::MAX } else { (1 << room) - 1 }
         };
         let masks = [mask(0), mask(outputs - 1)];
-        // SAFETY: `columns` columns of biases and sums; the rows lie within y and the residual; masks leave out what lies behind
+        // SAFETY: `columns` columns of biases and sums; the rows lie within y, the residual and what is blended; masks leave out what lies behind
         // a row's end.
         unsafe {
             let biases = [_mm512_loadu_ps(biases), _mm512_loadu_ps(biases.add((columns - 1) * COLUMN))];
@@ -180,6 +193,10 @@ mod avx512 {
                     let mut value = values[index];
                     if let Some(residual) = store.residual {
                         value = _mm512_add_ps(value, load(residual.as_ptr().add(at), masks[index]));
+                    }
+                    if let Some(blend) = store.blend {
+                        let other = load(blend.other.as_ptr().add(at), masks[index]);
+                        value = _mm512_fmadd_ps(_mm512_set1_ps(blend.share), _mm512_sub_ps(value, other), other);
                     }
                     put(store.y.get().add(at), value, masks[index]);
                 }

@@ -36,13 +36,13 @@ mod vector;
 pub use attention::{AttentionShape, attention};
 pub use element::Element;
 pub use isa::Level;
-pub use norm::{Norm, group_norm, layer_norm};
+pub use norm::{Norm, group_norm, layer_norm, layer_norm_shifted};
 pub use output::vec_of;
 pub use pack::Packed;
 pub use peak::peak;
 pub use pointwise::{Activation, activate};
 pub use pool::Pool;
-pub use product::{ConvShape, Extras, conv2d, linear};
+pub use product::{Blend, ConvShape, Extras, conv2d, linear};
 pub use recycler::Recycler;
 
 /// Threads, and the level of instructions that they use.

@@ -180,6 +180,31 @@ fn sums<T: Element>(rows: &[T], shift: &[f32], size: usize) -> Vec<(f64, f64)> {
 /// # Panics
 /// If the lengths do not fit together.
 pub fn layer_norm<'y, T: Element>(engine: &Engine, x: &[T], norm: Norm<'_>, y: &'y mut [MaybeUninit<T>]) -> &'y mut [T] {
+    layer_norm_of(engine, x, None, norm, y)
+}
+
+/// The same of x plus `shift` [images, channels]: the rows of x are so many equal parts, and a part's shift is added to its rows
+/// before they are normalised.
+///
+/// # Panics
+/// If the lengths do not fit together, or the shifts do not divide the rows.
+pub fn layer_norm_shifted<'y, T: Element>(
+    engine: &Engine,
+    x: &[T],
+    shift: &[f32],
+    norm: Norm<'_>,
+    y: &'y mut [MaybeUninit<T>],
+) -> &'y mut [T] {
+    layer_norm_of(engine, x, Some(shift), norm, y)
+}
+
+fn layer_norm_of<'y, T: Element>(
+    engine: &Engine,
+    x: &[T],
+    shift: Option<&[f32]>,
+    norm: Norm<'_>,
+    y: &'y mut [MaybeUninit<T>],
+) -> &'y mut [T] {
     let channels = norm.weight.len();
     assert_eq!(norm.bias.len(), channels, "a layer norm's bias");
     assert_eq!(x.len(), y.len(), "a layer norm's result");
@@ -187,6 +212,13 @@ pub fn layer_norm<'y, T: Element>(engine: &Engine, x: &[T], norm: Norm<'_>, y: &
         return output::zeros(y);
     }
     assert!(x.len().is_multiple_of(channels), "a layer norm's rows");
+    // Elements of an image; all of x if it has no images.
+    let length = shift.map_or(x.len(), |shift| {
+        assert!(!shift.is_empty() && shift.len().is_multiple_of(channels), "a layer norm's shifts");
+        let images = shift.len() / channels;
+        assert!((x.len() / channels).is_multiple_of(images), "a layer norm's images");
+        x.len() / images
+    });
     let strip = (STRIP / channels + 1) * channels;
     let results = SendPtr(y.as_mut_ptr());
     engine.pool().run(x.len().div_ceil(strip), |task| {
@@ -199,8 +231,15 @@ pub fn layer_norm<'y, T: Element>(engine: &Engine, x: &[T], norm: Norm<'_>, y: &
             engine.level(),
             #[inline(always)]
             || {
-                for (to, from) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)) {
-                    wide.iter_mut().zip(from).for_each(|(to, from)| *to = from.widen());
+                for (row, (to, from)) in to.chunks_exact_mut(channels).zip(from.chunks_exact(channels)).enumerate() {
+                    match shift {
+                        None => wide.iter_mut().zip(from).for_each(|(to, from)| *to = from.widen()),
+                        Some(shift) => {
+                            let image = (at + row * channels) / length;
+                            let shift = &shift[image * channels..(image + 1) * channels];
+                            wide.iter_mut().zip(from).zip(shift).for_each(|((to, from), shift)| *to = from.widen() + shift);
+                        }
+                    }
                     let mean = lanes(&wide, |value| value) / channels as f32;
                     let variance = lanes(&wide, |value| (value - mean) * (value - mean)) / channels as f32;
                     let rstd = (1.0 / (f64::from(variance) + norm.eps).sqrt()) as f32;

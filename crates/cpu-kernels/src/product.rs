@@ -40,11 +40,22 @@ pub struct Extras<'a, T> {
     pub per_image: Option<&'a [f32]>,
     /// Of the output's shape.
     pub residual: Option<&'a [T]>,
+    /// What all of that is then blended with.
+    pub blend: Option<Blend<'a, T>>,
+}
+
+/// Something that a result is blended with: (1 - share) * other + share * result.
+#[derive(Clone, Copy, Debug)]
+pub struct Blend<'a, T> {
+    /// Of the output's shape.
+    pub other: &'a [T],
+    /// The result's share.
+    pub share: f32,
 }
 
 impl<T> Default for Extras<'_, T> {
     fn default() -> Self {
-        Self { bias: None, per_image: None, residual: None }
+        Self { bias: None, per_image: None, residual: None, blend: None }
     }
 }
 
@@ -120,6 +131,7 @@ pub fn conv2d<'y, T: Element>(
     assert!(extras.per_image.is_none_or(|bias| bias.len() == shape.images * weight.outputs()), "a bias of each image");
     assert!(extras.bias.is_none_or(|bias| bias.len() == weight.outputs()), "a bias");
     assert!(extras.residual.is_none_or(|residual| residual.len() == y.len()), "a residual");
+    assert!(extras.blend.is_none_or(|blend| blend.other.len() == y.len()), "what is blended");
     if y.is_empty() {
         return output::zeros(y);
     }
@@ -138,6 +150,7 @@ pub fn conv2d<'y, T: Element>(
         biases: &biases,
         bias_stride: if extras.per_image.is_some() { columns * COLUMN } else { 0 },
         residual: extras.residual,
+        blend: extras.blend,
         gated: weight.is_gated(),
     };
     if let Some(basis) = weight.basis() {

@@ -31,3 +31,11 @@ pub mod tokenizer;
 pub mod weights;
 
 pub use error::{Error, Result};
+
+// The integration tests' golden weights, for those tests of blocks that no caller outside can reach.
+#[cfg(test)]
+extern crate self as diffusion_core;
+#[cfg(test)]
+#[path = "../tests/it/golden_weights.rs"]
+#[expect(clippy::unwrap_used, dead_code, reason = "tests fail by panicking; not all of it is wanted here")]
+mod golden_weights;

@@ -7,7 +7,8 @@
 use std::mem::MaybeUninit;
 
 use cpu_kernels::{
-    Activation, AttentionShape, ConvShape, Element, Engine, Extras, Norm, Packed, activate, attention, conv2d, group_norm, layer_norm,
+    Activation, AttentionShape, Blend, ConvShape, Element, Engine, Extras, Norm, Packed, activate, attention, conv2d, group_norm,
+    layer_norm, layer_norm_shifted,
 };
 use half::bf16;
 
@@ -84,9 +85,15 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
         let weight = guard(outputs * inputs * kernel * kernel, 1);
         let direct = Packed::new::<T, T>(engine, weight.slice(), outputs, inputs, kernel * kernel);
         let (x, residual) = (guard(2 * height * width * inputs, 2), guard(2 * height * width * outputs, 3));
+        let other = guard(2 * height * width * outputs, 9);
         let (bias, per_image) = (numbers(outputs, 4), numbers(2 * outputs, 5));
         let mut y = guard(2 * height * width * outputs, 6);
-        let extras = Extras { bias: Some(bias.slice()), per_image: Some(per_image.slice()), residual: Some(residual.slice()) };
+        let extras = Extras {
+            bias: Some(bias.slice()),
+            per_image: Some(per_image.slice()),
+            residual: Some(residual.slice()),
+            blend: Some(Blend { other: other.slice(), share: 0.3 }),
+        };
         conv2d(engine, x.slice(), &direct, shape, extras, y.room());
         if kernel == 3 {
             let winograd = Packed::winograd::<T, T>(engine, weight.slice(), outputs, inputs);
@@ -95,7 +102,7 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
             let enlarged = (2 * height - 1, 2 * width);
             let residual = guard(2 * enlarged.0 * enlarged.1 * outputs, 7);
             let mut y = guard(2 * enlarged.0 * enlarged.1 * outputs, 8);
-            let extras = Extras { residual: Some(residual.slice()), ..extras };
+            let extras = Extras { residual: Some(residual.slice()), blend: None, ..extras };
             conv2d(engine, x.slice(), &doubling, ConvShape { enlarged, output: enlarged, ..shape }, extras, y.room());
         }
     }
@@ -112,6 +119,7 @@ fn all_kernels<T: Element>(engine: &Engine, side: Side) {
     let mut y = guard(2 * 9 * 20, 4);
     group_norm(engine, x.slice(), 2, 5, norm, true, y.room());
     layer_norm(engine, x.slice(), norm, y.room());
+    layer_norm_shifted(engine, x.slice(), numbers(6 * 20, 5).slice(), norm, y.room());
     activate(engine, x.slice(), Activation::Gelu, y.room());
 }
 

@@ -1,6 +1,6 @@
 //! Norms and activations.
 
-use cpu_kernels::{Activation, Norm, activate, group_norm, layer_norm, vec_of};
+use cpu_kernels::{Activation, Norm, activate, group_norm, layer_norm, layer_norm_shifted, vec_of};
 use half::bf16;
 
 use crate::{
@@ -63,6 +63,31 @@ fn layer_norms() {
         let x: Vec<f32> = x.iter().map(|value| value.to_f32()).collect();
         let single = vec_of(x.len(), |y| layer_norm(&engine, &x, norm, y));
         assert!(relative_error(&single, &expected) < SINGLE);
+    }
+}
+
+#[test]
+fn layer_norms_of_shifted_images() {
+    for engine in engines(2) {
+        // Images that end within a task's strip, and strips that end within an image.
+        let (images, rows, channels) = if cfg!(miri) { (3, 150, 75) } else { (5, 140, 75) };
+        let (weight, bias): (Vec<f32>, Vec<f32>) = (random(channels, 2), random(channels, 3));
+        let norm = Norm { weight: &weight, bias: &bias, eps: 1e-5 };
+        let shift: Vec<f32> = random(images * channels, 4);
+        let x: Vec<f32> = random(images * rows * channels, 1);
+        let shifted: Vec<f64> = wide(&x)
+            .iter()
+            .enumerate()
+            .map(|(index, value)| value + f64::from(shift[index / (rows * channels) * channels + index % channels]))
+            .collect();
+        let expected: Vec<f64> = shifted
+            .chunks(channels)
+            .flat_map(|row| normal(row, 1e-5))
+            .enumerate()
+            .map(|(index, value)| value * f64::from(weight[index % channels]) + f64::from(bias[index % channels]))
+            .collect();
+        let y = vec_of(x.len(), |y| layer_norm_shifted(&engine, &x, &shift, norm, y));
+        assert!(relative_error(&y, &expected) < SINGLE);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cpu_kernels::{ConvShape, Element, Engine, Extras, Packed, conv2d, linear, vec_of};
+use cpu_kernels::{Blend, ConvShape, Element, Engine, Extras, Packed, conv2d, linear, vec_of};
 use half::bf16;
 
 use crate::{
@@ -26,17 +26,24 @@ fn conv_error<T: Element>(engine: &Engine, packing: Packing, shape: ConvShape, i
     let w: Vec<T> = random(outputs * inputs * taps, seed + 1);
     let (bias, per_image): (Vec<f32>, Vec<f32>) = (random(outputs, seed + 2), random(shape.images * outputs, seed + 3));
     let residual: Vec<T> = random(shape.images * pixels * outputs, seed + 4);
+    // Every second case is blended: the share must not hide an error in the rest.
+    let (other, share): (Vec<T>, f32) = (random(residual.len(), seed + 5), 0.8);
+    let blend = seed.is_multiple_of(2).then_some(Blend { other: &other, share });
     let mut expected = reference::conv2d(&wide(&x), &wide(&w), &shape, inputs, outputs);
     for (index, value) in expected.iter_mut().enumerate() {
         let (row, output) = (index / outputs, index % outputs);
         *value += f64::from(bias[output] + per_image[row / pixels * outputs + output]) + f64::from(residual[index].widen());
+        if blend.is_some() {
+            let share = f64::from(share);
+            *value = (1.0 - share) * f64::from(other[index].widen()) + share * *value;
+        }
     }
     let packed = match packing {
         Packing::Direct => Packed::new::<T, T>(engine, &w, outputs, inputs, taps),
         Packing::Winograd => Packed::winograd::<T, T>(engine, &w, outputs, inputs),
         Packing::Doubling => Packed::doubling::<T, T>(engine, &w, outputs, inputs),
     };
-    let extras = Extras { bias: Some(&bias), per_image: Some(&per_image), residual: Some(&residual) };
+    let extras = Extras { bias: Some(&bias), per_image: Some(&per_image), residual: Some(&residual), blend };
     let y = vec_of(expected.len(), |y| conv2d(engine, &x, &packed, shape, extras, y));
     relative_error(&y, &expected)
 }

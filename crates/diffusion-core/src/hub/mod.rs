@@ -70,7 +70,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// `hf-hub` reads the environment if it is given no token. It cannot put a line break into a header, and then sends none.
 const NO_TOKEN: &str = "\n";
 
-/// Fetches what a Stable Diffusion model needs of a hub repository: the configurations, the tokenizer, and one format of each weight
+/// Fetches what a Stable Diffusion or Stable Video Diffusion model needs of a hub repository: configurations, tokenizer, one format of each weight
 /// file (safetensors before .bin, full precision before fp16). Files that the cache holds are not fetched again; a broken one continues
 /// where it broke. Blocks the calling thread.
 ///

@@ -1,9 +1,11 @@
-//! Which files of a repository a Stable Diffusion model needs; and which names are fit to be paths.
+//! Which files of a repository a Stable Diffusion or Stable Video Diffusion model needs; and which names are fit to be paths.
 //!
 //! Pure functions over names. The order of preference is that in which `weights::DiffusersFolder` looks, so that what is fetched is what
 //! will be read.
 
 use std::collections::BTreeSet;
+
+use crate::weights::Component;
 
 /// The file that makes a repository a diffusers model.
 pub(super) const MODEL_INDEX: &str = "model_index.json";
@@ -12,12 +14,11 @@ pub(super) const MODEL_INDEX: &str = "model_index.json";
 const TOKENIZER: [&str; 6] =
     ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
-/// The components with weights, and the stems of their .safetensors and .bin files.
-const COMPONENTS: [(&str, &str, &str); 3] = [
-    ("text_encoder", "model", "pytorch_model"),
-    ("vae", "diffusion_pytorch_model", "diffusion_pytorch_model"),
-    ("unet", "diffusion_pytorch_model", "diffusion_pytorch_model"),
-];
+/// The components with weights of a model that makes pictures from texts, the small ones first.
+const PICTURES: [Component; 3] = [Component::TextEncoder, Component::Vae, Component::Unet];
+
+/// The same of a model that sets pictures in motion.
+const VIDEOS: [Component; 3] = [Component::Vae, Component::ImageEncoder, Component::Unet];
 
 /// Whether a name that came over the network may be joined to a folder: relative, with plain parts only.
 pub(super) fn is_safe_path(path: &str) -> bool {
@@ -46,24 +47,36 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
             Err(format!("{name} is missing"))
         }
     };
+    // Names alone are known yet, and these tell the families apart: one reads texts, the other looks at a picture.
+    let is_video = names.contains("image_encoder/config.json") && !names.contains("text_encoder/config.json");
+    let components = if is_video { VIDEOS } else { PICTURES };
     require("scheduler/scheduler_config.json".into())?;
-    for (component, ..) in COMPONENTS {
-        require(format!("{component}/config.json"))?;
+    for component in components {
+        require(format!("{component}/{}", component.config_file()))?;
     }
-    let tokenizer = |name: &str| names.contains(&format!("tokenizer/{name}"));
-    let whole = tokenizer("tokenizer.json") || (tokenizer("vocab.json") && tokenizer("merges.txt"));
-    if !whole {
-        return Err("tokenizer/tokenizer.json is missing, and so are tokenizer/vocab.json and merges.txt or one of them".into());
+    if is_video {
+        require(format!("{}/{}", Component::FeatureExtractor, Component::FeatureExtractor.config_file()))?;
+    } else {
+        chosen.extend(tokenizer(names)?);
     }
-    chosen.extend(TOKENIZER.iter().filter(|name| tokenizer(name)).map(|name| format!("tokenizer/{name}")));
-    for (component, safetensors, torch) in COMPONENTS {
-        chosen.extend(weights(names, component, safetensors, torch)?);
+    for component in components {
+        chosen.extend(weights(names, component)?);
     }
     Ok(chosen)
 }
 
+/// The files of the tokenizer.
+fn tokenizer(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
+    let has = |name: &str| names.contains(&format!("tokenizer/{name}"));
+    if !has("tokenizer.json") && !(has("vocab.json") && has("merges.txt")) {
+        return Err("tokenizer/tokenizer.json is missing, and so are tokenizer/vocab.json and merges.txt or one of them".into());
+    }
+    Ok(TOKENIZER.iter().filter(|name| has(name)).map(|name| format!("tokenizer/{name}")).collect())
+}
+
 /// The one file, or the index and its shards, that hold a component's weights.
-fn weights(names: &BTreeSet<String>, component: &str, safetensors: &str, torch: &str) -> Result<Vec<String>, String> {
+fn weights(names: &BTreeSet<String>, component: Component) -> Result<Vec<String>, String> {
+    let Some((safetensors, torch)) = component.weight_stems() else { return Ok(Vec::new()) };
     for variant in [None, Some("fp16")] {
         for (stem, extension) in [(safetensors, "safetensors"), (torch, "bin")] {
             let (whole, indices) = match variant {
@@ -159,6 +172,39 @@ mod tests {
             let files = ["unet/diffusion_pytorch_model.safetensors.index.fp16.json", &shard];
             assert_eq!(unet_of(&files).map(|files| files.len()), Ok(2), "{half}");
         }
+    }
+
+    /// The files of a published Stable Video Diffusion repository.
+    fn video_names() -> BTreeSet<String> {
+        let small = ["model_index.json", "scheduler/scheduler_config.json", "feature_extractor/preprocessor_config.json"];
+        let configs = ["image_encoder/config.json", "unet/config.json", "vae/config.json"];
+        let weights = ["image_encoder/model", "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model"];
+        let weights = weights.iter().flat_map(|stem| [format!("{stem}.safetensors"), format!("{stem}.fp16.safetensors")]);
+        let clutter = ["README.md", "LICENSE.md", "svd_xt.safetensors", "svd_xt_image_decoder.safetensors"];
+        small.iter().chain(&configs).chain(&clutter).map(|name| (*name).to_owned()).chain(weights).collect()
+    }
+
+    #[test]
+    fn a_video_model_needs_its_image_encoder_and_no_tokenizer() {
+        let chosen = choose(&video_names()).unwrap_or_default();
+        let expected = [
+            "model_index.json",
+            "scheduler/scheduler_config.json",
+            "vae/config.json",
+            "image_encoder/config.json",
+            "unet/config.json",
+            "feature_extractor/preprocessor_config.json",
+            "vae/diffusion_pytorch_model.safetensors",
+            "image_encoder/model.safetensors",
+            "unet/diffusion_pytorch_model.safetensors",
+        ];
+        assert_eq!(chosen, expected);
+        let halves = video_names().into_iter().filter(|name| !name.ends_with("model.safetensors")).collect();
+        let chosen = choose(&halves).unwrap_or_default();
+        assert_eq!(chosen.iter().filter(|name| name.ends_with(".fp16.safetensors")).count(), 3);
+        let gone = "feature_extractor/preprocessor_config.json";
+        let without = video_names().into_iter().filter(|name| name != gone).collect();
+        assert!(choose(&without).is_err_and(|reason| reason.contains(gone)));
     }
 
     #[test]

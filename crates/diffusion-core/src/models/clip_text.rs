@@ -6,10 +6,13 @@
 use candle_core::{DType, Tensor};
 use serde_json::{Value, json};
 
-use super::config_reader::ConfigReader;
+use super::{
+    clip_layer::{ClipLayer, ClipLayerParams, activation},
+    config_reader::ConfigReader,
+};
 use crate::{
     Error, Result,
-    ops::{Activation, AttentionParams, LayerNorm, Linear, attention},
+    ops::{Activation, LayerNorm},
     weights::ComponentWeights,
 };
 
@@ -43,8 +46,6 @@ impl ClipTextConfig {
     /// [`Error::Config`] naming the first field that is malformed, unknown or not supported.
     pub fn from_json(json: &Value) -> Result<Self> {
         let reader = ConfigReader::new(FILE, json)?;
-        let activations =
-            [("quick_gelu", Activation::QuickGelu), ("gelu", Activation::Gelu), ("silu", Activation::Silu), ("swish", Activation::Silu)];
         let config = Self {
             vocab_size: reader.size("vocab_size", 49_408)?,
             hidden_size: reader.size("hidden_size", 512)?,
@@ -52,7 +53,7 @@ impl ClipTextConfig {
             num_hidden_layers: reader.size("num_hidden_layers", 12)?,
             num_attention_heads: reader.size("num_attention_heads", 8)?,
             max_position_embeddings: reader.size("max_position_embeddings", 77)?,
-            hidden_act: reader.choice("hidden_act", Activation::QuickGelu, &activations)?,
+            hidden_act: activation(&reader)?,
             layer_norm_eps: reader.positive("layer_norm_eps", 1e-5)?,
         };
         if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
@@ -94,53 +95,12 @@ impl ClipTextConfig {
     }
 }
 
-#[derive(Debug)]
-struct EncoderLayer {
-    layer_norm1: LayerNorm,
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    out_proj: Linear,
-    layer_norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
-    attention: AttentionParams,
-    activation: Activation,
-}
-
-impl EncoderLayer {
-    fn load(config: &ClipTextConfig, weights: &ComponentWeights) -> Result<Self> {
-        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let projection = |name| Linear::load(&weights.pp("self_attn").pp(name), hidden, hidden, true);
-        Ok(Self {
-            layer_norm1: LayerNorm::load(&weights.pp("layer_norm1"), hidden, config.layer_norm_eps)?,
-            q_proj: projection("q_proj")?,
-            k_proj: projection("k_proj")?,
-            v_proj: projection("v_proj")?,
-            out_proj: projection("out_proj")?,
-            layer_norm2: LayerNorm::load(&weights.pp("layer_norm2"), hidden, config.layer_norm_eps)?,
-            fc1: Linear::load(&weights.pp("mlp.fc1"), hidden, inner, true)?,
-            fc2: Linear::load(&weights.pp("mlp.fc2"), inner, hidden, true)?,
-            attention: AttentionParams { heads: config.num_attention_heads, causal: true, upcast: false },
-            activation: config.hidden_act,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let normal = self.layer_norm1.forward(x)?;
-        let (query, key, value) = (self.q_proj.forward(&normal)?, self.k_proj.forward(&normal)?, self.v_proj.forward(&normal)?);
-        let x = self.out_proj.forward_add(&attention(&query, &key, &value, self.attention)?, x)?;
-        let inner = self.activation.forward(&self.fc1.forward(&self.layer_norm2.forward(&x)?)?)?;
-        self.fc2.forward_add(&inner, &x)
-    }
-}
-
 /// The text encoder.
 #[derive(Debug)]
 pub struct ClipTextModel {
     token_embedding: Tensor,
     position_embedding: Tensor,
-    layers: Vec<EncoderLayer>,
+    layers: Vec<ClipLayer>,
     final_layer_norm: LayerNorm,
     config: ClipTextConfig,
 }
@@ -157,10 +117,18 @@ impl ClipTextModel {
         let embeddings = weights.pp("embeddings");
         let layers = weights.pp("encoder.layers");
         let hidden = config.hidden_size;
+        let params = ClipLayerParams {
+            hidden,
+            inner: config.intermediate_size,
+            heads: config.num_attention_heads,
+            causal: true,
+            activation: config.hidden_act,
+            eps: config.layer_norm_eps,
+        };
         Ok(Self {
             token_embedding: embeddings.get((config.vocab_size, hidden), "token_embedding.weight")?,
             position_embedding: embeddings.get((config.max_position_embeddings, hidden), "position_embedding.weight")?,
-            layers: (0..config.num_hidden_layers).map(|i| EncoderLayer::load(config, &layers.pp(i))).collect::<Result<_>>()?,
+            layers: (0..config.num_hidden_layers).map(|i| ClipLayer::load(&layers.pp(i), &params)).collect::<Result<_>>()?,
             final_layer_norm: LayerNorm::load(&weights.pp("final_layer_norm"), hidden, config.layer_norm_eps)?,
             config: config.clone(),
         })

@@ -25,19 +25,29 @@ pub(super) struct Sinusoids {
 impl Sinusoids {
     /// [1, channels] in f32 on the CPU.
     pub(super) fn embed(&self, timestep: f64) -> Result<Tensor> {
+        self.embed_all(&[timestep])
+    }
+
+    /// [numbers, channels] in f32 on the CPU: the sinusoids of any numbers, one a row.
+    pub(super) fn embed_all(&self, numbers: &[f64]) -> Result<Tensor> {
+        let values: Vec<f32> = numbers.iter().flat_map(|number| self.row(*number)).collect();
+        Ok(Tensor::from_vec(values, (numbers.len(), self.channels), &Device::Cpu)?)
+    }
+
+    fn row(&self, number: f64) -> Vec<f32> {
         let half = self.channels / 2;
         // f32 at each step, in torch's order: exponent, exp, product.
         let scale = -(10_000f64.ln());
         let phases = (0..half).map(|i| {
             let exponent = (scale as f32 * i as f32) / ((half as f64 - self.freq_shift) as f32);
-            timestep as f32 * exponent.exp()
+            number as f32 * exponent.exp()
         });
         let phases: Vec<f32> = phases.collect();
         let sines = phases.iter().map(|phase| phase.sin());
         let cosines = phases.iter().map(|phase| phase.cos());
         let mut values: Vec<f32> = if self.flip_sin_to_cos { cosines.chain(sines).collect() } else { sines.chain(cosines).collect() };
         values.resize(self.channels, 0.0);
-        Ok(Tensor::from_vec(values, (1, self.channels), &Device::Cpu)?)
+        values
     }
 }
 
@@ -54,10 +64,15 @@ pub(super) struct TimestepEmbedding {
 impl TimestepEmbedding {
     pub(super) fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, cond: Option<usize>) -> Result<Self> {
         let cond_proj = cond.map(|dim| Ok::<_, Error>((Linear::load(&weights.pp("cond_proj"), dim, inputs, false)?, dim))).transpose()?;
+        Ok(Self { cond_proj, ..Self::load_to(weights, inputs, outputs, outputs)? })
+    }
+
+    /// One with another width between its layers, and without guidance embedding.
+    pub(super) fn load_to(weights: &ComponentWeights, inputs: usize, inner: usize, outputs: usize) -> Result<Self> {
         Ok(Self {
-            linear_1: Linear::load(&weights.pp("linear_1"), inputs, outputs, true)?,
-            linear_2: Linear::load(&weights.pp("linear_2"), outputs, outputs, true)?,
-            cond_proj,
+            linear_1: Linear::load(&weights.pp("linear_1"), inputs, inner, true)?,
+            linear_2: Linear::load(&weights.pp("linear_2"), inner, outputs, true)?,
+            cond_proj: None,
             dtype: weights.dtype(),
             device: weights.device().clone(),
         })
@@ -68,7 +83,7 @@ impl TimestepEmbedding {
         (self.dtype, &self.device)
     }
 
-    /// `sinusoids` [1, inputs] and, for a model that has `time_cond_proj_dim`, `cond` [batch or 1, dim], to [batch or 1, outputs].
+    /// `sinusoids` [1 or batch, inputs] and, for a model that has `time_cond_proj_dim`, `cond` [batch or 1, dim], to [batch or 1, outputs].
     pub(super) fn forward(&self, sinusoids: &Tensor, cond: Option<&Tensor>) -> Result<Tensor> {
         let mut x = sinusoids.to_dtype(self.dtype)?.to_device(&self.device)?;
         match (&self.cond_proj, cond) {

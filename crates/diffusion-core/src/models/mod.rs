@@ -4,13 +4,24 @@
 //! inside they are channels-last. A config field or value that is not implemented is refused by name.
 
 mod autoencoder_kl;
+mod autoencoder_kl_temporal_decoder;
+mod clip_layer;
 mod clip_text;
+mod clip_vision;
 mod config_reader;
 mod embeddings;
 mod resnet;
+mod temporal_resnet;
+mod temporal_transformer;
 mod transformer;
 mod unet_2d;
+mod unet_spatio_temporal;
+#[cfg(test)]
+mod video_blocks_tests;
 
 pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, LatentDistribution, Tiling};
+pub use autoencoder_kl_temporal_decoder::{AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig};
 pub use clip_text::{ClipTextConfig, ClipTextModel};
+pub use clip_vision::{ClipVisionConfig, ClipVisionModelWithProjection};
 pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig};
+pub use unet_spatio_temporal::{ImageContext, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig, UNetSpatioTemporalPlan};

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
-    ops::{Conv2d, Conv2dParams, ConvExtras, GroupNorm, Linear, Nhwc, repeat_images, silu},
+    ops::{Conv2d, Conv2dParams, ConvExtras, GroupNorm, Linear, Nhwc, repeat_images, repeat_rows, silu},
     weights::ComponentWeights,
 };
 
@@ -52,10 +52,20 @@ impl ResnetBlock2d {
 
     /// `time` is [batch or a divisor of it, time_channels], after its SiLU; images share its rows as in [`repeat_images`].
     pub(super) fn forward(&self, x: &Nhwc, time: Option<&Tensor>) -> Result<Nhwc> {
-        let per_image = match (&self.time_emb_proj, time) {
-            (Some(project), Some(time)) => Some(repeat_images(&project.forward(time)?, x.dims()?.0)?),
-            _ => None,
-        };
+        let images = x.dims()?.0;
+        self.run(x, self.project(time)?.map(|time| repeat_images(&time, images)).transpose()?)
+    }
+
+    /// The same for frames of clips: `time` is [clips, time_channels], and the `num_frames` frames of a clip share its row.
+    pub(super) fn forward_clips(&self, x: &Nhwc, time: Option<&Tensor>, num_frames: usize) -> Result<Nhwc> {
+        self.run(x, self.project(time)?.map(|time| repeat_rows(&time, num_frames)).transpose()?)
+    }
+
+    fn project(&self, time: Option<&Tensor>) -> Result<Option<Tensor>> {
+        self.time_emb_proj.as_ref().zip(time).map(|(project, time)| project.forward(time)).transpose()
+    }
+
+    fn run(&self, x: &Nhwc, per_image: Option<Tensor>) -> Result<Nhwc> {
         // One variable: what is replaced is let go of, and the largest activations of a decode are these.
         let mut hidden = self.norm1.forward_silu(x)?;
         hidden = self.conv1.forward_with(&hidden, ConvExtras { per_image: per_image.as_ref(), residual: None })?;

@@ -11,22 +11,27 @@ use crate::{Error, Result, weights::ComponentWeights};
 /// A convolution's geometry; channels are groups of one (no grouped convolutions in these models).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dParams {
-    /// Height and width of the kernel.
-    pub kernel: usize,
+    /// (height, width) of the kernel.
+    pub kernel: (usize, usize),
     /// Step between outputs.
     pub stride: usize,
-    /// Zeros added above and to the left.
-    pub pad_before: usize,
-    /// Zeros added below and to the right.
-    pub pad_after: usize,
+    /// Zeros added (above, to the left).
+    pub pad_before: (usize, usize),
+    /// Zeros added (below, to the right).
+    pub pad_after: (usize, usize),
     /// Whether the picture is first enlarged by nearest neighbour; fast to twice its size, or a line or column less.
     pub doubles: bool,
 }
 
 impl Conv2dParams {
-    /// A kernel of odd size that keeps the picture's size.
+    /// A square kernel of odd size that keeps the picture's size.
     pub fn same(kernel: usize) -> Self {
-        let pad = kernel.saturating_sub(1) / 2;
+        Self::same_of((kernel, kernel))
+    }
+
+    /// A kernel of odd (height, width) that keeps the picture's size.
+    pub fn same_of(kernel: (usize, usize)) -> Self {
+        let pad = (kernel.0.saturating_sub(1) / 2, kernel.1.saturating_sub(1) / 2);
         Self { kernel, stride: 1, pad_before: pad, pad_after: pad, doubles: false }
     }
 
@@ -37,13 +42,23 @@ impl Conv2dParams {
 
     /// A 3x3 kernel with stride 2: `padding` on all sides, or for 0 one zero below and to the right, as diffusers' Downsample2D.
     pub fn downsample(padding: usize) -> Self {
-        Self { kernel: 3, stride: 2, pad_before: padding, pad_after: padding.max(1), doubles: false }
+        let after = padding.max(1);
+        Self { kernel: (3, 3), stride: 2, pad_before: (padding, padding), pad_after: (after, after), doubles: false }
     }
 
-    /// The output's extent along one side of the input.
-    pub(super) fn output_extent(&self, extent: usize) -> Option<usize> {
-        let padded = extent.checked_add(self.pad_before)?.checked_add(self.pad_after)?;
-        Some(padded.checked_sub(self.kernel)?.checked_div(self.stride)? + 1)
+    /// The output's (height, width) for an input of that (height, width); `None` if the kernel does not fit in.
+    fn output(&self, input: (usize, usize)) -> Option<(usize, usize)> {
+        let extent = |input: usize, before: usize, after: usize, kernel: usize| {
+            let padded = input.checked_add(before)?.checked_add(after)?;
+            Some(padded.checked_sub(kernel)?.checked_div(self.stride)? + 1)
+        };
+        let height = extent(input.0, self.pad_before.0, self.pad_after.0, self.kernel.0)?;
+        Some((height, extent(input.1, self.pad_before.1, self.pad_after.1, self.kernel.1)?))
+    }
+
+    /// How many inputs of a channel an output has.
+    fn taps(&self) -> usize {
+        self.kernel.0.saturating_mul(self.kernel.1)
     }
 }
 
@@ -67,37 +82,37 @@ pub struct ConvGeometry {
     pub output: (usize, usize),
 }
 
-/// A convolution with square kernel.
+/// A convolution.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    /// Of kernel * kernel * inputs rows, in the order ky, kx, channel.
+    /// Of kernel height * width * inputs rows, in the order ky, kx, channel.
     matrix: Matrix,
     inputs: usize,
     params: Conv2dParams,
 }
 
 impl Conv2d {
-    /// Reads `weight` [outputs, inputs, kernel, kernel] and `bias` [outputs].
+    /// Reads `weight` [outputs, inputs, kernel height, kernel width] and `bias` [outputs].
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or mis-shaped.
     pub fn load(weights: &ComponentWeights, inputs: usize, outputs: usize, params: Conv2dParams) -> Result<Self> {
-        let weight = weights.get((outputs, inputs, params.kernel, params.kernel), "weight")?;
+        let weight = weights.get((outputs, inputs, params.kernel.0, params.kernel.1), "weight")?;
         Self::new(&weight, Matrix::load_bias(weights, outputs, true)?, params)
     }
 
-    /// From `weight` [outputs, inputs, kernel, kernel] and `bias` [outputs].
+    /// From `weight` [outputs, inputs, kernel height, kernel width] and `bias` [outputs].
     ///
     /// # Errors
     /// [`Error::Shape`] if the weight or the bias is not of that form.
     pub fn new(weight: &Tensor, bias: Option<Tensor>, params: Conv2dParams) -> Result<Self> {
         let (outputs, inputs, height, width) = weight.dims4()?;
-        if (height, width) != (params.kernel, params.kernel) {
-            let expected = format!("[outputs, inputs, {0}, {0}]", params.kernel);
+        if (height, width) != params.kernel {
+            let expected = format!("[outputs, inputs, {}, {}]", params.kernel.0, params.kernel.1);
             return Err(Error::Shape { what: "weight of a convolution", expected, found: weight.dims().to_vec() });
         }
         let flat = weight.reshape((outputs, inputs, height * width))?;
-        let matrix = if (params.kernel, params.stride, params.pad_before, params.pad_after) == (3, 1, 1, 1) {
+        let matrix = if (params.kernel, params.stride, params.pad_before, params.pad_after) == ((3, 3), 1, (1, 1), (1, 1)) {
             Matrix::pack_conv3x3(&flat, bias, params.doubles)?
         } else {
             Matrix::pack(&flat, bias)?
@@ -133,7 +148,7 @@ impl Conv2d {
     fn run(&self, x: &Nhwc, enlarge_to: Option<(usize, usize)>, extras: ConvExtras<'_>) -> Result<Nhwc> {
         let (batch, height, width, channels) = x.dims()?;
         let enlarged = enlarge_to.unwrap_or((height, width));
-        let output = self.params.output_extent(enlarged.0).zip(self.params.output_extent(enlarged.1));
+        let output = self.params.output(enlarged);
         let fits = channels == self.inputs && height > 0 && width > 0 && (self.params.doubles || enlarged == (height, width));
         let Some(output) = output.filter(|_| fits) else {
             let expected = format!("[batch, height and width that {:?} to {enlarged:?} fits in, {}]", self.params, self.inputs);
@@ -150,8 +165,7 @@ impl Conv2d {
             check("residual of a convolution", residual.tensor().dims(), &[batch, output.0, output.1, outputs])?;
         }
         let geometry = ConvGeometry { params: self.params, enlarged, output };
-        let window = self.params.kernel * self.params.kernel * self.inputs;
-        execution::count_product(batch * output.0 * output.1, window, outputs);
+        execution::count_product(batch * output.0 * output.1, self.params.taps() * self.inputs, outputs);
         let bias = self.matrix.bias.as_ref();
         // Other enlargements come up where a UNet without padding halves an odd size: too rare for kernels of their own.
         let twice = |extent: usize, to: usize| to == 2 * extent || to + 1 == 2 * extent;

@@ -5,9 +5,9 @@
 //! results do not depend on the number of threads. f16 activations are computed in f32.
 
 use candle_core::{CpuStorage, DType, Device, Storage, StorageRef, Tensor, WithDType};
-use cpu_kernels::{AttentionShape, ConvShape, Element, Extras, Norm, Packed, engine, vec_of};
+use cpu_kernels::{AttentionShape, Blend, ConvShape, Element, Extras, Norm, Packed, engine, vec_of};
 
-use super::{Activation, AttentionParams, ConvExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
+use super::{Activation, AttentionParams, ConvExtras, LinearExtras, Nhwc, conv2d::ConvGeometry, matrix::Use};
 use crate::Result;
 
 /// A read lock on a tensor's storage, and where in it the tensor lies.
@@ -80,20 +80,39 @@ fn numbers(tensor: Option<&Tensor>) -> Result<Option<Vec<f32>>> {
 }
 
 /// See `portable::linear`; a gated weight makes `portable::geglu` of the result.
-pub(super) fn linear(x: &Tensor, weight: &Packed, bias: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
-    by_dtype!(x, needed(weight), |cast| linear_of(&cast(x)?, weight, bias, residual.map(&cast).transpose()?.as_ref()))
+pub(super) fn linear(x: &Tensor, weight: &Packed, bias: Option<&Tensor>, extras: LinearExtras<'_>) -> Result<Tensor> {
+    by_dtype!(x, needed(weight), |cast| linear_of(
+        &cast(x)?,
+        weight,
+        bias,
+        extras.per_image,
+        extras.residual.map(&cast).transpose()?.as_ref(),
+        extras.blend.map(|blend| Ok::<_, crate::Error>((cast(blend.other)?, blend.share))).transpose()?,
+    ))
 }
 
-fn linear_of<T: Element + WithDType>(x: &Tensor, weight: &Packed, bias: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
+fn linear_of<T: Element + WithDType>(
+    x: &Tensor,
+    weight: &Packed,
+    bias: Option<&Tensor>,
+    per_image: Option<&Tensor>,
+    residual: Option<&Tensor>,
+    blend: Option<(Tensor, f64)>,
+) -> Result<Tensor> {
     let rows = x.dim(0)?;
     let columns = if weight.is_gated() { weight.outputs() / 2 } else { weight.outputs() };
     let x = Elements::of(x)?;
     let residual = residual.map(Elements::of).transpose()?;
     let residual = residual.as_ref().map(Elements::slice).transpose()?;
-    let bias = numbers(bias)?;
-    let extras = Extras { bias: bias.as_deref(), residual, ..Extras::default() };
+    let blended = blend.as_ref().map(|(other, share)| Ok::<_, crate::Error>((Elements::of(other)?, *share as f32))).transpose()?;
+    let blend = blended.as_ref().map(|(other, share)| Ok::<_, crate::Error>(Blend { other: other.slice()?, share: *share })).transpose()?;
+    let images = per_image.map_or(Ok(1), |per_image| per_image.dim(0))?;
+    let (bias, per_image) = (numbers(bias)?, numbers(per_image)?);
+    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, blend };
     let x = x.slice()?;
-    let y = vec_of::<T>(rows * columns, |y| cpu_kernels::linear(engine(), x, weight, extras, y));
+    let line = (1, rows / images);
+    let shape = ConvShape { images, input: line, enlarged: line, output: line, kernel: (1, 1), stride: 1, pad: (0, 0) };
+    let y = vec_of::<T>(rows * columns, |y| cpu_kernels::conv2d(engine(), x, weight, shape, extras, y));
     Ok(Tensor::from_vec(y, (rows, columns), &Device::Cpu)?)
 }
 
@@ -127,15 +146,15 @@ fn conv2d_of<T: Element + WithDType>(
         input: (height, width),
         enlarged,
         output,
-        kernel: (params.kernel, params.kernel),
+        kernel: params.kernel,
         stride: params.stride,
-        pad: (params.pad_before, params.pad_before),
+        pad: params.pad_before,
     };
     let x = Elements::of(x)?;
     let residual = residual.map(Elements::of).transpose()?;
     let residual = residual.as_ref().map(Elements::slice).transpose()?;
     let (bias, per_image) = (numbers(bias)?, numbers(per_image)?);
-    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual };
+    let extras = Extras { bias: bias.as_deref(), per_image: per_image.as_deref(), residual, blend: None };
     let x = x.slice()?;
     let y = vec_of::<T>(images * output.0 * output.1 * weight.outputs(), |y| cpu_kernels::conv2d(engine(), x, weight, shape, extras, y));
     Ok(Tensor::from_vec(y, (images, output.0, output.1, weight.outputs()), &Device::Cpu)?)
@@ -162,6 +181,11 @@ fn attention_of<T: Element + WithDType>(query: &Tensor, key: &Tensor, value: &Te
     let (query, key, value) = (query.slice()?, key.slice()?, value.slice()?);
     let y = vec_of::<T>(images * queries * channels, |y| cpu_kernels::attention(engine(), query, key, value, shape, y));
     Ok(Tensor::from_vec(y, (images, queries, channels), &Device::Cpu)?)
+}
+
+/// See `portable::temporal_attention`.
+pub(super) fn temporal_attention(query: &Tensor, key: &Tensor, value: &Tensor, num_frames: usize, heads: usize) -> Result<Tensor> {
+    super::portable::temporal_attention(query, key, value, num_frames, heads)
 }
 
 /// See `portable::group_norm`.
@@ -194,6 +218,19 @@ fn layer_norm_of<T: Element + WithDType>(x: &Tensor, weight: &Tensor, bias: &Ten
     let norm = Norm { weight: weight.slice()?, bias: bias.slice()?, eps };
     let source = source.slice()?;
     let y = vec_of::<T>(x.elem_count(), |y| cpu_kernels::layer_norm(engine(), source, norm, y));
+    Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
+}
+
+/// See `portable::layer_norm_shifted`.
+pub(super) fn layer_norm_shifted(x: &Tensor, shift: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    by_dtype!(x, None, |cast| layer_norm_shifted_of(&cast(x)?, &shift.to_dtype(DType::F32)?.contiguous()?, weight, bias, eps))
+}
+
+fn layer_norm_shifted_of<T: Element + WithDType>(x: &Tensor, shift: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let (weight, bias, source, shift) = (Elements::of(weight)?, Elements::of(bias)?, Elements::of(x)?, Elements::of(shift)?);
+    let norm = Norm { weight: weight.slice()?, bias: bias.slice()?, eps };
+    let (source, shift) = (source.slice()?, shift.slice()?);
+    let y = vec_of::<T>(x.elem_count(), |y| cpu_kernels::layer_norm_shifted(engine(), source, shift, norm, y));
     Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
 }
 

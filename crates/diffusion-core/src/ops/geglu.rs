@@ -5,7 +5,7 @@
 
 use candle_core::Tensor;
 
-use super::{cpu, execution, matrix::Matrix, portable};
+use super::{LinearExtras, cpu, execution, matrix::Matrix, portable};
 use crate::{Error, Result, weights::ComponentWeights};
 
 /// value * gelu(gate), where [value, gate] = x W^T + b.
@@ -50,8 +50,8 @@ impl Geglu {
         execution::count_product(rows.dims().first().copied().unwrap_or(0), inputs, outputs);
         let bias = self.matrix.bias.as_ref();
         let y = match self.matrix.packed().filter(|_| execution::is_cpu(x.device())) {
-            Some(weight) => cpu::linear(&rows, weight, bias, None)?,
-            None => portable::geglu(&portable::linear(&rows, &self.matrix.rows()?, bias, None)?)?,
+            Some(weight) => cpu::linear(&rows, weight, bias, LinearExtras::default())?,
+            None => portable::geglu(&portable::linear(&rows, &self.matrix.rows()?, bias, LinearExtras::default())?)?,
         };
         Ok(y.reshape(dims)?)
     }

@@ -28,12 +28,33 @@ impl LayerNorm {
     /// # Errors
     /// [`Error::Shape`] if the last dimension is not the layer's.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let rows = self.rows(x)?;
+        let run = if execution::is_cpu(x.device()) { cpu::layer_norm } else { portable::layer_norm };
+        Ok(run(&rows, &self.weight, &self.bias, self.eps)?.reshape(x.dims())?)
+    }
+
+    /// `forward(x + shift)` where `shift` is [images, channels] and the rows of `x` are so many equal parts; the sum is never stored,
+    /// nor rounded.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the last dimension is not the layer's, or the shift does not fit.
+    pub fn forward_shifted(&self, x: &Tensor, shift: &Tensor) -> Result<Tensor> {
+        let rows = self.rows(x)?;
+        let (count, channels) = rows.dims2()?;
+        if !matches!(shift.dims(), [images, found] if *images > 0 && count.is_multiple_of(*images) && *found == channels) {
+            let expected = format!("[a divisor of {count} rows, {channels}]");
+            return Err(Error::Shape { what: "shift of a layer norm", expected, found: shift.dims().to_vec() });
+        }
+        let run = if execution::is_cpu(x.device()) { cpu::layer_norm_shifted } else { portable::layer_norm_shifted };
+        Ok(run(&rows, shift, &self.weight, &self.bias, self.eps)?.reshape(x.dims())?)
+    }
+
+    /// `x` as [rows, channels].
+    fn rows(&self, x: &Tensor) -> Result<Tensor> {
         let channels = self.weight.elem_count();
         if x.dims().last() != Some(&channels) {
             return Err(Error::Shape { what: "input of a layer norm", expected: format!("[.., {channels}]"), found: x.dims().to_vec() });
         }
-        let rows = x.contiguous()?.reshape(((), channels))?;
-        let run = if execution::is_cpu(x.device()) { cpu::layer_norm } else { portable::layer_norm };
-        Ok(run(&rows, &self.weight, &self.bias, self.eps)?.reshape(x.dims())?)
+        Ok(x.contiguous()?.reshape(((), channels))?)
     }
 }

@@ -1,4 +1,4 @@
-//! The linear layer, with its bias and an optional residual added in the same pass.
+//! The linear layer, with its bias and what a model does next with its output in the same pass.
 //!
 //! Knows nothing of models. Follows torch.nn.Linear.
 
@@ -6,6 +6,26 @@ use candle_core::Tensor;
 
 use super::{cpu, execution, matrix::Matrix, portable};
 use crate::{Error, Result, weights::ComponentWeights};
+
+/// What is done to a linear layer's output in the same pass, in this order, before rounding to the activations' precision.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LinearExtras<'a> {
+    /// [images, outputs]: one more bias for each image, where the rows of x are so many equal parts.
+    pub per_image: Option<&'a Tensor>,
+    /// Added; of the output's shape.
+    pub residual: Option<&'a Tensor>,
+    /// What all of that is then blended with.
+    pub blend: Option<Blend<'a>>,
+}
+
+/// Something that a result is blended with: (1 - share) * other + share * result.
+#[derive(Clone, Copy, Debug)]
+pub struct Blend<'a> {
+    /// Of the output's shape.
+    pub other: &'a Tensor,
+    /// The result's share.
+    pub share: f64,
+}
 
 /// y = x W^T + b.
 #[derive(Clone, Debug)]
@@ -41,7 +61,7 @@ impl Linear {
     /// # Errors
     /// [`Error::Shape`] if the last dimension is not `inputs`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(x, None)
+        self.forward_with(x, LinearExtras::default())
     }
 
     /// `forward(x) + residual`, the sum made before rounding to the activations' precision (bf16 weights take activations in bf16).
@@ -49,10 +69,14 @@ impl Linear {
     /// # Errors
     /// [`Error::Shape`] if the last dimension is not `inputs`, or the residual's shape is not the output's.
     pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        self.run(x, Some(residual))
+        self.forward_with(x, LinearExtras { residual: Some(residual), ..LinearExtras::default() })
     }
 
-    fn run(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+    /// `forward(x)` with what `extras` holds.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the last dimension is not `inputs`, or an extra does not fit.
+    pub fn forward_with(&self, x: &Tensor, extras: LinearExtras<'_>) -> Result<Tensor> {
         let mut dims = x.dims().to_vec();
         let (inputs, outputs) = (self.matrix.inputs(), self.matrix.outputs());
         match dims.last_mut() {
@@ -65,20 +89,29 @@ impl Linear {
                 });
             }
         }
-        if let Some(residual) = residual.filter(|residual| residual.dims() != dims) {
-            return Err(Error::Shape {
-                what: "residual of a linear layer",
-                expected: format!("{dims:?}"),
-                found: residual.dims().to_vec(),
-            });
-        }
         let rows = x.contiguous()?.reshape(((), inputs))?;
-        let residual = residual.map(|residual| residual.contiguous()?.reshape(((), outputs))).transpose()?;
-        execution::count_product(rows.dims().first().copied().unwrap_or(0), inputs, outputs);
+        let count = rows.dims().first().copied().unwrap_or(0);
+        let fits = |what, tensor: &Tensor| {
+            if tensor.dims() == dims {
+                return Ok(tensor.contiguous()?.reshape(((), outputs))?);
+            }
+            Err(Error::Shape { what, expected: format!("{dims:?}"), found: tensor.dims().to_vec() })
+        };
+        let residual = extras.residual.map(|residual| fits("residual of a linear layer", residual)).transpose()?;
+        let other = extras.blend.map(|blend| fits("blend of a linear layer", blend.other)).transpose()?;
+        if let Some(per_image) = extras.per_image
+            && !matches!(per_image.dims(), [images, channels] if *images > 0 && count.is_multiple_of(*images) && *channels == outputs)
+        {
+            let expected = format!("[a divisor of {count} rows, {outputs}]");
+            return Err(Error::Shape { what: "bias for each image of a linear layer", expected, found: per_image.dims().to_vec() });
+        }
+        let blend = extras.blend.zip(other.as_ref()).map(|(blend, other)| Blend { other, ..blend });
+        let extras = LinearExtras { residual: residual.as_ref(), blend, ..extras };
+        execution::count_product(count, inputs, outputs);
         let bias = self.matrix.bias.as_ref();
         let y = match self.matrix.packed().filter(|_| execution::is_cpu(x.device())) {
-            Some(weight) => cpu::linear(&rows, weight, bias, residual.as_ref())?,
-            None => portable::linear(&rows, &self.matrix.rows()?, bias, residual.as_ref())?,
+            Some(weight) => cpu::linear(&rows, weight, bias, extras)?,
+            None => portable::linear(&rows, &self.matrix.rows()?, bias, extras)?,
         };
         Ok(y.reshape(dims)?)
     }

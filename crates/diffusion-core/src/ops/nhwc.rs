@@ -84,6 +84,29 @@ impl Nhwc {
         Self::new(Tensor::cat(&[&self.0, &other.0], D::Minus1)?)
     }
 
+    /// The frames of clips, [clips * frames, height, width, channels] with a clip's frames one after the other, as one picture a clip:
+    /// its lines are the frames, its columns the pixels of a frame, [clips, frames, height * width, channels]. No copy.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the pictures are not `num_frames` a clip.
+    pub fn clips(&self, num_frames: usize) -> Result<Self> {
+        let (pictures, height, width, channels) = self.dims()?;
+        if num_frames == 0 || !pictures.is_multiple_of(num_frames) {
+            let expected = format!("[a multiple of {num_frames} frames, ..]");
+            return Err(Error::Shape { what: "frames of clips", expected, found: self.0.dims().to_vec() });
+        }
+        Ok(Self(self.0.reshape((pictures / num_frames, num_frames, height * width, channels))?))
+    }
+
+    /// What [`Self::clips`] was made of: the frames as pictures of that size. No copy.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if a line has not `height * width` pixels.
+    pub fn frames(&self, height: usize, width: usize) -> Result<Self> {
+        let (clips, num_frames, _, channels) = self.dims()?;
+        Ok(Self(self.0.reshape((clips * num_frames, height, width, channels))?))
+    }
+
     /// Repeats the pictures in turn until there are `batch`, as [`repeat_images`].
     ///
     /// # Errors
@@ -123,6 +146,16 @@ mod tests {
         let again = Nhwc::from_tokens(&nhwc.tokens()?, 3, 4)?;
         assert_eq!(again.dims()?, (1, 3, 4, 2));
         assert!(Nhwc::new(nchw.flatten_all()?).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn frames_are_lines_of_a_clip() -> Result<()> {
+        let frames = Nhwc::new(Tensor::arange(0f32, 48., &Device::Cpu)?.reshape((4, 3, 2, 2))?)?;
+        let clips = frames.clips(2)?;
+        assert_eq!(clips.dims()?, (2, 2, 6, 2));
+        assert_eq!(clips.frames(3, 2)?.dims()?, (4, 3, 2, 2));
+        assert!(frames.clips(3).is_err() && frames.clips(0).is_err() && clips.frames(2, 2).is_err());
         Ok(())
     }
 }

@@ -2,69 +2,86 @@
 //! on CUDA and Metal.
 //!
 //! Shapes are checked by the callers, the layers beside this file. The invariant: a scratch tensor is at most [`SCRATCH_BYTES`]
-//! (one output row, or one query, if that alone is more), so never near 2^31 elements.
+//! (one output pixel of a batch, or one query, if that alone is more), so never near 2^31 elements.
 
 use candle_core::{D, DType, Tensor};
 
-use super::{Activation, AttentionParams, ConvExtras, Nhwc, conv2d::ConvGeometry};
+use super::{Activation, AttentionParams, Blend, ConvExtras, LinearExtras, Nhwc, conv2d::ConvGeometry};
 use crate::Result;
 
 /// The most that gathered rows or attention scores may take at a time. Large enough to keep a GPU busy.
 const SCRATCH_BYTES: usize = 256 << 20;
 
-/// `x` [rows, inputs] times `weight` [inputs, outputs], plus bias and residual.
+/// `x` [rows, inputs] times `weight` [inputs, outputs], plus bias and what `extras` holds.
 ///
 /// # Errors
 /// Only if the device fails.
-pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, residual: Option<&Tensor>) -> Result<Tensor> {
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, extras: LinearExtras<'_>) -> Result<Tensor> {
     let mut y = x.matmul(&weight.to_dtype(x.dtype())?)?;
     if let Some(bias) = bias {
         y = y.broadcast_add(&bias.to_dtype(x.dtype())?)?;
     }
-    Ok(match residual {
-        Some(residual) => (y + residual)?,
-        None => y,
-    })
+    if let Some(per_image) = extras.per_image {
+        let (images, outputs) = per_image.dims2()?;
+        let per_image = per_image.to_dtype(x.dtype())?.reshape((images, 1, outputs))?;
+        y = y.reshape((images, (), outputs))?.broadcast_add(&per_image)?.reshape(y.dims())?;
+    }
+    if let Some(residual) = extras.residual {
+        y = (y + residual)?;
+    }
+    if let Some(Blend { other, share }) = extras.blend {
+        y = ((y * share)? + (other * (1.0 - share))?)?;
+    }
+    Ok(y)
 }
 
-/// Convolution by gathering rows: for a tile of output rows the kernel's taps are laid side by side along the channels, and the
-/// product with the packed weights is the result.
+/// Convolution by gathering rows: for a tile of output pixels the kernel's taps are laid side by side along the channels, and the
+/// product with the packed weights is the result. Tiles are whole lines, or parts of one line where a line is too much.
 ///
 /// # Errors
 /// Only if the device fails.
 pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGeometry, extras: ConvExtras<'_>) -> Result<Nhwc> {
     let (batch, height, width, channels) = x.dims()?;
-    let (kernel, stride) = (geometry.params.kernel, geometry.params.stride);
+    let ((tall, wide), stride) = (geometry.params.kernel, geometry.params.stride);
     let (out_height, out_width) = geometry.output;
     let outputs = weight.dim(1)?;
     let mut picture = x.tensor().clone();
     if geometry.enlarged != (height, width) {
         picture = nearest(&nearest(&picture, 1, geometry.enlarged.0)?, 2, geometry.enlarged.1)?;
     }
-    if geometry.params.pad_before + geometry.params.pad_after > 0 {
-        let (before, after) = (geometry.params.pad_before, geometry.params.pad_after);
-        picture = picture.pad_with_zeros(1, before, after)?.pad_with_zeros(2, before, after)?;
+    let (before, after) = (geometry.params.pad_before, geometry.params.pad_after);
+    if before.0 + after.0 > 0 {
+        picture = picture.pad_with_zeros(1, before.0, after.0)?;
     }
-    let row_bytes = batch * out_width * kernel * kernel * channels * x.tensor().dtype().size_in_bytes();
-    let tile_rows = (SCRATCH_BYTES / row_bytes.max(1)).clamp(1, out_height);
-    let columns = strided_index(&picture, out_width, stride)?;
+    if before.1 + after.1 > 0 {
+        picture = picture.pad_with_zeros(2, before.1, after.1)?;
+    }
+    let pixel_bytes = batch * tall * wide * channels * x.tensor().dtype().size_in_bytes();
+    let tile_pixels = (SCRATCH_BYTES / pixel_bytes.max(1)).max(1);
+    let (tile_rows, tile_columns) = ((tile_pixels / out_width.max(1)).clamp(1, out_height.max(1)), tile_pixels.min(out_width.max(1)));
     let mut tiles = Vec::new();
     for first in (0..out_height).step_by(tile_rows) {
         let rows = tile_rows.min(out_height - first);
         let row_index = strided_index(&picture, rows, stride)?;
-        let mut taps = Vec::with_capacity(kernel * kernel);
-        for ky in 0..kernel {
-            let band = picture.narrow(1, first * stride + ky, (rows - 1) * stride + 1)?;
-            let band = if stride == 1 { band } else { band.contiguous()?.index_select(&row_index, 1)? };
-            for kx in 0..kernel {
-                let tap = band.narrow(2, kx, (out_width - 1) * stride + 1)?;
-                taps.push(if stride == 1 { tap } else { tap.contiguous()?.index_select(&columns, 2)? });
+        let mut parts = Vec::new();
+        for from in (0..out_width).step_by(tile_columns) {
+            let columns = tile_columns.min(out_width - from);
+            let column_index = strided_index(&picture, columns, stride)?;
+            let mut taps = Vec::with_capacity(tall * wide);
+            for ky in 0..tall {
+                let band = picture.narrow(1, first * stride + ky, (rows - 1) * stride + 1)?;
+                let band = if stride == 1 { band } else { band.contiguous()?.index_select(&row_index, 1)? };
+                for kx in 0..wide {
+                    let tap = band.narrow(2, from * stride + kx, (columns - 1) * stride + 1)?;
+                    taps.push(if stride == 1 { tap } else { tap.contiguous()?.index_select(&column_index, 2)? });
+                }
             }
+            let gathered = Tensor::cat(&taps, D::Minus1)?.contiguous()?.reshape((batch * rows * columns, tall * wide * channels))?;
+            parts.push(linear(&gathered, weight, bias, LinearExtras::default())?.reshape((batch, rows, columns, outputs))?);
         }
-        let gathered = Tensor::cat(&taps, D::Minus1)?.contiguous()?.reshape((batch * rows * out_width, kernel * kernel * channels))?;
-        tiles.push(linear(&gathered, weight, bias, None)?.reshape((batch, rows, out_width, outputs))?);
+        tiles.push(joined(parts, 2)?);
     }
-    let mut y = if let [tile] = tiles.as_slice() { tile.clone() } else { Tensor::cat(&tiles, 1)? };
+    let mut y = joined(tiles, 1)?;
     if let Some(per_image) = extras.per_image {
         y = y.broadcast_add(&per_image.to_dtype(y.dtype())?.reshape((batch, 1, 1, outputs))?)?;
     }
@@ -72,6 +89,11 @@ pub fn conv2d(x: &Nhwc, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGe
         y = (y + residual.tensor())?;
     }
     Nhwc::new(y)
+}
+
+/// Side by side along a dimension, with no copy of one alone.
+fn joined(parts: Vec<Tensor>, dim: usize) -> Result<Tensor> {
+    Ok(if let [part] = parts.as_slice() { part.clone() } else { Tensor::cat(&parts, dim)? })
 }
 
 /// 0, stride, 2 stride, .. : the index of every stride-th element.
@@ -111,6 +133,17 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
     let normal = centred.broadcast_div(&(variance + eps)?.sqrt()?)?;
     Ok(normal.broadcast_mul(weight)?.broadcast_add(bias)?.to_dtype(x.dtype())?)
+}
+
+/// `x` [rows, channels] plus `shift` [images, channels], of which the rows are so many equal parts; each row normalised.
+///
+/// # Errors
+/// Only if the device fails.
+pub fn layer_norm_shifted(x: &Tensor, shift: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let (images, channels) = shift.dims2()?;
+    let shift = shift.to_dtype(DType::F32)?.reshape((images, 1, channels))?;
+    let shifted = x.to_dtype(DType::F32)?.reshape((images, (), channels))?.broadcast_add(&shift)?.reshape(x.dims())?;
+    Ok(layer_norm(&shifted, weight, bias, eps)?.to_dtype(x.dtype())?)
 }
 
 /// A pointwise activation.
@@ -165,8 +198,23 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, params: Attention
         let probabilities = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(dtype)?;
         chunks.push(probabilities.matmul(&v)?);
     }
-    let y = if let [chunk] = chunks.as_slice() { chunk.clone() } else { Tensor::cat(&chunks, 2)? };
-    Ok(y.transpose(1, 2)?.contiguous()?.reshape((batch, queries, channels))?)
+    Ok(joined(chunks, 2)?.transpose(1, 2)?.contiguous()?.reshape((batch, queries, channels))?)
+}
+
+/// Attention of each pixel's frames to one another; see [`super::temporal_attention()`].
+///
+/// # Errors
+/// Only if the device fails.
+pub fn temporal_attention(query: &Tensor, key: &Tensor, value: &Tensor, num_frames: usize, heads: usize) -> Result<Tensor> {
+    let (rows, pixels, channels) = query.dims3()?;
+    let clips = rows / num_frames;
+    let by_pixel = |x: &Tensor| -> Result<Tensor> {
+        let x = x.reshape((clips, num_frames, pixels, channels))?.transpose(1, 2)?.contiguous()?;
+        Ok(x.reshape((clips * pixels, num_frames, channels))?)
+    };
+    let params = AttentionParams { heads, causal: false, upcast: false };
+    let y = attention(&by_pixel(query)?, &by_pixel(key)?, &by_pixel(value)?, params)?;
+    Ok(y.reshape((clips, pixels, num_frames, channels))?.transpose(1, 2)?.contiguous()?.reshape((rows, pixels, channels))?)
 }
 
 /// [rows, keys]: 0 where query `first + row` may look, minus infinity elsewhere.

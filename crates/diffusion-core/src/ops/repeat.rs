@@ -1,6 +1,6 @@
 //! Images of a batch laid down again and again: how what several images share becomes theirs one by one.
 //!
-//! Knows nothing of models. Follows torch.Tensor.repeat along the first dimension.
+//! Knows nothing of models. Follows torch.Tensor.repeat and torch.repeat_interleave along the first dimension.
 
 use candle_core::Tensor;
 
@@ -24,6 +24,21 @@ pub fn repeat_images(x: &Tensor, batch: usize) -> Result<Tensor> {
     Ok(Tensor::cat(&vec![x; batch / images], 0)?)
 }
 
+/// `x` [rows, channels] with each row laid down `times` times in a row: row `i` of the result is row `i / times` of `x`, as
+/// torch.repeat_interleave. What clips share becomes their frames' one by one.
+///
+/// # Errors
+/// [`Error::Shape`] unless `x` has two dimensions.
+pub fn repeat_rows(x: &Tensor, times: usize) -> Result<Tensor> {
+    let [rows, channels] = x.dims() else {
+        return Err(Error::Shape { what: "rows to repeat", expected: "[rows, channels]".into(), found: x.dims().to_vec() });
+    };
+    if times == 1 {
+        return Ok(x.clone());
+    }
+    Ok(x.unsqueeze(1)?.broadcast_as((*rows, times, *channels))?.contiguous()?.reshape((rows * times, *channels))?)
+}
+
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
@@ -39,6 +54,15 @@ mod tests {
             assert!(matches!(repeat_images(&x, batch), Err(Error::Shape { .. })));
         }
         assert!(matches!(repeat_images(&x.narrow(0, 0, 0)?, 2), Err(Error::Shape { .. })));
+        Ok(())
+    }
+
+    #[test]
+    fn rows_are_repeated_one_by_one() -> Result<()> {
+        let x = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu)?;
+        assert_eq!(repeat_rows(&x, 2)?.to_vec2::<f32>()?, [[1., 2.], [1., 2.], [3., 4.], [3., 4.]]);
+        assert_eq!(repeat_rows(&x, 1)?.to_vec2::<f32>()?, x.to_vec2::<f32>()?);
+        assert!(matches!(repeat_rows(&x.flatten_all()?, 2), Err(Error::Shape { .. })));
         Ok(())
     }
 }

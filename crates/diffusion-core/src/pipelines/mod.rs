@@ -18,7 +18,7 @@ use image::RgbImage;
 use serde_json::Value as Json;
 
 pub use self::{
-    embedded::nano_sd,
+    embedded::{nano_sd, nano_svd},
     params::{ImageToImageParams, InpaintParams, TextToImageParams},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     policy::ExecutionPolicy,
     schedulers::{SchedulerConfig, SchedulerName},
     tokenizer::ClipTokenizer,
-    weights::{Component, ComponentWeights, WeightSource},
+    weights::{Component, ComponentWeights, ModelFamily, WeightSource},
 };
 
 /// A Stable Diffusion 1.x or 2.x model, loaded.
@@ -57,7 +57,7 @@ impl StableDiffusion {
     pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
         let mut policy = policy.clone();
         // Reading the index checks that this is a pipeline of the family, made of parts that this crate has.
-        source.config(Component::ModelIndex)?;
+        ModelFamily::StableDiffusion.require(source)?;
         let scheduler_json = source.config(Component::Scheduler)?;
         let own_scheduler = SchedulerConfig::from_json(&as_the_pipeline_amends(&scheduler_json), None)?;
         let tokenizer = ClipTokenizer::load(source)?;

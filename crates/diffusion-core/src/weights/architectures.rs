@@ -2,41 +2,77 @@
 //!
 //! Data, no behaviour. The figures of sd15 and sd21 are those of the published models' own config files (stable-diffusion-v1-5,
 //! stable-diffusion-2-1); tiny-sd is BK-SDM-Tiny's UNet (`src/unet_config/bk_tiny/config.json` of Nota-NetsPresso/BK-SDM) between
-//! Stable Diffusion 1.5's other parts; nano-sd is the embedded model's shape with OpenAI's vocabulary, for it brings no tokenizer here.
+//! Stable Diffusion 1.5's other parts; nano-sd is the embedded model's shape with OpenAI's vocabulary, for it brings no tokenizer here; svd
+//! and svd-xt are those of stable-video-diffusion-img2vid and -img2vid-xt, which differ in the number of frames.
 
 use super::Component;
+use crate::{Error, Result};
 
 /// One architecture: the text of each of its configuration files.
 pub(super) struct Architecture {
     /// The name that a caller gives.
     pub(super) name: &'static str,
-    unet: &'static str,
-    vae: &'static str,
-    text_encoder: &'static str,
-    tokenizer: &'static str,
-    scheduler: &'static str,
+    configs: &'static [(Component, &'static str)],
 }
 
 impl Architecture {
     /// The configuration file of a component.
-    pub(super) fn config(&self, component: Component) -> &'static str {
-        match component {
-            Component::ModelIndex => MODEL_INDEX,
-            Component::Unet => self.unet,
-            Component::Vae => self.vae,
-            Component::TextEncoder => self.text_encoder,
-            Component::Tokenizer => self.tokenizer,
-            Component::Scheduler => self.scheduler,
-        }
+    ///
+    /// # Errors
+    /// [`Error::File`] if the architecture has no such component.
+    pub(super) fn config(&self, component: Component) -> Result<&'static str> {
+        let found = self.configs.iter().find(|(part, _)| *part == component).map(|(_, text)| *text);
+        found.ok_or_else(|| Error::file(self.name, format!("has no {component}")))
+    }
+
+    /// The components that it has.
+    pub(super) fn components(&self) -> impl Iterator<Item = Component> {
+        self.configs.iter().map(|(component, _)| *component)
     }
 }
 
+/// An architecture of Stable Diffusion's parts.
+macro_rules! stable_diffusion {
+    ($name:literal, $unet:expr, $vae:expr, $text_encoder:expr, $tokenizer:expr, $scheduler:expr) => {
+        Architecture {
+            name: $name,
+            configs: &[
+                (Component::ModelIndex, MODEL_INDEX),
+                (Component::Unet, $unet),
+                (Component::Vae, $vae),
+                (Component::TextEncoder, $text_encoder),
+                (Component::Tokenizer, $tokenizer),
+                (Component::Scheduler, $scheduler),
+            ],
+        }
+    };
+}
+
+/// An architecture of Stable Video Diffusion's parts.
+macro_rules! stable_video_diffusion {
+    ($name:literal, $unet:expr) => {
+        Architecture {
+            name: $name,
+            configs: &[
+                (Component::ModelIndex, VIDEO_MODEL_INDEX),
+                (Component::Unet, $unet),
+                (Component::Vae, SVD_VAE),
+                (Component::ImageEncoder, CLIP_VISION_H),
+                (Component::FeatureExtractor, CLIP_PICTURES),
+                (Component::Scheduler, EULER_V),
+            ],
+        }
+    };
+}
+
 /// Every architecture that is known by name.
-pub(super) const ALL: [Architecture; 4] = [
-    Architecture { name: "tiny-sd", unet: TINY_UNET, vae: SD_VAE, text_encoder: CLIP_L, tokenizer: CLIP_TOKENIZER, scheduler: DPM_SOLVER },
-    Architecture { name: "sd15", unet: SD15_UNET, vae: SD_VAE, text_encoder: CLIP_L, tokenizer: CLIP_TOKENIZER, scheduler: PNDM },
-    Architecture { name: "sd21", unet: SD21_UNET, vae: SD_VAE, text_encoder: OPENCLIP_H, tokenizer: OPENCLIP_TOKENIZER, scheduler: DDIM_V },
-    Architecture { name: "nano-sd", unet: NANO_UNET, vae: NANO_VAE, text_encoder: NANO_TEXT, tokenizer: CLIP_TOKENIZER, scheduler: DDIM },
+pub(super) const ALL: [Architecture; 6] = [
+    stable_diffusion!("tiny-sd", TINY_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, DPM_SOLVER),
+    stable_diffusion!("sd15", SD15_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, PNDM),
+    stable_diffusion!("sd21", SD21_UNET, SD_VAE, OPENCLIP_H, OPENCLIP_TOKENIZER, DDIM_V),
+    stable_diffusion!("nano-sd", NANO_UNET, NANO_VAE, NANO_TEXT, CLIP_TOKENIZER, DDIM),
+    stable_video_diffusion!("svd", SVD_UNET),
+    stable_video_diffusion!("svd-xt", SVD_XT_UNET),
 ];
 
 /// The index of a Stable Diffusion pipeline; the scheduler's own file names its class.
@@ -47,6 +83,16 @@ pub(super) const MODEL_INDEX: &str = r#"{
   "tokenizer": ["transformers", "CLIPTokenizer"],
   "unet": ["diffusers", "UNet2DConditionModel"],
   "vae": ["diffusers", "AutoencoderKL"]
+}"#;
+
+/// The index of a Stable Video Diffusion pipeline.
+const VIDEO_MODEL_INDEX: &str = r#"{
+  "_class_name": "StableVideoDiffusionPipeline",
+  "feature_extractor": ["transformers", "CLIPImageProcessor"],
+  "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
+  "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+  "unet": ["diffusers", "UNetSpatioTemporalConditionModel"],
+  "vae": ["diffusers", "AutoencoderKLTemporalDecoder"]
 }"#;
 
 const TINY_UNET: &str = r#"{
@@ -81,6 +127,34 @@ const SD21_UNET: &str = r#"{
   "use_linear_projection": true
 }"#;
 
+const SVD_UNET: &str = r#"{
+  "_class_name": "UNetSpatioTemporalConditionModel", "addition_time_embed_dim": 256, "block_out_channels": [320, 640, 1280, 1280],
+  "cross_attention_dim": 1024,
+  "down_block_types": [
+    "CrossAttnDownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal",
+    "DownBlockSpatioTemporal"
+  ],
+  "in_channels": 8, "layers_per_block": 2, "num_attention_heads": [5, 10, 20, 20], "num_frames": 14, "out_channels": 4,
+  "projection_class_embeddings_input_dim": 768, "sample_size": 96, "transformer_layers_per_block": 1,
+  "up_block_types": [
+    "UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
+  ]
+}"#;
+
+const SVD_XT_UNET: &str = r#"{
+  "_class_name": "UNetSpatioTemporalConditionModel", "addition_time_embed_dim": 256, "block_out_channels": [320, 640, 1280, 1280],
+  "cross_attention_dim": 1024,
+  "down_block_types": [
+    "CrossAttnDownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal",
+    "DownBlockSpatioTemporal"
+  ],
+  "in_channels": 8, "layers_per_block": 2, "num_attention_heads": [5, 10, 20, 20], "num_frames": 25, "out_channels": 4,
+  "projection_class_embeddings_input_dim": 768, "sample_size": 96, "transformer_layers_per_block": 1,
+  "up_block_types": [
+    "UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"
+  ]
+}"#;
+
 const NANO_UNET: &str = r#"{
   "_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": [2, 3, 4], "block_out_channels": [64, 96, 128],
   "center_input_sample": false, "cross_attention_dim": 128,
@@ -104,6 +178,31 @@ const NANO_VAE: &str = r#"{
   "latent_channels": 4, "layers_per_block": 1, "norm_num_groups": 4, "out_channels": 3, "sample_size": 128,
   "scaling_factor": 0.4969,
   "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
+}"#;
+
+/// The temporal autoencoder of both video models.
+const SVD_VAE: &str = r#"{
+  "_class_name": "AutoencoderKLTemporalDecoder", "block_out_channels": [128, 256, 512, 512],
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+  "force_upcast": true, "in_channels": 3, "latent_channels": 4, "layers_per_block": 2, "out_channels": 3, "sample_size": 768,
+  "scaling_factor": 0.18215
+}"#;
+
+/// OpenCLIP's ViT-H/14.
+const CLIP_VISION_H: &str = r#"{
+  "architectures": ["CLIPVisionModelWithProjection"], "attention_dropout": 0.0, "dropout": 0.0, "hidden_act": "gelu",
+  "hidden_size": 1280, "image_size": 224, "initializer_factor": 1.0, "initializer_range": 0.02, "intermediate_size": 5120,
+  "layer_norm_eps": 1e-05, "model_type": "clip_vision_model", "num_attention_heads": 16, "num_channels": 3, "num_hidden_layers": 32,
+  "patch_size": 14, "projection_dim": 1024, "torch_dtype": "float32"
+}"#;
+
+/// How pictures are prepared for it.
+const CLIP_PICTURES: &str = r#"{
+  "crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "do_convert_rgb": true, "do_normalize": true,
+  "do_rescale": true, "do_resize": true, "feature_extractor_type": "CLIPFeatureExtractor",
+  "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_processor_type": "CLIPImageProcessor",
+  "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3, "rescale_factor": 0.00392156862745098,
+  "size": {"shortest_edge": 224}
 }"#;
 
 const CLIP_L: &str = r#"{
@@ -161,4 +260,12 @@ const DPM_SOLVER: &str = r#"{
   "_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver++", "beta_end": 0.012, "beta_schedule": "scaled_linear",
   "beta_start": 0.00085, "lower_order_final": true, "num_train_timesteps": 1000, "prediction_type": "epsilon", "solver_order": 2,
   "solver_type": "midpoint", "steps_offset": 1, "thresholding": false, "trained_betas": null
+}"#;
+
+/// Stable Video Diffusion's scheduler.
+const EULER_V: &str = r#"{
+  "_class_name": "EulerDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+  "clip_sample": false, "interpolation_type": "linear", "num_train_timesteps": 1000, "prediction_type": "v_prediction",
+  "set_alpha_to_one": false, "sigma_max": 700.0, "sigma_min": 0.002, "skip_prk_steps": true, "steps_offset": 1,
+  "timestep_spacing": "leading", "timestep_type": "continuous", "trained_betas": null, "use_karras_sigmas": true
 }"#;

@@ -58,7 +58,9 @@ impl WeightSource for EmbeddedModel {
     }
 
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
-        let stem = if component == Component::TextEncoder { "model" } else { "diffusion_pytorch_model" };
+        let Some((stem, _)) = component.weight_stems() else {
+            return Err(Error::file(self.shown(component.folder()), "has no tensors"));
+        };
         let found = [format!("{stem}.safetensors"), format!("{stem}.fp16.safetensors")].into_iter().find_map(|file_name| {
             let path = relative(component, &file_name);
             self.find(&path).map(|bytes| (self.shown(&path), bytes))

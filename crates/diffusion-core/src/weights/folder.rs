@@ -55,12 +55,8 @@ impl DiffusersFolder {
 
     /// The weight files that exist for a component, the one to take first.
     fn weights_of(&self, component: Component) -> Result<Weights> {
-        let (safetensors, torch) = match component {
-            Component::Unet | Component::Vae => ("diffusion_pytorch_model", "diffusion_pytorch_model"),
-            Component::TextEncoder => ("model", "pytorch_model"),
-            Component::ModelIndex | Component::Tokenizer | Component::Scheduler => {
-                return Err(Error::file(self.root.join(component.folder()), "has no tensors"));
-            }
+        let Some((safetensors, torch)) = component.weight_stems() else {
+            return Err(Error::file(self.root.join(component.folder()), "has no tensors"));
         };
         let variants: &[Option<&str>] = match &self.variant {
             Some(variant) => &[Some(variant)],

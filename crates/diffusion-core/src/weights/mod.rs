@@ -34,6 +34,7 @@ mod torch_file;
 
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
+pub use model_index::ModelFamily;
 #[cfg(feature = "hub")]
 pub(crate) use model_index::check as check_model_index;
 pub use open::{OpenOptions, open_model};
@@ -51,8 +52,12 @@ pub enum Component {
     Vae,
     /// The CLIP text encoder.
     TextEncoder,
+    /// The CLIP image encoder.
+    ImageEncoder,
     /// The tokenizer's files.
     Tokenizer,
+    /// How pictures are prepared for the image encoder.
+    FeatureExtractor,
     /// scheduler_config.json.
     Scheduler,
 }
@@ -65,7 +70,9 @@ impl Component {
             Self::Unet => "unet",
             Self::Vae => "vae",
             Self::TextEncoder => "text_encoder",
+            Self::ImageEncoder => "image_encoder",
             Self::Tokenizer => "tokenizer",
+            Self::FeatureExtractor => "feature_extractor",
             Self::Scheduler => "scheduler",
         }
     }
@@ -74,9 +81,19 @@ impl Component {
     pub fn config_file(self) -> &'static str {
         match self {
             Self::ModelIndex => "model_index.json",
-            Self::Unet | Self::Vae | Self::TextEncoder => "config.json",
+            Self::Unet | Self::Vae | Self::TextEncoder | Self::ImageEncoder => "config.json",
             Self::Tokenizer => "tokenizer_config.json",
+            Self::FeatureExtractor => "preprocessor_config.json",
             Self::Scheduler => "scheduler_config.json",
+        }
+    }
+
+    /// The stems of the component's .safetensors and .bin files; `None` for one that has no tensors.
+    pub(crate) fn weight_stems(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Unet | Self::Vae => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
+            Self::TextEncoder | Self::ImageEncoder => Some(("model", "pytorch_model")),
+            Self::ModelIndex | Self::Tokenizer | Self::FeatureExtractor | Self::Scheduler => None,
         }
     }
 }
@@ -92,7 +109,8 @@ pub trait WeightSource: Send + Sync {
     /// What a person would call it: the folder's path, the hub id, "nano-sd (embedded)".
     fn name(&self) -> String;
 
-    /// The component's own JSON: unet/config.json, scheduler/scheduler_config.json, model_index.json, tokenizer/tokenizer_config.json.
+    /// The component's own JSON: unet/config.json, scheduler/scheduler_config.json, model_index.json, tokenizer/tokenizer_config.json,
+    /// feature_extractor/preprocessor_config.json.
     ///
     /// # Errors
     /// [`Error::File`] if it is missing or is no JSON.
@@ -167,6 +185,12 @@ impl ComponentWeights {
     #[must_use]
     pub fn pp(&self, level: impl fmt::Display) -> Self {
         Self { prefix: self.full_name(&level.to_string()), ..self.clone() }
+    }
+
+    /// The same cursor with tensors as f32: for those that are computed with before they are rounded to the model's precision.
+    #[must_use]
+    pub(crate) fn in_f32(&self) -> Self {
+        Self { dtype: DType::F32, ..self.clone() }
     }
 
     /// The precision that [`Self::get`] converts to.

@@ -1,47 +1,113 @@
-//! Checks model_index.json: is this a pipeline made of parts that this crate has?
+//! Checks model_index.json: is this a pipeline made of parts that this crate has, and which kind?
 //!
 //! Every entry is known by name or refused by name, so that a model with a second text encoder or an adapter is never run without it.
 
 use serde_json::Value;
 
+use super::{Component, WeightSource};
 use crate::{Error, Result};
 
 const FILE: &str = "model_index.json";
 
-/// Pipelines that hold the same five parts and differ in what is done with them.
-const PIPELINES: [&str; 5] = [
-    "StableDiffusionPipeline",
-    "StableDiffusionImg2ImgPipeline",
-    "StableDiffusionInpaintPipeline",
-    "LatentConsistencyModelPipeline",
-    "LatentConsistencyModelImg2ImgPipeline",
-];
+/// What a model makes of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ModelFamily {
+    /// Pictures from texts: Stable Diffusion 1.x and 2.x.
+    StableDiffusion,
+    /// Moving pictures from a picture: Stable Video Diffusion.
+    StableVideoDiffusion,
+}
 
-/// The classes that each part may have.
-const PARTS: [(&str, &[&str]); 4] = [
-    ("unet", &["UNet2DConditionModel"]),
-    ("vae", &["AutoencoderKL"]),
-    ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
-    ("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"]),
-];
+/// A part's name, and the classes that it may have.
+type Part = (&'static str, &'static [&'static str]);
 
-/// Checks the pipeline's class and the class of every part.
+impl ModelFamily {
+    const ALL: [Self; 2] = [Self::StableDiffusion, Self::StableVideoDiffusion];
+
+    /// The family of a model, by its model_index.json.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the entry that is missing or not supported; [`Error::File`] if there is no such file.
+    pub fn of(source: &dyn WeightSource) -> Result<Self> {
+        check(&source.config(Component::ModelIndex)?)
+    }
+
+    /// Refuses a model of the other family.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that says what the model is and what it does; those of [`Self::of`].
+    pub fn require(self, source: &dyn WeightSource) -> Result<()> {
+        let found = Self::of(source)?;
+        if found == self {
+            return Ok(());
+        }
+        let reason = format!("the model is {}, and {} is wanted", found.in_words(), self.in_words());
+        Err(Error::config(FILE, "_class_name", reason))
+    }
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::StableDiffusion => "a Stable Diffusion model, which makes pictures from texts",
+            Self::StableVideoDiffusion => "a Stable Video Diffusion model, which sets a picture in motion",
+        }
+    }
+
+    /// Pipelines that hold the same parts and differ in what is done with them.
+    fn pipelines(self) -> &'static [&'static str] {
+        match self {
+            Self::StableDiffusion => &[
+                "StableDiffusionPipeline",
+                "StableDiffusionImg2ImgPipeline",
+                "StableDiffusionInpaintPipeline",
+                "LatentConsistencyModelPipeline",
+                "LatentConsistencyModelImg2ImgPipeline",
+            ],
+            Self::StableVideoDiffusion => &["StableVideoDiffusionPipeline"],
+        }
+    }
+
+    fn parts(self) -> &'static [Part] {
+        match self {
+            Self::StableDiffusion => &[
+                ("unet", &["UNet2DConditionModel"]),
+                ("vae", &["AutoencoderKL"]),
+                ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
+                ("tokenizer", &["CLIPTokenizer", "CLIPTokenizerFast"]),
+            ],
+            Self::StableVideoDiffusion => &[
+                ("unet", &["UNetSpatioTemporalConditionModel"]),
+                ("vae", &["AutoencoderKLTemporalDecoder"]),
+                ("image_encoder", &["CLIPVisionModelWithProjection"]),
+                ("feature_extractor", &["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil", "CLIPFeatureExtractor"]),
+            ],
+        }
+    }
+
+    /// Entries of parts that are not run here: they look at finished pictures only.
+    fn not_run(self) -> &'static [&'static str] {
+        match self {
+            Self::StableDiffusion => &["safety_checker", "feature_extractor", "requires_safety_checker"],
+            Self::StableVideoDiffusion => &[],
+        }
+    }
+}
+
+/// Checks the pipeline's class and the class of every part; gives the family.
 ///
 /// # Errors
 /// [`Error::Config`] naming the entry that is missing or not supported.
-pub(crate) fn check(index: &Value) -> Result<()> {
+pub(crate) fn check(index: &Value) -> Result<ModelFamily> {
     let fail = |field: &str, reason: String| Err(Error::config(FILE, field, reason));
     let Some(entries) = index.as_object() else { return fail("_class_name", "missing: the file holds no JSON object".into()) };
-    match entries.get("_class_name").and_then(Value::as_str) {
-        None => return fail("_class_name", "missing".into()),
-        Some(class) if PIPELINES.contains(&class) => {}
-        Some(class) => {
-            let known = PIPELINES.join(", ");
-            return fail("_class_name", format!("unsupported pipeline {class}; supported are Stable Diffusion 1.x and 2.x ({known})"));
-        }
-    }
-    for (part, classes) in PARTS {
-        match class_of(entries.get(part)) {
+    let Some(class) = entries.get("_class_name").and_then(Value::as_str) else { return fail("_class_name", "missing".into()) };
+    let Some(family) = ModelFamily::ALL.into_iter().find(|family| family.pipelines().contains(&class)) else {
+        let known = ModelFamily::ALL.map(|family| family.pipelines().join(", ")).join(", ");
+        let reason =
+            format!("unsupported pipeline {class}; supported are Stable Diffusion 1.x and 2.x and Stable Video Diffusion ({known})");
+        return fail("_class_name", reason);
+    };
+    for (part, classes) in family.parts() {
+        match class_of(entries.get(*part)) {
             None => return fail(part, "missing".into()),
             Some(class) if classes.contains(&class) => {}
             Some(class) => return fail(part, format!("unsupported class {class}, expected {}", classes.join(" or "))),
@@ -53,9 +119,8 @@ pub(crate) fn check(index: &Value) -> Result<()> {
     for (name, value) in entries {
         let known = name.starts_with('_')
             || name == "scheduler"
-            || PARTS.iter().any(|(part, _)| part == name)
-            // Looks at finished pictures only, and is not run here.
-            || ["safety_checker", "feature_extractor", "requires_safety_checker"].contains(&name.as_str());
+            || family.parts().iter().any(|(part, _)| part == name)
+            || family.not_run().contains(&name.as_str());
         if !known && class_of(Some(value)).is_some() {
             return fail(name, format!("unsupported part {value}"));
         }
@@ -63,7 +128,7 @@ pub(crate) fn check(index: &Value) -> Result<()> {
             return fail(name, format!("unsupported value {value}"));
         }
     }
-    Ok(())
+    Ok(family)
 }
 
 /// The class in an entry `["library", "Class"]`; `None` for an absent part, written `[null, null]`.
@@ -78,8 +143,15 @@ mod tests {
 
     use super::*;
 
+    fn changed(mut index: Value, changes: Value) -> Value {
+        for (name, value) in changes.as_object().unwrap() {
+            index.as_object_mut().unwrap().insert(name.clone(), value.clone());
+        }
+        index
+    }
+
     fn index(changes: Value) -> Value {
-        let mut index = json!({
+        let index = json!({
             "_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.6.0",
             "feature_extractor": ["transformers", "CLIPImageProcessor"], "requires_safety_checker": true,
             "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"], "image_encoder": [null, null],
@@ -87,29 +159,42 @@ mod tests {
             "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNet2DConditionModel"],
             "vae": ["diffusers", "AutoencoderKL"]
         });
-        for (name, value) in changes.as_object().unwrap() {
-            index.as_object_mut().unwrap().insert(name.clone(), value.clone());
-        }
-        index
+        changed(index, changes)
     }
 
-    fn refusal(changes: Value) -> String {
-        check(&index(changes)).unwrap_err().to_string()
+    fn video_index(changes: Value) -> Value {
+        let index = json!({
+            "_class_name": "StableVideoDiffusionPipeline", "_diffusers_version": "0.24.0.dev0",
+            "feature_extractor": ["transformers", "CLIPImageProcessor"],
+            "image_encoder": ["transformers", "CLIPVisionModelWithProjection"], "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+            "unet": ["diffusers", "UNetSpatioTemporalConditionModel"], "vae": ["diffusers", "AutoencoderKLTemporalDecoder"]
+        });
+        changed(index, changes)
+    }
+
+    fn refusal(index: &Value) -> String {
+        check(index).unwrap_err().to_string()
     }
 
     #[test]
-    fn stable_diffusion_is_accepted() {
-        check(&index(json!({}))).unwrap();
-        check(&index(json!({"_class_name": "LatentConsistencyModelPipeline"}))).unwrap();
+    fn both_families_are_accepted() {
+        assert_eq!(check(&index(json!({}))).unwrap(), ModelFamily::StableDiffusion);
+        assert_eq!(check(&index(json!({"_class_name": "LatentConsistencyModelPipeline"}))).unwrap(), ModelFamily::StableDiffusion);
+        assert_eq!(check(&video_index(json!({}))).unwrap(), ModelFamily::StableVideoDiffusion);
     }
 
     #[test]
     fn others_are_refused_by_name() {
-        assert!(refusal(json!({"_class_name": "StableDiffusionXLPipeline"})).contains("unsupported pipeline StableDiffusionXLPipeline"));
-        assert!(refusal(json!({"_class_name": null})).contains("field _class_name: missing"));
-        assert!(refusal(json!({"text_encoder_2": ["transformers", "CLIPTextModel"]})).contains("field text_encoder_2: unsupported part"));
-        assert!(refusal(json!({"vae": ["diffusers", "AutoencoderTiny"]})).contains("field vae: unsupported class AutoencoderTiny"));
-        assert!(refusal(json!({"unet": [null, null]})).contains("field unet: missing"));
-        assert!(refusal(json!({"force_zeros_for_empty_prompt": true})).contains("field force_zeros_for_empty_prompt: unsupported"));
+        let refused = |changes| refusal(&index(changes));
+        assert!(refused(json!({"_class_name": "StableDiffusionXLPipeline"})).contains("unsupported pipeline StableDiffusionXLPipeline"));
+        assert!(refused(json!({"_class_name": null})).contains("field _class_name: missing"));
+        assert!(refused(json!({"text_encoder_2": ["transformers", "CLIPTextModel"]})).contains("field text_encoder_2: unsupported part"));
+        assert!(refused(json!({"vae": ["diffusers", "AutoencoderTiny"]})).contains("field vae: unsupported class AutoencoderTiny"));
+        assert!(refused(json!({"unet": [null, null]})).contains("field unet: missing"));
+        assert!(refused(json!({"force_zeros_for_empty_prompt": true})).contains("field force_zeros_for_empty_prompt: unsupported"));
+        let refused = |changes| refusal(&video_index(changes));
+        assert!(refused(json!({"vae": ["diffusers", "AutoencoderKL"]})).contains("field vae: unsupported class AutoencoderKL"));
+        assert!(refused(json!({"image_encoder": [null, null]})).contains("field image_encoder: missing"));
+        assert!(refused(json!({"tokenizer": ["transformers", "CLIPTokenizer"]})).contains("field tokenizer: unsupported part"));
     }
 }

@@ -13,8 +13,15 @@ pub(super) fn canonical(component: Component, name: String, tensor: StoredTensor
     match component {
         Component::TextEncoder => text_encoder(name).map(|name| (name, tensor)),
         Component::Vae => Some(vae(name, tensor)),
-        Component::Unet | Component::ModelIndex | Component::Tokenizer | Component::Scheduler => Some((name, tensor)),
+        Component::ImageEncoder => image_encoder(name).map(|name| (name, tensor)),
+        Component::Unet | Component::ModelIndex | Component::Tokenizer | Component::FeatureExtractor | Component::Scheduler => {
+            Some((name, tensor))
+        }
     }
+}
+
+fn image_encoder(name: String) -> Option<String> {
+    (!name.ends_with(".position_ids")).then_some(name)
 }
 
 fn text_encoder(name: String) -> Option<String> {

@@ -36,6 +36,11 @@ impl RandomWeights {
     pub fn architectures() -> impl Iterator<Item = &'static str> {
         architectures::ALL.iter().map(|architecture| architecture.name)
     }
+
+    /// The components that this one has.
+    pub fn components(&self) -> impl Iterator<Item = Component> {
+        self.architecture.components()
+    }
 }
 
 impl WeightSource for RandomWeights {
@@ -44,7 +49,7 @@ impl WeightSource for RandomWeights {
     }
 
     fn config(&self, component: Component) -> Result<serde_json::Value> {
-        let text = self.architecture.config(component);
+        let text = self.architecture.config(component)?;
         serde_json::from_str(text).map_err(|error| Error::file(self.name(), format!("{component}: is no JSON: {error}")))
     }
 
@@ -130,15 +135,13 @@ mod tests {
     fn each_architecture_has_its_configs() {
         for name in RandomWeights::architectures() {
             let model = RandomWeights::new(name, 0).unwrap();
-            for component in
-                [Component::ModelIndex, Component::Unet, Component::Vae, Component::TextEncoder, Component::Tokenizer, Component::Scheduler]
-            {
+            for component in model.components() {
                 assert!(model.config(component).unwrap().is_object(), "{name} {component}");
             }
             super::super::model_index::check(&model.config(Component::ModelIndex).unwrap()).unwrap();
         }
         let message = RandomWeights::new("sdxl", 0).err().unwrap().to_string();
-        assert!(message.contains("\"sdxl\" is none of tiny-sd, sd15, sd21, nano-sd"), "{message}");
+        assert!(message.contains("\"sdxl\" is none of tiny-sd, sd15, sd21, nano-sd, svd, svd-xt"), "{message}");
     }
 
     #[test]

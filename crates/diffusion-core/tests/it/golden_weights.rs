@@ -17,18 +17,25 @@ use diffusion_core::{
 pub(crate) struct GoldenWeights {
     /// `None`: any name in any shape.
     shapes: Option<BTreeMap<String, Vec<usize>>>,
+    /// What all but the norms' are multiplied by.
+    scale: f64,
     read: Mutex<BTreeSet<String>>,
 }
 
 impl GoldenWeights {
     /// From a JSON object of name to shape, as the golden scripts' `shapes` gives it.
     pub(crate) fn new(shapes: &serde_json::Value) -> Self {
-        Self { shapes: serde_json::from_value(shapes.clone()).unwrap(), read: Mutex::default() }
+        Self { shapes: serde_json::from_value(shapes.clone()).unwrap(), scale: 1.0, read: Mutex::default() }
     }
 
     /// Any name in any shape.
     pub(crate) fn any() -> Self {
-        Self { shapes: None, read: Mutex::default() }
+        Self { shapes: None, scale: 1.0, read: Mutex::default() }
+    }
+
+    /// The same with all but the norms' weights times `scale`, the twin of `draw_scaled` in scripts/golden/video_models.py.
+    pub(crate) fn scaled(self, scale: f64) -> Self {
+        Self { scale, ..self }
     }
 
     /// A cursor at the root of a component, on the CPU.
@@ -61,7 +68,9 @@ impl TensorSource for GoldenWeights {
 
     fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
         self.read.lock().unwrap().insert(tensor.to_owned());
-        Ok(draw(tensor, shape))
+        let drawn = draw(tensor, shape);
+        let norm = shape.len() < 2 && !tensor.ends_with(".bias");
+        Ok(if norm || self.scale == 1.0 { drawn } else { (drawn * self.scale)? })
     }
 }
 

@@ -17,6 +17,11 @@ mod shape_judge;
 mod text_context;
 mod tokenizer;
 mod tolerance;
+<<<<<<< HEAD
+mod video;
+=======
+mod unet_spatio_temporal;
+>>>>>>> h3
 mod weights;
 mod weights_random;
 mod weights_single_file;

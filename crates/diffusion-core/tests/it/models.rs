@@ -19,23 +19,29 @@ use crate::{
 };
 
 /// A golden's tensors, its config, its weights and its metadata.
-struct Case {
-    tensors: HashMap<String, Tensor>,
-    config: Value,
-    weights: Arc<GoldenWeights>,
-    metadata: HashMap<String, String>,
+pub(crate) struct Case {
+    pub(crate) tensors: HashMap<String, Tensor>,
+    pub(crate) config: Value,
+    pub(crate) weights: Arc<GoldenWeights>,
+    pub(crate) metadata: HashMap<String, String>,
 }
 
-fn case(name: &str) -> Case {
-    let metadata = golden_metadata("models", name);
+pub(crate) fn case(name: &str) -> Case {
+    case_of("models", name)
+}
+
+/// The golden of a model in `tests/golden/SUBJECT`.
+pub(crate) fn case_of(subject: &str, name: &str) -> Case {
+    let metadata = golden_metadata(subject, name);
     let config = serde_json::from_str(&metadata["config"]).unwrap();
-    let weights = Arc::new(GoldenWeights::new(&serde_json::from_str(&metadata["shapes"]).unwrap()));
-    Case { tensors: golden("models", name), config, weights, metadata }
+    let weights = GoldenWeights::new(&serde_json::from_str(&metadata["shapes"]).unwrap());
+    let weights = Arc::new(weights.scaled(metadata.get("scale").map_or(1.0, |scale| scale.parse().unwrap())));
+    Case { tensors: golden(subject, name), config, weights, metadata }
 }
 
 impl Case {
     /// Holds a result to the golden one; in half precision to what diffusers' own bf16 is worth.
-    fn check(&self, name: &str, what: &str, actual: &Tensor, dtype: DType) {
+    pub(crate) fn check(&self, name: &str, what: &str, actual: &Tensor, dtype: DType) {
         assert_eq!(actual.dtype(), dtype, "{name} {what}");
         let error = relative_error(actual, &self.tensors[what]);
         let tolerance = if dtype == DType::F32 {

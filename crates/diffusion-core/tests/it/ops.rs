@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use diffusion_core::{
     noise::SeededNoise,
-    ops::{Activation, AttentionParams, Conv2d, Conv2dParams, ConvExtras, Geglu, Nhwc, attention, execution, portable},
+    ops::{Activation, AttentionParams, Conv2d, Conv2dParams, ConvExtras, Geglu, LinearExtras, Nhwc, attention, execution, portable},
     weights::Component,
 };
 
@@ -34,24 +34,25 @@ fn in_both_precisions(what: &str, run: impl Fn(DType) -> (Tensor, Tensor)) {
 /// The convolution by its definition, in f64 and NCHW, with the bias of each image and the residual left out.
 fn convolution_by_definition(x: &Tensor, weight: &Tensor, bias: &Tensor, params: Conv2dParams, enlarged: (usize, usize)) -> Tensor {
     let (batch, inputs, height, width) = x.dims4().unwrap();
-    let (outputs, _, kernel, _) = weight.dims4().unwrap();
+    let (outputs, _, tall, wide) = weight.dims4().unwrap();
     let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
     let (x, weight, bias) = (flat(x), flat(weight), flat(bias));
-    let extent = |side: usize| (side + params.pad_before + params.pad_after - kernel) / params.stride + 1;
-    let (out_height, out_width) = (extent(enlarged.0), extent(enlarged.1));
+    let (before, after) = (params.pad_before, params.pad_after);
+    let out_height = (enlarged.0 + before.0 + after.0 - tall) / params.stride + 1;
+    let out_width = (enlarged.1 + before.1 + after.1 - wide) / params.stride + 1;
     let mut y = Vec::new();
     for image in 0..batch {
         for output in 0..outputs {
             for (oy, ox) in (0..out_height).flat_map(|oy| (0..out_width).map(move |ox| (oy, ox))) {
                 let mut sum = bias[output];
                 for input in 0..inputs {
-                    for (ky, kx) in (0..kernel).flat_map(|ky| (0..kernel).map(move |kx| (ky, kx))) {
+                    for (ky, kx) in (0..tall).flat_map(|ky| (0..wide).map(move |kx| (ky, kx))) {
                         let (iy, ix) = (oy * params.stride + ky, ox * params.stride + kx);
-                        let (Some(iy), Some(ix)) = (iy.checked_sub(params.pad_before), ix.checked_sub(params.pad_before)) else { continue };
+                        let (Some(iy), Some(ix)) = (iy.checked_sub(before.0), ix.checked_sub(before.1)) else { continue };
                         if iy < enlarged.0 && ix < enlarged.1 {
                             let (iy, ix) = (iy * height / enlarged.0, ix * width / enlarged.1);
                             sum += x[((image * inputs + input) * height + iy) * width + ix]
-                                * weight[((output * inputs + input) * kernel + ky) * kernel + kx];
+                                * weight[((output * inputs + input) * tall + ky) * wide + kx];
                         }
                     }
                 }
@@ -69,14 +70,17 @@ fn convolutions_follow_the_definition() {
         (Conv2dParams::same(3), (5, 7), (5, 7)),
         (Conv2dParams::same(1), (5, 7), (5, 7)),
         (Conv2dParams::same(5), (3, 2), (3, 2)),
-        (Conv2dParams { pad_before: 0, pad_after: 0, ..Conv2dParams::same(3) }, (4, 3), (4, 3)),
+        (Conv2dParams::same_of((3, 1)), (5, 70), (5, 70)),
+        (Conv2dParams::same_of((3, 1)), (1, 3), (1, 3)),
+        (Conv2dParams::same_of((1, 3)), (2, 9), (2, 9)),
+        (Conv2dParams { pad_before: (0, 0), pad_after: (0, 0), ..Conv2dParams::same(3) }, (4, 3), (4, 3)),
         (downsample(1), (7, 6), (7, 6)),
         (downsample(0), (8, 6), (8, 6)),
         (Conv2dParams::upsample(), (3, 4), (6, 8)),
         (Conv2dParams::upsample(), (3, 4), (5, 7)),
         (Conv2dParams::upsample(), (2, 3), (5, 6)),
     ] {
-        let (x, weight, bias) = (randn(1, &[2, 36, size.0, size.1]), randn(2, &[39, 36, params.kernel, params.kernel]), randn(3, &[39]));
+        let (x, weight, bias) = (randn(1, &[2, 36, size.0, size.1]), randn(2, &[39, 36, params.kernel.0, params.kernel.1]), randn(3, &[39]));
         let conv = Conv2d::new(&weight, Some(bias.clone()), params).unwrap();
         let expected = convolution_by_definition(&x, &weight, &bias, params, enlarged);
         let nhwc = Nhwc::from_nchw(&x).unwrap();
@@ -116,7 +120,7 @@ fn linear_layers_agree_with_portable() {
         let bias = weights.cursor(Component::Unet, dtype).get(70, "bias").unwrap();
         let (x, residual) = (randn(1, &[65, 130]).to_dtype(dtype).unwrap(), randn(2, &[65, 70]).to_dtype(dtype).unwrap());
         let fast = layer.forward_add(&x, &residual).unwrap();
-        (fast, portable::linear(&x, &weight, Some(&bias), Some(&residual)).unwrap())
+        (fast, portable::linear(&x, &weight, Some(&bias), LinearExtras { residual: Some(&residual), ..LinearExtras::default() }).unwrap())
     });
 }
 
@@ -207,7 +211,7 @@ fn layers_refuse_what_does_not_fit() {
     assert!(diffusion_core::ops::GroupNorm::load(&cursor, 6, 4, 1e-5).is_err());
     assert!(Conv2d::load(&cursor, 5, 4, Conv2dParams::same(3)).unwrap().forward(&picture).is_err());
     assert!(
-        Conv2d::load(&cursor, 6, 4, Conv2dParams { pad_before: 0, pad_after: 0, ..Conv2dParams::same(3) })
+        Conv2d::load(&cursor, 6, 4, Conv2dParams { pad_before: (0, 0), pad_after: (0, 0), ..Conv2dParams::same(3) })
             .unwrap()
             .forward(&picture)
             .is_err()

@@ -121,17 +121,11 @@ impl WeightSource for GoldenModel {
     }
 
     fn config(&self, component: Component) -> Result<Json> {
-        let file_name = match component {
-            Component::ModelIndex => "model_index.json",
-            Component::Tokenizer => "tokenizer_config.json",
-            Component::Scheduler => "scheduler_config.json",
-            Component::Unet | Component::Vae | Component::TextEncoder => "config.json",
-        };
-        let mut config: Json = serde_json::from_slice(&std::fs::read(Self::path(component, file_name)).unwrap()).unwrap();
+        let mut config: Json = serde_json::from_slice(&std::fs::read(Self::path(component, component.config_file())).unwrap()).unwrap();
         let changes = match component {
             Component::Unet => &self.call["unet"],
             Component::Scheduler => &self.call["scheduler_config"],
-            Component::ModelIndex | Component::Vae | Component::TextEncoder | Component::Tokenizer => &Json::Null,
+            _ => &Json::Null,
         };
         for (key, value) in changes.as_object().into_iter().flatten() {
             config[key] = value.clone();

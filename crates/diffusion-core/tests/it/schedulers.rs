@@ -46,12 +46,12 @@ fn walk(scheduler: &mut dyn Scheduler, mut latents: Tensor, start: usize, expect
     worst
 }
 
-#[test]
-fn latents_are_diffusers_at_every_step() {
-    let (metadata, tensors) = (golden_metadata("schedulers", "trajectories"), golden("schedulers", "trajectories"));
+/// Runs every case of a golden, `least` or more, and gives each scheduler's largest error with the case that has it.
+fn check_trajectories(golden_name: &str, least: usize) -> BTreeMap<String, (f64, String)> {
+    let (metadata, tensors) = (golden_metadata("schedulers", golden_name), golden("schedulers", golden_name));
     let cases: Vec<Value> = serde_json::from_str(&metadata["cases"]).unwrap();
     let configs: BTreeMap<String, Value> = serde_json::from_str(&metadata["configs"]).unwrap();
-    assert!(cases.len() > 500, "{} cases", cases.len());
+    assert!(cases.len() >= least, "{} cases", cases.len());
     let mut worst: BTreeMap<String, (f64, String)> = BTreeMap::new();
     for case in &cases {
         let key = case["key"].as_str().unwrap();
@@ -60,7 +60,8 @@ fn latents_are_diffusers_at_every_step() {
         let steps = usize::try_from(case["steps"].as_u64().unwrap()).unwrap();
         let mut run = config.start(steps).unwrap();
         let timesteps = floats(&tensors[&format!("{key}/timesteps")]);
-        if case["variant"] == "sigma-range" && run.timesteps()[0] < 1.0 {
+        let is_continuous = case["variant"] == "svd" || (case["variant"] == "sigma-range" && run.timesteps()[0] < 1.0);
+        if is_continuous {
             // Continuous timesteps are logarithms, whose last bit torch leaves to the processor's library.
             assert_eq!(run.timesteps().len(), timesteps.len(), "{key}");
             for (actual, expected) in run.timesteps().iter().zip(timesteps) {
@@ -71,7 +72,6 @@ fn latents_are_diffusers_at_every_step() {
         }
         // As f32, which it is in diffusers: the JSON reader may be off by the last bit of an f64.
         assert_eq!(run.init_noise_sigma() as f32, case["init_noise_sigma"].as_f64().unwrap() as f32, "{key}");
-
         let latents = (randn(LATENTS_SEED) * run.init_noise_sigma()).unwrap();
         let error = walk(run.as_mut(), latents, 0, &tensors[key], key);
         let entry = worst.entry(scheduler.to_owned()).or_default();
@@ -86,10 +86,27 @@ fn latents_are_diffusers_at_every_step() {
         let scaled = run.scale_model_input(&before, last).unwrap();
         assert!(relative_error(&scaled, &tensors[&format!("{key}/scaled")]) <= tolerance::SCHEDULER_STEP, "{key}: scaled input");
     }
-    assert_eq!(worst.len(), SchedulerName::all().len());
-    for (scheduler, (error, key)) in worst {
+    for (scheduler, (error, key)) in &worst {
         eprintln!("{scheduler:24} {error:.1e} at {key}");
     }
+    worst
+}
+
+#[test]
+fn latents_are_diffusers_at_every_step() {
+    assert_eq!(check_trajectories("trajectories", 500).len(), SchedulerName::all().len());
+}
+
+#[test]
+fn the_scheduler_of_stable_video_diffusion_is_diffusers() {
+    check_trajectories("video", 4);
+    let metadata = golden_metadata("schedulers", "video");
+    let configs: BTreeMap<String, Value> = serde_json::from_str(&metadata["configs"]).unwrap();
+    let own = SchedulerConfig::from_json(&configs["svd"], None).unwrap();
+    assert_eq!((own.name(), own.prediction_type()), (name("euler-karras"), PredictionType::VPrediction));
+    let run = own.start(25).unwrap();
+    assert!((run.init_noise_sigma() - 700.0_f64.hypot(1.0)).abs() < 1e-4);
+    assert!((run.timesteps()[0] - 0.25 * 700.0_f64.ln()).abs() < 1e-6 && (run.timesteps()[24] - 0.25 * 0.002_f64.ln()).abs() < 1e-6);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn resnet(config: &AutoencoderKlConfig, weights: &ComponentWeights, index: usize
 
 /// Attention over all pixels with a single head, added to its input.
 #[derive(Debug)]
-struct PixelAttention {
+pub(in crate::models) struct PixelAttention {
     group_norm: GroupNorm,
     to_q: Linear,
     to_k: Linear,
@@ -28,7 +28,7 @@ struct PixelAttention {
 }
 
 impl PixelAttention {
-    fn load(weights: &ComponentWeights, channels: usize, groups: usize) -> Result<Self> {
+    pub(in crate::models) fn load(weights: &ComponentWeights, channels: usize, groups: usize) -> Result<Self> {
         // Models saved before diffusers 0.18 have the names on the right.
         let projection = |new: &str, old: &str| {
             let name = if weights.contains(&format!("{new}.weight")) || !weights.contains(&format!("{old}.weight")) { new } else { old };
@@ -43,7 +43,7 @@ impl PixelAttention {
         })
     }
 
-    fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
+    pub(in crate::models) fn forward(&self, x: &Nhwc) -> Result<Nhwc> {
         let (_, height, width, _) = x.dims()?;
         let tokens = self.group_norm.forward(x)?.tokens()?;
         let (query, key, value) = (self.to_q.forward(&tokens)?, self.to_k.forward(&tokens)?, self.to_v.forward(&tokens)?);

@@ -25,15 +25,25 @@ impl Default for Tiling {
 
 /// Which way a picture goes: it decides whose side is larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(in crate::models) enum Direction {
     Encode,
     Decode,
 }
 
 impl Tiling {
+    /// The tiling, if a picture of these dimensions [.., height, width], each of `pixels` along a side, exceeds its bound. `factor` is the
+    /// ratio of a picture's side to its latents'.
+    ///
+    /// # Errors
+    /// [`Error::Params`] as [`Self::checked`].
+    pub(in crate::models) fn of_picture(tiling: Option<Self>, dims: &[usize], pixels: usize, factor: usize) -> Result<Option<Self>> {
+        let extent = dims.iter().skip(2).map(|extent| extent * pixels).product::<usize>();
+        tiling.filter(|tiling| extent > tiling.above_pixels).map(|tiling| tiling.checked(factor)).transpose()
+    }
+
     /// # Errors
     /// [`Error::Params`] if a tile is no multiple of `factor`, or too small to overlap.
-    pub(super) fn checked(self, factor: usize) -> Result<Self> {
+    fn checked(self, factor: usize) -> Result<Self> {
         let side = self.tile_sample_min_size;
         if side.is_multiple_of(factor) && side / factor >= 4 {
             return Ok(self);
@@ -41,8 +51,14 @@ impl Tiling {
         Err(Error::Params { field: "tile_sample_min_size", reason: format!("{side} is no multiple of {factor} from {} up", 4 * factor) })
     }
 
-    /// Codes `x` [batch, channels, height, width] tile by tile. `factor` is the ratio of a picture's side to its latents'.
-    pub(super) fn run(&self, x: &Tensor, factor: usize, direction: Direction, code: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    /// Codes `x` [batch, channels, height, width] tile by tile, all of the batch together. `factor` is the ratio of a picture's side to its latents'.
+    pub(in crate::models) fn run(
+        &self,
+        x: &Tensor,
+        factor: usize,
+        direction: Direction,
+        code: impl Fn(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let (sample, latent) = (self.tile_sample_min_size, self.tile_sample_min_size / factor);
         let (source, target) = match direction {
             Direction::Encode => (sample, latent),

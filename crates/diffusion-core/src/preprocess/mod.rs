@@ -6,8 +6,12 @@
 //! Rows come first at every size here, as in every Pillow before 13; that one takes the columns first where the height shrinks much more
 //! than the width, and so rounds some bytes another way.
 
+mod clip;
+
 use candle_core::{Device, Tensor};
 use image::{GrayImage, RgbImage};
+
+pub use clip::{ClipImageProcessorConfig, clip_pixels};
 
 use crate::{Error, Result};
 

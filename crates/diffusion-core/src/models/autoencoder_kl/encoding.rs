@@ -1,0 +1,101 @@
+//! The half of an autoencoder that every one of the family has: pictures to the distribution of their latents.
+//!
+//! It must not know how latents are decoded. Follows the encode methods of diffusers models/autoencoders/autoencoder_kl.py and
+//! autoencoder_kl_temporal_decoder.py, and DiagonalGaussianDistribution of vae.py.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{
+    AutoencoderKlConfig,
+    coder::Encoder,
+    tiling::{Direction, Tiling},
+};
+use crate::{
+    Error, Result,
+    noise::SeededNoise,
+    ops::{Conv2d, Conv2dParams, Nhwc},
+    weights::ComponentWeights,
+};
+
+/// diffusers' bounds of the logarithm of the variance.
+const LOGVAR_RANGE: (f64, f64) = (-30.0, 20.0);
+
+/// The normal distribution of latents that a picture is encoded to; not yet multiplied by the scaling factor.
+#[derive(Clone, Debug)]
+pub struct LatentDistribution {
+    /// [batch, latent_channels, height / 8, width / 8].
+    pub mean: Tensor,
+    /// The logarithm of the variance, within -30..=20; of the same shape.
+    pub logvar: Tensor,
+}
+
+impl LatentDistribution {
+    /// mean + standard deviation * noise, the noise drawn for the whole batch in NCHW order.
+    ///
+    /// # Errors
+    /// Only if the device fails.
+    pub fn sample(&self, noise: &mut SeededNoise) -> Result<Tensor> {
+        let normal = noise.randn(self.mean.dims())?.to_dtype(self.mean.dtype())?.to_device(self.mean.device())?;
+        Ok((&self.mean + ((&self.logvar * 0.5)?.exp()? * normal)?)?)
+    }
+
+    /// The most likely latents: the mean.
+    pub fn mode(&self) -> Tensor {
+        self.mean.clone()
+    }
+}
+
+/// An encoder with its 1x1 convolution, where it has one.
+#[derive(Debug)]
+pub(in crate::models) struct PictureEncoder {
+    encoder: Encoder,
+    quant_conv: Option<Conv2d>,
+    in_channels: usize,
+    latent_channels: usize,
+    factor: usize,
+    placement: (DType, Device),
+}
+
+impl PictureEncoder {
+    /// Reads `encoder` and `quant_conv` under an autoencoder's weights.
+    pub(in crate::models) fn load(config: &AutoencoderKlConfig, weights: &ComponentWeights) -> Result<Self> {
+        let moments = 2 * config.latent_channels;
+        let quant_conv = || Conv2d::load(&weights.pp("quant_conv"), moments, moments, Conv2dParams::same(1));
+        Ok(Self {
+            encoder: Encoder::load(config, &weights.pp("encoder"))?,
+            quant_conv: config.use_quant_conv.then(quant_conv).transpose()?,
+            in_channels: config.in_channels,
+            latent_channels: config.latent_channels,
+            factor: config.factor(),
+            placement: (weights.dtype(), weights.device().clone()),
+        })
+    }
+
+    /// Pictures [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
+    pub(in crate::models) fn encode(&self, images: &Tensor, tiling: Option<Tiling>) -> Result<LatentDistribution> {
+        let factor = self.factor;
+        let fits = matches!(images.dims(), [_, channels, height, width] if *channels == self.in_channels
+            && height * width > 0 && height.is_multiple_of(factor) && width.is_multiple_of(factor));
+        if !fits {
+            let expected = format!("[batch, {}, height and width in multiples of {factor}]", self.in_channels);
+            return Err(Error::Shape { what: "pictures to encode", expected, found: images.dims().to_vec() });
+        }
+        let images = images.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
+        let moments = match Tiling::of_picture(tiling, images.dims(), 1, factor)? {
+            Some(tiles) => tiles.run(&images, factor, Direction::Encode, |tile| self.moments(tile))?,
+            None => self.moments(&images)?,
+        };
+        let channels = self.latent_channels;
+        let mean = moments.narrow(1, 0, channels)?.contiguous()?;
+        let logvar = moments.narrow(1, channels, channels)?.contiguous()?.clamp(LOGVAR_RANGE.0, LOGVAR_RANGE.1)?;
+        Ok(LatentDistribution { mean, logvar })
+    }
+
+    fn moments(&self, images: &Tensor) -> Result<Tensor> {
+        let moments = self.encoder.forward(&Nhwc::from_nchw(images)?)?;
+        match &self.quant_conv {
+            Some(conv) => conv.forward(&moments)?.to_nchw(),
+            None => moments.to_nchw(),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The CLIP image encoder of Stable Video Diffusion: a picture to one vector.
+//!
+//! Knows nothing of where the pixels come from: they arrive resized and normalised (`preprocess::clip_pixels`). Follows
+//! CLIPVisionModelWithProjection of transformers models/clip/modeling_clip.py, whose spelling `pre_layrnorm` is the weights' too.
+
+use candle_core::{DType, Device, Tensor};
+use serde_json::{Value, json};
+
+use super::{
+    clip_layer::{ClipLayer, ClipLayerParams, activation},
+    config_reader::ConfigReader,
+};
+use crate::{
+    Error, Result,
+    ops::{Activation, LayerNorm, Linear},
+    weights::ComponentWeights,
+};
+
+const FILE: &str = "image_encoder/config.json";
+
+/// image_encoder/config.json.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClipVisionConfig {
+    /// Channels of the hidden states.
+    pub hidden_size: usize,
+    /// Channels within the feed-forward part.
+    pub intermediate_size: usize,
+    /// Channels of the vector that a picture becomes.
+    pub projection_dim: usize,
+    /// The number of layers.
+    pub num_hidden_layers: usize,
+    /// The number of attention heads.
+    pub num_attention_heads: usize,
+    /// Channels of a picture.
+    pub num_channels: usize,
+    /// Pixels along a side of a picture.
+    pub image_size: usize,
+    /// Pixels along a side of what becomes one token.
+    pub patch_size: usize,
+    /// The activation of the feed-forward part.
+    pub hidden_act: Activation,
+    /// The epsilon of every layer norm.
+    pub layer_norm_eps: f64,
+}
+
+impl ClipVisionConfig {
+    /// Reads the model's own JSON; absent fields take transformers' defaults.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first field that is malformed, unknown or not supported.
+    pub fn from_json(json: &Value) -> Result<Self> {
+        let reader = ConfigReader::new(FILE, json)?;
+        let config = Self {
+            hidden_size: reader.size("hidden_size", 768)?,
+            intermediate_size: reader.size("intermediate_size", 3072)?,
+            projection_dim: reader.size("projection_dim", 512)?,
+            num_hidden_layers: reader.size("num_hidden_layers", 12)?,
+            num_attention_heads: reader.size("num_attention_heads", 12)?,
+            num_channels: reader.size("num_channels", 3)?,
+            image_size: reader.size("image_size", 224)?,
+            patch_size: reader.size("patch_size", 32)?,
+            hidden_act: activation(&reader)?,
+            layer_norm_eps: reader.positive("layer_norm_eps", 1e-5)?,
+        };
+        if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
+            let reason = format!("{} does not divide hidden_size {}", config.num_attention_heads, config.hidden_size);
+            return Err(reader.refuse("num_attention_heads", reason));
+        }
+        if config.patch_size > config.image_size {
+            return Err(reader.refuse("patch_size", format!("{} exceeds image_size {}", config.patch_size, config.image_size)));
+        }
+        reader.only("model_type", &json!("clip_vision_model"))?;
+        // Training, and how the file was written: none of it changes the vector.
+        reader.harmless(&[
+            "architectures",
+            "attention_dropout",
+            "chunk_size_feed_forward",
+            "dropout",
+            "dtype",
+            "id2label",
+            "initializer_factor",
+            "initializer_range",
+            "is_encoder_decoder",
+            "label2id",
+            "output_attentions",
+            "output_hidden_states",
+            "problem_type",
+            "return_dict",
+            "tie_word_embeddings",
+            "torch_dtype",
+            "transformers_version",
+        ]);
+        reader.finish()?;
+        Ok(config)
+    }
+
+    /// Patches along a side; pixels that make no whole patch are left out.
+    fn patches(&self) -> usize {
+        self.image_size / self.patch_size
+    }
+}
+
+/// The image encoder.
+#[derive(Debug)]
+pub struct ClipVisionModelWithProjection {
+    class_embedding: Tensor,
+    /// A convolution whose windows do not overlap is a matrix product of patches.
+    patch_embedding: Linear,
+    position_embedding: Tensor,
+    pre_layrnorm: LayerNorm,
+    layers: Vec<ClipLayer>,
+    post_layernorm: LayerNorm,
+    visual_projection: Linear,
+    placement: (DType, Device),
+    config: ClipVisionConfig,
+}
+
+impl ClipVisionModelWithProjection {
+    /// Reads the weights.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    pub fn load(config: &ClipVisionConfig, weights: &ComponentWeights) -> Result<Self> {
+        let vision = weights.pp("vision_model");
+        let (embeddings, layers) = (vision.pp("embeddings"), vision.pp("encoder.layers"));
+        let hidden = config.hidden_size;
+        let params = ClipLayerParams {
+            hidden,
+            inner: config.intermediate_size,
+            heads: config.num_attention_heads,
+            causal: false,
+            activation: config.hidden_act,
+            eps: config.layer_norm_eps,
+        };
+        let norm = |name| LayerNorm::load(&vision.pp(name), hidden, config.layer_norm_eps);
+        let patch = config.patch_size;
+        let patches = embeddings.get((hidden, config.num_channels, patch, patch), "patch_embedding.weight")?;
+        Ok(Self {
+            class_embedding: embeddings.get(hidden, "class_embedding")?,
+            patch_embedding: Linear::new(&patches.reshape((hidden, config.num_channels * patch * patch))?, None)?,
+            position_embedding: embeddings.get((config.patches().pow(2) + 1, hidden), "position_embedding.weight")?,
+            pre_layrnorm: norm("pre_layrnorm")?,
+            layers: (0..config.num_hidden_layers).map(|i| ClipLayer::load(&layers.pp(i), &params)).collect::<Result<_>>()?,
+            post_layernorm: norm("post_layernorm")?,
+            visual_projection: Linear::load(&weights.pp("visual_projection"), hidden, config.projection_dim, false)?,
+            placement: (weights.dtype(), weights.device().clone()),
+            config: config.clone(),
+        })
+    }
+
+    /// The configuration that it was loaded with.
+    pub fn config(&self) -> &ClipVisionConfig {
+        &self.config
+    }
+
+    /// Pixels [batch, num_channels, image_size, image_size], normalised, in any float type, to `image_embeds` [batch, projection_dim] in
+    /// the model's precision.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the pixels do not fit the config.
+    pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let ClipVisionConfig { num_channels: channels, image_size: side, patch_size: patch, hidden_size: hidden, .. } = self.config;
+        let batch = match pixels.dims() {
+            [batch, found, height, width] if *batch > 0 && (*found, *height, *width) == (channels, side, side) => *batch,
+            found => {
+                let expected = format!("[batch, {channels}, {side}, {side}]");
+                return Err(Error::Shape { what: "pixels of the image encoder", expected, found: found.to_vec() });
+            }
+        };
+        let patches = self.config.patches();
+        let pixels = pixels.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
+        let whole = pixels.narrow(2, 0, patches * patch)?.narrow(3, 0, patches * patch)?;
+        // A patch as the weight has it: channel, line, column.
+        let windows = whole.reshape(&[batch, channels, patches, patch, patches, patch][..])?.permute(vec![0, 2, 4, 1, 3, 5])?;
+        let windows = windows.contiguous()?.reshape((batch, patches * patches, channels * patch * patch))?;
+        let class = self.class_embedding.broadcast_as((batch, 1, hidden))?;
+        let tokens = Tensor::cat(&[&class, &self.patch_embedding.forward(&windows)?], 1)?;
+        let mut x = self.pre_layrnorm.forward(&tokens.broadcast_add(&self.position_embedding)?)?;
+        for layer in &self.layers {
+            x = layer.forward(&x)?;
+        }
+        // The class token alone is what the picture becomes.
+        let pooled = self.post_layernorm.forward(&x.narrow(1, 0, 1)?.squeeze(1)?)?;
+        self.visual_projection.forward(&pooled)
+    }
+}
