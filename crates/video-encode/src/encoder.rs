@@ -1,0 +1,137 @@
+//! The one way in: frames pushed one by one into whatever the settings name.
+//!
+//! It knows no pixel format and no packet. The invariant: a video is in place when [`VideoEncoder::finish`] has returned `Ok`, and at no
+//! other time; after an error there is nothing left to clean up and nothing more can be pushed.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use image::RgbImage;
+
+use crate::{Container, EncoderSettings, Error, FrameRate, PngFolder, Result, movie::Movie};
+
+/// A video that is being written.
+///
+/// Dropping it deletes what there is of it; only [`VideoEncoder::finish`] makes a file. (A folder of PNG files keeps the frames that it
+/// has: each of them is whole.)
+pub struct VideoEncoder {
+    // None after an error.
+    sink: Option<Sink>,
+    path: PathBuf,
+    settings: EncoderSettings,
+    frames: u64,
+}
+
+enum Sink {
+    Movie(Box<Movie>),
+    PngFolder(PngFolder),
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoFile {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// How many frames it has.
+    pub frames: u64,
+    /// Its size; of a folder, of the frames that were pushed.
+    pub bytes: u64,
+    /// How long it plays: frames / frame rate. (GIF rounds to hundredths of a second, WebM and WebP to thousandths.)
+    pub duration: Duration,
+    /// In pixels, after padding.
+    pub width: u32,
+    /// In pixels, after padding.
+    pub height: u32,
+    /// Frames a second.
+    pub frame_rate: FrameRate,
+    /// The kind of file.
+    pub container: Container,
+    /// FFmpeg's name of the encoder that was used: `libx264`, `libvpx-vp9`, ...; `png` in a folder.
+    pub codec: &'static str,
+}
+
+impl VideoEncoder {
+    /// Opens the encoder and a staged file beside `path`, making the folder if need be; a file that stands at `path` stays until the end.
+    ///
+    /// # Errors
+    /// Everything that can be known before the first frame: settings that cannot be, no such encoder here, a folder that cannot be
+    /// written to.
+    pub fn open(path: &Path, settings: &EncoderSettings) -> Result<Self> {
+        settings.check()?;
+        let sink = match settings.container {
+            Container::PngFolder => Sink::PngFolder(PngFolder::open(path, settings.width, settings.height, 0)?),
+            Container::Mp4 | Container::WebM | Container::Gif | Container::WebP => Sink::Movie(Box::new(Movie::open(path, settings)?)),
+        };
+        Ok(Self { sink: Some(sink), path: path.to_owned(), settings: settings.clone(), frames: 0 })
+    }
+
+    /// FFmpeg's name of the encoder that was opened: `libx264`, `libvpx-vp9`, ...; `png` for a folder.
+    pub fn codec(&self) -> &'static str {
+        match &self.sink {
+            Some(Sink::Movie(movie)) => movie.encoder(),
+            Some(Sink::PngFolder(_)) | None => "png",
+        }
+    }
+
+    /// Adds the next frame.
+    ///
+    /// # Errors
+    /// [`Error::FrameSize`], or what the encoder or the disk says. The video is given up then: its file is gone, and every later call
+    /// gives [`Error::GivenUp`].
+    pub fn push(&mut self, frame: &RgbImage) -> Result<()> {
+        let mut sink = self.sink.take().ok_or_else(|| Error::GivenUp { path: self.path.clone() })?;
+        let expected = (self.settings.width, self.settings.height);
+        if frame.dimensions() != expected {
+            return Err(Error::FrameSize { expected, found: frame.dimensions() });
+        }
+        match &mut sink {
+            Sink::Movie(movie) => movie.push(frame)?,
+            Sink::PngFolder(folder) => folder.push(frame)?,
+        }
+        // Only a sink that took the frame comes back.
+        self.sink = Some(sink);
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// Writes what is still on its way and puts the file in place.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] without a frame, [`Error::GivenUp`] after an error, or what the encoder or the disk says. No file is left.
+    pub fn finish(self) -> Result<VideoFile> {
+        let sink = self.sink.ok_or_else(|| Error::GivenUp { path: self.path.clone() })?;
+        if self.frames == 0 {
+            return Err(Error::Empty { path: self.path });
+        }
+        let (bytes, codec) = match sink {
+            Sink::Movie(movie) => {
+                let codec = movie.encoder();
+                (movie.finish()?, codec)
+            }
+            Sink::PngFolder(folder) => (folder.finish()?, "png"),
+        };
+        let (width, height) = self.settings.written_size();
+        let frame_rate = FrameRate::new(self.settings.frame_rate.numerator, self.settings.frame_rate.denominator)?;
+        Ok(VideoFile {
+            path: self.path,
+            frames: self.frames,
+            bytes,
+            duration: frame_rate.duration_of(self.frames),
+            width,
+            height,
+            frame_rate,
+            container: self.settings.container,
+            codec,
+        })
+    }
+}
+
+impl fmt::Debug for VideoEncoder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("VideoEncoder");
+        debug.field("path", &self.path).field("settings", &self.settings).field("frames", &self.frames).finish_non_exhaustive()
+    }
+}

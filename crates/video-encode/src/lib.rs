@@ -1,0 +1,47 @@
+//! Frames in, one by one; a video out.
+//!
+//! [`EncoderSettings`] say what to write: size, [`FrameRate`] (an exact fraction), [`Container`], [`Codec`], [`Quality`].
+//! [`VideoEncoder::open`] makes ready everything that can fail before there is a frame; [`VideoEncoder::push`] takes frames one after
+//! another, of which memory holds only what the encoder looks ahead; [`VideoEncoder::finish`] puts the file in its place and tells in a
+//! [`VideoFile`] what it is. [`PngFolder`] is the sink that another run can go on with, and [`probe`] says which encoders a machine has.
+//!
+//! What always holds: a file appears whole or not at all; an error says what was done to which file; the same frames and settings give the
+//! same bytes on the same libraries, on any number of cores. Nothing here knows a model, a request or a server. Everything blocks.
+//!
+//! ```
+//! use image::{Rgb, RgbImage};
+//! use video_encode::{Container, EncoderSettings, FrameRate, VideoEncoder};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("fade.mp4");
+//! let rate: FrameRate = "29.97".parse()?;
+//! let mut encoder = VideoEncoder::open(&path, &EncoderSettings::new(64, 48, rate, Container::from_path(&path)?))?;
+//! for brightness in 0..30 {
+//!     encoder.push(&RgbImage::from_pixel(64, 48, Rgb([brightness * 8; 3])))?;
+//! }
+//! let video = encoder.finish()?;
+//! assert_eq!((video.frames, video.frame_rate.to_string().as_str()), (30, "30000/1001"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod encoder;
+mod encoders;
+mod error;
+mod ffi;
+mod gif;
+mod movie;
+mod picture;
+mod png_folder;
+mod rate;
+mod settings;
+mod staging;
+
+pub use encoder::{VideoEncoder, VideoFile};
+pub use encoders::{Probed, probe};
+pub use error::{Error, Result, Tried};
+pub use ffi::ignore_file_size_signal;
+pub use png_folder::PngFolder;
+pub use rate::{FrameRate, InvalidFrameRate};
+pub use settings::{Codec, Container, EncoderSettings, MAX_PIXELS, MAX_SIDE, OddSize, Quality};

@@ -1,0 +1,129 @@
+//! A folder of numbered PNG files, which another run can go on with.
+//!
+//! The invariant: a file with a frame's name holds the whole frame. Each is written under another name and then renamed, and always under
+//! the same other name, so that a killed run leaves one such file at most and the next run writes over it.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write as _},
+    path::{Path, PathBuf},
+};
+
+use image::{DynamicImage, ImageDecoder as _, ImageEncoder as _, ImageReader, RgbImage, codecs::png::PngEncoder};
+
+use crate::{Error, Result, ffi};
+
+/// The staged frame; it does not begin like a frame's name.
+const STAGED: &str = ".frame.part";
+
+/// A folder that frames are being written to.
+#[derive(Debug)]
+pub struct PngFolder {
+    path: PathBuf,
+    width: u32,
+    height: u32,
+    next: u64,
+    bytes: u64,
+}
+
+impl PngFolder {
+    /// The name of a frame's file: `frame-000000.png`, counting from 0.
+    pub fn frame_name(frame: u64) -> String {
+        format!("frame-{frame:06}.png")
+    }
+
+    /// How many frames lie in a folder whole, from the first on, and of the same size: a frame that is missing or does not decode ends the
+    /// count. A folder that is not there has none.
+    pub fn whole_frames(path: &Path) -> u64 {
+        let mut size = None;
+        let mut frames = 0;
+        while let Some(found) = whole(&path.join(Self::frame_name(frames))) {
+            if *size.get_or_insert(found) != found {
+                break;
+            }
+            frames += 1;
+        }
+        frames
+    }
+
+    /// Makes the folder if need be; the next frame gets the number `first_frame`. Frames that are there stay until they are written over.
+    ///
+    /// # Errors
+    /// [`Error::Size`], or [`Error::File`] if the folder cannot be made or written to.
+    pub fn open(path: &Path, width: u32, height: u32, first_frame: u64) -> Result<Self> {
+        // Its limit of file sizes counts here too.
+        ffi::ignore_file_size_signal();
+        if width == 0 || height == 0 {
+            return Err(Error::Size { width, height });
+        }
+        let failed = |source| Error::File { path: path.to_owned(), doing: "making the folder", source };
+        fs::create_dir_all(path).map_err(failed)?;
+        // Whether files can be made in it is known only by making one.
+        let staged = path.join(STAGED);
+        File::create(&staged).and_then(|_| fs::remove_file(&staged)).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), width, height, next: first_frame, bytes: 0 })
+    }
+
+    /// Writes the next frame.
+    ///
+    /// # Errors
+    /// [`Error::FrameSize`]; [`Error::File`] and [`Error::Picture`] if it cannot be written. Nothing of it stays then.
+    pub fn push(&mut self, frame: &RgbImage) -> Result<()> {
+        if frame.dimensions() != (self.width, self.height) {
+            return Err(Error::FrameSize { expected: (self.width, self.height), found: frame.dimensions() });
+        }
+        let staged = self.path.join(STAGED);
+        let target = self.path.join(Self::frame_name(self.next));
+        let written = write_png(&staged, frame).and_then(|bytes| {
+            fs::rename(&staged, &target).map_err(image::ImageError::IoError)?;
+            Ok(bytes)
+        });
+        match written {
+            Ok(bytes) => {
+                self.bytes += bytes;
+                self.next += 1;
+                Ok(())
+            }
+            Err(error) => {
+                // It may not have been made.
+                let _ = fs::remove_file(&staged);
+                Err(match error {
+                    image::ImageError::IoError(source) => Error::File { path: target, doing: "writing", source },
+                    source => Error::Picture { path: target, source },
+                })
+            }
+        }
+    }
+
+    /// Removes frames of an earlier, longer video that follow the last one; how many bytes were written.
+    ///
+    /// # Errors
+    /// [`Error::File`] if one cannot be removed.
+    pub fn finish(self) -> Result<u64> {
+        for frame in self.next.. {
+            let stale = self.path.join(Self::frame_name(frame));
+            match fs::remove_file(&stale) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(source) => return Err(Error::File { path: stale, doing: "removing an earlier video's frame", source }),
+            }
+        }
+        Ok(self.bytes)
+    }
+}
+
+fn write_png(path: &Path, frame: &RgbImage) -> Result<u64, image::ImageError> {
+    let mut writer = BufWriter::new(File::create(path)?);
+    let (width, height) = frame.dimensions();
+    PngEncoder::new(&mut writer).write_image(frame.as_raw(), width, height, image::ExtendedColorType::Rgb8)?;
+    writer.flush()?;
+    Ok(writer.get_ref().metadata()?.len())
+}
+
+/// The size of a picture that decodes to its end.
+fn whole(path: &Path) -> Option<(u32, u32)> {
+    let decoder = ImageReader::open(path).ok()?.with_guessed_format().ok()?.into_decoder().ok()?;
+    let size = decoder.dimensions();
+    DynamicImage::from_decoder(decoder).ok()?;
+    Some(size)
+}

@@ -1,0 +1,156 @@
+//! Files that appear whole or not at all: written beside their place, then renamed over it.
+//!
+//! It must not know FFmpeg. The invariant: whatever goes wrong, nothing of a staged file stays, and what stood in its place still does.
+//! A writer that FFmpeg calls remembers the first error of the operating system, because FFmpeg passes on a number at best.
+
+use std::{
+    fs::{self, File},
+    io::{self, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tempfile::NamedTempFile;
+
+use crate::{Error, Result};
+
+/// A file on its way; dropping it deletes it.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+impl Staged {
+    /// Makes the target's folder if need be, and an empty file in it.
+    pub(crate) fn create(target: &Path) -> Result<Self> {
+        let failed = |source| Error::File { path: target.to_owned(), doing: "creating the file", source };
+        // Found out now, not when all frames are made and the rename fails.
+        if target.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        // The same folder is the same file system, so that the rename cannot turn into a copy.
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(failed)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".framewright-").suffix(".part");
+        #[cfg(unix)]
+        {
+            // A staged file is private by default; the video gets what any new file gets, less the umask.
+            use std::os::unix::fs::PermissionsExt as _;
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        Ok(Self { file: builder.tempfile_in(folder).map_err(failed)?, target: target.to_owned() })
+    }
+
+    /// Where it lies for now.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// A writer to it, and the memory of what went wrong there.
+    pub(crate) fn writer(&self) -> Result<(Recorded, WriteRecord)> {
+        let file = self.file.as_file().try_clone().map_err(|source| self.failed("opening the file", source))?;
+        let record = WriteRecord::default();
+        Ok((Recorded { file, record: record.clone() }, record))
+    }
+
+    /// Puts it in place; how many bytes it has.
+    pub(crate) fn persist(self) -> Result<u64> {
+        let synced = self.file.as_file().sync_all().and_then(|()| self.file.as_file().metadata());
+        let bytes = synced.map_err(|source| self.failed("writing", source))?.len();
+        let Self { file, target } = self;
+        file.persist(&target).map_err(|error| Error::File { path: target, doing: "renaming", source: error.error })?;
+        Ok(bytes)
+    }
+
+    fn failed(&self, doing: &'static str, source: io::Error) -> Error {
+        Error::File { path: self.target.clone(), doing, source }
+    }
+}
+
+/// The first error of a writer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WriteRecord(Arc<Mutex<Option<io::Error>>>);
+
+impl WriteRecord {
+    /// The error, once.
+    pub(crate) fn take(&self) -> Option<io::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Keeps an error, and gives back one that says the same.
+    fn keep(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return error;
+        }
+        let same = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        same
+    }
+}
+
+/// A file whose first error is remembered.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    file: File,
+    record: WriteRecord,
+}
+
+impl Write for Recorded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| self.record.keep(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|error| self.record.keep(error))
+    }
+}
+
+impl Seek for Recorded {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to).map_err(|error| self.record.keep(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_dropped_file_is_gone_and_a_persisted_one_replaces() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("new/a.bin");
+        let staged = Staged::create(&target).unwrap();
+        staged.writer().unwrap().0.write_all(b"half").unwrap();
+        drop(staged);
+        assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 0);
+        fs::write(&target, b"before").unwrap();
+        let staged = Staged::create(&target).unwrap();
+        staged.writer().unwrap().0.write_all(b"whole").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"before");
+        assert_eq!(staged.persist().unwrap(), 5);
+        assert_eq!(fs::read(&target).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_an_error_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Staged::create(folder.path()), Err(Error::File { .. })));
+        let file = folder.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let error = Staged::create(&file.join("a.mp4")).unwrap_err().to_string();
+        assert!(error.contains("a.mp4"), "{error}");
+    }
+
+    #[test]
+    fn the_first_error_is_remembered() {
+        let record = WriteRecord::default();
+        assert_eq!(record.keep(io::Error::from_raw_os_error(28)).raw_os_error(), Some(28));
+        record.keep(io::Error::from_raw_os_error(5));
+        assert_eq!(record.take().unwrap().raw_os_error(), Some(28));
+    }
+}

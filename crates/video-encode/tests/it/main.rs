@@ -1,0 +1,1 @@
+//! video-encode against files that FFmpeg's own programs read.
