@@ -18,7 +18,7 @@ pub struct StepReport<'a> {
     pub steps: usize,
     /// The timestep of the model call just made.
     pub timestep: f64,
-    /// The latents after the step, [1, 4, height / 8, width / 8], f32.
+    /// The latents after the step, [frames, 4, height / 8, width / 8], f32; one frame where a single picture is made.
     pub latents: &'a Tensor,
 }
 
@@ -26,6 +26,11 @@ pub struct StepReport<'a> {
 pub trait StepMonitor {
     /// Called after every step.
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()>;
+
+    /// Called after every frame that a pipeline of many pictures has decoded and left in its sink: `frame` of `frames` are done, from 1.
+    fn on_frame(&mut self, _frame: usize, _frames: usize) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// A monitor that sees nothing and never stops.

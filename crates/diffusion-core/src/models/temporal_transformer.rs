@@ -15,9 +15,7 @@ use super::embeddings::{Sinusoids, TimestepEmbedding};
 use super::temporal_resnet::{Mix, temporal_share};
 use crate::{
     Error, Result,
-    ops::{
-        AttentionParams, Blend, Geglu, GroupNorm, LayerNorm, Linear, LinearExtras, Nhwc, attention, repeat_images, temporal_attention,
-    },
+    ops::{AttentionParams, Blend, Geglu, GroupNorm, LayerNorm, Linear, LinearExtras, Nhwc, attention, repeat_images, temporal_attention},
     weights::ComponentWeights,
 };
 

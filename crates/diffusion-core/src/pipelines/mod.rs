@@ -1,11 +1,14 @@
-//! The pipelines: a loaded Stable Diffusion model with one verb for each of text to image, image to image and inpainting.
+//! The pipelines: a loaded Stable Diffusion model with one verb for each of text to image, image to image and inpainting, and a loaded
+//! Stable Video Diffusion model with one for image to video.
 //!
 //! They must not know where a request came from, nor who looks at the picture. The invariant, the seed contract: a call draws all its
 //! noise from one stream, torch's CPU generator seeded with `seed`, in f32 and in the order in which diffusers' pipeline of the same name
-//! draws it; a call makes one picture, so a picture cannot depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`.
+//! draws it; a call makes one picture or one video, so neither can depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`
+//! and `pipelines/stable_video_diffusion/`.
 
 mod embedded;
 mod image_to_image;
+mod image_to_video;
 mod inpaint;
 mod interpolate;
 mod params;
@@ -19,6 +22,7 @@ use serde_json::Value as Json;
 
 pub use self::{
     embedded::{nano_sd, nano_svd},
+    image_to_video::{ImageToVideoParams, StableVideoDiffusion},
     params::{ImageToImageParams, InpaintParams, TextToImageParams},
 };
 use crate::{

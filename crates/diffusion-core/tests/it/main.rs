@@ -17,11 +17,9 @@ mod shape_judge;
 mod text_context;
 mod tokenizer;
 mod tolerance;
-<<<<<<< HEAD
-mod video;
-=======
 mod unet_spatio_temporal;
->>>>>>> h3
+mod video;
+mod video_pipeline;
 mod weights;
 mod weights_random;
 mod weights_single_file;

@@ -80,7 +80,8 @@ fn convolutions_follow_the_definition() {
         (Conv2dParams::upsample(), (3, 4), (5, 7)),
         (Conv2dParams::upsample(), (2, 3), (5, 6)),
     ] {
-        let (x, weight, bias) = (randn(1, &[2, 36, size.0, size.1]), randn(2, &[39, 36, params.kernel.0, params.kernel.1]), randn(3, &[39]));
+        let (x, weight, bias) =
+            (randn(1, &[2, 36, size.0, size.1]), randn(2, &[39, 36, params.kernel.0, params.kernel.1]), randn(3, &[39]));
         let conv = Conv2d::new(&weight, Some(bias.clone()), params).unwrap();
         let expected = convolution_by_definition(&x, &weight, &bias, params, enlarged);
         let nhwc = Nhwc::from_nchw(&x).unwrap();

@@ -33,3 +33,10 @@ pub(crate) const NANO_SD_KINDS: f64 = 0.85;
 
 /// The embedded model's pictures in bf16 against f32, at least, in decibels.
 pub(crate) const NANO_SD_BF16_DB: f64 = 36.0;
+
+/// Whole videos against diffusers' own pipeline in f32, at least, in decibels.
+pub(crate) const VIDEO_PSNR: f64 = 55.0;
+
+/// Whole videos in half precision against diffusers in f32, at least, in decibels.
+pub(crate) const VIDEO_BF16_DB: f64 = 20.0;
+pub(crate) const VIDEO_F16_DB: f64 = 30.0;

@@ -29,7 +29,8 @@ fn unet(name: &str, dtype: DType) {
     let case = case(name);
     let output = run(&case, &load(&case, dtype));
     // All but what one token of context makes idle.
-    let idle = |name: &String| ["norm2.weight", "norm2.bias", "attn2.to_q.weight", "attn2.to_k.weight"].iter().any(|end| name.ends_with(end));
+    let idle =
+        |name: &String| ["norm2.weight", "norm2.bias", "attn2.to_q.weight", "attn2.to_k.weight"].iter().any(|end| name.ends_with(end));
     let (idle, unread): (Vec<String>, Vec<String>) = case.weights.unread().into_iter().partition(idle);
     assert_eq!(unread, Vec::<String>::new());
     assert!(idle.iter().all(|name| name.contains("transformer_blocks.")), "{idle:?}");

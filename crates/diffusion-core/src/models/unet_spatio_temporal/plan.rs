@@ -66,7 +66,13 @@ impl Walk {
 }
 
 /// See [`UNetSpatioTemporalConfig::planned`].
-pub(super) fn plan(config: &UNetSpatioTemporalConfig, batch: usize, num_frames: usize, height: usize, width: usize) -> UNetSpatioTemporalPlan {
+pub(super) fn plan(
+    config: &UNetSpatioTemporalConfig,
+    batch: usize,
+    num_frames: usize,
+    height: usize,
+    width: usize,
+) -> UNetSpatioTemporalPlan {
     let plan = UNetSpatioTemporalPlan { largest_elements: 0, skip_elements: 0, peak_elements: 0 };
     let mut walk = Walk { plan, skips: Vec::new(), pictures: batch.saturating_mul(num_frames), height, width };
     let mut channels = config.first_channels();

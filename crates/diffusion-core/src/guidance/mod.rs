@@ -4,7 +4,11 @@
 //! precision. Follows diffusers' `StableDiffusionPipeline.__call__` and `get_guidance_scale_embedding`; the paper is Ho and Salimans,
 //! "Classifier-Free Diffusion Guidance".
 
+mod per_frame;
+
 use candle_core::{DType, Device, Tensor};
+
+pub use per_frame::{VideoConditioning, VideoConditions};
 
 use crate::{
     Error, Result,

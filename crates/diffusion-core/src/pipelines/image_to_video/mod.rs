@@ -1,0 +1,203 @@
+//! Image to video: a loaded Stable Video Diffusion model with its one verb. Follows diffusers' `StableVideoDiffusionPipeline.__call__`.
+//!
+//! It must not know where frames go: they leave through a [`FrameSink`] as soon as they are decoded. The invariant: the noise is drawn in
+//! diffusers' order, what is added to the picture and then the frames' own; latents are f32 on the CPU between steps, for they begin at
+//! 700 times their deviation; and a call's frames are decoded in diffusers' chunks, which do not see one another.
+
+mod params;
+
+use candle_core::{DType, Tensor};
+
+pub use params::ImageToVideoParams;
+
+use crate::{
+    Error, Result,
+    denoise::{Denoising, StepMonitor},
+    frames::{self, FrameSink},
+    guidance::{VideoConditioning, VideoConditions},
+    models::{
+        AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipVisionConfig, ClipVisionModelWithProjection,
+        UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig,
+    },
+    noise::SeededNoise,
+    policy::ExecutionPolicy,
+    preprocess::{self, ClipImageProcessorConfig},
+    schedulers::{SchedulerConfig, SchedulerName},
+    weights::{Component, ComponentWeights, ModelFamily, WeightSource},
+};
+
+/// The side to which diffusers' pipeline brings every picture for the image encoder.
+const CLIP_SIDE: usize = 224;
+
+/// The size that Stable Video Diffusion was trained at, (width, height); its `sample_size` of 96 says something else.
+const TRAINED_SIZE: (u32, u32) = (1024, 576);
+const SAMPLE_SIZE: (usize, usize) = (96, 96);
+
+/// A Stable Video Diffusion model, loaded.
+pub struct StableVideoDiffusion {
+    name: String,
+    policy: ExecutionPolicy,
+    image_processor: ClipImageProcessorConfig,
+    image_encoder: ClipVisionModelWithProjection,
+    unet: UNetSpatioTemporalConditionModel,
+    vae: AutoencoderKlTemporalDecoder,
+    scheduler: SchedulerConfig,
+}
+
+impl StableVideoDiffusion {
+    /// Loads every component from `source` onto the policy's device in the policy's precision; the image encoder's is the text
+    /// encoder's.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a configuration that is not supported, naming file and field; [`Error::Weights`] or [`Error::File`] for
+    /// files that are missing or damaged.
+    pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
+        // Every configuration is read before the first tensor: a model that is not supported fails at once.
+        ModelFamily::StableVideoDiffusion.require(source)?;
+        let scheduler = SchedulerConfig::from_json(&source.config(Component::Scheduler)?, None)?;
+        let image_processor = ClipImageProcessorConfig::from_json(&source.config(Component::FeatureExtractor)?)?;
+        let vision_config = ClipVisionConfig::from_json(&source.config(Component::ImageEncoder)?)?;
+        let unet_config = UNetSpatioTemporalConfig::from_json(&source.config(Component::Unet)?)?;
+        let vae_config = AutoencoderKlTemporalDecoderConfig::from_json(&source.config(Component::Vae)?)?;
+        check_fit(&vision_config, &unet_config, &vae_config)?;
+
+        let weights = |component: Component, dtype: DType| -> Result<ComponentWeights> {
+            Ok(ComponentWeights::new(source.tensors(component)?, component, dtype, &policy.device))
+        };
+        Ok(Self {
+            name: source.name(),
+            policy: policy.clone(),
+            image_processor,
+            image_encoder: ClipVisionModelWithProjection::load(&vision_config, &weights(Component::ImageEncoder, policy.text_encoder)?)?,
+            unet: UNetSpatioTemporalConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?,
+            vae: AutoencoderKlTemporalDecoder::load(&vae_config, &weights(Component::Vae, policy.vae)?)?,
+            scheduler,
+        })
+    }
+
+    /// What a person would call the model: the folder's path, the hub id, "nano-svd (embedded)".
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it runs and in which precision.
+    pub fn policy(&self) -> &ExecutionPolicy {
+        &self.policy
+    }
+
+    /// The noise predictor, for those who measure or check it by itself.
+    pub fn unet(&self) -> &UNetSpatioTemporalConditionModel {
+        &self.unet
+    }
+
+    /// The autoencoder, for those who measure or check it by itself.
+    pub fn vae(&self) -> &AutoencoderKlTemporalDecoder {
+        &self.vae
+    }
+
+    /// The image encoder, for those who measure or check it by itself.
+    pub fn image_encoder(&self) -> &ClipVisionModelWithProjection {
+        &self.image_encoder
+    }
+
+    /// The scheduler of the model's own file, which every call uses.
+    pub fn scheduler_name(&self) -> SchedulerName {
+        self.scheduler.name()
+    }
+
+    /// The model's own size of a frame, (width, height) in pixels: 1024 x 576 for Stable Video Diffusion, else the noise predictor's
+    /// `sample_size`.
+    pub fn default_size(&self) -> (u32, u32) {
+        match self.unet.config().sample_size {
+            None | Some(SAMPLE_SIZE) => TRAINED_SIZE,
+            Some((height, width)) => {
+                let side = |latents: usize| u32::try_from(latents).unwrap_or(64).saturating_mul(self.pixels_per_latent());
+                (side(width), side(height))
+            }
+        }
+    }
+
+    /// How many frames the model was trained on: 14, or 25 for the extended model.
+    pub fn default_num_frames(&self) -> usize {
+        self.unet.config().num_frames
+    }
+
+    /// Makes the frames of one video from a picture and leaves them in `sink`, in order, each as soon as it is decoded.
+    ///
+    /// # Errors
+    /// [`Error::Params`] naming the parameter that is out of range; [`Error::Cancelled`] if the monitor breaks, at a step or at a frame;
+    /// [`Error::Sink`] with what the sink said; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
+    pub fn image_to_video(&self, params: &ImageToVideoParams, monitor: &mut dyn StepMonitor, sink: &mut dyn FrameSink) -> Result<()> {
+        params.check(self.pixels_per_latent())?;
+        let num_frames = params.num_frames.unwrap_or_else(|| self.default_num_frames());
+        let mut scheduler = self.scheduler.start(params.num_inference_steps)?;
+        let mut noise = SeededNoise::new(params.seed);
+        let conditions = self.conditions(params, &mut noise)?;
+        let conditioning = VideoConditioning::new(&self.unet, &conditions, num_frames, params.guidance())?;
+
+        let (_, channels, height, width) = conditions.image_latents.dims4()?;
+        let latents = (noise.randn(&[num_frames, channels, height, width])? * scheduler.init_noise_sigma())?;
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor: &mut *monitor };
+        let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))?;
+        self.decode_frames(&latents, params.decode_chunk_size.unwrap_or(num_frames), monitor, sink)
+    }
+
+    /// The given picture as the noise predictor wants it; draws one tensor of noise.
+    fn conditions(&self, params: &ImageToVideoParams, noise: &mut SeededNoise) -> Result<VideoConditions> {
+        let pixels = preprocess::clip_pixels(&params.image, CLIP_SIDE, &self.image_processor)?;
+        let image_embeds = self.image_encoder.forward(&pixels)?;
+        let picture = preprocess::image_tensor(&params.image, params.width, params.height)?;
+        let added = (noise.randn(picture.dims())? * params.noise_aug_strength)?;
+        Ok(VideoConditions {
+            image_embeds,
+            image_latents: self.vae.encode(&(picture + added)?)?.mode(),
+            added_time_ids: [
+                params.conditioning_fps.saturating_sub(1) as f32,
+                params.motion_bucket_id as f32,
+                params.noise_aug_strength as f32,
+            ],
+        })
+    }
+
+    /// Decodes finished latents, `chunk` frames at a time.
+    fn decode_frames(&self, latents: &Tensor, chunk: usize, monitor: &mut dyn StepMonitor, sink: &mut dyn FrameSink) -> Result<()> {
+        let frames = latents.dim(0)?;
+        let mut done = 0;
+        while done < frames {
+            let together = latents.narrow(0, done, chunk.clamp(1, frames - done))?;
+            let decoded = self.vae.decode(&(together * (1.0 / self.vae.config().scaling_factor))?)?;
+            for index in 0..decoded.dim(0)? {
+                sink.push(frames::to_rgb_image(&decoded.narrow(0, index, 1)?)?).map_err(Error::Sink)?;
+                done += 1;
+                if monitor.on_frame(done, frames).is_break() {
+                    return Err(Error::Cancelled);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Pixels to a side of a latent: 8 in Stable Video Diffusion.
+    fn pixels_per_latent(&self) -> u32 {
+        u32::try_from(self.vae.config().factor()).unwrap_or(8)
+    }
+}
+
+/// What the parts must have in common.
+fn check_fit(vision: &ClipVisionConfig, unet: &UNetSpatioTemporalConfig, vae: &AutoencoderKlTemporalDecoderConfig) -> Result<()> {
+    let expect = |file: &str, field: &str, found: usize, expected: usize, why: &str| {
+        let reason = || format!("unsupported value {found}, expected {expected}, {why}");
+        if found == expected { Ok(()) } else { Err(Error::config(file, field, reason())) }
+    };
+    let (vision_file, unet_file) = ("image_encoder/config.json", "unet/config.json");
+    expect(vision_file, "image_size", vision.image_size, CLIP_SIDE, "the side that the pipeline makes of every picture")?;
+    expect(vision_file, "num_channels", vision.num_channels, 3, "a picture's")?;
+    expect("vae/config.json", "in_channels", vae.in_channels, 3, "a picture's")?;
+    expect("vae/config.json", "out_channels", vae.out_channels, 3, "a picture's")?;
+    expect(unet_file, "cross_attention_dim", unet.cross_attention_dim, vision.projection_dim, "the image encoder's projection_dim")?;
+    expect(unet_file, "in_channels", unet.in_channels, 2 * vae.latent_channels, "the latents of a frame and of the picture")?;
+    expect(unet_file, "out_channels", unet.out_channels, vae.latent_channels, "the latents of a frame")?;
+    let ids = "three times addition_time_embed_dim";
+    let dims = (unet.projection_class_embeddings_input_dim, 3 * unet.addition_time_embed_dim);
+    expect(unet_file, "projection_class_embeddings_input_dim", dims.0, dims.1, ids)
+}

@@ -1,0 +1,134 @@
+//! What a caller of image to video says, and the limits that hold whatever the model.
+//!
+//! It must not know models. The invariant: values that passed `check` cannot make a pipeline index, divide by zero or loop for ever.
+
+use image::RgbImage;
+
+use crate::{Error, Result};
+
+/// One call of image to video.
+#[derive(Clone, Debug)]
+pub struct ImageToVideoParams {
+    /// The picture that is set in motion; resized to the wanted size where it differs.
+    pub image: RgbImage,
+    /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
+    pub width: u32,
+    /// Pixels, a multiple of 8 (of the autoencoder's factor, where that is larger).
+    pub height: u32,
+    /// Frames, at least 1; `None` for as many as the model was trained on.
+    pub num_frames: Option<usize>,
+    /// Denoising steps, at least 1.
+    pub num_inference_steps: usize,
+    /// Frames a second that the model is told, at least 1; says nothing of how fast the frames are played.
+    pub conditioning_fps: u32,
+    /// How much should move; the models know 1 to 255.
+    pub motion_bucket_id: u32,
+    /// How much noise is added to the picture, 0 or more: more moves it further from the picture.
+    pub noise_aug_strength: f64,
+    /// How strongly the picture is followed in the first frame.
+    pub min_guidance_scale: f64,
+    /// The same in the last frame; 1 or less means no guidance in any, and a model call costs half.
+    pub max_guidance_scale: f64,
+    /// Frames that are decoded together and see one another, at least 1; `None` for all. Fewer take less memory and give other pixels.
+    pub decode_chunk_size: Option<usize>,
+    /// The seed of the video's noise.
+    pub seed: u64,
+}
+
+impl ImageToVideoParams {
+    /// A picture with diffusers' settings: 25 steps, 7 frames a second, motion bucket 127, noise 0.02, guidance from 1 to 3, the model's
+    /// own number of frames, all decoded together, seed 0.
+    pub fn new(image: RgbImage, (width, height): (u32, u32)) -> Self {
+        Self {
+            image,
+            width,
+            height,
+            num_frames: None,
+            num_inference_steps: 25,
+            conditioning_fps: 7,
+            motion_bucket_id: 127,
+            noise_aug_strength: 0.02,
+            min_guidance_scale: 1.0,
+            max_guidance_scale: 3.0,
+            decode_chunk_size: None,
+            seed: 0,
+        }
+    }
+
+    /// Checks the limits; `pixels_per_latent` is the autoencoder's factor.
+    pub(super) fn check(&self, pixels_per_latent: u32) -> Result<()> {
+        let refuse = |field, reason: String| Err(Error::Params { field, reason });
+        let multiple = pixels_per_latent.max(8);
+        if self.image.width() == 0 || self.image.height() == 0 {
+            return refuse("image", format!("is empty: {}x{} pixels", self.image.width(), self.image.height()));
+        }
+        for (field, value) in [("width", self.width), ("height", self.height)] {
+            if value == 0 || !value.is_multiple_of(multiple) {
+                return refuse(field, format!("{value} is not a positive multiple of {multiple}"));
+            }
+        }
+        let counts = [
+            ("num_frames", self.num_frames),
+            ("num_inference_steps", Some(self.num_inference_steps)),
+            ("conditioning_fps", Some(self.conditioning_fps as usize)),
+            ("decode_chunk_size", self.decode_chunk_size),
+        ];
+        if let Some((field, _)) = counts.into_iter().find(|(_, count)| *count == Some(0)) {
+            return refuse(field, "0 is less than 1".into());
+        }
+        if !(self.noise_aug_strength.is_finite() && self.noise_aug_strength >= 0.0) {
+            return refuse("noise_aug_strength", format!("{} is not a number from 0 up", self.noise_aug_strength));
+        }
+        for (field, scale) in [("min_guidance_scale", self.min_guidance_scale), ("max_guidance_scale", self.max_guidance_scale)] {
+            if !scale.is_finite() {
+                return refuse(field, format!("{scale} is not finite"));
+            }
+        }
+        // diffusers decides by the last frame's scale whether there is guidance at all.
+        if self.guidance().is_none() && self.min_guidance_scale > 1.0 {
+            let reason = format!(
+                "{} has no effect: a max_guidance_scale of {} turns guidance off",
+                self.min_guidance_scale, self.max_guidance_scale
+            );
+            return refuse("min_guidance_scale", reason);
+        }
+        Ok(())
+    }
+
+    /// The scales at the first and at the last frame, if there is guidance.
+    pub(super) fn guidance(&self) -> Option<(f64, f64)> {
+        (self.max_guidance_scale > 1.0).then_some((self.min_guidance_scale, self.max_guidance_scale))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_name_the_field() {
+        let good = ImageToVideoParams::new(RgbImage::new(3, 2), (64, 72));
+        assert!(good.check(8).is_ok());
+        let field = |params: ImageToVideoParams| match params.check(8) {
+            Err(Error::Params { field, .. }) => field,
+            other => unreachable!("{other:?}"),
+        };
+        let with = |change: fn(&mut ImageToVideoParams)| {
+            let mut params = good.clone();
+            change(&mut params);
+            field(params)
+        };
+        assert_eq!(with(|params| params.image = RgbImage::new(0, 2)), "image");
+        assert_eq!(with(|params| params.width = 60), "width");
+        assert_eq!(with(|params| params.height = 0), "height");
+        assert_eq!(with(|params| params.num_frames = Some(0)), "num_frames");
+        assert_eq!(with(|params| params.num_inference_steps = 0), "num_inference_steps");
+        assert_eq!(with(|params| params.conditioning_fps = 0), "conditioning_fps");
+        assert_eq!(with(|params| params.decode_chunk_size = Some(0)), "decode_chunk_size");
+        assert_eq!(with(|params| params.noise_aug_strength = -0.1), "noise_aug_strength");
+        assert_eq!(with(|params| params.noise_aug_strength = f64::NAN), "noise_aug_strength");
+        assert_eq!(with(|params| params.min_guidance_scale = f64::INFINITY), "min_guidance_scale");
+        assert_eq!(with(|params| params.max_guidance_scale = f64::NAN), "max_guidance_scale");
+        assert_eq!(with(|params| (params.min_guidance_scale, params.max_guidance_scale) = (2.0, 1.0)), "min_guidance_scale");
+    }
+}

@@ -1,0 +1,288 @@
+//! Whole videos against diffusers' own pipeline, on a tiny golden model (tests/golden/video, scripts/golden/video_pipeline.py).
+#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+
+use std::{collections::HashMap, ops::ControlFlow, path::PathBuf, sync::Arc};
+
+use candle_core::{DType, Tensor};
+use diffusion_core::{
+    Error, Result,
+    denoise::{StepMonitor, StepReport},
+    error::BoxError,
+    frames::FrameSink,
+    pipelines::{ImageToVideoParams, StableDiffusion, StableVideoDiffusion, nano_sd},
+    policy::ExecutionPolicy,
+    weights::{Component, TensorSource, WeightSource},
+};
+use image::RgbImage;
+use serde_json::{Value as Json, json};
+
+use crate::{golden, golden_metadata, golden_path, golden_weights::GoldenWeights, pipelines::psnr, tolerance};
+
+/// The golden videos and how they were made.
+struct Goldens {
+    tensors: HashMap<String, Tensor>,
+    calls: Json,
+    shapes: Json,
+}
+
+impl Goldens {
+    fn load() -> Self {
+        let metadata = golden_metadata("video", "videos");
+        let json = |key: &str| serde_json::from_str(&metadata[key]).unwrap();
+        Self { tensors: golden("video", "videos"), calls: json("calls"), shapes: json("shapes") }
+    }
+
+    fn image(&self) -> RgbImage {
+        picture(&self.tensors["image"])
+    }
+
+    fn frames(&self, name: &str) -> Vec<RgbImage> {
+        let tensor = &self.tensors[name];
+        (0..tensor.dim(0).unwrap()).map(|frame| picture(&tensor.get(frame).unwrap())).collect()
+    }
+
+    fn model(&self, policy: &ExecutionPolicy) -> Result<StableVideoDiffusion> {
+        self.changed_model(&[], policy)
+    }
+
+    /// The model with fields of a component's configuration changed.
+    fn changed_model(&self, changes: &[(Component, &str, Json)], policy: &ExecutionPolicy) -> Result<StableVideoDiffusion> {
+        let changes = changes.iter().map(|(component, field, value)| (*component, (*field).to_owned(), value.clone())).collect();
+        StableVideoDiffusion::load(&GoldenModel { shapes: self.shapes.clone(), changes }, policy)
+    }
+
+    fn params(&self, name: &str) -> ImageToVideoParams {
+        let call = &self.calls[name];
+        let number = |key: &str| call[key].as_u64().unwrap();
+        let real = |key: &str| call[key].as_f64().unwrap();
+        let optional = |key: &str| call[key].as_u64().map(|number| number as usize);
+        ImageToVideoParams {
+            image: self.image(),
+            width: number("width") as u32,
+            height: number("height") as u32,
+            num_frames: optional("num_frames"),
+            num_inference_steps: number("steps") as usize,
+            conditioning_fps: number("fps") as u32,
+            motion_bucket_id: number("motion_bucket_id") as u32,
+            noise_aug_strength: real("noise_aug_strength"),
+            min_guidance_scale: real("min_guidance_scale"),
+            max_guidance_scale: real("max_guidance_scale"),
+            decode_chunk_size: optional("decode_chunk_size"),
+            seed: number("seed"),
+        }
+    }
+}
+
+/// A picture of [height, width, 3] bytes.
+fn picture(tensor: &Tensor) -> RgbImage {
+    let (height, width, _) = tensor.dims3().unwrap();
+    RgbImage::from_raw(width as u32, height as u32, tensor.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
+}
+
+/// The golden folder's configurations with changes, and weights drawn by name.
+struct GoldenModel {
+    shapes: Json,
+    changes: Vec<(Component, String, Json)>,
+}
+
+impl WeightSource for GoldenModel {
+    fn name(&self) -> String {
+        "golden".into()
+    }
+
+    fn config(&self, component: Component) -> Result<Json> {
+        let folder: PathBuf = golden_path("video", "videos").with_file_name("model");
+        let path = folder.join(component.folder()).join(component.config_file());
+        let mut config: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for (changed, field, value) in &self.changes {
+            if *changed == component {
+                config[field] = value.clone();
+            }
+        }
+        Ok(config)
+    }
+
+    fn file(&self, _: Component, _: &str) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        Ok(Arc::new(GoldenWeights::new(&self.shapes[component.folder()])))
+    }
+}
+
+/// The likeness of whole videos: the squares of all frames together.
+fn likeness(made: &[RgbImage], expected: &[RgbImage]) -> f64 {
+    assert_eq!(made.len(), expected.len());
+    let error = made.iter().zip(expected).map(|(made, expected)| 10f64.powf(-psnr(made, expected) / 10.0)).sum::<f64>();
+    -10.0 * (error / made.len() as f64).log10()
+}
+
+fn make(model: &StableVideoDiffusion, params: &ImageToVideoParams) -> Vec<RgbImage> {
+    let mut frames = Vec::new();
+    model.image_to_video(params, &mut (), &mut frames).unwrap();
+    frames
+}
+
+#[test]
+fn image_to_video_gives_diffusers_frames() {
+    let goldens = Goldens::load();
+    let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
+    let names: Vec<&String> = goldens.calls.as_object().unwrap().keys().collect();
+    assert!(names.len() >= 10);
+    for name in names {
+        let found = likeness(&make(&model, &goldens.params(name)), &goldens.frames(name));
+        println!("{name}: {found:.1} dB");
+        assert!(found >= tolerance::VIDEO_PSNR, "{name}: {found:.1} dB");
+    }
+}
+
+#[test]
+fn half_precision_stays_near() {
+    let goldens = Goldens::load();
+    for (dtype, least) in [(DType::BF16, tolerance::VIDEO_BF16_DB), (DType::F16, tolerance::VIDEO_F16_DB)] {
+        let policy = ExecutionPolicy { text_encoder: dtype, unet: dtype, vae: dtype, ..ExecutionPolicy::cpu_f32() };
+        let model = goldens.model(&policy).unwrap();
+        let found = likeness(&make(&model, &goldens.params("own")), &goldens.frames("own"));
+        println!("{dtype:?}: {found:.1} dB");
+        assert!(found >= least, "{dtype:?}: {found:.1} dB");
+    }
+}
+
+#[test]
+fn a_seed_repeats_and_another_differs() {
+    let goldens = Goldens::load();
+    let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
+    let params = goldens.params("own");
+    let first = make(&model, &params);
+    let other = make(&model, &ImageToVideoParams { seed: 12, ..params.clone() });
+    assert!(likeness(&first, &other) < 25.0);
+    assert_eq!(first, make(&model, &params));
+}
+
+#[test]
+fn a_video_model_says_what_it_is() {
+    let goldens = Goldens::load();
+    let policy = ExecutionPolicy::cpu_f32();
+    let model = goldens.model(&policy).unwrap();
+    assert_eq!((model.default_size(), model.default_num_frames()), ((96, 96), 6));
+    assert_eq!((model.name(), model.scheduler_name().to_string().as_str()), ("golden", "euler-karras"));
+    let real = goldens.changed_model(&[(Component::Unet, "sample_size", json!(96))], &policy).unwrap();
+    assert_eq!(real.default_size(), (1024, 576));
+    // Each family is refused by the other's pipelines.
+    let source = GoldenModel { shapes: goldens.shapes.clone(), changes: Vec::new() };
+    let refused = StableDiffusion::load(&source, &policy).err().unwrap().to_string();
+    assert!(refused.contains("Stable Video Diffusion model, which sets a picture in motion"), "{refused}");
+    let refused = StableVideoDiffusion::load(&nano_sd(), &policy).err().unwrap().to_string();
+    assert!(refused.contains("Stable Diffusion model, which makes pictures from texts"), "{refused}");
+}
+
+#[test]
+fn parts_that_do_not_fit_together_are_refused() {
+    let goldens = Goldens::load();
+    for (component, field, value) in [
+        (Component::ImageEncoder, "image_size", json!(192)),
+        (Component::ImageEncoder, "projection_dim", json!(32)),
+        (Component::Unet, "in_channels", json!(4)),
+        (Component::Unet, "out_channels", json!(3)),
+        (Component::Unet, "projection_class_embeddings_input_dim", json!(64)),
+        (Component::Vae, "in_channels", json!(1)),
+    ] {
+        // What a projection must be is the UNet's to say.
+        let named = if field == "projection_dim" { "cross_attention_dim" } else { field };
+        match goldens.changed_model(&[(component, field, value)], &ExecutionPolicy::cpu_f32()).err() {
+            Some(Error::Config { field: found, .. }) => assert_eq!(found, named),
+            other => panic!("{field}: {other:?}"),
+        }
+    }
+}
+
+/// Notes what happens in which order, and stops after some of it.
+#[derive(Default)]
+struct Log {
+    events: Vec<String>,
+    stop_at: Option<&'static str>,
+}
+
+impl Log {
+    fn note(&mut self, event: String) -> ControlFlow<()> {
+        let stops = self.stop_at == Some(event.as_str());
+        self.events.push(event);
+        if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl StepMonitor for Log {
+    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+        assert_eq!((step.latents.dims(), step.latents.dtype()), (&[6, 4, 8, 12][..], DType::F32));
+        self.note(format!("step {}/{}", step.step, step.steps))
+    }
+
+    fn on_frame(&mut self, frame: usize, frames: usize) -> ControlFlow<()> {
+        self.note(format!("frame {frame}/{frames}"))
+    }
+}
+
+/// A sink that takes so many frames and then fails.
+struct Full {
+    taken: usize,
+    room: usize,
+}
+
+impl FrameSink for Full {
+    fn push(&mut self, _: RgbImage) -> Result<(), BoxError> {
+        if self.taken == self.room {
+            return Err("disk full".into());
+        }
+        self.taken += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn frames_leave_one_by_one_and_can_be_stopped() {
+    let goldens = Goldens::load();
+    let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
+    let params = ImageToVideoParams { num_inference_steps: 2, ..goldens.params("chunks_of_4") };
+    let mut log = Log::default();
+    let mut all = Vec::new();
+    model.image_to_video(&params, &mut log, &mut all).unwrap();
+    let frames: Vec<String> = (1..=6).map(|frame| format!("frame {frame}/6")).collect();
+    assert_eq!(log.events, [&["step 1/2".to_owned(), "step 2/2".to_owned()][..], &frames].concat());
+
+    for (stop_at, pushed) in [("step 1/2", 0), ("frame 3/6", 3)] {
+        let mut log = Log { stop_at: Some(stop_at), ..Log::default() };
+        let mut some = Vec::new();
+        assert!(matches!(model.image_to_video(&params, &mut log, &mut some), Err(Error::Cancelled)));
+        assert_eq!(some.as_slice(), &all[..pushed]);
+    }
+
+    let mut sink = Full { taken: 0, room: 2 };
+    let mut log = Log::default();
+    match model.image_to_video(&params, &mut log, &mut sink) {
+        Err(Error::Sink(reason)) => assert_eq!(reason.to_string(), "disk full"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(log.events.last().map(String::as_str), Some("frame 2/6"));
+}
+
+#[test]
+fn parameters_out_of_range_are_refused_before_anything_is_made() {
+    let goldens = Goldens::load();
+    let model = goldens.model(&ExecutionPolicy::cpu_f32()).unwrap();
+    let mut log = Log::default();
+    for (params, expected) in [
+        (ImageToVideoParams { width: 60, ..goldens.params("own") }, "width"),
+        (ImageToVideoParams { num_inference_steps: 1001, ..goldens.params("own") }, "num_inference_steps"),
+        (ImageToVideoParams { decode_chunk_size: Some(0), ..goldens.params("own") }, "decode_chunk_size"),
+    ] {
+        match model.image_to_video(&params, &mut log, &mut Vec::new()) {
+            Err(Error::Params { field, .. }) => assert_eq!(field, expected),
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
+    assert!(log.events.is_empty());
+    let defaults = ImageToVideoParams::new(goldens.image(), (96, 64));
+    assert_eq!((defaults.num_inference_steps, defaults.conditioning_fps, defaults.motion_bucket_id), (25, 7, 127));
+    assert_eq!((defaults.noise_aug_strength, defaults.min_guidance_scale, defaults.max_guidance_scale), (0.02, 1.0, 3.0));
+}
