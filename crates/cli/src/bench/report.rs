@@ -109,7 +109,7 @@ impl Report {
     fn name(timing: &Timing) -> String {
         let mut words = vec![timing.what.to_owned()];
         if timing.what == STEP {
-            words = vec![format!("{STEP} (guided: {})", if timing.frames.is_some() { "with and without the picture" } else { "2 texts" })];
+            words = vec![format!("{STEP} (guided: 2 {})", if timing.frames.is_some() { "clips" } else { "texts" })];
         }
         words.extend(timing.frames.map(|frames| format!("{frames} frames")));
         words.extend(timing.steps.map(|steps| format!("{steps} steps")));

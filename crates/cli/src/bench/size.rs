@@ -54,7 +54,9 @@ mod tests {
         let size = |text: &str| text.parse::<Size>().map(|size| size.to_string()).map_err(|usage| usage.to_string());
         assert_eq!(size("512"), Ok("512x512".into()));
         assert_eq!(size("1024x576"), Ok("1024x576".into()));
-        for (text, part) in [("100", "multiple of 8"), ("64x8", "64..=2048"), ("4096", "64..=2048"), ("x64", "WIDTHxHEIGHT"), ("-8", "WIDTH")] {
+        for (text, part) in
+            [("100", "multiple of 8"), ("64x8", "64..=2048"), ("4096", "64..=2048"), ("x64", "WIDTHxHEIGHT"), ("-8", "WIDTH")]
+        {
             assert!(size(text).is_err_and(|message| message.contains(part) && message.contains(text)), "{text}");
         }
     }

@@ -51,18 +51,17 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
     let bar = output::task_bar((sizes.len() * (5 + wanted.steps.len())) as u64);
     for size in sizes {
         let workload = Workload::new(&model, size, frames, chunk)?;
-        let mut time = |what: &'static str, of: Option<usize>, run: &mut dyn FnMut() -> Result<()>| -> Result<()> {
+        let mut time = |what: &'static str, size: Size, frames: Option<usize>, run: &mut dyn FnMut() -> Result<()>| -> Result<()> {
             bar.set_message(format!("{what}, {size}"));
-            let timing = Timing::of(what, size, wanted.repeat, run)?;
-            measured.timings.push(of.map_or_else(|| timing, |of| timing.with_frames(of)));
+            measured.timings.push(Timing { frames, ..Timing::of(what, size, wanted.repeat, run)? });
             bar.inc(1);
             Ok(())
         };
         // In the order of a request, but for the step, which is what most of the time goes to.
-        time(STEP, Some(frames), &mut || workload.step())?;
-        time("image encoder", None, &mut || workload.image_embeds())?;
-        time("vae encode", None, &mut || workload.encode())?;
-        time("vae decode", Some(chunk), &mut || workload.decode())?;
+        time(STEP, size, Some(frames), &mut || workload.step())?;
+        time("image encoder", workload.pixels_size(), None, &mut || workload.image_embeds())?;
+        time("vae encode", size, None, &mut || workload.encode())?;
+        time("vae decode", size, Some(chunk), &mut || workload.decode())?;
         for steps in &wanted.steps {
             bar.set_message(format!("video, {size}, {steps} steps"));
             let params = ImageToVideoParams {
@@ -128,6 +127,12 @@ impl<'a> Workload<'a> {
             picture: noise.randn(&[1, vae.config().in_channels, size.height as usize, size.width as usize])?,
             chunk: noise.randn(&[chunk, channels, height, width])?,
         })
+    }
+
+    /// What the image encoder sees of a picture of any size.
+    fn pixels_size(&self) -> Size {
+        let side = self.model.image_encoder().config().image_size as u32;
+        Size { width: side, height: side }
     }
 
     /// One guided call of the UNet, all frames with the picture and without it.
