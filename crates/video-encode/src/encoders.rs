@@ -190,6 +190,9 @@ fn open_quietly(name: &'static str, settings: &EncoderSettings, time_base: Ratio
         LIBX264 => {
             options.set("preset", "medium");
             options.set("profile", "high");
+            // Without it the bytes depend on the processor, and with AVX-512 on what the heap held before (r3095, widths that are no
+            // multiple of 128): its fast estimates of how much later frames need a block are approximations.
+            options.set("x264-params", "cpu-independent=1");
             if bits.is_none() {
                 options.set("crf", &crf(H264_CRF).to_string());
             }

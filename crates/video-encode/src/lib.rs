@@ -3,7 +3,8 @@
 //! [`EncoderSettings`] say what to write: size, [`FrameRate`] (an exact fraction), [`Container`], [`Codec`], [`Quality`].
 //! [`VideoEncoder::open`] makes ready everything that can fail before there is a frame; [`VideoEncoder::push`] takes frames one after
 //! another, of which memory holds only what the encoder looks ahead; [`VideoEncoder::finish`] puts the file in its place and tells in a
-//! [`VideoFile`] what it is. [`PngFolder`] is the sink that another run can go on with, and [`probe`] says which encoders a machine has.
+//! [`VideoFile`] what it is. [`PngFolder`] is the sink that another run can go on with, [`ContactSheet`] and
+//! [`poster`] make pictures that stand for a video, and [`probe`] says which encoders a machine has.
 //!
 //! What always holds: a file appears whole or not at all; an error says what was done to which file; the same frames and settings give the
 //! same bytes on the same libraries, on any number of cores. Nothing here knows a model, a request or a server. Everything blocks.
@@ -26,6 +27,7 @@
 //! # }
 //! ```
 
+mod contact_sheet;
 mod encoder;
 mod encoders;
 mod error;
@@ -34,14 +36,17 @@ mod gif;
 mod movie;
 mod picture;
 mod png_folder;
+mod poster;
 mod rate;
 mod settings;
 mod staging;
 
+pub use contact_sheet::ContactSheet;
 pub use encoder::{VideoEncoder, VideoFile};
 pub use encoders::{Probed, probe};
 pub use error::{Error, Result, Tried};
 pub use ffi::ignore_file_size_signal;
 pub use png_folder::PngFolder;
+pub use poster::poster;
 pub use rate::{FrameRate, InvalidFrameRate};
 pub use settings::{Codec, Container, EncoderSettings, MAX_PIXELS, MAX_SIDE, OddSize, Quality};

@@ -5,16 +5,21 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Write as _},
+    io::{self, BufWriter, Cursor, Write as _},
     path::{Path, PathBuf},
 };
 
-use image::{DynamicImage, ImageDecoder as _, ImageEncoder as _, ImageReader, RgbImage, codecs::png::PngEncoder};
+use image::{
+    DynamicImage, ImageDecoder as _, ImageEncoder as _, RgbImage,
+    codecs::png::{PngDecoder, PngEncoder},
+};
 
 use crate::{Error, Result, ffi};
 
 /// The staged frame; it does not begin like a frame's name.
 const STAGED: &str = ".frame.part";
+/// How every PNG file ends: the chunk IEND, which is empty, and its checksum. Decoders do not insist on it.
+const LAST_CHUNK: [u8; 12] = *b"\0\0\0\0IEND\xaeB\x60\x82";
 
 /// A folder that frames are being written to.
 #[derive(Debug)]
@@ -120,9 +125,10 @@ fn write_png(path: &Path, frame: &RgbImage) -> Result<u64, image::ImageError> {
     Ok(writer.get_ref().metadata()?.len())
 }
 
-/// The size of a picture that decodes to its end.
+/// The size of a picture that is there to its last byte and decodes.
 fn whole(path: &Path) -> Option<(u32, u32)> {
-    let decoder = ImageReader::open(path).ok()?.with_guessed_format().ok()?.into_decoder().ok()?;
+    let bytes = fs::read(path).ok().filter(|bytes| bytes.ends_with(&LAST_CHUNK))?;
+    let decoder = PngDecoder::new(Cursor::new(bytes)).ok()?;
     let size = decoder.dimensions();
     DynamicImage::from_decoder(decoder).ok()?;
     Some(size)

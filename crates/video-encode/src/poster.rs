@@ -1,0 +1,48 @@
+//! One frame as a picture file, which stands for the video before it plays.
+//!
+//! The invariant: the file appears whole or not at all.
+
+use std::{io::BufWriter, path::Path};
+
+use image::{
+    ImageEncoder as _, RgbImage,
+    codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder},
+    error::{ImageError, ImageFormatHint, UnsupportedError},
+};
+
+use crate::{Error, Result, ffi, staging::Staged};
+
+/// JPEG's, of 100.
+const JPEG_QUALITY: u8 = 92;
+
+/// Writes a frame as PNG, JPEG or (lossless) WebP, by the ending `.png`, `.jpg`, `.jpeg` or `.webp`; how many bytes it has.
+///
+/// # Errors
+/// [`Error::Size`] for a frame without pixels, [`Error::Picture`] for another ending or a frame that the format cannot hold,
+/// [`Error::File`] if it cannot be written.
+pub fn poster(frame: &RgbImage, path: &Path) -> Result<u64> {
+    ffi::ignore_file_size_signal();
+    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let (width, height) = frame.dimensions();
+    if width == 0 || height == 0 {
+        return Err(Error::Size { width, height });
+    }
+    let staged = Staged::create(path)?;
+    let (writer, record) = staged.writer()?;
+    let mut writer = BufWriter::new(writer);
+    let colour = image::ExtendedColorType::Rgb8;
+    let written = match ending.to_str() {
+        Some("png") => PngEncoder::new(&mut writer).write_image(frame, width, height, colour),
+        Some("jpg" | "jpeg") => JpegEncoder::new_with_quality(&mut writer, JPEG_QUALITY).write_image(frame, width, height, colour),
+        Some("webp") => WebPEncoder::new_lossless(&mut writer).write_image(frame, width, height, colour),
+        _ => Err(ImageError::Unsupported(UnsupportedError::from(ImageFormatHint::PathExtension(ending.into())))),
+    };
+    let flushed = written.and_then(|()| writer.into_inner().map(drop).map_err(|error| ImageError::IoError(error.into_error())));
+    match (flushed, record.take()) {
+        (_, Some(source)) | (Err(ImageError::IoError(source)), None) => {
+            Err(Error::File { path: path.to_owned(), doing: "writing", source })
+        }
+        (Err(source), None) => Err(Error::Picture { path: path.to_owned(), source }),
+        (Ok(()), None) => staged.persist(),
+    }
+}
