@@ -68,7 +68,8 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
 /// The files of the tokenizer.
 fn tokenizer(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
     let has = |name: &str| names.contains(&format!("tokenizer/{name}"));
-    if !has("tokenizer.json") && !(has("vocab.json") && has("merges.txt")) {
+    let whole = has("tokenizer.json") || (has("vocab.json") && has("merges.txt"));
+    if !whole {
         return Err("tokenizer/tokenizer.json is missing, and so are tokenizer/vocab.json and merges.txt or one of them".into());
     }
     Ok(TOKENIZER.iter().filter(|name| has(name)).map(|name| format!("tokenizer/{name}")).collect())

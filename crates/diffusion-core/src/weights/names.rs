@@ -4,6 +4,7 @@
 //! * text encoder: `text_model.` stands before every name (transformers dropped it in 5.6 and accepts both);
 //! * VAE attention: `query`, `key`, `value`, `proj_attn` became `to_q`, `to_k`, `to_v`, `to_out.0`, and their weights, once 1x1
 //!   convolutions in LDM files, are matrices (diffusers `models/attention_processor.py` and `loaders/single_file_utils.py`);
+//! * the image encoder's never changed;
 //! * `position_ids` is a buffer that old transformers stored; no model reads it.
 
 use super::{Component, strided::StoredTensor};
@@ -70,6 +71,13 @@ mod tests {
         assert_eq!(renamed(Component::TextEncoder, "embeddings.position_ids", &[1, 4]), None);
         let projection = Some(("text_projection.weight".to_owned(), vec![2, 2]));
         assert_eq!(renamed(Component::TextEncoder, "text_projection.weight", &[2, 2]), projection);
+    }
+
+    #[test]
+    fn image_encoder_names_are_todays_and_position_ids_are_left_out() {
+        let name = "vision_model.embeddings.position_embedding.weight";
+        assert_eq!(renamed(Component::ImageEncoder, name, &[4, 2]), Some((name.to_owned(), vec![4, 2])));
+        assert_eq!(renamed(Component::ImageEncoder, "vision_model.embeddings.position_ids", &[1, 4]), None);
     }
 
     #[test]

@@ -125,7 +125,12 @@ impl WeightSource for GoldenModel {
         let changes = match component {
             Component::Unet => &self.call["unet"],
             Component::Scheduler => &self.call["scheduler_config"],
-            _ => &Json::Null,
+            Component::ModelIndex
+            | Component::Vae
+            | Component::TextEncoder
+            | Component::ImageEncoder
+            | Component::Tokenizer
+            | Component::FeatureExtractor => &Json::Null,
         };
         for (key, value) in changes.as_object().into_iter().flatten() {
             config[key] = value.clone();

@@ -19,7 +19,7 @@ pub(crate) const NORMS_PORTABLE: f64 = 1e-5;
 /// A fast execution against the portable one in bf16, where the portable execution rounds between an op's parts and the fast one does not.
 pub(crate) const OPS_BF16: f64 = 6e-3;
 
-/// Whole pictures against diffusers' own pipelines in f32, at least, in decibels: diffusers in f32 stands at 90 dB against itself in f64,
+/// Whole pictures and videos against diffusers' own pipelines in f32, at least, in decibels: diffusers in f32 stands at 90 dB against itself in f64,
 /// and one byte in fifteen off by one is 60 dB.
 pub(crate) const PICTURE_PSNR: f64 = 60.0;
 
@@ -33,10 +33,3 @@ pub(crate) const NANO_SD_KINDS: f64 = 0.85;
 
 /// The embedded model's pictures in bf16 against f32, at least, in decibels.
 pub(crate) const NANO_SD_BF16_DB: f64 = 36.0;
-
-/// Whole videos against diffusers' own pipeline in f32, at least, in decibels.
-pub(crate) const VIDEO_PSNR: f64 = 55.0;
-
-/// Whole videos in half precision against diffusers in f32, at least, in decibels.
-pub(crate) const VIDEO_BF16_DB: f64 = 20.0;
-pub(crate) const VIDEO_F16_DB: f64 = 30.0;
