@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p benches --bench encoder [-- SECONDS]`. Each round runs both, first the one and then the other, and the next round in the
 //! other order; the ratio is of the medians. The command's time has its start in it, which is why a clip is some seconds long. Both
-//! streams of pictures must be the same bytes: otherwise it would compare different work. Results of one machine lie in `results/`.
+//! files must show the same pictures to the last bit: otherwise it would compare different work. Results of one machine lie in `results/`.
 
 use std::{
     fs::File,
@@ -66,9 +66,22 @@ fn command(raw: &Path, target: &Path, settings: &EncoderSettings) -> Result<()> 
     Ok(())
 }
 
-/// Hashes of each decoded frame, by the ffmpeg command.
-fn pictures(path: &Path) -> Result<Vec<u8>> {
-    Ok(Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(path).args(["-f", "framemd5", "-"]).output()?.stdout)
+/// Times and hashes of the decoded frames, by the ffmpeg command.
+fn pictures(path: &Path) -> Result<Vec<String>> {
+    let output = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(path).args(["-f", "framemd5", "-"]).output()?;
+    // The head tells of versions, and that our pixels are said to be square.
+    Ok(String::from_utf8(output.stdout)?.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
+}
+
+/// Seconds of processor time of this process and of the children that it has waited for, on Linux (proc(5): fields 14 to 17 of stat).
+fn processor_seconds() -> Option<(f64, f64)> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, in parentheses, may have spaces.
+    let fields: Vec<f64> = text.rsplit_once(')')?.1.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    // The state is no number, so that the parent's id is the first one here.
+    let [user, system, child_user, child_system] = *fields.get(10..14)? else { return None };
+    // Ticks of 1/100 s, on every machine that Linux runs on today.
+    Some(((user + system) / 100.0, (child_user + child_system) / 100.0))
 }
 
 fn median(mut seconds: Vec<f64>) -> f64 {
@@ -91,6 +104,7 @@ fn main() -> Result<()> {
     let settings = EncoderSettings::new(SIDE, SIDE, FrameRate::whole(RATE), Container::Mp4);
     let (our_file, their_file) = (folder.path().join("ours.mp4"), folder.path().join("theirs.mp4"));
     let (mut our_seconds, mut their_seconds) = (Vec::new(), Vec::new());
+    let before = processor_seconds();
     for round in 0..ROUNDS {
         for turn in 0..2 {
             let start = Instant::now();
@@ -103,11 +117,17 @@ fn main() -> Result<()> {
             }
         }
     }
+    let after = processor_seconds();
     ensure!(pictures(&our_file)? == pictures(&their_file)?, "the two files show different pictures: the settings are not the same");
     let (our_rate, their_rate) = (f64::from(frames) / median(our_seconds), f64::from(frames) / median(their_seconds));
     println!("{frames} frames of {SIDE}x{SIDE}, libx264 medium, crf 18, {} threads, median of {ROUNDS}", settings.threads);
     println!("video-encode    {our_rate:8.1} frames/s");
     println!("ffmpeg command  {their_rate:8.1} frames/s");
     println!("ratio           {:8.3}", our_rate / their_rate);
+    // Of both it is what a busy machine disturbs least.
+    if let (Some(before), Some(after)) = (before, after) {
+        let (ours, theirs) = (after.0 - before.0, after.1 - before.1);
+        println!("processor time  {ours:.2} s and {theirs:.2} s, ratio {:.3}", theirs / ours);
+    }
     Ok(())
 }

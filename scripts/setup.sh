@@ -17,11 +17,30 @@ can_compile() {
     printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | cc -x c -o /dev/null - >/dev/null 2>&1
 }
 
+# The library that reads C headers for bindgen, and the headers of its own that it needs for that; LIBCLANG_PATH is its user's word for it.
+has_libclang() {
+    local folder
+    [ -z "${LIBCLANG_PATH:-}" ] && [ "$(uname -s)" != Darwin ] || return 0
+    for folder in /usr/lib/llvm-* /usr /usr/local; do
+        if compgen -G "$folder/lib*/libclang.so*" >/dev/null && compgen -G "$folder/lib*/clang/*/include/stddef.h" >/dev/null; then return; fi
+    done
+    return 1
+}
+
 # The Debian packages that this machine lacks, one word each.
 missing_packages() {
+    local library
     can_compile || echo build-essential
     command -v curl >/dev/null || echo curl
     [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki ] || [ "$(uname -s)" = Darwin ] || echo ca-certificates
+    # The video encoder: FFmpeg's libraries with their headers, and libclang, which reads those headers.
+    command -v pkg-config >/dev/null || echo pkg-config
+    for library in avcodec avformat avutil swscale avfilter; do
+        pkg-config --exists "lib$library" 2>/dev/null || echo "lib$library-dev"
+    done
+    has_libclang || echo libclang-dev
+    # Its tests read what it writes with FFmpeg's own programs.
+    { command -v ffmpeg && command -v ffprobe; } >/dev/null || echo ffmpeg
 }
 
 install_packages() {

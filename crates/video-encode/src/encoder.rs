@@ -61,11 +61,14 @@ impl VideoEncoder {
     /// written to.
     pub fn open(path: &Path, settings: &EncoderSettings) -> Result<Self> {
         settings.check()?;
+        // In lowest terms, which are within what FFmpeg's fractions hold.
+        let frame_rate = FrameRate::new(settings.frame_rate.numerator, settings.frame_rate.denominator)?;
+        let settings = EncoderSettings { frame_rate, ..settings.clone() };
         let sink = match settings.container {
             Container::PngFolder => Sink::PngFolder(PngFolder::open(path, settings.width, settings.height, 0)?),
-            Container::Mp4 | Container::WebM | Container::Gif | Container::WebP => Sink::Movie(Box::new(Movie::open(path, settings)?)),
+            Container::Mp4 | Container::WebM | Container::Gif | Container::WebP => Sink::Movie(Box::new(Movie::open(path, &settings)?)),
         };
-        Ok(Self { sink: Some(sink), path: path.to_owned(), settings: settings.clone(), frames: 0 })
+        Ok(Self { sink: Some(sink), path: path.to_owned(), settings, frames: 0 })
     }
 
     /// FFmpeg's name of the encoder that was opened: `libx264`, `libvpx-vp9`, ...; `png` for a folder.
@@ -114,7 +117,7 @@ impl VideoEncoder {
             Sink::PngFolder(folder) => (folder.finish()?, "png"),
         };
         let (width, height) = self.settings.written_size();
-        let frame_rate = FrameRate::new(self.settings.frame_rate.numerator, self.settings.frame_rate.denominator)?;
+        let frame_rate = self.settings.frame_rate;
         Ok(VideoFile {
             path: self.path,
             frames: self.frames,

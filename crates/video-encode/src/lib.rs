@@ -27,7 +27,9 @@
 //! # }
 //! ```
 
+mod clock;
 mod contact_sheet;
+mod container;
 mod encoder;
 mod encoders;
 mod error;
@@ -42,6 +44,7 @@ mod settings;
 mod staging;
 
 pub use contact_sheet::ContactSheet;
+pub use container::Container;
 pub use encoder::{VideoEncoder, VideoFile};
 pub use encoders::{Probed, probe};
 pub use error::{Error, Result, Tried};
@@ -49,4 +52,4 @@ pub use ffi::ignore_file_size_signal;
 pub use png_folder::PngFolder;
 pub use poster::poster;
 pub use rate::{FrameRate, InvalidFrameRate};
-pub use settings::{Codec, Container, EncoderSettings, MAX_PIXELS, MAX_SIDE, OddSize, Quality};
+pub use settings::{Codec, EncoderSettings, MAX_PIXELS, MAX_SIDE, OddSize, Quality};

@@ -16,7 +16,8 @@ use ffmpeg_next::{
 use image::RgbImage;
 
 use crate::{
-    Container, EncoderSettings, Error, FrameRate, Result,
+    Container, EncoderSettings, Error, Result,
+    clock::Clock,
     encoders::{self, Opened},
     ffi,
     gif::Palettes,
@@ -26,11 +27,6 @@ use crate::{
 
 /// Bytes that FFmpeg gathers before it writes.
 const BUFFER: usize = 1 << 18;
-/// GIF counts hundredths of a second.
-const GIF_TICKS: u32 = 100;
-/// WebP counts thousandths.
-const WEBP_TICKS: u32 = 1000;
-
 /// A video file that is being written. Dropping it deletes what there is of it.
 pub(crate) struct Movie {
     // In this order: the output's last bytes are flushed before the staged file goes.
@@ -160,39 +156,36 @@ impl Movie {
 
     /// Sends what the palette filter has ready.
     fn encode_filtered(&mut self) -> Result<()> {
-        let Some(palettes) = &mut self.palettes else { return Ok(()) };
-        let mut failure = None;
-        loop {
-            match palettes.next() {
-                Ok(Some(frame)) => {
-                    if let Err(error) = self.opened.encoder.send_frame(frame) {
-                        failure = Some(error);
-                        break;
-                    }
-                    // GIF's encoder gives a packet for each frame, and takes no second frame before that.
-                    let (written, clock) = (&mut self.written, self.clock);
-                    let packets = write_packets(&mut self.opened, &mut self.output, clock, self.stream_time_base, written, false);
-                    if let Err(error) = packets {
-                        failure = Some(error);
-                        break;
-                    }
-                }
+        while let Some(palettes) = &mut self.palettes {
+            let sent = match palettes.next() {
+                Ok(Some(frame)) => self.opened.encoder.send_frame(frame),
                 Ok(None) => break,
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            }
+                Err(error) => Err(error),
+            };
+            sent.map_err(|error| self.failed("encoding a frame", error))?;
+            // GIF's encoder gives a packet for each frame, and takes no second frame before that.
+            self.write_packets(false)?;
         }
-        match failure {
-            Some(error) => Err(self.failed("encoding a frame", error)),
-            None => self.check_writes(),
-        }
+        Ok(())
     }
 
+    /// Writes the packets that the encoder has ready; after the end of the stream (`last`) all of them.
     fn write_packets(&mut self, last: bool) -> Result<()> {
-        write_packets(&mut self.opened, &mut self.output, self.clock, self.stream_time_base, &mut self.written, last)
-            .map_err(|error| self.failed("writing a frame", error))?;
+        loop {
+            let mut packet = Packet::empty();
+            match self.opened.encoder.receive_packet(&mut packet) {
+                Ok(()) => {}
+                Err(ffmpeg::Error::Eof) if last => break,
+                Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) if !last => break,
+                Err(error) => return Err(self.failed("encoding a frame", error)),
+            }
+            let mut packet = without_version(packet);
+            packet.set_duration(self.clock.duration_of(self.written));
+            packet.rescale_ts(self.clock.time_base(), self.stream_time_base);
+            packet.set_stream(0);
+            packet.write_interleaved(&mut self.output).map_err(|error| self.failed("writing a frame", error))?;
+            self.written += 1;
+        }
         self.check_writes()
     }
 
@@ -202,32 +195,6 @@ impl Movie {
 
     fn failed(&self, doing: &'static str, source: ffmpeg::Error) -> Error {
         blame(&self.target, &self.record, doing, source)
-    }
-}
-
-/// Writes the packets that the encoder has ready; after the end of the stream (`last`) all of them.
-fn write_packets(
-    opened: &mut Opened,
-    output: &mut Output,
-    clock: Clock,
-    stream_time_base: Rational,
-    written: &mut u64,
-    last: bool,
-) -> Result<(), ffmpeg::Error> {
-    loop {
-        let mut packet = Packet::empty();
-        match opened.encoder.receive_packet(&mut packet) {
-            Ok(()) => {}
-            Err(ffmpeg::Error::Eof) if last => return Ok(()),
-            Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) if !last => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        let mut packet = without_version(packet);
-        packet.set_duration(clock.duration_of(*written));
-        packet.rescale_ts(clock.time_base(), stream_time_base);
-        packet.set_stream(0);
-        packet.write_interleaved(output)?;
-        *written += 1;
     }
 }
 
@@ -269,43 +236,6 @@ fn check_writes(record: &WriteRecord, path: &Path) -> Result<()> {
     match record.take() {
         Some(source) => Err(Error::File { path: path.to_owned(), doing: "writing", source }),
         None => Ok(()),
-    }
-}
-
-/// When frames start and how long they stay, in an encoder's ticks.
-#[derive(Clone, Copy, Debug)]
-enum Clock {
-    /// A tick is a frame.
-    Frames(FrameRate),
-    /// So many ticks a second, which GIF and WebP count; starts are rounded, so that the mean rate is right.
-    Ticks(FrameRate, u32),
-}
-
-impl Clock {
-    fn of(settings: &EncoderSettings) -> Self {
-        match settings.container {
-            Container::Gif => Self::Ticks(settings.frame_rate, GIF_TICKS),
-            Container::WebP => Self::Ticks(settings.frame_rate, WEBP_TICKS),
-            Container::Mp4 | Container::WebM | Container::PngFolder => Self::Frames(settings.frame_rate),
-        }
-    }
-
-    fn time_base(self) -> Rational {
-        match self {
-            Self::Frames(rate) => encoders::rational(rate).invert(),
-            Self::Ticks(_, ticks) => encoders::rational(FrameRate::whole(ticks)).invert(),
-        }
-    }
-
-    fn start_of(self, frame: u64) -> i64 {
-        match self {
-            Self::Frames(_) => i64::try_from(frame).unwrap_or(i64::MAX),
-            Self::Ticks(rate, ticks) => rate.ticks(frame, ticks),
-        }
-    }
-
-    fn duration_of(self, frame: u64) -> i64 {
-        self.start_of(frame + 1) - self.start_of(frame)
     }
 }
 

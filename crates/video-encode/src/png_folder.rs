@@ -92,9 +92,10 @@ impl PngFolder {
             Err(error) => {
                 // It may not have been made.
                 let _ = fs::remove_file(&staged);
-                Err(match error {
-                    image::ImageError::IoError(source) => Error::File { path: target, doing: "writing", source },
-                    source => Error::Picture { path: target, source },
+                Err(if let image::ImageError::IoError(source) = error {
+                    Error::File { path: target, doing: "writing", source }
+                } else {
+                    Error::Picture { path: target, source: error }
                 })
             }
         }

@@ -1,6 +1,6 @@
 //! MP4: what the stream says of itself, and where the index lies.
 
-use video_encode::{Codec, Container, EncoderSettings, OddSize, Quality, VideoEncoder};
+use video_encode::{Codec, Container, EncoderSettings, FrameRate, OddSize, Quality, VideoEncoder};
 
 use crate::{decoded, noise, output, painted, place, probe, psnr, settings, write};
 
@@ -77,6 +77,14 @@ fn every_rate_is_exact() {
 }
 
 #[test]
+fn a_rate_need_not_be_in_lowest_terms() {
+    let (_folder, path) = place("a.mp4");
+    let frame_rate = FrameRate { numerator: 4_000_000_000, denominator: 160_000_000 };
+    let video = write(&path, &EncoderSettings { frame_rate, ..settings(64, 64, "24", Container::Mp4) }, 5);
+    assert_eq!((video.frame_rate, probe(&path)["r_frame_rate"].as_str()), (FrameRate::whole(25), "25/1"));
+}
+
+#[test]
 fn the_last_frame_stays_as_long_as_the_others() {
     let (_folder, path) = place("a.mp4");
     write(&path, &settings(64, 64, "24000/1001", Container::Mp4), 10);
@@ -144,7 +152,7 @@ fn quality_and_bit_rate_are_heard() {
 }
 
 #[test]
-fn mpeg4_only_by_name_and_av1_fits_too() {
+fn mp4_holds_other_codecs_when_asked_by_name() {
     for (codec, name) in [(Codec::Mpeg4, "mpeg4"), (Codec::Libx264, "h264"), (Codec::Vp9, "vp9")] {
         let (_folder, path) = place("a.mp4");
         write(&path, &EncoderSettings { codec, ..settings(64, 64, "30000/1001", Container::Mp4) }, 9);
