@@ -416,7 +416,8 @@ pub(crate) enum ModelsCommand {
 /// `framewright bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// A structure by name, in the place of a model: tiny-sd, sd15, sd21 or nano-sd. Wants --random-weights.
+    /// A structure by name, in the place of a model: tiny-sd, sd15, sd21, nano-sd, svd, svd-xt or nano-svd. Wants
+    /// --random-weights.
     #[arg(long, value_name = "NAME", requires = "random_weights", conflicts_with = "model")]
     pub architecture: Option<String>,
 
@@ -424,13 +425,21 @@ pub(crate) struct BenchArgs {
     #[arg(long, requires = "architecture")]
     pub random_weights: bool,
 
-    /// Side of the square pictures in pixels; several with commas [default: the model's own].
-    #[arg(long, value_name = "PIXELS", value_delimiter = ',')]
-    pub size: Vec<u32>,
+    /// Pixels of a square's side, or WIDTHxHEIGHT; several with commas [default: the model's own].
+    #[arg(long, value_name = "SIZE", value_delimiter = ',')]
+    pub size: Vec<String>,
 
-    /// Denoising steps of a whole picture; several with commas.
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "25")]
+    /// Denoising steps of a whole picture or video; several with commas [default: 25; of videos none, and no whole one is made].
+    #[arg(long, value_name = "N", value_delimiter = ',')]
     pub steps: Vec<u32>,
+
+    /// Frames of a video [default: as many as the model was trained on].
+    #[arg(long, value_name = "N")]
+    pub frames: Option<u32>,
+
+    /// Frames of a video that are decoded together [default: all].
+    #[arg(long, value_name = "N")]
+    pub decode_chunk_size: Option<u32>,
 
     /// Schedulers of a whole picture; several with commas [default: the model's own].
     #[arg(long, value_name = "NAME", value_delimiter = ',')]

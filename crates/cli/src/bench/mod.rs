@@ -1,71 +1,122 @@
-//! `framewright bench`: times what a user waits for (a step, a decode, a whole picture), and holds it against this machine.
+//! `framewright bench`: times what a user waits for (a step, a decode, a whole picture, the frames of a video), and holds it against this
+//! machine.
 //!
-//! A step is one guided call of the UNet as a picture's loop makes it: one latent, two texts whose keys and values are made beforehand.
-//! Operations are those of the layers' definitions; what the two texts share counts once. A kernel that saves products may so exceed
-//! the machine's peak.
+//! Operations are those of the layers' definitions; what the two halves of the guidance share counts once. A kernel that saves products
+//! may so exceed the machine's peak.
 //!
 //! It must not know what a model is made of. The invariant: the device has finished before a clock is read, and what is checked is
 //! checked outside the clock.
 
+mod encoder;
 mod machine;
+mod pictures;
 mod plain;
 mod report;
+mod size;
+mod timing;
+mod videos;
 mod workload;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use diffusion_core::{
-    pipelines::{StableDiffusion, TextToImageParams},
     policy::ExecutionPolicy,
     schedulers::SchedulerName,
-    weights::{RandomWeights, WeightSource},
+    weights::{ModelFamily, RandomWeights, WeightSource},
 };
 
-use self::{machine::Machine, report::Report, workload::Workload};
+use self::{machine::Machine, report::Report, size::Size, timing::Timing, workload::Workload};
 use crate::{args::BenchArgs, failure::Usage, model::Model, output, settings::Settings};
 
 /// The seed of random weights and of every input.
 const SEED: u64 = 0;
+/// How often each thing is timed where nobody says so; fewer times with `--plain`, which runs the slow path too.
+const REPEAT: u32 = 5;
+const REPEAT_PLAIN: u32 = 3;
 
-/// One thing that was timed.
-pub(super) struct Timing {
-    /// What: "unet step", "vae decode", "picture".
-    pub(super) what: &'static str,
-    /// Side of the picture in pixels.
-    pub(super) size: u32,
-    /// Steps and scheduler of a whole picture.
-    pub(super) picture: Option<(u32, String)>,
-    /// How long each run took, shortest first.
-    pub(super) runs: Vec<Duration>,
-    /// Floating-point operations of one run.
-    pub(super) flops: u64,
+/// What is to be timed, as the flags say it.
+struct Wanted {
+    /// None for the model's own size.
+    sizes: Vec<Size>,
+    /// Of whole pictures or videos.
+    steps: Vec<u32>,
+    /// None for the model's own.
+    schedulers: Vec<SchedulerName>,
+    /// Of a video; absent for as many as the model was trained on.
+    frames: Option<usize>,
+    /// Frames that are decoded together; absent for all.
+    decode_chunk_size: Option<usize>,
+    repeat: u32,
 }
 
-impl Timing {
-    /// Times `run`, after one run that is not timed and whose operations are counted.
-    fn measure(repeat: u32, mut run: impl FnMut() -> Result<()>) -> Result<(Vec<Duration>, u64)> {
-        let (first, flops) = diffusion_core::ops::execution::counting(&mut run);
-        first?;
-        let mut runs = Vec::new();
-        for _ in 0..repeat {
-            let started = Instant::now();
-            run()?;
-            runs.push(started.elapsed());
+impl Wanted {
+    /// Refuses what would only fail after minutes.
+    fn new(args: &BenchArgs) -> Result<Self, Usage> {
+        let within = |flag: &str, values: &[u32], most: u32| match values.iter().find(|value| !(1..=most).contains(value)) {
+            Some(value) => Err(Usage(format!("{flag} {value}: is outside 1..={most}"))),
+            None => Ok(()),
+        };
+        within("--steps", &args.steps, 150)?;
+        within("--repeat", args.repeat.as_slice(), 1000)?;
+        within("--frames", args.frames.as_slice(), 1000)?;
+        within("--decode-chunk-size", args.decode_chunk_size.as_slice(), 1000)?;
+        let schedulers = args.scheduler.iter().map(|name| name.parse()).collect::<Result<_, _>>();
+        Ok(Self {
+            sizes: args.size.iter().map(|size| size.parse()).collect::<Result<_, Usage>>()?,
+            steps: args.steps.clone(),
+            schedulers: schedulers.map_err(|error| Usage(format!("--scheduler: {error}")))?,
+            frames: args.frames.map(|frames| frames as usize),
+            decode_chunk_size: args.decode_chunk_size.map(|frames| frames as usize),
+            repeat: args.repeat.unwrap_or(if args.plain { REPEAT_PLAIN } else { REPEAT }),
+        })
+    }
+
+    /// The sizes that are named, else the model's own.
+    fn sizes_or(&self, own: (u32, u32)) -> Vec<Size> {
+        if self.sizes.is_empty() { vec![own.into()] } else { self.sizes.clone() }
+    }
+
+    /// Refuses what a model of pictures has no use for.
+    fn check_pictures(&self) -> Result<(), Usage> {
+        for (flag, given) in [("--frames", self.frames), ("--decode-chunk-size", self.decode_chunk_size)] {
+            if let Some(given) = given {
+                return Err(Usage(format!("{flag} {given}: the model makes pictures, not videos")));
+            }
         }
-        runs.sort_unstable();
-        Ok((runs, flops))
+        Ok(())
+    }
+}
+
+/// What was measured of a model.
+struct Measured {
+    /// The model's name.
+    model: String,
+    /// Where it ran.
+    policy: ExecutionPolicy,
+    /// How long it took to load.
+    load_time: Duration,
+    timings: Vec<Timing>,
+    /// What could not be timed, and why.
+    missing: Vec<String>,
+}
+
+impl Measured {
+    fn new(model: &str, policy: &ExecutionPolicy, load_time: Duration) -> Self {
+        Self { model: model.to_owned(), policy: policy.clone(), load_time, timings: Vec::new(), missing: Vec::new() }
     }
 
-    /// The duration that a share of the runs does not exceed (nearest rank).
-    pub(super) fn percentile(&self, share: f64) -> Duration {
-        let rank = (share * self.runs.len() as f64).ceil() as usize;
-        self.runs.get(rank.clamp(1, self.runs.len().max(1)) - 1).copied().unwrap_or_default()
-    }
-
-    /// Steps a second at the median; a decode counts as one.
-    pub(super) fn per_second(&self) -> f64 {
-        f64::from(self.picture.as_ref().map_or(1, |(steps, _)| *steps)) / self.percentile(0.5).as_secs_f64()
+    /// Takes in the encoder's timing; a machine without one is told so, and the rest of its figures.
+    fn encoder(&mut self, timing: Result<Timing>) {
+        match timing {
+            Ok(timing) => self.timings.push(timing),
+            Err(error) => {
+                let missing = format!("video encoder: {error:#}");
+                if !self.missing.contains(&missing) {
+                    self.missing.push(missing);
+                }
+            }
+        }
     }
 }
 
@@ -75,74 +126,30 @@ impl Timing {
 /// [`Usage`] for a size, scheduler or architecture that there is not; otherwise if the model cannot be loaded or run, or with `--plain`
 /// if its outputs differ from the portable path's.
 pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
-    let schedulers = args.scheduler.iter().map(|name| name.parse()).collect::<Result<Vec<SchedulerName>, _>>();
-    let schedulers = schedulers.map_err(|error| Usage(format!("--scheduler: {error}")))?;
-    check(args)?;
+    let wanted = Wanted::new(args)?;
     let source = source(args, settings)?;
+    let family = ModelFamily::of(source.as_ref())?;
+    if family == ModelFamily::StableDiffusion {
+        wanted.check_pictures()?;
+    }
     let policy = ExecutionPolicy::resolve(settings.compute.device, settings.compute.precision)?;
     if args.plain {
-        return plain::run(source.as_ref(), &policy, args.size.first().copied(), args.repeat.unwrap_or(3));
+        return plain::run(source.as_ref(), &policy, wanted.sizes.first().copied(), wanted.repeat);
     }
 
-    let repeat = args.repeat.unwrap_or(5);
     let mut machine = Machine::measure(&policy)?;
-    let started = Instant::now();
-    let model = StableDiffusion::load(source.as_ref(), &policy)?;
-    let load_time = started.elapsed();
-    let (own_size, _) = model.default_size();
-    let sizes = if args.size.is_empty() { vec![own_size] } else { args.size.clone() };
-    let schedulers = if schedulers.is_empty() { vec![model.scheduler_name()] } else { schedulers };
-
-    let bar = output::task_bar((sizes.len() * (2 + args.steps.len() * schedulers.len())) as u64);
-    let mut timings = Vec::new();
-    for size in sizes {
-        let workload = Workload::new(model.unet(), model.vae(), &policy, size)?;
-        bar.set_message(format!("unet step, {size}x{size}"));
-        let (runs, flops) = Timing::measure(repeat, || workload.step().map(drop))?;
-        timings.push(Timing { what: "unet step", size, picture: None, runs, flops });
-        bar.inc(1);
-        bar.set_message(format!("vae decode, {size}x{size}"));
-        let (runs, flops) = Timing::measure(repeat, || workload.decode().map(drop))?;
-        timings.push(Timing { what: "vae decode", size, picture: None, runs, flops });
-        bar.inc(1);
-        for steps in &args.steps {
-            for scheduler in &schedulers {
-                bar.set_message(format!("picture, {size}x{size}, {steps} steps, {scheduler}"));
-                let params = TextToImageParams {
-                    num_inference_steps: *steps as usize,
-                    scheduler: Some(*scheduler),
-                    ..TextToImageParams::new("a red circle on a blue background", (size, size))
-                };
-                let (runs, flops) = Timing::measure(repeat, || Ok(model.text_to_image(&params, &mut ()).map(drop)?))?;
-                timings.push(Timing { what: "picture", size, picture: Some((*steps, scheduler.to_string())), runs, flops });
-                bar.inc(1);
-            }
-        }
-    }
-    bar.finish_and_clear();
+    let measured = match family {
+        ModelFamily::StableDiffusion => pictures::run(source.as_ref(), &policy, &wanted)?,
+        ModelFamily::StableVideoDiffusion => videos::run(source.as_ref(), &policy, &wanted)?,
+    };
     machine.measure_again(&policy)?;
-    let report = Report { machine, model: model.name().to_owned(), policy: model.policy().clone(), load_time, timings };
+    let report = Report { machine, measured };
     if args.json {
         output::json(&report.json())?
     } else {
         output::result(report.table())?
     }
     Ok(())
-}
-
-/// Refuses what would only fail after minutes.
-fn check(args: &BenchArgs) -> Result<(), Usage> {
-    let within = |flag: &str, values: &[u32], least: u32, most: u32| match values.iter().find(|value| !(least..=most).contains(value)) {
-        Some(value) => Err(Usage(format!("{flag} {value}: is outside {least}..={most}"))),
-        None => Ok(()),
-    };
-    within("--size", &args.size, 64, 2048)?;
-    within("--steps", &args.steps, 1, 150)?;
-    within("--repeat", args.repeat.as_slice(), 1, 1000)?;
-    match args.size.iter().find(|size| !size.is_multiple_of(8)) {
-        Some(size) => Err(Usage(format!("--size {size}: is no multiple of 8"))),
-        None => Ok(()),
-    }
 }
 
 fn source(args: &BenchArgs, settings: &Settings) -> Result<Box<dyn WeightSource>> {
@@ -155,26 +162,5 @@ fn source(args: &BenchArgs, settings: &Settings) -> Result<Box<dyn WeightSource>
             }
             Ok(Box::new(RandomWeights::new(name, SEED)?))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_runs_that_happened() {
-        let timing = |runs: &[u64]| Timing {
-            what: "picture",
-            size: 64,
-            picture: Some((10, "ddim".into())),
-            runs: runs.iter().copied().map(Duration::from_secs).collect(),
-            flops: 0,
-        };
-        let ten = timing(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-        assert_eq!((ten.percentile(0.5).as_secs(), ten.percentile(0.95).as_secs()), (5, 10));
-        assert_eq!(timing(&[4]).percentile(0.5).as_secs(), 4);
-        assert_eq!(timing(&[]).percentile(0.5).as_secs(), 0);
-        assert!((ten.per_second() - 2.0).abs() < 1e-9);
     }
 }

@@ -12,28 +12,31 @@ use diffusion_core::{
     models::{AutoencoderKl, AutoencoderKlConfig, UNet2dConditionModel, UNet2dConfig},
     ops::execution,
     policy::ExecutionPolicy,
-    weights::{Component, ComponentWeights, WeightSource},
+    weights::{Component, ComponentWeights, ModelFamily, WeightSource},
 };
 
-use super::{Timing, Workload};
-use crate::output;
+use super::{Size, Workload, timing::measure};
+use crate::{failure::Usage, output};
 
 /// How near the timed outputs must be to the portable path's, as a peak signal-to-noise ratio: what bf16 reaches on a picture.
 const LEAST_DECIBELS: f64 = 36.0;
 
-/// Times one guided step and one decode of `size` x `size` pixels (absent: the model's own size), and checks both.
+/// Times one guided step and one decode at a size (absent: the model's own), and checks both.
 ///
 /// # Errors
-/// If the model cannot be loaded or run, or an output is further than [`LEAST_DECIBELS`] from the portable path's.
-pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, size: Option<u32>, repeat: u32) -> Result<()> {
+/// [`Usage`] for a model of videos; otherwise if the model cannot be loaded or run, or an output is further than [`LEAST_DECIBELS`] from the portable path's.
+pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, size: Option<Size>, repeat: u32) -> Result<()> {
+    if ModelFamily::of(source)? != ModelFamily::StableDiffusion {
+        return Err(Usage("--plain: is for models of pictures".into()).into());
+    }
     let parts = Parts::load(source, policy)?;
     let size = size.unwrap_or_else(|| parts.own_size());
     let workload = Workload::new(&parts.unet, &parts.vae, policy, size)?;
     let median = |runs: Vec<Duration>| runs.get(runs.len() / 2).map_or(0.0, Duration::as_secs_f64);
     let (mut step, mut decoded) = (None, None);
-    let (runs, _) = Timing::measure(repeat, || workload.step().map(|output| step = Some(output)))?;
+    let (runs, _) = measure(repeat, || workload.step().map(|output| step = Some(output)))?;
     let step_seconds = median(runs);
-    let (runs, _) = Timing::measure(repeat, || workload.decode().map(|output| decoded = Some(output)))?;
+    let (runs, _) = measure(repeat, || workload.decode().map(|output| decoded = Some(output)))?;
     let decode_seconds = median(runs);
 
     // The fast parts are let go of before the slow ones are loaded: both together may not fit.
@@ -70,9 +73,10 @@ impl Parts {
         })
     }
 
-    fn own_size(&self) -> u32 {
+    fn own_size(&self) -> Size {
         let side = self.unet.config().sample_size.map(|(_, width)| width * self.vae.config().factor());
-        side.and_then(|side| side.try_into().ok()).unwrap_or(512)
+        let side = side.and_then(|side| side.try_into().ok()).unwrap_or(512);
+        (side, side).into()
     }
 }
 

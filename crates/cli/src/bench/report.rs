@@ -2,30 +2,23 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use diffusion_core::policy::ExecutionPolicy;
 use serde_json::{Value, json};
 
-use super::{Machine, Timing, machine};
+use super::{Machine, Measured, Timing, machine, timing::STEP};
 use crate::output;
 
 /// Everything that was measured.
 pub(super) struct Report {
     /// The machine.
     pub(super) machine: Machine,
-    /// The model's name.
-    pub(super) model: String,
-    /// Where the model ran.
-    pub(super) policy: ExecutionPolicy,
-    /// How long the model took to load.
-    pub(super) load_time: Duration,
-    /// The timings.
-    pub(super) timings: Vec<Timing>,
+    /// The model.
+    pub(super) measured: Measured,
 }
 
 impl Report {
     /// The table, without a line end at its end.
     pub(super) fn table(&self) -> String {
-        let Self { machine, model, policy, load_time, timings } = self;
+        let Self { machine, measured: Measured { model, policy, load_time, timings, missing } } = self;
         let mut text = format!(
             "{}, {} threads, {}\n{}\n{model} in {} on {}, loaded in {:.2} s\n\n",
             machine.processor,
@@ -36,21 +29,23 @@ impl Report {
             policy.reason,
             load_time.as_secs_f64(),
         );
-        let names: Vec<_> = timings.iter().map(name).collect();
+        let names: Vec<_> = timings.iter().map(Self::name).collect();
         let width = names.iter().map(String::len).max().unwrap_or(0);
         let mut line = |name: &str, size: &str, p50: &str, p95: &str, speed: &str, work: &str, share: &str| {
-            let _ = writeln!(text, "{name:width$}  {size:>9}  {p50:>9}  {p95:>9}  {speed:>7}  {work:>8}  {share:>7}");
+            let line = format!("{name:width$}  {size:>9}  {p50:>9}  {p95:>9}  {speed:>16}  {work:>9}  {share:>7}");
+            let _ = writeln!(text, "{}", line.trim_end());
         };
-        line("", "size", "p50", "p95", "it/s", "GFLOP", "of peak");
+        line("", "size", "p50", "p95", "speed", "GFLOP", "of peak");
         for (timing, name) in timings.iter().zip(&names) {
+            let share = self.share_of_peak(timing);
             line(
                 name,
-                &format!("{0}x{0}", timing.size),
+                &timing.size.to_string(),
                 &seconds(timing.percentile(0.5)),
                 &seconds(timing.percentile(0.95)),
-                &format!("{:.2}", timing.per_second()),
-                &format!("{:.1}", timing.flops as f64 / 1e9),
-                &format!("{:.0} %", 100.0 * self.share_of_peak(timing)),
+                &format!("{} {}/s", digits(timing.per_second()), timing.unit()),
+                &share.map_or_else(String::new, |_| format!("{:.1}", timing.flops as f64 / 1e9)),
+                &share.map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share)),
             );
         }
         let _ = write!(
@@ -60,25 +55,31 @@ impl Report {
             machine.peak_precision,
             machine.peak_memory.map_or_else(|| "unknown".into(), output::size),
         );
+        for missing in missing {
+            let _ = write!(text, "\nnot timed: {missing}");
+        }
         text
     }
 
     /// The same as JSON; times in seconds.
     pub(super) fn json(&self) -> Value {
-        let Self { machine, model, policy, load_time, timings } = self;
+        let Self { machine, measured: Measured { model, policy, load_time, timings, missing } } = self;
         let timings: Vec<_> = timings
             .iter()
             .map(|timing| {
                 json!({
                     "what": timing.what,
-                    "width": timing.size,
-                    "height": timing.size,
-                    "steps": timing.picture.as_ref().map(|(steps, _)| steps),
-                    "scheduler": timing.picture.as_ref().map(|(_, scheduler)| scheduler),
+                    "width": timing.size.width,
+                    "height": timing.size.height,
+                    "frames": timing.frames,
+                    "steps": timing.steps,
+                    "scheduler": timing.by.as_ref().filter(|_| timing.steps.is_some()),
+                    "encoder": timing.by.as_ref().filter(|_| timing.steps.is_none()),
                     "runs": timing.runs.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
                     "p50": timing.percentile(0.5).as_secs_f64(),
                     "p95": timing.percentile(0.95).as_secs_f64(),
                     "its_per_second": timing.per_second(),
+                    "its": timing.unit(),
                     "flops": timing.flops,
                     "share_of_peak": self.share_of_peak(timing),
                 })
@@ -95,19 +96,25 @@ impl Report {
             "matrix_product_peak": { "flops_per_second": machine.peak_flops, "precision": machine.peak_precision },
             "peak_memory_bytes": machine.peak_memory,
             "timings": timings,
+            "not_timed": missing,
         })
     }
 
-    fn share_of_peak(&self, timing: &Timing) -> f64 {
-        timing.flops as f64 / timing.percentile(0.5).as_secs_f64() / self.machine.peak_flops
+    /// How much of the machine's best a run reaches, where operations are counted.
+    fn share_of_peak(&self, timing: &Timing) -> Option<f64> {
+        let speed = timing.flops as f64 / timing.percentile(0.5).as_secs_f64();
+        (timing.flops > 0).then_some(speed / self.machine.peak_flops)
     }
-}
 
-fn name(timing: &Timing) -> String {
-    match &timing.picture {
-        None if timing.what == "unet step" => "unet step (guided: 2 texts)".into(),
-        None => timing.what.into(),
-        Some((steps, scheduler)) => format!("{}, {steps} steps, {scheduler}", timing.what),
+    fn name(timing: &Timing) -> String {
+        let mut words = vec![timing.what.to_owned()];
+        if timing.what == STEP {
+            words = vec![format!("{STEP} (guided: 2 {})", if timing.frames.is_some() { "clips" } else { "texts" })];
+        }
+        words.extend(timing.frames.map(|frames| format!("{frames} frames")));
+        words.extend(timing.steps.map(|steps| format!("{steps} steps")));
+        words.extend(timing.by.clone());
+        words.join(", ")
     }
 }
 
@@ -115,4 +122,13 @@ fn name(timing: &Timing) -> String {
 fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
+}
+
+/// Three digits that count, of a speed.
+fn digits(speed: f64) -> String {
+    match speed {
+        0.0..0.1 => format!("{speed:.4}"),
+        0.1..100.0 => format!("{speed:.2}"),
+        _ => format!("{speed:.0}"),
+    }
 }

@@ -7,7 +7,7 @@ use diffusion_core::{
     policy::ExecutionPolicy,
 };
 
-use super::SEED;
+use super::{SEED, Size};
 
 /// CLIP's text length, which every model of the family is trained with.
 const TOKENS: usize = 77;
@@ -28,20 +28,21 @@ pub(super) struct Workload<'a> {
 }
 
 impl<'a> Workload<'a> {
-    /// Inputs for a picture of `size` x `size` pixels.
+    /// Inputs for a picture of that size.
     pub(super) fn new(
         unet: &'a UNet2dConditionModel,
         vae: &'a AutoencoderKl,
         policy: &ExecutionPolicy,
-        size: u32,
+        size: Size,
     ) -> diffusion_core::Result<Self> {
-        let side = size as usize / vae.config().factor().max(1);
+        let latent_side = |pixels: u32| pixels as usize / vae.config().factor().max(1);
+        let (width, height) = (latent_side(size.width), latent_side(size.height));
         let (unet_config, channels) = (unet.config(), vae.config().latent_channels);
         let mut noise = SeededNoise::new(SEED);
-        let sample = noise.randn(&[1, unet_config.in_channels, side, side])?;
+        let sample = noise.randn(&[1, unet_config.in_channels, height, width])?;
         let text_width = unet_config.levels.first().map_or(0, |level| level.cross_attention_dim);
         let text = noise.randn(&[2, TOKENS, text_width])?;
-        let latents = noise.randn(&[1, channels, side, side])?;
+        let latents = noise.randn(&[1, channels, height, width])?;
         let device = policy.device.clone();
         Ok(Self {
             unet,

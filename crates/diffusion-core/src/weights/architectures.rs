@@ -3,7 +3,8 @@
 //! Data, no behaviour. The figures of sd15 and sd21 are those of the published models' own config files (stable-diffusion-v1-5,
 //! stable-diffusion-2-1); tiny-sd is BK-SDM-Tiny's UNet (`src/unet_config/bk_tiny/config.json` of Nota-NetsPresso/BK-SDM) between
 //! Stable Diffusion 1.5's other parts; nano-sd is the embedded model's shape with OpenAI's vocabulary, for it brings no tokenizer here; svd
-//! and svd-xt are those of stable-video-diffusion-img2vid and -img2vid-xt, which differ in the number of frames.
+//! and svd-xt are those of stable-video-diffusion-img2vid and -img2vid-xt, which differ in the number of frames; nano-svd is the embedded
+//! video model's shape.
 
 use super::Component;
 use crate::{Error, Result};
@@ -50,29 +51,30 @@ macro_rules! stable_diffusion {
 
 /// An architecture of Stable Video Diffusion's parts.
 macro_rules! stable_video_diffusion {
-    ($name:literal, $unet:expr) => {
+    ($name:literal, $unet:expr, $vae:expr, $image_encoder:expr, $scheduler:expr) => {
         Architecture {
             name: $name,
             configs: &[
                 (Component::ModelIndex, VIDEO_MODEL_INDEX),
                 (Component::Unet, $unet),
-                (Component::Vae, SVD_VAE),
-                (Component::ImageEncoder, CLIP_VISION_H),
+                (Component::Vae, $vae),
+                (Component::ImageEncoder, $image_encoder),
                 (Component::FeatureExtractor, CLIP_PICTURES),
-                (Component::Scheduler, EULER_V),
+                (Component::Scheduler, $scheduler),
             ],
         }
     };
 }
 
 /// Every architecture that is known by name.
-pub(super) const ALL: [Architecture; 6] = [
+pub(super) const ALL: [Architecture; 7] = [
     stable_diffusion!("tiny-sd", TINY_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, DPM_SOLVER),
     stable_diffusion!("sd15", SD15_UNET, SD_VAE, CLIP_L, CLIP_TOKENIZER, PNDM),
     stable_diffusion!("sd21", SD21_UNET, SD_VAE, OPENCLIP_H, OPENCLIP_TOKENIZER, DDIM_V),
     stable_diffusion!("nano-sd", NANO_UNET, NANO_VAE, NANO_TEXT, CLIP_TOKENIZER, DDIM),
-    stable_video_diffusion!("svd", SVD_UNET),
-    stable_video_diffusion!("svd-xt", SVD_XT_UNET),
+    stable_video_diffusion!("svd", SVD_UNET, SVD_VAE, CLIP_VISION_H, EULER_V),
+    stable_video_diffusion!("svd-xt", SVD_XT_UNET, SVD_VAE, CLIP_VISION_H, EULER_V),
+    stable_video_diffusion!("nano-svd", NANO_VIDEO_UNET, NANO_VIDEO_VAE, NANO_VISION, NANO_EULER_V),
 ];
 
 /// The index of a Stable Diffusion pipeline; the scheduler's own file names its class.
@@ -155,6 +157,14 @@ const SVD_XT_UNET: &str = r#"{
   ]
 }"#;
 
+const NANO_VIDEO_UNET: &str = r#"{
+  "_class_name": "UNetSpatioTemporalConditionModel", "addition_time_embed_dim": 32, "block_out_channels": [96, 96],
+  "cross_attention_dim": 32, "down_block_types": ["DownBlockSpatioTemporal", "CrossAttnDownBlockSpatioTemporal"], "in_channels": 8,
+  "layers_per_block": 1, "num_attention_heads": [3, 3], "num_frames": 8, "out_channels": 4,
+  "projection_class_embeddings_input_dim": 96, "sample_size": 16, "transformer_layers_per_block": 1,
+  "up_block_types": ["UpBlockSpatioTemporal", "UpBlockSpatioTemporal"]
+}"#;
+
 const NANO_UNET: &str = r#"{
   "_class_name": "UNet2DConditionModel", "act_fn": "silu", "attention_head_dim": [2, 3, 4], "block_out_channels": [64, 96, 128],
   "center_input_sample": false, "cross_attention_dim": 128,
@@ -188,6 +198,13 @@ const SVD_VAE: &str = r#"{
   "scaling_factor": 0.18215
 }"#;
 
+const NANO_VIDEO_VAE: &str = r#"{
+  "_class_name": "AutoencoderKLTemporalDecoder", "block_out_channels": [64, 64, 64, 96],
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+  "force_upcast": false, "in_channels": 3, "latent_channels": 4, "layers_per_block": 1, "out_channels": 3, "sample_size": 128,
+  "scaling_factor": 0.5
+}"#;
+
 /// OpenCLIP's ViT-H/14.
 const CLIP_VISION_H: &str = r#"{
   "architectures": ["CLIPVisionModelWithProjection"], "attention_dropout": 0.0, "dropout": 0.0, "hidden_act": "gelu",
@@ -196,7 +213,13 @@ const CLIP_VISION_H: &str = r#"{
   "patch_size": 14, "projection_dim": 1024, "torch_dtype": "float32"
 }"#;
 
-/// How pictures are prepared for it.
+const NANO_VISION: &str = r#"{
+  "architectures": ["CLIPVisionModelWithProjection"], "attention_dropout": 0.0, "hidden_act": "gelu", "hidden_size": 32,
+  "image_size": 224, "intermediate_size": 64, "layer_norm_eps": 1e-05, "model_type": "clip_vision_model", "num_attention_heads": 2,
+  "num_channels": 3, "num_hidden_layers": 1, "patch_size": 32, "projection_dim": 32
+}"#;
+
+/// How pictures are prepared for them.
 const CLIP_PICTURES: &str = r#"{
   "crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "do_convert_rgb": true, "do_normalize": true,
   "do_rescale": true, "do_resize": true, "feature_extractor_type": "CLIPFeatureExtractor",
@@ -268,4 +291,10 @@ const EULER_V: &str = r#"{
   "clip_sample": false, "interpolation_type": "linear", "num_train_timesteps": 1000, "prediction_type": "v_prediction",
   "set_alpha_to_one": false, "sigma_max": 700.0, "sigma_min": 0.002, "skip_prk_steps": true, "steps_offset": 1,
   "timestep_spacing": "leading", "timestep_type": "continuous", "trained_betas": null, "use_karras_sigmas": true
+}"#;
+
+const NANO_EULER_V: &str = r#"{
+  "_class_name": "EulerDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+  "num_train_timesteps": 1000, "prediction_type": "v_prediction", "sigma_max": 80.0, "sigma_min": 0.002, "steps_offset": 1,
+  "timestep_spacing": "leading", "timestep_type": "continuous", "use_karras_sigmas": true
 }"#;

@@ -141,7 +141,7 @@ mod tests {
             super::super::model_index::check(&model.config(Component::ModelIndex).unwrap()).unwrap();
         }
         let message = RandomWeights::new("sdxl", 0).err().unwrap().to_string();
-        assert!(message.contains("\"sdxl\" is none of tiny-sd, sd15, sd21, nano-sd, svd, svd-xt"), "{message}");
+        assert!(message.contains("\"sdxl\" is none of tiny-sd, sd15, sd21, nano-sd, svd, svd-xt, nano-svd"), "{message}");
     }
 
     #[test]

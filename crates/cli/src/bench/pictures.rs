@@ -1,0 +1,64 @@
+//! What is timed of a model of pictures: a guided step, a decode, whole pictures.
+//!
+//! A step is one guided call of the UNet as a picture's loop makes it: one latent, two texts whose keys and values are made beforehand.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use diffusion_core::{
+    pipelines::{StableDiffusion, TextToImageParams},
+    policy::ExecutionPolicy,
+    weights::WeightSource,
+};
+
+use super::{
+    Measured, Wanted, encoder,
+    timing::{STEP, Timing},
+    workload::Workload,
+};
+use crate::output;
+
+/// Steps of a whole picture where nobody says how many.
+const STEPS: u32 = 25;
+
+/// Loads the model and times it.
+///
+/// # Errors
+/// If it cannot be loaded or run.
+pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &Wanted) -> Result<Measured> {
+    let started = Instant::now();
+    let model = StableDiffusion::load(source, policy)?;
+    let mut measured = Measured::new(model.name(), model.policy(), started.elapsed());
+    let sizes = wanted.sizes_or(model.default_size());
+    let schedulers = if wanted.schedulers.is_empty() { vec![model.scheduler_name()] } else { wanted.schedulers.clone() };
+    let steps = if wanted.steps.is_empty() { vec![STEPS] } else { wanted.steps.clone() };
+
+    let bar = output::task_bar((sizes.len() * (3 + steps.len() * schedulers.len())) as u64);
+    for size in sizes {
+        let workload = Workload::new(model.unet(), model.vae(), policy, size)?;
+        bar.set_message(format!("unet step, {size}"));
+        measured.timings.push(Timing::of(STEP, size, wanted.repeat, || workload.step().map(drop))?);
+        bar.inc(1);
+        bar.set_message(format!("vae decode, {size}"));
+        measured.timings.push(Timing::of("vae decode", size, wanted.repeat, || workload.decode().map(drop))?);
+        bar.inc(1);
+        for steps in &steps {
+            for scheduler in &schedulers {
+                bar.set_message(format!("picture, {size}, {steps} steps, {scheduler}"));
+                let params = TextToImageParams {
+                    num_inference_steps: *steps as usize,
+                    scheduler: Some(*scheduler),
+                    ..TextToImageParams::new("a red circle on a blue background", (size.width, size.height))
+                };
+                let timing = Timing::of("picture", size, wanted.repeat, || Ok(model.text_to_image(&params, &mut ()).map(drop)?))?;
+                measured.timings.push(timing.with_steps(*steps, scheduler.to_string()));
+                bar.inc(1);
+            }
+        }
+        bar.set_message(format!("video encoder, {size}"));
+        measured.encoder(encoder::time(size, wanted.repeat));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(measured)
+}

@@ -1,0 +1,158 @@
+//! What is timed of a model that sets a picture in motion: a guided step, the image encoder, the autoencoder's two directions, and whole
+//! videos where somebody asks for them.
+//!
+//! A step is one guided call of the UNet as a video's loop makes it: the latents of all frames, with the picture and without it. What the
+//! picture gives the UNet is made beforehand, once for all steps. Whole videos are made only where steps are named: at real shapes they
+//! take hours on a CPU.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use candle_core::{Device, Tensor};
+use diffusion_core::{
+    error::BoxError,
+    frames::FrameSink,
+    guidance::{VideoConditioning, VideoConditions},
+    noise::SeededNoise,
+    pipelines::{ImageToVideoParams, StableVideoDiffusion},
+    policy::ExecutionPolicy,
+    weights::WeightSource,
+};
+use image::RgbImage;
+
+use super::{
+    Measured, SEED, Size, Wanted, encoder,
+    timing::{STEP, Timing},
+};
+use crate::{failure::Usage, output};
+
+/// A timestep in the middle of the noise: a quarter of the logarithm of a sigma of 4.
+const TIMESTEP: f64 = 0.346_573_590_279_972_64;
+/// Frames a second less one, motion bucket and noise augmentation, as a request has them that says nothing of them.
+const ADDED_TIME_IDS: [f32; 3] = [6.0, 127.0, 0.02];
+/// The guidance scales of the first and of the last frame, of such a request too.
+const GUIDANCE: (f64, f64) = (1.0, 3.0);
+
+/// Loads the model and times it.
+///
+/// # Errors
+/// [`Usage`] if a scheduler is named; otherwise if the model cannot be loaded or run.
+pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &Wanted) -> Result<Measured> {
+    if let Some(name) = wanted.schedulers.first() {
+        return Err(Usage(format!("--scheduler {name}: a model of videos has its own and no other")).into());
+    }
+    let started = Instant::now();
+    let model = StableVideoDiffusion::load(source, policy)?;
+    let mut measured = Measured::new(model.name(), model.policy(), started.elapsed());
+    let sizes = wanted.sizes_or(model.default_size());
+    let frames = wanted.frames.unwrap_or_else(|| model.default_num_frames());
+    let chunk = wanted.decode_chunk_size.unwrap_or(frames).min(frames);
+
+    let bar = output::task_bar((sizes.len() * (5 + wanted.steps.len())) as u64);
+    for size in sizes {
+        let workload = Workload::new(&model, size, frames, chunk)?;
+        let mut time = |what: &'static str, size: Size, frames: Option<usize>, run: &mut dyn FnMut() -> Result<()>| -> Result<()> {
+            bar.set_message(format!("{what}, {size}"));
+            measured.timings.push(Timing { frames, ..Timing::of(what, size, wanted.repeat, run)? });
+            bar.inc(1);
+            Ok(())
+        };
+        // In the order of a request, but for the step, which is what most of the time goes to.
+        time(STEP, size, Some(frames), &mut || workload.step())?;
+        time("image encoder", workload.pixels_size(), None, &mut || workload.image_embeds())?;
+        time("vae encode", size, None, &mut || workload.encode())?;
+        time("vae decode", size, Some(chunk), &mut || workload.decode())?;
+        for steps in &wanted.steps {
+            bar.set_message(format!("video, {size}, {steps} steps"));
+            let params = ImageToVideoParams {
+                num_frames: Some(frames),
+                num_inference_steps: *steps as usize,
+                decode_chunk_size: Some(chunk),
+                ..ImageToVideoParams::new(encoder::frame(size, 0), (size.width, size.height))
+            };
+            let timing = Timing::of("video", size, wanted.repeat, || Ok(model.image_to_video(&params, &mut (), &mut Nowhere)?))?;
+            measured.timings.push(timing.with_frames(frames).with_steps(*steps, model.scheduler_name().to_string()));
+            bar.inc(1);
+        }
+        bar.set_message(format!("video encoder, {size}"));
+        measured.encoder(encoder::time(size, wanted.repeat));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(measured)
+}
+
+/// Where frames go that nobody looks at.
+struct Nowhere;
+
+impl FrameSink for Nowhere {
+    fn push(&mut self, _: RgbImage) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// The model, and inputs that are the same for every run.
+struct Workload<'a> {
+    model: &'a StableVideoDiffusion,
+    device: Device,
+    conditioning: VideoConditioning<'a>,
+    /// [frames, channels, h, w], as the scheduler scales them.
+    latents: Tensor,
+    /// [1, 3, side, side], what the image encoder sees.
+    pixels: Tensor,
+    /// [1, 3, height, width].
+    picture: Tensor,
+    /// [frames of a chunk, channels, h, w].
+    chunk: Tensor,
+}
+
+impl<'a> Workload<'a> {
+    fn new(model: &'a StableVideoDiffusion, size: Size, frames: usize, chunk: usize) -> diffusion_core::Result<Self> {
+        let (unet, vae, vision) = (model.unet(), model.vae(), model.image_encoder().config());
+        let latent_side = |pixels: u32| pixels as usize / vae.config().factor().max(1);
+        let (width, height) = (latent_side(size.width), latent_side(size.height));
+        let channels = vae.config().latent_channels;
+        let mut noise = SeededNoise::new(SEED);
+        let conditions = VideoConditions {
+            image_embeds: noise.randn(&[1, unet.config().cross_attention_dim])?,
+            image_latents: noise.randn(&[1, channels, height, width])?,
+            added_time_ids: ADDED_TIME_IDS,
+        };
+        Ok(Self {
+            model,
+            device: model.policy().device.clone(),
+            conditioning: VideoConditioning::new(unet, &conditions, frames, Some(GUIDANCE))?,
+            latents: noise.randn(&[frames, channels, height, width])?,
+            pixels: noise.randn(&[1, vision.num_channels, vision.image_size, vision.image_size])?,
+            picture: noise.randn(&[1, vae.config().in_channels, size.height as usize, size.width as usize])?,
+            chunk: noise.randn(&[chunk, channels, height, width])?,
+        })
+    }
+
+    /// What the image encoder sees of a picture of any size.
+    fn pixels_size(&self) -> Size {
+        let side = self.model.image_encoder().config().image_size as u32;
+        Size { width: side, height: side }
+    }
+
+    /// One guided call of the UNet, all frames with the picture and without it.
+    fn step(&self) -> Result<()> {
+        self.conditioning.predict(&self.latents, TIMESTEP)?;
+        Ok(self.device.synchronize()?)
+    }
+
+    fn image_embeds(&self) -> Result<()> {
+        self.model.image_encoder().forward(&self.pixels)?;
+        Ok(self.device.synchronize()?)
+    }
+
+    fn encode(&self) -> Result<()> {
+        self.model.vae().encode(&self.picture)?.mode();
+        Ok(self.device.synchronize()?)
+    }
+
+    fn decode(&self) -> Result<()> {
+        self.model.vae().decode(&self.chunk)?;
+        Ok(self.device.synchronize()?)
+    }
+}
