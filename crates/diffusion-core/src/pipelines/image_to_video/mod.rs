@@ -183,7 +183,8 @@ impl StableVideoDiffusion {
         }
         match motion.decode_chunk_size {
             Some(_) if largest < wanted => {
-                let reason = format!("{wanted} frames of {width}x{height} pixels are too many to decode at once; at most {largest} are not");
+                let reason =
+                    format!("{wanted} frames of {width}x{height} pixels are too many to decode at once; at most {largest} are not");
                 Err(Error::Params { field: "decode_chunk_size", reason })
             }
             Some(_) | None => Ok(largest),
