@@ -249,7 +249,8 @@ pub(crate) struct MotionArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Where the video goes; the ending says what it is: .mp4, .webm, .gif, .webp, or FOLDER/ for numbered PNG files.
+    /// Where the video goes; the ending says what it is: .mp4, .webm, .gif, .webp, .png (animated), or FOLDER/ for
+    /// numbered PNG files.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 

@@ -26,7 +26,7 @@ impl Clock {
         match settings.container {
             Container::Gif => Self::Ticks(settings.frame_rate, GIF_TICKS),
             Container::WebP => Self::Ticks(settings.frame_rate, WEBP_TICKS),
-            Container::Mp4 | Container::WebM | Container::PngFolder => Self::Frames(settings.frame_rate),
+            Container::Mp4 | Container::WebM | Container::Apng | Container::PngFolder => Self::Frames(settings.frame_rate),
         }
     }
 

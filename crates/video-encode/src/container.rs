@@ -17,19 +17,21 @@ pub enum Container {
     Gif,
     /// Animated WebP that loops for ever.
     WebP,
+    /// Animated PNG that loops for ever: every pixel as it came.
+    Apng,
     /// A folder of `frame-000000.png`, `frame-000001.png`, ...
     PngFolder,
 }
 
 impl Container {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Mp4, Self::WebM, Self::Gif, Self::WebP, Self::PngFolder];
+    pub const ALL: [Self; 6] = [Self::Mp4, Self::WebM, Self::Gif, Self::WebP, Self::Apng, Self::PngFolder];
 
-    /// From the ending: `.mp4` or `.m4v`, `.webm`, `.gif`, `.webp`. A path that ends in a separator, is a folder, or has no ending is a
+    /// From the ending: `.mp4` or `.m4v`, `.webm`, `.gif`, `.webp`, `.png` or `.apng`. A path that ends in a separator, is a folder, or has no ending is a
     /// folder of PNG files.
     ///
     /// # Errors
-    /// [`Error::UnknownEnding`] for any other, `.png` too: one picture is no video.
+    /// [`Error::UnknownEnding`] for any other.
     pub fn from_path(path: &Path) -> Result<Self> {
         let ends_in_separator = path.as_os_str().as_encoded_bytes().last().is_some_and(|byte| std::path::is_separator(char::from(*byte)));
         let Some(ending) = path.extension().filter(|_| !ends_in_separator && !path.is_dir()) else { return Ok(Self::PngFolder) };
@@ -38,6 +40,7 @@ impl Container {
             Some("webm") => Ok(Self::WebM),
             Some("gif") => Ok(Self::Gif),
             Some("webp") => Ok(Self::WebP),
+            Some("png" | "apng") => Ok(Self::Apng),
             _ => Err(Error::UnknownEnding { path: path.to_owned() }),
         }
     }
@@ -49,6 +52,7 @@ impl Container {
             Self::WebM => Some("video/webm"),
             Self::Gif => Some("image/gif"),
             Self::WebP => Some("image/webp"),
+            Self::Apng => Some("image/apng"),
             Self::PngFolder => None,
         }
     }
@@ -59,12 +63,13 @@ impl Container {
             Self::WebM => "webm",
             Self::Gif => "gif",
             Self::WebP => "webp",
+            Self::Apng => "apng",
             Self::PngFolder => "png",
         }
     }
 }
 
-/// `mp4`, `webm`, `gif`, `webp`, `png`.
+/// `mp4`, `webm`, `gif`, `webp`, `apng`, `png`.
 impl fmt::Display for Container {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
@@ -95,6 +100,8 @@ mod tests {
             ("a.webm", Container::WebM),
             ("a.b.gif", Container::Gif),
             ("a.webp", Container::WebP),
+            ("a.png", Container::Apng),
+            ("a.apng", Container::Apng),
             ("frames", Container::PngFolder),
             ("frames/", Container::PngFolder),
             ("frames.mp4/", Container::PngFolder),
@@ -102,7 +109,7 @@ mod tests {
         ] {
             assert_eq!(Container::from_path(Path::new(path)).unwrap(), expected, "{path}");
         }
-        for path in ["a.png", "a.mov", "a.jpg", "a."] {
+        for path in ["a.mov", "a.jpg", "a."] {
             assert!(matches!(Container::from_path(Path::new(path)), Err(Error::UnknownEnding { .. })), "{path}");
         }
     }

@@ -66,7 +66,9 @@ impl VideoEncoder {
         let settings = EncoderSettings { frame_rate, ..settings.clone() };
         let sink = match settings.container {
             Container::PngFolder => Sink::PngFolder(PngFolder::open(path, settings.width, settings.height, 0)?),
-            Container::Mp4 | Container::WebM | Container::Gif | Container::WebP => Sink::Movie(Box::new(Movie::open(path, &settings)?)),
+            Container::Mp4 | Container::WebM | Container::Gif | Container::WebP | Container::Apng => {
+                Sink::Movie(Box::new(Movie::open(path, &settings)?))
+            }
         };
         Ok(Self { sink: Some(sink), path: path.to_owned(), settings, frames: 0 })
     }

@@ -34,6 +34,7 @@ const VP9: &str = "libvpx-vp9";
 const AOM: &str = "libaom-av1";
 const GIF: &str = "gif";
 const WEBP: &str = "libwebp";
+const APNG: &str = "apng";
 
 /// An open encoder.
 pub(crate) struct Opened {
@@ -103,6 +104,7 @@ fn candidates(settings: &EncoderSettings) -> &'static [&'static str] {
         (Container::Gif, _) => &[GIF],
         // Not libwebp_anim, which keeps the whole file in memory until the end and gives the last frame the others' mean duration.
         (Container::WebP, _) => &[WEBP],
+        (Container::Apng, _) => &[APNG],
         (Container::PngFolder, _) => &[],
         (Container::WebM, Codec::Auto) => &[VP9, AOM],
         (_, Codec::Auto | Codec::H264) => &[LIBX264, OPENH264],
@@ -149,6 +151,7 @@ fn open_quietly(name: &'static str, settings: &EncoderSettings, time_base: Ratio
     let format = match name {
         GIF => Pixel::PAL8,
         WEBP => Pixel::BGRA,
+        APNG => Pixel::RGB24,
         QSV => Pixel::NV12,
         _ => Pixel::YUV420P,
     };

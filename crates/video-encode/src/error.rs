@@ -62,7 +62,7 @@ pub enum Error {
         container: Container,
     },
     /// No container goes by the file's ending.
-    #[error("{}: the ending must be .mp4, .m4v, .webm, .gif or .webp, or the path a folder (it gets numbered PNG files)", path.display())]
+    #[error("{}: the ending must be .mp4, .m4v, .webm, .gif, .webp, .png or .apng, or the path a folder (it gets numbered PNG files)", path.display())]
     UnknownEnding {
         /// The file.
         path: PathBuf,

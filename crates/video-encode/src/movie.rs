@@ -59,6 +59,7 @@ impl Movie {
             Container::Mp4 => "mp4",
             Container::WebM => "webm",
             Container::WebP => "webp",
+            Container::Apng => "apng",
             Container::Gif | Container::PngFolder => "gif",
         };
         let clock = Clock::of(settings);
@@ -77,6 +78,7 @@ impl Movie {
         match settings.container {
             Container::Mp4 => options.set("movflags", "+faststart"),
             Container::WebP | Container::Gif => options.set("loop", "0"),
+            Container::Apng => options.set("plays", "0"),
             Container::WebM | Container::PngFolder => {}
         }
         output.write_header_with(options).map_err(|error| failed("writing the header", error))?;

@@ -103,7 +103,7 @@ pub enum Quality {
     Crf(u8),
     /// Bits a second, on average.
     BitRate(u64),
-    /// Every pixel as it came: WebP and PNG.
+    /// Every pixel as it came: WebP, and the only one of PNG.
     Lossless,
 }
 
@@ -176,13 +176,13 @@ impl EncoderSettings {
         let holds = match self.container {
             Container::Mp4 => true,
             Container::WebM => matches!(self.codec, Codec::Auto | Codec::Vp9 | Codec::Av1),
-            Container::Gif | Container::WebP | Container::PngFolder => self.codec == Codec::Auto,
+            Container::Gif | Container::WebP | Container::Apng | Container::PngFolder => self.codec == Codec::Auto,
         };
         if !holds {
             return Err(Error::Combination { codec: self.codec, container: self.container });
         }
         let expressible = match (self.container, self.quality) {
-            (_, Quality::Auto) | (Container::WebP | Container::PngFolder, Quality::Lossless) => true,
+            (_, Quality::Auto) | (Container::WebP | Container::Apng | Container::PngFolder, Quality::Lossless) => true,
             (Container::Mp4 | Container::WebM, Quality::BitRate(bits)) => (1_000..=10_000_000_000).contains(&bits),
             (Container::WebP, Quality::Crf(crf)) => crf <= 51,
             (Container::Mp4 | Container::WebM, Quality::Crf(crf)) => match self.codec {
@@ -196,7 +196,7 @@ impl EncoderSettings {
             },
             (Container::Mp4 | Container::WebM, Quality::Lossless)
             | (Container::WebP, Quality::BitRate(_))
-            | (Container::Gif | Container::PngFolder, _) => false,
+            | (Container::Gif | Container::Apng | Container::PngFolder, _) => false,
         };
         if expressible { Ok(()) } else { Err(Error::Quality { quality: self.quality, codec: self.codec, container: self.container }) }
     }

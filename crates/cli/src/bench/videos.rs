@@ -14,7 +14,7 @@ use diffusion_core::{
     frames::FrameSink,
     guidance::{VideoConditioning, VideoConditions},
     noise::SeededNoise,
-    pipelines::{ImageToVideoParams, StableVideoDiffusion},
+    pipelines::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
     policy::ExecutionPolicy,
     weights::WeightSource,
 };
@@ -64,12 +64,14 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
         time("vae decode", size, Some(chunk), &mut || workload.decode())?;
         for steps in &wanted.steps {
             bar.set_message(format!("video, {size}, {steps} steps"));
-            let params = ImageToVideoParams {
+            let motion = MotionParams {
+                size: Some((size.width, size.height)),
                 num_frames: Some(frames),
                 num_inference_steps: *steps as usize,
                 decode_chunk_size: Some(chunk),
-                ..ImageToVideoParams::new(encoder::frame(size, 0), (size.width, size.height))
+                ..MotionParams::default()
             };
+            let params = ImageToVideoParams { motion, ..ImageToVideoParams::new(encoder::frame(size, 0)) };
             let timing = Timing::of("video", size, wanted.repeat, || Ok(model.image_to_video(&params, &mut (), &mut Nowhere)?))?;
             measured.timings.push(timing.with_frames(frames).with_steps(*steps, model.scheduler_name().to_string()));
             bar.inc(1);

@@ -54,7 +54,7 @@ fn the_ending_says_what_is_written() {
     assert_eq!(files(&folder.path().join("shots")).len(), 16);
     assert_eq!(image::open(folder.path().join("poster.png")).unwrap().to_rgb8().dimensions(), (64, 64));
     assert!(image::open(folder.path().join("sheet.jpg")).is_ok());
-    assert_eq!(files(folder.path()), ["a.gif", "a.mp4", "a.webm", "a.webp", "poster.png", "sheet.jpg", "shots"]);
+    assert_eq!(files(folder.path()), ["a.gif", "a.mp4", "a.png", "a.webm", "a.webp", "poster.png", "sheet.jpg", "shots"]);
 }
 
 #[test]

@@ -1,6 +1,9 @@
-//! The other files: WebM, GIF, animated WebP.
+//! The other files: WebM, GIF, animated WebP, animated PNG.
 
-use image::{AnimationDecoder as _, codecs::webp::WebPDecoder};
+use image::{
+    AnimationDecoder as _,
+    codecs::{png::PngDecoder, webp::WebPDecoder},
+};
 use video_encode::{Codec, Container, EncoderSettings, Quality};
 
 use crate::{decoded, output, painted, place, probe, psnr, settings, write};
@@ -93,6 +96,30 @@ fn webp_counts_thousandths_and_loops() {
             let frame = image::DynamicImage::from(frame.into_buffer()).to_rgb8();
             let found = psnr(&frame, &painted(77, 50, number as u32));
             assert!(found >= decibels, "{quality:?} frame {number}: {found} dB");
+        }
+    }
+}
+
+#[test]
+fn animated_png_keeps_every_pixel_and_loops() {
+    for (rate, milliseconds) in [("25", 40.0), ("30000/1001", 1001.0 / 30.0)] {
+        let (_folder, path) = place("a.png");
+        write(&path, &settings(77, 50, rate, Container::Apng), 12);
+        let bytes = std::fs::read(&path).unwrap();
+        // The acTL chunk: how many frames, and how often it plays (0: for ever).
+        let control = bytes.windows(12).find(|window| window.starts_with(b"acTL")).unwrap();
+        assert_eq!(&control[4..], [0, 0, 0, 12, 0, 0, 0, 0]);
+        let decoder = PngDecoder::new(std::io::Cursor::new(bytes)).unwrap().apng().unwrap();
+        let frames: Vec<_> = decoder.into_frames().map(Result::unwrap).collect();
+        assert_eq!(frames.len(), 12);
+        for (number, frame) in frames.into_iter().enumerate() {
+            let (numerator, denominator) = frame.delay().numer_denom_ms();
+            assert!(
+                (f64::from(numerator) / f64::from(denominator) - milliseconds).abs() < 0.5,
+                "frame {number}: {numerator}/{denominator}"
+            );
+            let frame = image::DynamicImage::from(frame.into_buffer()).to_rgb8();
+            assert!(frame == painted(77, 50, number as u32), "frame {number}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     names, noise, painted, place, probe, settings, write,
 };
 
-const MOVIES: [Container; 4] = [Container::Mp4, Container::WebM, Container::Gif, Container::WebP];
+const MOVIES: [Container; 5] = [Container::Mp4, Container::WebM, Container::Gif, Container::WebP, Container::Apng];
 
 #[test]
 fn dropping_leaves_nothing_and_what_was_there_stays() {

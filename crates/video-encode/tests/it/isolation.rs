@@ -76,7 +76,7 @@ fn bytes_of(folder: &Path, container: Container) -> Vec<u8> {
 #[test]
 fn the_same_frames_give_the_same_bytes() {
     let (folder, _) = place("");
-    for container in [Container::Mp4, Container::WebM, Container::Gif, Container::WebP] {
+    for container in [Container::Mp4, Container::WebM, Container::Gif, Container::WebP, Container::Apng] {
         assert!(bytes_of(folder.path(), container) == bytes_of(folder.path(), container), "{container}");
     }
 }
