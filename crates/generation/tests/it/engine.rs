@@ -5,7 +5,11 @@ use std::{
     time::Instant,
 };
 
-use generation::{Engine, EngineSettings, EngineStatus, GenerationError, SubmitError};
+use diffusion_core::{Result, denoise::StepMonitor, frames::FrameSink, pipelines::scenes::SceneMonitor};
+use generation::{
+    DeviceModel, Engine, EngineSettings, EngineStatus, GenerationError, ImageSpec, LoadedModel, Picture, SubmitError, TruncatedText,
+    video::{VideoShape, VideoSpec},
+};
 
 use crate::fake::{engine, eventually, info, model, spec};
 
@@ -83,18 +87,39 @@ async fn progress_tells_image_and_step() {
     assert!(seen.started && seen.part == 0 && seen.parts == 1 && seen.steps == usize::MAX, "{seen:?}");
 }
 
+/// A model whose end can be seen.
+struct Watched {
+    model: Box<dyn DeviceModel>,
+    _alive: Arc<()>,
+}
+
+impl DeviceModel for Watched {
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<Picture> {
+        self.model.picture(spec, seed, monitor)
+    }
+
+    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
+        self.model.video_shape(spec)
+    }
+
+    fn video(
+        &mut self,
+        spec: &VideoSpec,
+        first_frame: usize,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+    ) -> Result<Vec<TruncatedText>> {
+        self.model.video(spec, first_frame, monitor, sink)
+    }
+}
+
 #[tokio::test]
 async fn the_thread_ends_with_the_last_handle() {
     let alive = Arc::new(());
     let watched = Arc::downgrade(&alive);
     let engine = Engine::start(settings(), move || {
-        let mut model = model();
-        let mut generate = model.generate;
-        model.generate = Box::new(move |spec, seed, monitor| {
-            let _kept = &alive;
-            generate(spec, seed, monitor)
-        });
-        Ok(model)
+        let LoadedModel { info, model } = model();
+        Ok(LoadedModel { info, model: Box::new(Watched { model, _alive: alive }) })
     })
     .unwrap();
     engine.loaded().await.unwrap();

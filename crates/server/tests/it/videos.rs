@@ -176,13 +176,6 @@ async fn what_fails_behind_it_is_told_and_leaves_nothing() {
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
 }
 
-#[actix_web::test]
-async fn parts_of_the_answer_can_be_asked_for_by_players() {
-    let request = post_to("/generate-video", with(json!({"duration_per_scene": 0.2})).to_string()).insert_header(("Range", "bytes=0-7"));
-    let answer = ask(request).await;
-    assert_eq!((answer.status, answer.body.len()), (StatusCode::PARTIAL_CONTENT, 8));
-}
-
 fn picture(format: ImageFormat) -> String {
     let mut bytes = Cursor::new(Vec::new());
     RgbImage::new(6, 4).write_to(&mut bytes, format).unwrap();
