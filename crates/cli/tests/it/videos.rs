@@ -42,7 +42,9 @@ fn files(folder: &Path) -> Vec<String> {
 #[test]
 fn the_ending_says_what_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    for (out, head) in [("a.mp4", &b"ftyp"[..]), ("a.webm", b"\x1a\x45\xdf\xa3"), ("a.gif", b"GIF89a"), ("a.webp", b"RIFF")] {
+    for (out, head) in
+        [("a.mp4", &b"ftyp"[..]), ("a.webm", b"\x1a\x45\xdf\xa3"), ("a.gif", b"GIF89a"), ("a.webp", b"RIFF"), ("a.png", b"\x89PNG")]
+    {
         let made = video(folder.path(), &["--out", out]);
         assert_eq!(made.code, 0, "{made:?}");
         assert!(made.stdout.starts_with(&format!("{out}  64x64, 16 frames at 24 in a second, 0.7 s, ")), "{made:?}");
