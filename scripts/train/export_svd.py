@@ -33,8 +33,10 @@ def assemble(work):
         feature_extractor=CLIPImageProcessor())
 
 
-def _vision_names(stage):
-    """The names that every release of CLIPVisionModelWithProjection reads."""
+def _names(stage):
+    """The names that every release of transformers reads, of weights and of a class."""
+    index = stage / "model_index.json"
+    index.write_text(index.read_text().replace("CLIPImageProcessorPil", "CLIPImageProcessor"))
     weights = stage / "image_encoder" / "model.safetensors"
     state = {k if k.startswith(("vision_model.", "visual_projection.")) else "vision_model." + k: v
              for k, v in load_file(weights).items()}
@@ -47,7 +49,7 @@ def main():
     p.add_argument("--out", type=Path, required=True, help="replaced if it is there")
     p.add_argument("--card", type=Path, help="a README.md to keep beside the weights")
     args = p.parse_args()
-    export.write_folder(assemble(args.work), args.out, args.card, _vision_names)
+    export.write_folder(assemble(args.work), args.out, args.card, _names)
 
 
 if __name__ == "__main__":
