@@ -91,6 +91,13 @@ def mixed():
     return torch.autocast("cpu", torch.bfloat16)
 
 
+def picture_loss(y, x):
+    """How far a picture is from what it should be; edges count once more."""
+    d = y - x
+    edges = (d[..., 1:] - d[..., :-1]).abs().mean() + (d[..., 1:, :] - d[..., :-1, :]).abs().mean()
+    return d.abs().mean() + d.square().mean() + .5 * edges
+
+
 class Ema:
     def __init__(self, modules, decay):
         self.modules, self.decay, self.step = modules, decay, 0

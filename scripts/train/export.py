@@ -40,48 +40,58 @@ def assemble(work):
         requires_safety_checker=False)
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--work", type=Path, required=True)
-    p.add_argument("--out", type=Path, required=True, help="replaced if it is there")
-    p.add_argument("--card", type=Path, help="a README.md to keep beside the weights")
-    args = p.parse_args()
-    stage = args.out.with_name(args.out.name + ".part")
+def write_folder(pipe, out, card, finish=lambda stage: None):
+    """Writes a pipeline in fp16, whole or not at all. `finish` may change the folder before it is
+    put in its place."""
+    stage = out.with_name(out.name + ".part")
     shutil.rmtree(stage, ignore_errors=True)
-    pipe = assemble(args.work)
-    for part in (pipe.vae, pipe.text_encoder, pipe.unet):
-        part.to(torch.float16)
+    for part in pipe.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.to(torch.float16)
     pipe.save_pretrained(stage)
-    shutil.rmtree(stage / "tokenizer")
-    tokens.write(stage / "tokenizer")
-    for path in (stage / "text_encoder" / "generation_config.json", stage / "README.md"):
-        path.unlink(missing_ok=True)
-    # the names that every release of CLIPTextModel reads
-    weights = stage / "text_encoder" / "model.safetensors"
-    state = {"text_model." + k.removeprefix("text_model."): v
-             for k, v in load_file(weights).items()}
-    save_file(state, weights, metadata={"format": "pt"})
-    if args.card:
-        shutil.copy(args.card, stage / "README.md")
+    (stage / "README.md").unlink(missing_ok=True)
+    finish(stage)
+    if card:
+        shutil.copy(card, stage / "README.md")
     # what the libraries wrote about where the parts came from
     for path in stage.rglob("config.json"):
         config = json.loads(path.read_text())
         config.pop("_name_or_path", None)
         path.write_text(json.dumps(config, indent=2) + "\n")
-    old = args.out.with_name(args.out.name + ".old")
+    old = out.with_name(out.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
-    if args.out.exists():
-        args.out.rename(old)
-    stage.rename(args.out)
+    if out.exists():
+        out.rename(old)
+    stage.rename(out)
     shutil.rmtree(old, ignore_errors=True)
-    sizes = {str(f.relative_to(args.out)): f.stat().st_size
-             for f in sorted(args.out.rglob("*")) if f.is_file()}
+    sizes = {str(f.relative_to(out)): f.stat().st_size
+             for f in sorted(out.rglob("*")) if f.is_file()}
     for name, size in sizes.items():
         print(f"{size:10} {name}")
     total = sum(sizes.values())
     print(f"{total:10} in all")
     if total > LIMIT:
         raise SystemExit(f"larger than {LIMIT} bytes")
+
+
+def _text_parts(stage):
+    shutil.rmtree(stage / "tokenizer")
+    tokens.write(stage / "tokenizer")
+    (stage / "text_encoder" / "generation_config.json").unlink(missing_ok=True)
+    # the names that every release of CLIPTextModel reads
+    weights = stage / "text_encoder" / "model.safetensors"
+    state = {"text_model." + k.removeprefix("text_model."): v
+             for k, v in load_file(weights).items()}
+    save_file(state, weights, metadata={"format": "pt"})
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--work", type=Path, required=True)
+    p.add_argument("--out", type=Path, required=True, help="replaced if it is there")
+    p.add_argument("--card", type=Path, help="a README.md to keep beside the weights")
+    args = p.parse_args()
+    write_folder(assemble(args.work), args.out, args.card, _text_parts)
 
 
 if __name__ == "__main__":

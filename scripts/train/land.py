@@ -28,7 +28,19 @@ def _water(c, top, foot, near, bottom=1.0):
         c.blend(column * .6 * (c.ys < bottom), rgb)
 
 
-def _boat(c, x, y, s):
+def boat_places(rng, setting, horizon):
+    """Some boats, each (x, y, size)."""
+    if setting == "beach":
+        yield rng.uniform(.2, .7), horizon + .07, rng.uniform(.09, .12)
+        return
+    for k in range(rng.integers(1, 3)):
+        x = rng.uniform(.18, .42) + (.42 if rng.random() < .5 else 0) if k == 0 else \
+            rng.uniform(.1, .9)
+        s = rng.uniform(.13, .17) if k == 0 else rng.uniform(.06, .08)
+        yield x, horizon + (.24 if k == 0 else .06) * rng.uniform(.8, 1.2), s
+
+
+def draw_boat(c, x, y, s):
     hull = c.lit((120, 62, 36), 5) * .9
     sail = np.maximum(c.lit((250, 246, 236), 3), 60)
     c.poly([(x - s, y - .16 * s), (x + s, y - .16 * s), (x + .68 * s, y + .28 * s),
@@ -40,14 +52,10 @@ def _boat(c, x, y, s):
 
 
 def sea(c, scene, horizon):
-    rng = c.rng
     _water(c, np.full(256, horizon, np.float32), (60, 130, 180), (14, 62, 118))
     if "boat" in scene["objects"]:
-        for k in range(rng.integers(1, 3)):
-            x = rng.uniform(.18, .42) + (.42 if rng.random() < .5 else 0) if k == 0 else \
-                rng.uniform(.1, .9)
-            s = rng.uniform(.13, .17) if k == 0 else rng.uniform(.06, .08)
-            _boat(c, x, horizon + (.24 if k == 0 else .06) * rng.uniform(.8, 1.2), s)
+        for boat in boat_places(c.rng, "sea", horizon):
+            draw_boat(c, *boat)
 
 
 def mountains(c, scene, horizon):
@@ -179,7 +187,7 @@ def beach(c, scene, horizon):
     rng = c.rng
     _water(c, np.full(256, horizon, np.float32), (90, 190, 205), (50, 170, 190), horizon + .3)
     if "boat" in scene["objects"]:
-        _boat(c, rng.uniform(.2, .7), horizon + .07, rng.uniform(.09, .12))
+        draw_boat(c, *next(boat_places(rng, "beach", horizon)))
     side = rng.choice([-1, 1])
     line = c.wave_line(.72, .018, 1.0) + side * (c.xs - .5) * rng.uniform(.05, .22)
     c.below(line - .022, c.far((250, 252, 250), .15))

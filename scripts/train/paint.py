@@ -73,7 +73,8 @@ def _noise(rng, cells, size=BIG):
     return np.asarray(Image.fromarray(grid).resize((size, size), Image.BICUBIC))
 
 
-def _down(img):
+def down(img):
+    """The finished picture: averaged to SIZE, as bytes."""
     img = np.clip(img, 0, 255).reshape(SIZE, SCALE, SIZE, SCALE, 3).mean((1, 3))
     return (img + .5).astype(np.uint8)
 
@@ -100,7 +101,11 @@ def figure_mask(shape, cx, cy, r, turn=0.0, size=SIZE, scale=SCALE):
     return np.asarray(img, np.float32) / 255
 
 
-def paint_shape(scene, rng):
+def shape_parts(scene, rng, place=None):
+    """A shape picture in parts: ground, figure, shadow mask (or None), figure mask.
+
+    `place` (centre column, centre row, radius; in pixels) instead of a random one.
+    """
     def hue(name):
         base = np.asarray(PALETTE[name], np.float32)
         if name == "white":
@@ -124,15 +129,23 @@ def paint_shape(scene, rng):
     cx, cy = 64 + rng.uniform(-stray, stray), 64 + rng.uniform(-stray, stray)
     if scene["shape"] == "triangle":
         cy += 5
+    cx, cy, r = place or (cx, cy, r)
     turn = rng.uniform(-.16, .16)
     fig = np.empty_like(img)
     fig[:] = hue(scene["fig"])
     fig += (light * rng.uniform(-.8, .8))[..., None]
+    shadow = None
     if rng.random() < .3:  # a soft shadow under the figure
-        m = figure_mask(scene["shape"], cx + 2.5, cy + 3, r, turn)
-        img *= 1 - .25 * m[..., None]
-    m = figure_mask(scene["shape"], cx, cy, r, turn)[..., None]
-    return _down(img * (1 - m) + fig * m)
+        shadow = figure_mask(scene["shape"], cx + 2.5, cy + 3, r, turn)
+    return img, fig, shadow, figure_mask(scene["shape"], cx, cy, r, turn)
+
+
+def join_shape(ground, fig, shadow, mask):
+    """The picture that `shape_parts` are parts of."""
+    if shadow is not None:
+        ground = ground * (1 - .25 * shadow[..., None])
+    m = mask[..., None]
+    return down(ground * (1 - m) + fig * m)
 
 
 # ---------------------------------------------------------------- landscapes
@@ -219,65 +232,92 @@ class Canvas:
         return (np.minimum(line, y - .02) + n * .6).astype(np.float32), tops
 
 
-def _sky(c, scene, horizon):
-    rng, objects = c.rng, scene["objects"]
+def sun_place(c, setting, horizon):
+    """A place for the sun: (x, y, radius)."""
+    rng, high = c.rng, c.time == "noon"
+    x = rng.uniform(.18, .82)
+    y = rng.uniform(.12, .22) if high else horizon - rng.uniform(.06, .16) - LIFT.get(setting, 0)
+    return x, y, rng.uniform(.065, .085) if high else rng.uniform(.085, .12)
+
+
+def draw_sun(c, x, y, r):
+    rgb = {"sunrise": (255, 244, 190), "noon": (255, 250, 205), "sunset": (255, 226, 120)}[c.time]
+    halo = {"sunrise": (255, 226, 170), "noon": (255, 252, 230), "sunset": (255, 150, 60)}[c.time]
+    d = np.sqrt((c.xs[None] - x) ** 2 + (c.ys - y) ** 2)
+    c.blend(.75 * np.exp(-(d / (r * 2.3)) ** 2), halo)
+    c.disc(x, y, r, rgb)
+    c.glow = (x, np.asarray(rgb, np.float32))
+
+
+def moon_place(c):
+    """A place for the moon: (x, y, radius)."""
+    rng = c.rng
+    return rng.uniform(.15, .85), rng.uniform(.12, .26), rng.uniform(.065, .09)
+
+
+def draw_moon(c, x, y, r):
+    d = np.sqrt((c.xs[None] - x) ** 2 + (c.ys - y) ** 2)
+    c.blend(.4 * np.exp(-(d / (r * 2.4)) ** 2), (120, 135, 190))
+    c.disc(x, y, r, (240, 238, 218))
+    c.disc(x - r * .3, y - r * .2, r * .22, (214, 212, 196))
+    c.disc(x + r * .3, y + r * .3, r * .18, (218, 216, 200))
+    c.glow = (x, np.asarray((215, 215, 215), np.float32))
+
+
+def cloud_places(c, horizon):
+    """Some clouds, each (x, y, width, [puffs as (x, y, radius)])."""
+    rng = c.rng
+    for _ in range(rng.integers(2, 5)):
+        x, y = rng.uniform(.05, .95), rng.uniform(.08, max(.12, horizon * .62))
+        w = rng.uniform(.11, .18)
+        puffs = [(x + rng.uniform(-1, 1) * w, y - rng.uniform(0, .35) * w, w * rng.uniform(.28, .48))
+                 for _ in range(7)]
+        yield x, y, w, puffs
+
+
+def draw_cloud(c, x, y, w, puffs, drift=0.0):
+    """A cloud, moved to the right by `drift`."""
+    rgb = {"sunrise": (255, 226, 214), "noon": (255, 255, 255),
+           "sunset": (250, 140, 105), "night": (62, 70, 112)}[c.time]
+    area = c.patch(x + drift - 1.6 * w, y - .9 * w, x + drift + 1.6 * w, y + .4 * w)
+    mask = np.float32(0)
+    for px, py, pr in puffs:
+        d = np.sqrt((c.xs[area[1]] - px - drift) ** 2 + ((c.ys[area[0]] - py) * 1.35) ** 2)
+        mask = np.maximum(mask, np.clip((pr - d) / .03 + .5, 0, 1))
+    mask *= np.clip((y + w * .22 - c.ys[area[0]]) / .03, 0, 1)
+    c.blend(mask * .92, rgb, area)
+
+
+def sky(c, scene, horizon):
+    """The sky alone, and the stars in it."""
+    rng = c.rng
     t = np.clip(c.ys / horizon, 0, 1)
     low, high = np.clip(t * 2 - 1, 0, 1)[..., None], np.clip(t * 2, 0, 1)[..., None]
     c.img[:] = (c.sky[0] * (1 - high) + c.sky[1] * high) * (1 - low) + c.sky[2] * low
-    if "stars" in objects:
+    if "stars" in scene["objects"]:
         for _ in range(rng.integers(14, 26)):
             x, y = rng.random(), rng.random() * horizon * .85
             c.disc(x, y, rng.uniform(.008, .015), (255, 250, 225), .008)
-    if "sun" in objects:
-        high = c.time == "noon"
-        x = rng.uniform(.18, .82)
-        y = rng.uniform(.12, .22) if high else horizon - rng.uniform(.06, .16) - \
-            LIFT.get(scene["setting"], 0)
-        r = rng.uniform(.065, .085) if high else rng.uniform(.085, .12)
-        rgb = {"sunrise": (255, 244, 190), "noon": (255, 250, 205),
-               "sunset": (255, 226, 120)}[c.time]
-        halo = {"sunrise": (255, 226, 170), "noon": (255, 252, 230),
-                "sunset": (255, 150, 60)}[c.time]
-        d = np.sqrt((c.xs[None] - x) ** 2 + (c.ys - y) ** 2)
-        c.blend(.75 * np.exp(-(d / (r * 2.3)) ** 2), halo)
-        c.disc(x, y, r, rgb)
-        c.glow = (x, np.asarray(rgb, np.float32))
-    if "moon" in objects:
-        x, y, r = rng.uniform(.15, .85), rng.uniform(.12, .26), rng.uniform(.065, .09)
-        d = np.sqrt((c.xs[None] - x) ** 2 + (c.ys - y) ** 2)
-        c.blend(.4 * np.exp(-(d / (r * 2.4)) ** 2), (120, 135, 190))
-        c.disc(x, y, r, (240, 238, 218))
-        c.disc(x - r * .3, y - r * .2, r * .22, (214, 212, 196))
-        c.disc(x + r * .3, y + r * .3, r * .18, (218, 216, 200))
-        c.glow = (x, np.asarray((215, 215, 215), np.float32))
-    if "clouds" in objects:
-        rgb = {"sunrise": (255, 226, 214), "noon": (255, 255, 255),
-               "sunset": (250, 140, 105), "night": (62, 70, 112)}[c.time]
-        for _ in range(rng.integers(2, 5)):
-            x, y = rng.uniform(.05, .95), rng.uniform(.08, max(.12, horizon * .62))
-            w = rng.uniform(.11, .18)
-            area = c.patch(x - 1.6 * w, y - .9 * w, x + 1.6 * w, y + .4 * w)
-            mask = np.float32(0)
-            for _ in range(7):
-                px, py = x + rng.uniform(-1, 1) * w, y - rng.uniform(0, .35) * w
-                pr = w * rng.uniform(.28, .48)
-                d = np.sqrt((c.xs[area[1]] - px) ** 2 + ((c.ys[area[0]] - py) * 1.35) ** 2)
-                mask = np.maximum(mask, np.clip((pr - d) / .03 + .5, 0, 1))
-            mask *= np.clip((y + w * .22 - c.ys[area[0]]) / .03, 0, 1)
-            c.blend(mask * .92, rgb, area)
 
 
 def paint(scene, rng):
     """Paints a scene; an array of 128x128x3 bytes."""
     if scene["kind"] == "shape":
-        return paint_shape(scene, rng)
+        return join_shape(*shape_parts(scene, rng))
     import land
     c = Canvas(scene["time"], rng)
     horizon = land.HORIZON[scene["setting"]] + rng.uniform(-.04, .04)
-    _sky(c, scene, horizon)
+    sky(c, scene, horizon)
+    if "sun" in scene["objects"]:
+        draw_sun(c, *sun_place(c, scene["setting"], horizon))
+    if "moon" in scene["objects"]:
+        draw_moon(c, *moon_place(c))
+    if "clouds" in scene["objects"]:
+        for cloud in cloud_places(c, horizon):
+            draw_cloud(c, *cloud)
     land.PAINTERS[scene["setting"]](c, scene, horizon)
     land.extras(c, scene, horizon)
-    return _down(c.img)
+    return down(c.img)
 
 
 def main():

@@ -48,10 +48,8 @@ def loss_of(model, x, decoder_only=False):
     z = mean + torch.randn_like(mean) * (logvar * .5).exp()
     with common.mixed():
         y = model.decoder(model.post_quant_conv(z)).float()
-    d = y - x
-    edges = (d[..., 1:] - d[..., :-1]).abs().mean() + (d[..., 1:, :] - d[..., :-1, :]).abs().mean()
     kl = .5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
-    return d.abs().mean() + d.square().mean() + .5 * edges + 2e-4 * kl
+    return common.picture_loss(y, x) + 2e-4 * kl
 
 
 @torch.no_grad()
