@@ -202,7 +202,7 @@ const NANO_VIDEO_VAE: &str = r#"{
   "_class_name": "AutoencoderKLTemporalDecoder", "block_out_channels": [64, 64, 64, 96],
   "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
   "force_upcast": false, "in_channels": 3, "latent_channels": 4, "layers_per_block": 1, "out_channels": 3, "sample_size": 128,
-  "scaling_factor": 0.5
+  "scaling_factor": 0.4969
 }"#;
 
 /// OpenCLIP's ViT-H/14.

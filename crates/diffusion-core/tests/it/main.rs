@@ -8,6 +8,7 @@ mod golden_weights;
 mod hub;
 mod models;
 mod nano_sd;
+mod nano_svd;
 mod noise;
 mod ops;
 mod pipelines;
