@@ -12,8 +12,8 @@ use crate::{
     settings::{HubSettings, Settings},
 };
 
-/// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the model if need be, and loads it. The
-/// model that sets pictures in motion follows when it is first asked for.
+/// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the models if need be, and loads it. The
+/// model that sets pictures in motion is loaded when it is first asked for.
 ///
 /// `measure` makes a small picture at the start, for estimates.
 ///
@@ -22,13 +22,12 @@ use crate::{
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, measure: bool) -> Result<Engine> {
     let model = Model::parse(&settings.model.name, prediction_type)?;
     let motion = Model::parse(&settings.model.motion, None)?;
-    let (names, compute, hub) = (settings.model.clone(), settings.compute.clone(), settings.hub.clone());
+    let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
     Ok(Engine::start(EngineSettings { measure_at_start: measure, ..engine_settings(settings) }, move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
-        let source = open(&model, &names.name, &hub)?;
-        let (motion_name, motion_policy) = (names.motion.clone(), policy.clone());
-        let open_motion = Box::new(move || Ok((open(&motion, &names.motion, &hub)?, motion_policy.clone())));
-        LoadedModel::load(source.as_ref(), &policy, &motion_name, open_motion)
+        // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
+        let motion = motion.open(&hub)?;
+        LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion)
     })?)
 }
 

@@ -21,27 +21,24 @@ use crate::{
     video::{AnimationSpec, MotionSpec, ScenesSpec, VideoShape, VideoSpec},
 };
 
-/// Where the model that sets pictures in motion comes from, and where it is to run; called once, on the device's thread.
-pub type OpenMotion = Box<dyn FnMut() -> Result<(Box<dyn WeightSource>, ExecutionPolicy)>>;
-
 impl LoadedModel {
-    /// Loads a model that makes pictures; to be called on the thread that is to own it, which is the engine's. `open_motion` is called when
-    /// a picture is first to be set in motion, and `motion_name` is what that model is called until then.
+    /// Loads a model that makes pictures; to be called on the thread that is to own it, which is the engine's. The weights of the model
+    /// that sets them in motion are read from `motion` when that is first asked for.
     ///
     /// # Errors
     /// Whatever is wrong with the model's files, by name.
-    pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy, motion_name: &str, open_motion: OpenMotion) -> Result<Self> {
+    pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy, motion: Box<dyn WeightSource>) -> Result<Self> {
         let pictures = StableDiffusion::load(source, policy)?;
         let (default_width, default_height) = pictures.default_size();
         let info = ModelInfo {
             name: pictures.name().to_owned(),
-            motion: motion_name.to_owned(),
+            motion: motion.name(),
             default_width,
             default_height,
             scheduler: pictures.scheduler_name(),
             ..facts(pictures.policy())
         };
-        Ok(Self { info, model: Box::new(LocalModel { pictures: Some(pictures), motion: Motion::Closed(open_motion) }) })
+        Ok(Self { info, model: Box::new(LocalModel { pictures: Some(pictures), motion: Motion::Closed(motion, policy.clone()) }) })
     }
 
     /// Loads a model that sets pictures in motion, and none that makes them.
@@ -81,19 +78,18 @@ struct LocalModel {
 }
 
 enum Motion {
-    Closed(OpenMotion),
+    Closed(Box<dyn WeightSource>, ExecutionPolicy),
     Open(Box<StableVideoDiffusion>),
 }
 
 impl Motion {
     fn open(&mut self) -> Result<&StableVideoDiffusion> {
-        if let Self::Closed(open) = self {
-            let (source, policy) = open()?;
-            *self = Self::Open(Box::new(StableVideoDiffusion::load(source.as_ref(), &policy)?));
+        if let Self::Closed(source, policy) = self {
+            *self = Self::Open(Box::new(StableVideoDiffusion::load(source.as_ref(), policy)?));
         }
         match self {
             Self::Open(motion) => Ok(motion),
-            Self::Closed(_) => Err(no_model("it could not be loaded")),
+            Self::Closed(..) => Err(no_model("it could not be loaded")),
         }
     }
 }
@@ -102,9 +98,13 @@ fn no_model(reason: &str) -> Error {
     Error::Params { field: "model", reason: reason.to_owned() }
 }
 
+fn no_pictures() -> Error {
+    no_model("this model sets pictures in motion, and makes none")
+}
+
 impl LocalModel {
     fn pictures(&self) -> Result<&StableDiffusion> {
-        self.pictures.as_ref().ok_or_else(|| no_model("this model sets pictures in motion, and makes none"))
+        self.pictures.as_ref().ok_or_else(no_pictures)
     }
 }
 
@@ -181,7 +181,7 @@ impl LocalModel {
     ) -> Result<Vec<TruncatedText>> {
         let moves = spec.scenes().iter().any(|scene| scene.motion().is_some());
         let motion = if moves { Some(self.motion.open()?) } else { None };
-        let model = self.pictures.as_ref().ok_or_else(|| no_model("this model sets pictures in motion, and makes none"))?;
+        let model = self.pictures.as_ref().ok_or_else(no_pictures)?;
         let prompts = spec.scenes().iter().map(|scene| scene.prompt());
         let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
         let truncated = truncated(model, prompts, negatives, spec.guidance_scale())?;

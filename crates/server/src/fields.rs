@@ -24,13 +24,11 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> 
         Ok(json) => json,
         Err(error) => non_finite::parse_with_markers(body).ok_or_else(|| ApiError::MalformedJson(error.to_string()))?,
     };
-    match json {
-        Value::Object(object) => Ok(object),
-        other => {
-            let sentence = "Input should be a valid dictionary or object to extract fields from";
-            Err(ApiError::Invalid(vec![detail("model_attributes_type", vec!["body".into()], sentence.into(), echo(&other))]))
-        }
+    if let Value::Object(object) = json {
+        return Ok(object);
     }
+    let sentence = "Input should be a valid dictionary or object to extract fields from";
+    Err(ApiError::Invalid(vec![detail("model_attributes_type", vec!["body".into()], sentence.into(), echo(&json))]))
 }
 
 /// The fields of an object, and what was wrong with them so far.
@@ -109,9 +107,9 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
     let mut parent = Value::Object(json.clone());
     let scene = error.scene.map(|scene| [Value::from("scenes"), Value::from(scene)]);
     for step in scene.into_iter().flatten().chain(error.group.map(Value::from)) {
-        let child = match &step {
-            Value::String(key) => parent.get(key),
-            index => index.as_u64().and_then(|index| parent.get(usize::try_from(index).ok()?)),
+        let child = match step.as_str() {
+            Some(key) => parent.get(key),
+            None => step.as_u64().and_then(|index| parent.get(usize::try_from(index).ok()?)),
         };
         parent = child.cloned().unwrap_or_default();
         loc.push(step);

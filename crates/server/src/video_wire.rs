@@ -61,7 +61,7 @@ pub(crate) struct ScenesBody {
 /// One scene: its prompt, or an object.
 #[derive(ToSchema)]
 #[schema(as = Scene)]
-#[expect(dead_code, reason = "it describes what is read field by field")]
+#[expect(dead_code, clippy::large_enum_variant, reason = "it describes what is read field by field, and is never made")]
 pub(crate) enum SceneBody {
     /// Its prompt.
     #[schema(example = "a boat at sunset")]

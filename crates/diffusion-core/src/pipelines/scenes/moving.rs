@@ -73,13 +73,13 @@ pub(super) fn push_moving(
 
 /// A break that came by way of the sink is a break all the same.
 fn as_cancelled(error: Error) -> Error {
-    match error {
-        Error::Sink(source) => match source.downcast::<Error>() {
+    if let Error::Sink(source) = error {
+        return match source.downcast::<Error>() {
             Ok(inner) => *inner,
             Err(source) => Error::Sink(source),
-        },
-        other => other,
+        };
     }
+    error
 }
 
 /// The model's steps as the video's.
