@@ -3,7 +3,11 @@
 //! Beside the frames lies a file that says what they are frames of. The invariants: frames of two different videos never mix, and a run
 //! that was broken off, however often, ends with the bytes of one that was not.
 
-use std::{fs, path::Path, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, bail};
 use generation::{
@@ -16,7 +20,7 @@ use video_encode::{Container, PngFolder};
 use crate::{args::FramesArgs, engine, failure::Usage, output, settings::Settings, video};
 
 /// What lies beside the frames.
-const MANIFEST: &str = "frames.json";
+pub(crate) const MANIFEST: &str = "frames.json";
 
 /// Makes the frames that are not there yet.
 ///
@@ -30,7 +34,7 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     // Who names no seed means the one that was begun with.
     let spec = video::scenes(&args.scenes, begun.as_ref().and_then(|begun| begun.pointer("/video/seed")?.as_u64()))?;
     let there = if args.restart { 0 } else { PngFolder::whole_frames(&args.out) };
-    if there > 0 && begun.is_none() {
+    if !args.restart && begun.is_none() && !frame_files(&args.out)?.is_empty() {
         return Err(Usage(format!(
             "--out {}: holds frames that this command did not begin; give another folder, or --restart to write over them",
             args.out.display()
@@ -49,9 +53,10 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
             ))),
             Some(_) => {}
             None => {
-                if args.restart {
-                    // What is there is no frame of this video, and must not be taken for one if this run is broken off.
-                    remove_frames(&args.out)?;
+                // What is there is no frame of this video, and must not be taken for one if this run is broken off. What it was frames of
+                // is forgotten last: a restart that is broken off is one still.
+                for frame in frame_files(&args.out)? {
+                    fs::remove_file(&frame).with_context(|| frame.display().to_string())?;
                 }
                 artifact::write(&manifest, format!("{wanted:#}\n").as_bytes())?;
             }
@@ -78,17 +83,22 @@ fn read(path: &Path) -> Result<Option<Value>> {
     }
 }
 
-/// Removes the frames from the first on, up to one that is missing.
-fn remove_frames(folder: &Path) -> Result<()> {
-    for frame in 0.. {
-        let path = folder.join(PngFolder::frame_name(frame));
-        match fs::remove_file(&path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
-            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+/// Every file that looks like a frame, whether or not those before it are there; none if there is no folder.
+fn frame_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| folder.display().to_string()),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| folder.display().to_string())?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("frame-") && name.ends_with(".png") {
+            found.push(path);
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The first setting that differs, with both values.

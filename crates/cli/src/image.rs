@@ -80,6 +80,9 @@ pub(crate) fn random_seed() -> u32 {
     RandomState::new().build_hasher().finish() as u32
 }
 
+/// The most memory that a picture may take when it is read: 8192 x 8192 pixels of four bytes.
+const MAX_DECODED_BYTES: u64 = 256 << 20;
+
 /// Reads a picture of at most 8192 pixels a side, upright as its camera meant it.
 pub(crate) fn read_image(path: &Path) -> Result<DynamicImage> {
     let read = || -> Result<DynamicImage> {
@@ -89,6 +92,13 @@ pub(crate) fn read_image(path: &Path) -> Result<DynamicImage> {
         limits.max_image_height = Some(8192);
         reader.limits(limits);
         let mut decoder = reader.into_decoder()?;
+        if decoder.total_bytes() > MAX_DECODED_BYTES {
+            anyhow::bail!(
+                "the picture would take {} of memory, and {} is the limit",
+                output::size(decoder.total_bytes()),
+                output::size(MAX_DECODED_BYTES)
+            );
+        }
         let orientation = decoder.orientation()?;
         let mut image = DynamicImage::from_decoder(decoder)?;
         image.apply_orientation(orientation);
@@ -132,6 +142,7 @@ fn stand_in() -> ModelInfo {
         name: String::new(),
         motion: String::new(),
         device: String::new(),
+        precision: String::new(),
         device_reason: String::new(),
         default_width: 512,
         default_height: 512,

@@ -17,16 +17,20 @@ use generation::{
     video::{FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
 };
 use serde_json::{Value, json};
-use video_encode::{EncoderSettings, FrameRate, OddSize, Quality, VideoEncoder};
+use video_encode::{Container, EncoderSettings, FrameRate, OddSize, Quality, VideoEncoder};
 
 use crate::{
     args::{MotionArgs, OutputArgs, ScenesArgs, VideoArgs},
     engine,
     failure::Usage,
+    frames::MANIFEST,
     image::random_seed,
     output,
     settings::Settings,
 };
+
+/// The model's part of the work, as the bar has it; the rest is the encoder's.
+const MODEL_SHARE: f64 = 0.9;
 
 /// Makes the video and writes it.
 ///
@@ -121,6 +125,17 @@ fn over(upper: MotionRequest, lower: MotionRequest) -> MotionRequest {
 pub(crate) fn video_output(args: &OutputArgs) -> Result<VideoOutput> {
     let usage = |flag: &str, value: &dyn std::fmt::Display, error: video_encode::Error| Usage(format!("{flag} {value}: {error}"));
     let base = VideoOutput::new(&args.out).map_err(|error| Usage(format!("--out {error}")))?;
+    for (flag, path) in [("--poster", &args.poster), ("--contact-sheet", &args.contact_sheet)] {
+        let ending = path.as_ref().map(|path| path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase());
+        if let (Some(path), Some(ending)) = (path, ending)
+            && !["png", "jpg", "jpeg", "webp"].contains(&ending.as_str())
+        {
+            return Err(Usage(format!("{flag} {}: pictures are written as .png, .jpg or .webp", path.display())).into());
+        }
+    }
+    if base.container == Container::PngFolder && base.path.join(MANIFEST).exists() {
+        return Err(Usage(format!("--out {}: holds what `framewright frames` has begun; give another folder", args.out.display())).into());
+    }
     let codec = args.codec.as_ref().map(|name| name.parse().map_err(|error| usage("--codec", name, error))).transpose()?;
     let quality = match (args.crf, args.bitrate) {
         (Some(crf), _) => Quality::Crf(crf),
@@ -164,13 +179,20 @@ pub(crate) fn make(
         output::remark(format_args!("{} on {}", model.name, model.device_reason));
         let (spec, output) = job(&model)?;
         let job = engine.submit_video(spec, output)?;
-        let progress = job.progress();
-        // Ctrl-C lets go of the job: what is not whole is not there.
+        let (progress, cancel) = (job.progress(), job.cancel_switch());
+        let mut finished = std::pin::pin!(job.finished());
         tokio::select! {
-            video = job.finished() => Ok((model, video?)),
+            video = &mut finished => return Ok((model, video?)),
             never = draw(progress) => match never {},
-            _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+            _ = tokio::signal::ctrl_c() => {}
         }
+        // The job ends at its next step, and takes away what is not whole; who cannot wait for that asks once more.
+        cancel.cancel();
+        tokio::select! {
+            _ = finished => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        Err(anyhow!("interrupted"))
     })
 }
 
@@ -181,8 +203,10 @@ async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) -> Infall
     while progress.changed().await.is_ok() {
         let now = *progress.borrow_and_update();
         if now.frames > 0 {
-            bar.set_position((now.share * output::SHARES as f64) as u64);
-            bar.set_message(said(&now, began.elapsed()));
+            // Pictures take their time in the model, and a little in the encoder.
+            let share = MODEL_SHARE * now.share + (1.0 - MODEL_SHARE) * now.frame as f64 / now.frames as f64;
+            bar.set_position((share * output::SHARES as f64) as u64);
+            bar.set_message(said(&JobProgress { share, ..now }, began.elapsed()));
         }
     }
     std::future::pending().await
@@ -271,7 +295,7 @@ pub(crate) fn described(spec: &ScenesSpec, model: &ModelInfo) -> Value {
         "model": model.name,
         "motion_model": spec.scenes().iter().any(|scene| scene.motion().is_some()).then(|| model.motion.clone()),
         "device": model.device,
-        "device_reason": model.device_reason,
+        "precision": model.precision,
     })
 }
 
@@ -321,6 +345,8 @@ fn with_flag(error: &FieldError) -> String {
         "image" => "IMAGE",
         other => other,
     };
+    // A file's motion has names of its own.
+    let flag = error.group.map_or_else(|| flag.to_owned(), |group| format!("{group}.{}", error.field));
     let scene = error.scene.map(|scene| format!(" (scene {})", scene + 1)).unwrap_or_default();
     let given = if error.value.is_empty() { String::new() } else { format!(" {}", error.value) };
     format!("{flag}{given}{scene}: {}", error.message)

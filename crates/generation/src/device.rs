@@ -61,12 +61,17 @@ impl Device {
             let watched = Watched { progress: &progress, is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed) };
             let lost = match task {
                 Task::Pictures { spec, result } => {
-                    let made = self.pictures(&spec, model.as_mut(), &info, &watched);
+                    let made = caught(|| self.pictures(&spec, model.as_mut(), &info, &watched));
                     self.end(started, made, result)
                 }
                 Task::Video { spec, output, result } => {
-                    let made = self.video(&spec, &output, model.as_mut(), &watched);
-                    self.end(started, made, result)
+                    let made = caught(|| self.video(&spec, &output, model.as_mut(), &watched));
+                    let lost = self.end(started, made, result);
+                    if lost.is_none() && self.settings.measure_at_start && self.timings.borrow().step().is_none() {
+                        // It was broken off at the start, and a video's pictures are not timed.
+                        self.measure(model.as_mut(), &info);
+                    }
+                    lost
                 }
             };
             if let Some(reason) = lost {
@@ -110,7 +115,7 @@ impl Device {
             watched.progress.send_replace(JobProgress { started: true, part, parts, ..JobProgress::default() });
             let seed = spec.seed_of(part);
             let mut monitor = PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now) };
-            let Picture { image, truncated } = guarded(|| model.picture(spec, seed, &mut monitor))?;
+            let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor))?;
             self.learn(spec, info, &monitor.clock);
             let parameters = parameters::text(spec, seed, info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
@@ -130,15 +135,21 @@ impl Device {
             return Err(GenerationError::Cancelled);
         }
         watched.progress.send_modify(|progress| progress.started = true);
-        let shape = guarded(|| model.video_shape(spec))?;
+        let shape = of_model(|| model.video_shape(spec))?;
+        // To load a model takes a while, and who has hung up wants no file to be begun.
+        if (watched.is_cancelled)() {
+            return Err(GenerationError::Cancelled);
+        }
         // The encoder before the first frame: one that is missing is known at once.
         let mut writer = VideoWriter::open(output, &shape)?;
         let first_frame = writer.first_frame();
         let started = self.now();
         let mut monitor = VideoMonitor(watched);
-        let made = guarded(|| model.video(spec, first_frame, &mut monitor, &mut writer));
+        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer));
         let truncated = made.map_err(output::unwrapped)?;
-        if let VideoSpec::Animation(spec) = spec {
+        if let VideoSpec::Animation(spec) = spec
+            && spec.size().is_none()
+        {
             let steps = usize::try_from(spec.motion().num_inference_steps()).unwrap_or(usize::MAX);
             self.timings.send_modify(|timings| timings.animation(steps, shape.frames, self.since(started)));
         }
@@ -165,7 +176,7 @@ impl Device {
         let (progress, _) = watch::channel(JobProgress::default());
         let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0 };
         let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now) };
-        match guarded(|| model.picture(&spec, 0, &mut monitor)) {
+        match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor))) {
             Ok(_) => self.learn(&spec, info, &monitor.clock),
             Err(error) => tracing::debug!(%error, "nothing was measured"),
         }
@@ -197,9 +208,14 @@ impl Device {
     }
 }
 
-/// Calls a model; a panic is an error like others. A model keeps no state between calls, so nothing half-changed survives it.
-fn guarded<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> JobResult<T> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| GenerationError::Internal(panic_text(panic.as_ref())))?.map_err(|error| {
+/// Runs a job; a panic is an error like others. A model keeps no state between calls, so nothing half-changed survives it.
+fn caught<T>(job: impl FnOnce() -> JobResult<T>) -> JobResult<T> {
+    catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| Err(GenerationError::Internal(panic_text(panic.as_ref()))))
+}
+
+/// Calls a model.
+fn of_model<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> JobResult<T> {
+    call().map_err(|error| {
         if matches!(error, diffusion_core::Error::Cancelled) { GenerationError::Cancelled } else { GenerationError::Model(error) }
     })
 }

@@ -87,6 +87,11 @@ impl<T> JobHandle<T> {
         self.progress.clone()
     }
 
+    /// Stops the job from elsewhere, while its end is waited for.
+    pub fn cancel_switch(&self) -> CancelSwitch {
+        CancelSwitch(Arc::clone(&self.cancelled))
+    }
+
     /// Waits for the job's end. Dropping the future cancels the job.
     ///
     /// # Errors
@@ -107,6 +112,17 @@ impl<T> Drop for JobHandle<T> {
     fn drop(&mut self) {
         self.cancelled.store(true, Ordering::Relaxed);
         self.queue.remove(self.id);
+    }
+}
+
+/// Stops a job at its next step or frame.
+#[derive(Clone, Debug)]
+pub struct CancelSwitch(Arc<AtomicBool>);
+
+impl CancelSwitch {
+    /// Stops the job.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

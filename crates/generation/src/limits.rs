@@ -32,7 +32,7 @@ pub struct Limits {
 pub struct VideoLimits {
     /// The most scenes; the fewest is 1.
     pub max_scenes: usize,
-    /// The longest that a scene lasts, in seconds; longer than 0.
+    /// The longest that a scene lasts, in seconds; the shortest is 0, for a scene that is only passed through.
     pub max_scene_seconds: f64,
     /// The highest frame rate; the lowest is 1.
     pub max_fps: f64,
@@ -46,6 +46,8 @@ pub struct VideoLimits {
     pub min_side: u32,
     /// The most frames that a motion model makes at once; the fewest is 2.
     pub max_num_frames: u32,
+    /// The most pixels that a motion model makes at once: width x height x frames.
+    pub max_motion_pixels: u64,
     /// The most frames that a motion model makes for one scene.
     pub max_motion_frames: usize,
     /// The highest motion bucket; the lowest is 1.
@@ -81,6 +83,8 @@ impl Limits {
             max_pictures: 512,
             min_side: 16,
             max_num_frames: 64,
+            // Stable Video Diffusion's 25 frames of 1024 x 576, and half as many again.
+            max_motion_pixels: 1024 * 576 * 38,
             max_motion_frames: 512,
             // The model was trained on 1 to 255; other tools let people go on to here.
             max_motion_bucket_id: 1023,

@@ -65,6 +65,7 @@ fn facts(policy: &ExecutionPolicy) -> ModelInfo {
         name: String::new(),
         motion: String::new(),
         device: policy.device_name().to_owned(),
+        precision: policy.unet.as_str().to_owned(),
         device_reason: policy.reason.clone(),
         default_width: 0,
         default_height: 0,

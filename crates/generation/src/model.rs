@@ -19,6 +19,8 @@ pub struct ModelInfo {
     pub motion: String,
     /// "cpu", "cuda" or "metal".
     pub device: String,
+    /// The precision of the noise predictor: "f32", "bf16" or "f16".
+    pub precision: String,
     /// Why that device, as a sentence.
     pub device_reason: String,
     /// The width of a picture when none is asked for, in pixels.

@@ -86,11 +86,11 @@ pub(crate) async fn animate(request: HttpRequest, payload: Payload, state: Data<
 
 async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
+    ready(state)?;
     let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
     let limits = state.limits.clone();
     // A large picture takes a while to decode.
     let spec = actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)??;
-    ready(state)?;
     let fps = spec.fps().to_string();
     let made = make(state, VideoSpec::Animation(spec)).await?;
     Ok(made.answer(request, |response| insert(response, "X-Video-FPS", &fps)))
@@ -132,8 +132,11 @@ fn decode(bytes: &[u8]) -> Option<RgbImage> {
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().ok()?;
+    if decoder.total_bytes() > MAX_DECODED_BYTES {
+        return None;
+    }
     let orientation = decoder.orientation().ok()?;
     let mut image = DynamicImage::from_decoder(decoder).ok()?;
     image.apply_orientation(orientation);
-    Some(image.to_rgb8())
+    Some(image.into_rgb8())
 }

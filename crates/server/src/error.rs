@@ -66,6 +66,9 @@ pub enum ApiError {
     /// The engine took the job and has no picture.
     #[error(transparent)]
     Generation(#[from] GenerationError),
+    /// The engine took the job and has no video.
+    #[error(transparent)]
+    Video(GenerationError),
     /// A fault of ours.
     #[error("Internal Server Error")]
     Internal,
@@ -85,7 +88,8 @@ impl ApiError {
         match self {
             Self::Invalid(details) => Body::Fields(ValidationErrorBody { detail: details.clone() }),
             // A combination that only the model can judge, such as steps that a scheduler cannot space.
-            Self::Generation(GenerationError::Model(diffusion_core::Error::Params { field, reason })) => {
+            Self::Generation(GenerationError::Model(diffusion_core::Error::Params { field, reason }))
+            | Self::Video(GenerationError::Model(diffusion_core::Error::Params { field, reason })) => {
                 let detail = ValidationErrorDetail {
                     kind: "value_error".into(),
                     loc: vec!["body".into(), (*field).into()],
@@ -95,13 +99,11 @@ impl ApiError {
                 };
                 Body::Fields(ValidationErrorBody { detail: vec![detail] })
             }
-            Self::Generation(GenerationError::Cancelled) => sentence("The server is shutting down".into()),
-            Self::Generation(
-                error @ (GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Internal(_)),
-            ) => {
-                // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
-                sentence(format!("Generation failed: {}", error.to_string().lines().next().unwrap_or_default()))
+            Self::Generation(GenerationError::Cancelled) | Self::Video(GenerationError::Cancelled) => {
+                sentence("The server is shutting down".into())
             }
+            Self::Generation(error) => sentence(format!("Generation failed: {}", first_line(error))),
+            Self::Video(error) => sentence(format!("Video generation failed: {}", first_line(error))),
             Self::NotFound
             | Self::MethodNotAllowed { .. }
             | Self::UnsupportedMediaType(_)
@@ -126,17 +128,14 @@ impl ResponseError for ApiError {
             Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Invalid(_) | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. })) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::Invalid(_)
+            | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. }))
+            | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Submit(SubmitError::QueueFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
-            | Self::Generation(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Generation(
-                GenerationError::Model(_) | GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Internal(_),
-            )
-            | Self::Scratch(_)
-            | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            | Self::Generation(GenerationError::Cancelled)
+            | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Generation(_) | Self::Video(_) | Self::Scratch(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -165,10 +164,16 @@ impl ResponseError for ApiError {
             | Self::Scratch(_)
             | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(_)
+            | Self::Video(_)
             | Self::Internal => {}
         }
         response.json(self.body())
     }
+}
+
+/// Some tensor errors carry a backtrace behind their first line, which belongs in the log.
+fn first_line(error: &GenerationError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// A limit of the validation as JSON.

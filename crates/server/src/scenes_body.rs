@@ -106,7 +106,8 @@ impl ScenesBody {
 
 fn scenes(entries: &[Value], body: &mut Fields<'_>, faults: &mut Vec<ValidationErrorDetail>) -> Vec<SceneRequest> {
     let mut scenes = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
+    // More than there may be are refused by their number, whatever is in them.
+    for (index, entry) in entries.iter().enumerate().take(Limits::DEFAULT.video.max_scenes + 1) {
         let place = [Value::from("scenes"), Value::from(index)];
         scenes.push(match entry {
             Value::String(prompt) => SceneRequest { prompt: Some(prompt.clone()), ..SceneRequest::default() },

@@ -158,9 +158,9 @@ pub(crate) struct MadeVideo {
 /// Makes a video and opens its file; a folder of its own is gone when this returns, or is dropped.
 pub(crate) async fn make(state: &ApiState, spec: VideoSpec) -> Result<MadeVideo, ApiError> {
     let folder = tempfile::Builder::new().prefix("framewright-").tempdir_in(&state.scratch).map_err(ApiError::Scratch)?;
-    let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| ApiError::Generation(error.into()))?;
+    let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| ApiError::Video(error.into()))?;
     let seed = spec.seed();
-    let video = state.engine.submit_video(spec, output)?.finished().await?;
+    let video = state.engine.submit_video(spec, output)?.finished().await.map_err(ApiError::Video)?;
     let path = video.path.clone();
     let file = actix_web::web::block(|| NamedFile::open(path)).await.map_err(|_| ApiError::Internal)?.map_err(ApiError::Scratch)?;
     Ok(MadeVideo { file, video, seed })

@@ -66,7 +66,7 @@ pub(crate) struct ScenesArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<i64>,
 
-    /// Set every scene's picture in motion.
+    /// Set the picture of every scene in motion that the file does not hold still.
     #[arg(long)]
     pub moving: bool,
 

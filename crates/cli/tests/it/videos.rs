@@ -205,4 +205,12 @@ fn frames_of_two_videos_do_not_mix() {
     let strange = framewright(folder.path(), &args);
     assert_eq!(strange.code, 2, "{strange:?}");
     assert!(strange.stderr.contains("did not begin"), "{strange:?}");
+    // Frames behind a gap are frames too: a restart takes away all of them.
+    fs::remove_file(folder.path().join("b/frame-000000.png")).unwrap();
+    assert_eq!(framewright(folder.path(), &args).code, 2);
+    assert_eq!(frames(folder.path(), &["--out", "b", "--restart"]).code, 0);
+    assert_eq!(contents(&folder.path().join("b")).len(), 17);
+    let over = framewright(folder.path(), &["video", "--scene", "a", "--out", "b/"]);
+    assert_eq!(over.code, 2, "{over:?}");
+    assert!(over.stderr.contains("has begun"), "{over:?}");
 }

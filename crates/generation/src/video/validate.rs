@@ -31,6 +31,9 @@ const DEFAULT_NOISE_AUG_STRENGTH: f64 = 0.02;
 /// Guidance of the first and of the last frame when nobody says: diffusers' defaults.
 const DEFAULT_MOTION_GUIDANCE: (f64, f64) = (1.0, 3.0);
 
+/// The most frames that Stable Video Diffusion's models were made for.
+const USUAL_FRAMES: u32 = 25;
+
 /// The names of the joins.
 const JOINS: [&str; 3] = ["cut", "crossfade", "slerp"];
 /// The names of a scene's sources.
@@ -80,6 +83,7 @@ impl ScenesRequest {
             join: join.unwrap_or(|_| Join::Cut),
             motion: motion.as_ref(),
         };
+        let base_join = base.join;
         let mut joins = Vec::new();
         let mut made = Vec::new();
         for (index, scene) in scenes.into_iter().flatten().enumerate() {
@@ -113,7 +117,7 @@ impl ScenesRequest {
                 width,
                 height,
                 frames_per_scene: scene_frames(seconds.unwrap_or(DEFAULT_SCENE_SECONDS), fps.as_f64()),
-                transition_frames,
+                transition_frames: if base_join(1).frames() == 0 { 0 } else { transition_frames },
                 seed,
             }),
             _ => Err(check.errors),
@@ -147,6 +151,7 @@ impl AnimationRequest {
             (None, Some(_)) => check.fail("width", "", FieldErrorKind::Value { error: "height is given, so width must be".into() }),
             (Some(_), None) => check.fail("height", "", FieldErrorKind::Value { error: "width is given, so height must be".into() }),
         };
+        check.motion_pixels(motion.as_ref(), size.flatten(), limits);
         let seed = check.seed(self.seed, limits);
         match (image, motion, fps, size, seed) {
             (Some(image), Some(motion), Some(fps), Some(size), Some(seed)) if check.errors.is_empty() => {
@@ -223,6 +228,19 @@ impl Check {
         let prompt = if base.hero.is_empty() { prompt } else { format!("{}, {prompt}", base.hero) };
         let join = join?(usize::try_from(transition_frames?).unwrap_or_default());
         Some((SceneSpec { prompt, negative_prompt, seed: seed?, frames, motion }, join))
+    }
+
+    /// Bounds what a run of a motion model holds; what is the model's own is bounded by its makers.
+    fn motion_pixels(&mut self, motion: Option<&MotionSpec>, size: Option<(u32, u32)>, limits: &Limits) {
+        let (Some(motion), Some((width, height))) = (motion, size) else { return };
+        let frames = motion.num_frames.unwrap_or(USUAL_FRAMES);
+        let pixels = u64::from(width) * u64::from(height) * u64::from(frames);
+        let max = limits.video.max_motion_pixels;
+        if pixels > max {
+            let error =
+                format!("{frames} frames of {width} x {height} are {pixels} pixels, and a motion model makes at most {max} at once");
+            self.fail::<()>("num_frames", frames, FieldErrorKind::Value { error });
+        }
     }
 
     /// Bounds the frames that a motion model makes for a scene.
@@ -319,6 +337,13 @@ impl Check {
         let (min, max) = DEFAULT_MOTION_GUIDANCE;
         let min_guidance_scale = self.float("min_guidance_scale", motion.min_guidance_scale, min, 0.0, limits.max_guidance_scale);
         let max_guidance_scale = self.float("max_guidance_scale", motion.max_guidance_scale, max, 0.0, limits.max_guidance_scale);
+        if let (Some(min), Some(max)) = (min_guidance_scale, max_guidance_scale)
+            && min > 1.0
+            && max <= 1.0
+        {
+            let error = format!("it has no effect: a max_guidance_scale of {max} turns guidance off");
+            return self.fail("min_guidance_scale", min, FieldErrorKind::Value { error });
+        }
         let decode_chunk_size = match motion.decode_chunk_size {
             None => Some(None),
             some => self.integer("decode_chunk_size", some, 0, 1, video.max_num_frames).map(Some),

@@ -36,6 +36,7 @@ pub(crate) fn info() -> ModelInfo {
         name: "fake".into(),
         motion: "fake motion".into(),
         device: "cpu".into(),
+        precision: "f32".into(),
         device_reason: "there is no other".into(),
         default_width: 64,
         default_height: 72,

@@ -82,7 +82,7 @@ async fn the_infos_arithmetic_is_the_services() {
     });
     assert_eq!(info(&example()).await, expected);
     let cut = info(&with(json!({"join": "cut", "fps": "30000/1001", "duration_per_scene": 1}))).await;
-    assert_eq!((&cut["total_frames"], &cut["fps"]), (&json!(87), &json!(30000.0 / 1001.0)));
+    assert_eq!((&cut["total_frames"], &cut["fps"], &cut["transition_frames"]), (&json!(87), &json!(30000.0 / 1001.0), &json!(0)));
     // One scene is no video, but its length can be told.
     assert_eq!(info(&with(json!({"scenes": ["a boat"]}))).await["total_frames"], 72);
     let own = json!({"scenes": ["a boat", {"prompt": "a star", "duration": 1.0, "join": "cut"}, "a sun"]});
@@ -161,9 +161,10 @@ async fn what_fails_behind_it_is_told_and_leaves_nothing() {
     let running = Running::with_settings(settings, engine(4).await);
     let client = reqwest::Client::new();
     let ask = |prompt: &str| client.post(running.url("/generate-video")).json(&with(json!({"scenes": [prompt, "a star"]}))).send();
-    for (prompt, detail) in
-        [("broken", "Generation failed: tokenizer: broken as told"), ("panic", "Generation failed: internal error: the fake model panics")]
-    {
+    for (prompt, detail) in [
+        ("broken", "Video generation failed: tokenizer: broken as told"),
+        ("panic", "Video generation failed: internal error: the fake model panics"),
+    ] {
         let answer = ask(prompt).await.unwrap();
         assert_eq!(answer.status().as_u16(), 500);
         assert_eq!(answer.json::<Value>().await.unwrap(), json!({ "detail": detail }));
