@@ -356,6 +356,8 @@ fn parameters_out_of_range_are_refused_before_anything_is_made() {
         (MotionParams { size: Some((60, 64)), ..own() }, "width"),
         (MotionParams { num_inference_steps: 1001, ..own() }, "num_inference_steps"),
         (MotionParams { decode_chunk_size: Some(0), ..own() }, "decode_chunk_size"),
+        // More at once than a kernel can count.
+        (MotionParams { size: Some((1024, 1024)), num_frames: Some(100), decode_chunk_size: Some(100), ..own() }, "decode_chunk_size"),
     ] {
         let params = ImageToVideoParams { motion, ..goldens.params("own") };
         match model.image_to_video(&params, &mut log, &mut Vec::new()) {
