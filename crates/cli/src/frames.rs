@@ -64,7 +64,7 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
         if there > 0 {
             output::remark(format_args!("{there} frames are there already"));
         }
-        let base = VideoOutput { container: Container::PngFolder, resume: true, ..VideoOutput::new(args.out.join(""))? };
+        let base = VideoOutput { container: Container::PngFolder, resume: Some(there), ..VideoOutput::new(args.out.join(""))? };
         Ok((VideoSpec::Scenes(spec.clone()), base))
     })?;
     video::report(args.json, &made, &video::described(&spec, &model), began.elapsed())

@@ -13,8 +13,8 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
-use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact};
-use image::{DynamicImage, ImageDecoder as _, ImageReader};
+use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact, given_picture};
+use image::{DynamicImage, ImageReader};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -80,30 +80,9 @@ pub(crate) fn random_seed() -> u32 {
     RandomState::new().build_hasher().finish() as u32
 }
 
-/// The most memory that a picture may take when it is read: 8192 x 8192 pixels of four bytes.
-const MAX_DECODED_BYTES: u64 = 256 << 20;
-
-/// Reads a picture of at most 8192 pixels a side, upright as its camera meant it.
+/// Reads a picture, upright as its camera meant it.
 pub(crate) fn read_image(path: &Path) -> Result<DynamicImage> {
-    let read = || -> Result<DynamicImage> {
-        let mut reader = ImageReader::open(path)?.with_guessed_format()?;
-        let mut limits = image::Limits::default();
-        limits.max_image_width = Some(8192);
-        limits.max_image_height = Some(8192);
-        reader.limits(limits);
-        let mut decoder = reader.into_decoder()?;
-        if decoder.total_bytes() > MAX_DECODED_BYTES {
-            anyhow::bail!(
-                "the picture would take {} of memory, and {} is the limit",
-                output::size(decoder.total_bytes()),
-                output::size(MAX_DECODED_BYTES)
-            );
-        }
-        let orientation = decoder.orientation()?;
-        let mut image = DynamicImage::from_decoder(decoder)?;
-        image.apply_orientation(orientation);
-        Ok(image)
-    };
+    let read = || -> Result<DynamicImage> { Ok(given_picture::read(ImageReader::open(path)?)?) };
     read().with_context(|| path.display().to_string())
 }
 

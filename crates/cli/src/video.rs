@@ -293,7 +293,7 @@ pub(crate) fn described(spec: &ScenesSpec, model: &ModelInfo) -> Value {
         "scheduler": spec.scheduler().unwrap_or(model.scheduler).to_string(),
         "seed": spec.seed(),
         "model": model.name,
-        "motion_model": spec.scenes().iter().any(|scene| scene.motion().is_some()).then(|| model.motion.clone()),
+        "motion_model": spec.moves().then(|| model.motion.clone()),
         "device": model.device,
         "precision": model.precision,
     })

@@ -17,6 +17,7 @@ mod device;
 pub mod engine;
 pub mod error;
 pub mod field_error;
+pub mod given_picture;
 pub mod job;
 pub mod limits;
 pub mod local_model;

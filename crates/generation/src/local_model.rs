@@ -141,7 +141,7 @@ impl DeviceModel for LocalModel {
         match spec {
             VideoSpec::Scenes(spec) => {
                 self.pictures()?;
-                if spec.scenes().iter().any(|scene| scene.motion().is_some()) {
+                if spec.moves() {
                     self.motion.open()?;
                 }
                 Ok(VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames() })
@@ -180,8 +180,7 @@ impl LocalModel {
         monitor: &mut dyn SceneMonitor,
         sink: &mut dyn FrameSink,
     ) -> Result<Vec<TruncatedText>> {
-        let moves = spec.scenes().iter().any(|scene| scene.motion().is_some());
-        let motion = if moves { Some(self.motion.open()?) } else { None };
+        let motion = if spec.moves() { Some(self.motion.open()?) } else { None };
         let model = self.pictures.as_ref().ok_or_else(no_pictures)?;
         let prompts = spec.scenes().iter().map(|scene| scene.prompt());
         let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());

@@ -1,19 +1,24 @@
 //! `POST /animate`: a picture in motion, as an MP4 file.
 
+use std::io::Cursor;
+
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
     web::{Data, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use generation::video::{AnimationRequest, AnimationSpec, VideoSpec};
-use image::{DynamicImage, ImageDecoder as _, ImageReader, RgbImage};
+use generation::{
+    given_picture,
+    video::{AnimationRequest, AnimationSpec, VideoSpec},
+};
+use image::{DynamicImage, ImageReader, RgbImage};
 use serde_json::Value;
 
 use crate::{
     app::ApiState,
     body,
     error::ApiError,
-    fields::{Fields, TypeFault, all_faults, integer, parse_object},
+    fields::{Fields, TypeFault, integer, judged, parse_object},
     generate_api::random_seed,
     request_body::RequestBody,
     scenes_body::{fps, motion_fields},
@@ -38,10 +43,6 @@ const FIELDS: [&str; 13] = [
     "height",
     "seed",
 ];
-
-/// The longest side of a picture that is read, in pixels; and the most memory for it.
-const MAX_SIDE: u32 = 8192;
-const MAX_DECODED_BYTES: u64 = 256 << 20;
 
 /// Sets a picture in motion.
 ///
@@ -108,11 +109,7 @@ fn spec(body: &[u8], limits: &generation::Limits) -> Result<AnimationSpec, ApiEr
         seed: Some(fields.read("seed", integer).unwrap_or(random_seed().into())),
     };
     let faults = fields.faults;
-    match request.validate(limits) {
-        Ok(spec) if faults.is_empty() => Ok(spec),
-        Ok(_) => Err(ApiError::Invalid(all_faults(faults, &[], &json, &FIELDS))),
-        Err(errors) => Err(ApiError::Invalid(all_faults(faults, &errors, &json, &FIELDS))),
-    }
+    judged(request.validate(limits), faults, &json, &FIELDS)
 }
 
 /// A picture from base64, upright as its camera meant it.
@@ -121,22 +118,7 @@ fn picture(value: &Value) -> Result<RgbImage, TypeFault> {
     // A data URL's head ends at its first comma.
     let base64 = text.strip_prefix("data:").and_then(|rest| rest.split_once(',')).map_or(text, |(_, data)| data);
     let bytes = BASE64_STANDARD.decode(base64.trim()).map_err(|_| ("value_error", "Value error, the picture is no base64"))?;
-    decode(&bytes).ok_or(("value_error", "Value error, the picture is no PNG, JPEG or WebP of at most 8192 pixels a side"))
-}
-
-fn decode(bytes: &[u8]) -> Option<RgbImage> {
-    let mut reader = ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format().ok()?;
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().ok()?;
-    if decoder.total_bytes() > MAX_DECODED_BYTES {
-        return None;
-    }
-    let orientation = decoder.orientation().ok()?;
-    let mut image = DynamicImage::from_decoder(decoder).ok()?;
-    image.apply_orientation(orientation);
-    Some(image.into_rgb8())
+    let read = given_picture::read(ImageReader::new(Cursor::new(bytes)));
+    read.map(DynamicImage::into_rgb8)
+        .map_err(|_| ("value_error", "Value error, the picture is no PNG, JPEG or WebP of at most 8192 pixels a side"))
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
-    fields::{Fields, all_faults, boolean, float, integer, parse_object, string},
+    fields::{Fields, boolean, float, integer, judged, parse_object, string},
     wire::{GenerateRequest, ValidationErrorDetail},
 };
 
@@ -74,10 +74,6 @@ impl GenerateBody {
             scheduler: request.scheduler,
             ..ImageRequest::default()
         };
-        match raw.validate(limits, model) {
-            Ok(spec) if faults.is_empty() => Ok(spec),
-            Ok(_) => Err(ApiError::Invalid(faults)),
-            Err(errors) => Err(ApiError::Invalid(all_faults(faults, &errors, &json, &FIELDS))),
-        }
+        judged(raw.validate(limits, model), faults, &json, &FIELDS)
     }
 }

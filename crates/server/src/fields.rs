@@ -77,8 +77,23 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What the validation made of a body's fields, or all that is wrong with them.
+pub(crate) fn judged<T>(
+    validated: Result<T, Vec<FieldError>>,
+    faults: Vec<ValidationErrorDetail>,
+    json: &Map<String, Value>,
+    order: &[&str],
+) -> Result<T, ApiError> {
+    let errors = match validated {
+        Ok(spec) if faults.is_empty() => return Ok(spec),
+        Ok(_) => Vec::new(),
+        Err(errors) => errors,
+    };
+    Err(ApiError::Invalid(all_faults(faults, &errors, json, order)))
+}
+
 /// All faults of a body: those of types, and of the validation those that are no second fault of the same field; in the order of `order`.
-pub(crate) fn all_faults(
+fn all_faults(
     mut faults: Vec<ValidationErrorDetail>,
     errors: &[FieldError],
     json: &Map<String, Value>,

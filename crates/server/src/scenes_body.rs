@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
-    fields::{Fields, TypeFault, all_faults, float, integer, parse_object, string},
+    fields::{Fields, TypeFault, float, integer, judged, parse_object, string},
     wire::ValidationErrorDetail,
 };
 
@@ -96,11 +96,7 @@ impl ScenesBody {
     pub(crate) fn into_spec(self, random_seed: u32, limits: &Limits) -> Result<ScenesSpec, ApiError> {
         let Self { json, mut request, faults } = self;
         request.seed.get_or_insert(random_seed.into());
-        match request.validate(limits) {
-            Ok(spec) if faults.is_empty() => Ok(spec),
-            Ok(_) => Err(ApiError::Invalid(all_faults(faults, &[], &json, &FIELDS))),
-            Err(errors) => Err(ApiError::Invalid(all_faults(faults, &errors, &json, &FIELDS))),
-        }
+        judged(request.validate(limits), faults, &json, &FIELDS)
     }
 }
 

@@ -15,5 +15,4 @@ pub use self::{
     output::{GeneratedVideo, VideoOutput, VideoShape, VideoWriter},
     request::{AnimationRequest, FpsRequest, MotionRequest, SceneRequest, ScenesRequest},
     spec::{AnimationSpec, MotionSpec, SceneSpec, ScenesSpec, VideoSpec},
-    validate::{DEFAULT_CONDITIONING_FPS, DEFAULT_FPS, DEFAULT_SCENE_SECONDS, DEFAULT_SIDE, DEFAULT_TRANSITION_FRAMES},
 };

@@ -33,8 +33,8 @@ pub struct VideoOutput {
     pub poster: Option<PathBuf>,
     /// Where some of the frames go too, side by side in one picture.
     pub contact_sheet: Option<PathBuf>,
-    /// Whether a folder that has frames already is gone on with; they are taken to be of this same video.
-    pub resume: bool,
+    /// Frames of this same video that a folder of PNG files has already, and that are gone on behind; `None` begins anew.
+    pub resume: Option<u64>,
 }
 
 impl VideoOutput {
@@ -53,7 +53,7 @@ impl VideoOutput {
             odd_size: OddSize::Pad,
             poster: None,
             contact_sheet: None,
-            resume: false,
+            resume: None,
         })
     }
 
@@ -118,8 +118,7 @@ impl VideoWriter {
     /// [`GenerationError::Video`] if the encoder is missing or cannot write this, or the folder cannot be written to.
     pub fn open(output: &VideoOutput, shape: &VideoShape) -> Result<Self, GenerationError> {
         let mut first_frame = 0;
-        let sink = if output.resume && output.container == Container::PngFolder {
-            let there = PngFolder::whole_frames(&output.path);
+        let sink = if let Some(there) = output.resume.filter(|_| output.container == Container::PngFolder) {
             first_frame = usize::try_from(there).unwrap_or(usize::MAX).min(shape.frames);
             Sink::Folder(PngFolder::open(&output.path, shape.width, shape.height, first_frame as u64)?)
         } else {

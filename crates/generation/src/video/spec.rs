@@ -18,14 +18,6 @@ pub enum VideoSpec {
 }
 
 impl VideoSpec {
-    /// Frames in a second.
-    pub fn fps(&self) -> FrameRate {
-        match self {
-            Self::Scenes(spec) => spec.fps,
-            Self::Animation(spec) => spec.fps,
-        }
-    }
-
     /// The seed that the request was given.
     pub fn seed(&self) -> u64 {
         match self {
@@ -203,6 +195,11 @@ impl ScenesSpec {
     /// The seed of scene 0, where that names none of its own.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// Whether a scene moves.
+    pub fn moves(&self) -> bool {
+        self.scenes.iter().any(|scene| scene.motion.is_some())
     }
 
     /// Which frames are whose.

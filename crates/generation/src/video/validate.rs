@@ -15,15 +15,15 @@ use crate::{
 };
 
 /// How long a scene lasts when nobody says, in seconds.
-pub const DEFAULT_SCENE_SECONDS: f64 = 3.0;
+const DEFAULT_SCENE_SECONDS: f64 = 3.0;
 /// Frames in a second of a video of scenes when nobody says.
-pub const DEFAULT_FPS: u32 = 24;
+const DEFAULT_FPS: u32 = 24;
 /// Pixels of a side of a video of scenes when nobody says, whatever the model's own size.
-pub const DEFAULT_SIDE: u32 = 512;
+const DEFAULT_SIDE: u32 = 512;
 /// Frames between two scenes when nobody says.
-pub const DEFAULT_TRANSITION_FRAMES: u32 = 12;
+const DEFAULT_TRANSITION_FRAMES: u32 = 12;
 /// The frame rate that a motion model is told when nobody says: diffusers' default.
-pub const DEFAULT_CONDITIONING_FPS: u32 = 7;
+const DEFAULT_CONDITIONING_FPS: u32 = 7;
 /// How much moves when nobody says: diffusers' default, the middle of what the model was trained on.
 const DEFAULT_MOTION_BUCKET_ID: u32 = 127;
 /// Noise added to the picture when nobody says: diffusers' default.

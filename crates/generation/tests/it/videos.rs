@@ -88,7 +88,8 @@ async fn letting_go_of_a_video_stops_it_and_leaves_nothing() {
 async fn frames_that_are_there_are_not_made_again() {
     let (engine, folder) = (engine(4).await, tempfile::tempdir().unwrap());
     let out = folder.path().join("frames");
-    let output = || VideoOutput { container: Container::PngFolder, resume: true, ..VideoOutput::new(&out).unwrap() };
+    let output =
+        || VideoOutput { container: Container::PngFolder, resume: Some(PngFolder::whole_frames(&out)), ..VideoOutput::new(&out).unwrap() };
     make(&engine, "a boat", output()).await.unwrap();
     let read = |frame: u64| fs::read(out.join(PngFolder::frame_name(frame))).unwrap();
     let whole: Vec<Vec<u8>> = (0..26).map(read).collect();
