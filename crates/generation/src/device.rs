@@ -20,7 +20,8 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     engine::EngineSettings,
     error::GenerationError,
-    job::{GeneratedImage, Job, JobProgress, JobResult, Task},
+    job::{Begin, GeneratedImage, Job, JobProgress, JobResult, Made, StoredWork, Task},
+    jobs::Work,
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
     queue::Queue,
@@ -54,7 +55,7 @@ impl Device {
             self.measure(model.as_mut(), &info);
         }
 
-        while let Some(Job { id, task, progress, cancelled }) = self.queue.next() {
+        while let Some(Job { id, turn: _, task, progress, cancelled }) = self.queue.next() {
             let started = self.now();
             let span = tracing::info_span!("job", id);
             let _entered = span.enter();
@@ -66,17 +67,28 @@ impl Device {
                 }
                 Task::Video { spec, output, result } => {
                     let made = caught(|| self.video(&spec, &output, model.as_mut(), &watched));
-                    let lost = self.end(started, made, result);
-                    if lost.is_none() && self.settings.measure_at_start && self.timings.borrow().step().is_none() {
-                        // It was broken off at the start, and a video's pictures are not timed.
-                        self.measure(model.as_mut(), &info);
-                    }
-                    lost
+                    self.end(started, made, result)
+                }
+                Task::Stored { begin, result } => {
+                    let made = caught(|| self.stored(begin, model.as_mut(), &info, &watched));
+                    self.end(started, made, result)
                 }
             };
             if let Some(reason) = lost {
                 return self.fail(reason);
             }
+            if self.settings.measure_at_start && self.timings.borrow().step().is_none() {
+                // It was broken off at the start, and a video's pictures are not timed.
+                self.measure(model.as_mut(), &info);
+            }
+        }
+    }
+
+    fn stored(&self, begin: Begin, model: &mut dyn DeviceModel, info: &ModelInfo, watched: &Watched<'_>) -> JobResult<Made> {
+        let StoredWork { work, output } = (begin.0)()?;
+        match work {
+            Work::Pictures(spec) => self.pictures(&spec, model, info, watched).map(Made::Pictures),
+            Work::Video(spec) => self.video(&spec, &output, model, watched).map(Made::Video),
         }
     }
 
@@ -93,7 +105,7 @@ impl Device {
             Ok(_) | Err(_) => None,
         };
         // The place is free before the caller knows, so that whoever has an answer can ask again.
-        self.queue.done(made.is_ok().then_some(took));
+        self.queue.done(took, made.is_ok());
         // Nobody to send it to: the caller has hung up.
         let _unread: Result<(), JobResult<T>> = result.send(made);
         lost

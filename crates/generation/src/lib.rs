@@ -19,6 +19,7 @@ pub mod error;
 pub mod field_error;
 pub mod given_picture;
 pub mod job;
+pub mod jobs;
 pub mod limits;
 pub mod local_model;
 pub mod model;

@@ -18,6 +18,14 @@ pub enum VideoSpec {
 }
 
 impl VideoSpec {
+    /// The scenes that progress is counted in; 1 where there are none.
+    pub fn parts(&self) -> u32 {
+        match self {
+            Self::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
+            Self::Animation(_) => 1,
+        }
+    }
+
     /// The seed that the request was given.
     pub fn seed(&self) -> u64 {
         match self {
