@@ -17,9 +17,9 @@ use tokio::sync::watch;
 use crate::{
     device::Device,
     error::SubmitError,
-    job::{Begin, GeneratedImage, Job, JobHandle, Made},
+    job::{Begin, GeneratedImage, Job, JobContext, JobHandle, Made},
     model::{EngineStatus, LoadedModel, ModelInfo},
-    queue::{Place, PushError, Queue, Turn},
+    queue::{Place, PushError, Queue},
     spec::ImageSpec,
     video::{GeneratedVideo, Timings, VideoOutput, VideoSpec},
 };
@@ -85,16 +85,37 @@ impl Engine {
     ///
     /// # Errors
     /// [`SubmitError`] if the engine cannot take it now.
-    pub fn submit(&self, turn: Turn, spec: ImageSpec) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
-        self.push(|id, queue| Job::pictures(id, turn, spec, queue))
+    pub fn submit(&self, spec: ImageSpec) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
+        self.submit_in(spec, JobContext::default())
+    }
+
+    /// As [`Self::submit`], with more than a spec.
+    ///
+    /// # Errors
+    /// [`SubmitError`] if the engine cannot take it now.
+    pub fn submit_in(&self, spec: ImageSpec, context: JobContext) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
+        self.push(|id, queue| Job::pictures(id, spec, context, queue))
     }
 
     /// Hands in a job that makes a video and writes it where `output` says; it waits its turn.
     ///
     /// # Errors
     /// [`SubmitError`] if the engine cannot take it now.
-    pub fn submit_video(&self, turn: Turn, spec: VideoSpec, output: VideoOutput) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
-        self.push(|id, queue| Job::video(id, turn, spec, output, queue))
+    pub fn submit_video(&self, spec: VideoSpec, output: VideoOutput) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
+        self.submit_video_in(spec, output, JobContext::default())
+    }
+
+    /// As [`Self::submit_video`], with more than a spec.
+    ///
+    /// # Errors
+    /// [`SubmitError`] if the engine cannot take it now.
+    pub fn submit_video_in(
+        &self,
+        spec: VideoSpec,
+        output: VideoOutput,
+        context: JobContext,
+    ) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
+        self.push(|id, queue| Job::video(id, spec, output, context, queue))
     }
 
     fn push<T>(&self, make: impl FnOnce(u64, &Arc<Queue>) -> (Job, JobHandle<T>)) -> Result<JobHandle<T>, SubmitError> {
@@ -114,12 +135,11 @@ impl Engine {
     /// needs none. It waits for the model too.
     pub(crate) fn submit_stored(
         &self,
-        turn: Turn,
-        parts: u32,
-        begin: Begin,
+        (parts, begin): (u32, Begin),
+        context: JobContext,
         place: Option<Place>,
     ) -> Result<JobHandle<Made>, SubmitError> {
-        let (job, handle) = Job::stored(self.next_id(), turn, parts, begin, &self.inner.queue);
+        let (job, handle) = Job::stored(self.next_id(), (parts, begin), context, &self.inner.queue);
         self.inner.queue.push_taken(job, place).map_err(|error| self.refusal(error))?;
         Ok(handle)
     }

@@ -4,6 +4,7 @@
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,8 +17,8 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     error::GenerationError,
     model::TruncatedText,
-    jobs::Work,
-    queue::{Queue, Turn},
+    jobs::{FailHook, Priority, Work},
+    queue::Queue,
     spec::ImageSpec,
     video::{GeneratedVideo, VideoOutput, VideoSpec},
 };
@@ -127,6 +128,20 @@ impl CancelSwitch {
     }
 }
 
+/// What a job is given beside its spec; by default nothing.
+#[derive(Clone, Debug, Default)]
+pub struct JobContext {
+    /// Whose it is; empty where there are no owners.
+    pub owner: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// The folder where the job's finished pieces are kept, and found again by a job of the same spec that is given the same folder; `None`
+    /// keeps nothing. Whoever gives it removes it when the job is done.
+    pub journal: Option<PathBuf>,
+    /// For tests that kill the program.
+    pub fail_hook: FailHook,
+}
+
 /// What a job makes, and where the result goes.
 #[derive(Debug)]
 pub(crate) enum Task {
@@ -164,39 +179,40 @@ pub(crate) enum Made {
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) id: u64,
-    pub(crate) turn: Turn,
     pub(crate) task: Task,
+    pub(crate) context: JobContext,
     pub(crate) progress: watch::Sender<JobProgress>,
     pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 impl Job {
     /// A job that makes pictures, and the caller's end of it.
-    pub(crate) fn pictures(id: u64, turn: Turn, spec: ImageSpec, queue: &Arc<Queue>) -> (Self, JobHandle<Vec<GeneratedImage>>) {
+    pub(crate) fn pictures(id: u64, spec: ImageSpec, context: JobContext, queue: &Arc<Queue>) -> (Self, JobHandle<Vec<GeneratedImage>>) {
         let parts = spec.count();
-        Self::new((id, turn, parts), queue, |result| Task::Pictures { spec, result })
+        Self::new((id, parts), context, queue, |result| Task::Pictures { spec, result })
     }
 
     /// A job that makes a video, and the caller's end of it.
     pub(crate) fn video(
         id: u64,
-        turn: Turn,
         spec: VideoSpec,
         output: VideoOutput,
+        context: JobContext,
         queue: &Arc<Queue>,
     ) -> (Self, JobHandle<GeneratedVideo>) {
         let parts = spec.parts();
-        Self::new((id, turn, parts), queue, |result| Task::Video { spec, output, result })
+        Self::new((id, parts), context, queue, |result| Task::Video { spec, output, result })
     }
 
     /// A job that lies on disk, and the end of it that looks after it.
-    pub(crate) fn stored(id: u64, turn: Turn, parts: u32, begin: Begin, queue: &Arc<Queue>) -> (Self, JobHandle<Made>) {
-        Self::new((id, turn, parts), queue, |result| Task::Stored { begin, result })
+    pub(crate) fn stored(id: u64, (parts, begin): (u32, Begin), context: JobContext, queue: &Arc<Queue>) -> (Self, JobHandle<Made>) {
+        Self::new((id, parts), context, queue, |result| Task::Stored { begin, result })
     }
 
     /// The queue is where the handle takes the job out of again.
     fn new<T>(
-        (id, turn, parts): (u64, Turn, u32),
+        (id, parts): (u64, u32),
+        context: JobContext,
         queue: &Arc<Queue>,
         task: impl FnOnce(oneshot::Sender<JobResult<T>>) -> Task,
     ) -> (Self, JobHandle<T>) {
@@ -204,6 +220,6 @@ impl Job {
         let (progress_sender, progress) = watch::channel(JobProgress { parts, ..JobProgress::default() });
         let cancelled = Arc::new(AtomicBool::new(false));
         let handle = JobHandle { id, result, progress, cancelled: Arc::clone(&cancelled), queue: Arc::clone(queue) };
-        (Self { id, turn, task: task(result_sender), progress: progress_sender, cancelled }, handle)
+        (Self { id, task: task(result_sender), context, progress: progress_sender, cancelled }, handle)
     }
 }

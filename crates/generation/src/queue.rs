@@ -20,21 +20,12 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::{job::Job, jobs::Priority};
+use crate::job::Job;
 
 /// How many recent jobs the estimate of waiting times looks back on.
 const REMEMBERED_JOBS: usize = 8;
 /// The estimate while no job has finished yet.
 const FIRST_GUESS: Duration = Duration::from_secs(5);
-
-/// Who wants a job, and how urgently.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Turn {
-    /// Whose it is; empty where there are no owners.
-    pub owner: String,
-    /// How urgent it is.
-    pub priority: Priority,
-}
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -135,7 +126,7 @@ impl Queue {
             }
             if let Some(index) = next_of(&state.waiting, &state.served) {
                 let job = state.waiting.remove(index);
-                state.running = Some((job.id, job.turn.owner.clone(), Arc::clone(&job.cancelled)));
+                state.running = Some((job.id, job.context.owner.clone(), Arc::clone(&job.cancelled)));
                 return Some(job);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -167,7 +158,7 @@ impl Queue {
             let index = state.waiting.iter().position(|job| job.id == id);
             let removed = index.map(|index| state.waiting.remove(index));
             if let Some(job) = &removed {
-                state.forget_if_gone(&job.turn.owner);
+                state.forget_if_gone(&job.context.owner);
             }
             removed
         };
@@ -218,7 +209,7 @@ impl Queue {
         let mut order = Vec::with_capacity(waiting.len());
         while let Some(index) = next_of(&waiting, &served) {
             let job = waiting.remove(index);
-            if let Some(served) = served.get_mut(&job.turn.owner) {
+            if let Some(served) = served.get_mut(&job.context.owner) {
                 *served += each;
             }
             order.push(job.id);
@@ -239,9 +230,9 @@ impl Queue {
 
 /// The index of the job that is served next.
 fn next_of<J: std::borrow::Borrow<Job>>(waiting: &[J], served: &BTreeMap<String, Duration>) -> Option<usize> {
-    let had = |job: &Job| served.get(&job.turn.owner).copied().unwrap_or_default();
+    let had = |job: &Job| served.get(&job.context.owner).copied().unwrap_or_default();
     // Of several that are equal the first is taken, which is the oldest.
-    let rank = |job: &Job| (std::cmp::Reverse(job.turn.priority), had(job));
+    let rank = |job: &Job| (std::cmp::Reverse(job.context.priority), had(job));
     waiting.iter().enumerate().min_by_key(|(_, job)| rank((*job).borrow())).map(|(index, _)| index)
 }
 
@@ -262,16 +253,16 @@ impl State {
     }
 
     fn take_in(&mut self, job: Job) {
-        if !self.served.contains_key(&job.turn.owner) {
+        if !self.served.contains_key(&job.context.owner) {
             let least = self.served.values().min().copied().unwrap_or_default();
-            self.served.insert(job.turn.owner.clone(), least);
+            self.served.insert(job.context.owner.clone(), least);
         }
         self.waiting.push(job);
     }
 
     fn forget_if_gone(&mut self, owner: &str) {
         let runs = self.running.as_ref().is_some_and(|(_, running, _)| running == owner);
-        if !runs && self.waiting.iter().all(|job| job.turn.owner != owner) {
+        if !runs && self.waiting.iter().all(|job| job.context.owner != owner) {
             self.served.remove(owner);
         }
     }

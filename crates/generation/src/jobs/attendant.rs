@@ -14,15 +14,15 @@ use serde_json::json;
 
 use super::{
     error::StoreError,
-    fail_point::{FailHook, FailPoint},
-    record::{Artifact, JobError, JobErrorKind, NativeVideo, Outcome, Work},
+    fail_point::FailPoint,
+    record::{Artifact, JobError, JobErrorKind, Outcome},
     service::{Inner, Live},
     store::{Started, Waiting},
 };
 use crate::{
     GenerationError, artifact,
     error::SubmitError,
-    job::{Begin, JobHandle, JobProgress, JobResult, Made, StoredWork},
+    job::{Begin, JobContext, JobHandle, JobProgress, JobResult, Made, StoredWork},
     queue::Place,
     video::VideoOutput,
 };
@@ -43,7 +43,13 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
             None => Err(GenerationError::Cancelled),
         }))
     };
-    let handle = inner.engine.submit_stored(Inner::turn(&job.owner, job.priority), job.parts, begin, place)?;
+    let context = JobContext {
+        owner: job.owner.clone(),
+        priority: job.priority,
+        journal: Some(inner.files.journal_of(&job.id)),
+        fail_hook: inner.settings.fail_hook.clone(),
+    };
+    let handle = inner.engine.submit_stored((job.parts, begin), context, place)?;
     let live = Live {
         engine_id: handle.id(),
         owner: job.owner,
@@ -70,7 +76,7 @@ fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
     inner.changed();
     let staging = inner.files.begin(id)?;
     let output = VideoOutput::new(staging.join(VIDEO))?;
-    Ok(StoredWork { work, output, journal: inner.files.journal_of(id), fail_hook: inner.settings.fail_hook.clone() })
+    Ok(StoredWork { work, output })
 }
 
 /// Looks after a job until its end is written down.
@@ -268,10 +274,4 @@ fn placed(inner: &Inner, id: &str, made: &Made, seconds: f64) -> Result<(Vec<Art
             Ok((vec![file], outcome))
         }
     }
-}
-
-/// Calls the hook at what a job's journal keeps.
-pub(crate) struct WatchedJournal<J> {
-    pub(crate) journal: J,
-    pub(crate) hook: FailHook,
 }

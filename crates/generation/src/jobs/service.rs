@@ -19,7 +19,7 @@ use super::{
     fail_point::{FailHook, FailPoint},
     record::{ArtifactFile, Cancelled, Delivery, Job, JobEvent, NewJob, Page, Submitted},
     retention::{self, Retention},
-    state::{JobState, Priority},
+    state::JobState,
     store::{JobStore, Waiting},
     view,
 };
@@ -381,10 +381,5 @@ impl Inner {
 
     pub(super) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
-    }
-
-    /// How urgent a waiting job is; for the queue.
-    pub(super) fn turn(owner: &str, priority: Priority) -> crate::queue::Turn {
-        crate::queue::Turn { owner: owner.to_owned(), priority }
     }
 }
