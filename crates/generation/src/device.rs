@@ -182,7 +182,7 @@ impl Device {
             let steps = usize::try_from(spec.motion().num_inference_steps()).unwrap_or(usize::MAX);
             self.timings.send_modify(|timings| timings.animation(steps, shape.frames, self.since(started)));
         }
-        let video = writer.finish(truncated)?;
+        let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
     }

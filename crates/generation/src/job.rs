@@ -16,8 +16,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     error::GenerationError,
-    model::TruncatedText,
     jobs::{FailHook, Priority, Work},
+    model::TruncatedText,
     queue::Queue,
     spec::ImageSpec,
     video::{GeneratedVideo, VideoOutput, VideoSpec},
@@ -145,10 +145,20 @@ pub struct JobContext {
 /// What a job makes, and where the result goes.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Pictures { spec: ImageSpec, result: oneshot::Sender<JobResult<Vec<GeneratedImage>>> },
-    Video { spec: VideoSpec, output: VideoOutput, result: oneshot::Sender<JobResult<GeneratedVideo>> },
+    Pictures {
+        spec: ImageSpec,
+        result: oneshot::Sender<JobResult<Vec<GeneratedImage>>>,
+    },
+    Video {
+        spec: VideoSpec,
+        output: VideoOutput,
+        result: oneshot::Sender<JobResult<GeneratedVideo>>,
+    },
     /// What it makes lies on disk until its turn comes.
-    Stored { begin: Begin, result: oneshot::Sender<JobResult<Made>> },
+    Stored {
+        begin: Begin,
+        result: oneshot::Sender<JobResult<Made>>,
+    },
 }
 
 /// Fetches a stored job when its turn has come, on the device's thread; an error ends it there.

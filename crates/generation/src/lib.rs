@@ -30,6 +30,7 @@ pub mod png;
 mod queue;
 pub mod request;
 pub mod spec;
+mod stored_names;
 mod stored_picture;
 pub mod validate;
 pub mod video;

@@ -177,7 +177,6 @@ impl End {
         let (kind, retryable) = match &error {
             GenerationError::Cancelled => return Self::BrokenOff,
             GenerationError::Model(diffusion_core::Error::Device { .. }) => return Self::DeviceLost,
-            GenerationError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, true),
             GenerationError::Model(_) => (JobErrorKind::Model, false),
             // A full disk has room again one day.
             GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Store(_) => (JobErrorKind::Encoder, true),
@@ -266,7 +265,7 @@ fn placed(inner: &Inner, id: &str, made: &Made, seconds: f64) -> Result<(Vec<Art
                 seed: video.seed,
                 frames: video.shape.frames,
                 fps: video.shape.fps.to_string(),
-                native: video.native,
+                native: None,
                 parameters: Vec::new(),
                 truncated: !video.truncated.is_empty(),
                 seconds,

@@ -25,8 +25,8 @@ pub use self::{
     error::{StoreError, SubmitJobError},
     fail_point::{FailHook, FailPoint},
     record::{
-        Artifact, ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, NativeVideo, NewJob, Outcome, Page,
-        Submitted, Work,
+        Artifact, ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, NativeVideo, NewJob, Outcome,
+        Page, Submitted, Work,
     },
     retention::Retention,
     service::{Jobs, JobsSettings, Stats},

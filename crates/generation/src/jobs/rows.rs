@@ -114,8 +114,7 @@ pub(super) fn jobs(connection: &Connection, owner: &str, page: &Page) -> Result<
          ORDER BY number {order} LIMIT :limit"
     );
     let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
-    let wanted =
-        named_params! {":owner": owner, ":beyond": page.beyond, ":state": page.state.map(JobState::name), ":limit": limit};
+    let wanted = named_params! {":owner": owner, ":beyond": page.beyond, ":state": page.state.map(JobState::name), ":limit": limit};
     let rows: Vec<Raw> = connection.prepare_cached(&sql)?.query_map(wanted, raw)?.collect::<Result<_, _>>()?;
     rows.into_iter().map(|row| understood(connection, row)).collect()
 }

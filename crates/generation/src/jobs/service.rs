@@ -146,7 +146,8 @@ impl Jobs {
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
                 let Some(inner) = weak.upgrade() else { return };
-                if let Err(error) = Self { inner }.sweep().await {
+                let jobs = Self { inner };
+                if let Err(error) = jobs.sweep().await {
                     tracing::error!(%error, "old files could not be removed");
                 }
             }
@@ -185,8 +186,7 @@ impl Jobs {
         }
         let place = self.place_for(&new.owner)?;
         let expected = view::expected(&self.inner.engine, &new.work);
-        let waiting =
-            Waiting { id: new.id.clone(), owner: new.owner.clone(), priority: new.priority, parts: new.work.parts() };
+        let waiting = Waiting { id: new.id.clone(), owner: new.owner.clone(), priority: new.priority, parts: new.work.parts() };
         let (job, replayed) = self.on_disk(move |inner| inner.store.insert(&new, inner.now())).await?;
         if replayed {
             return Ok(Submitted { job: self.seen(job), replayed });
@@ -339,9 +339,7 @@ impl Jobs {
         self.inner.engine.drain();
         let mut changes = self.changes();
         let runs = || self.inner.live().values().any(|live| live.began.is_some());
-        let ended = async {
-            while runs() && changes.changed().await.is_ok() {}
-        };
+        let ended = async { while runs() && changes.changed().await.is_ok() {} };
         let _in_time: Result<(), tokio::time::error::Elapsed> = tokio::time::timeout(limit, ended).await;
         self.inner.engine.shut_down();
         // Every attendant writes down what became of its job, which takes a moment, and a step of the device at most.

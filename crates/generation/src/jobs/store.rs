@@ -16,9 +16,9 @@ use serde_json::{Value, json};
 
 use super::{
     error::{StoreError, SubmitJobError},
-    migrations::MIGRATIONS,
+    migrations::migrations,
     record::{Artifact, Cancelled, Delivery, Job, JobError, JobErrorKind, JobEvent, NewJob, Outcome, Page, Work},
-    rows::{self, millis, time},
+    rows::{self, millis},
     state::{JobState, Priority, Transition},
 };
 
@@ -72,7 +72,7 @@ impl JobStore {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        MIGRATIONS.to_latest(&mut connection)?;
+        migrations().to_latest(&mut connection)?;
         Ok(Self { connection: Mutex::new(connection), _lock: lock })
     }
 
@@ -107,16 +107,8 @@ impl JobStore {
                      VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
                 )
                 .map_err(StoreError::from)?;
-            let row = params![
-                new.id,
-                new.owner,
-                new.priority.name(),
-                work,
-                new.note.to_string(),
-                new.callback_url,
-                millis(at),
-                new.work.parts()
-            ];
+            let row =
+                params![new.id, new.owner, new.priority.name(), work, new.note.to_string(), new.callback_url, millis(at), new.work.parts()];
             let number = insert.insert(row).map_err(StoreError::from)?;
             if let Some(name) = &new.idempotency {
                 let row = params![new.owner, name.key, name.fingerprint, number];
@@ -246,24 +238,13 @@ impl JobStore {
         rows::events(&connection, job.number, after, limit).map(Some)
     }
 
-    /// The newest event's number.
-    pub(super) fn last_event(&self) -> Result<i64, StoreError> {
-        Ok(self.lock().query_row("SELECT coalesce(max(id), 0) FROM events", [], |row| row.get(0))?)
-    }
-
     /// Messages whose time has come, the oldest first.
     pub(super) fn due_deliveries(&self, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
         rows::due_deliveries(&self.lock(), limit, now)
     }
 
     /// A message was tried: it arrived (neither `next` nor `reason`), is tried again at `next`, or is given up.
-    pub(super) fn delivery_tried(
-        &self,
-        id: i64,
-        next: Option<SystemTime>,
-        reason: Option<&str>,
-        at: SystemTime,
-    ) -> Result<(), StoreError> {
+    pub(super) fn delivery_tried(&self, id: i64, next: Option<SystemTime>, reason: Option<&str>, at: SystemTime) -> Result<(), StoreError> {
         let arrived = reason.is_none().then(|| millis(at));
         let update = "UPDATE deliveries SET attempts = attempts + 1, due_at = ?2, last_error = ?3, delivered_at = ?4 WHERE id = ?1";
         self.lock().execute(update, params![id, next.map(millis), reason, arrived])?;
@@ -366,7 +347,6 @@ fn end_badly(transaction: &Transaction<'_>, id: &str, error: &JobError, at: Syst
     Ok(true)
 }
 
-/// For tests and for those who look into the store.
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -376,7 +356,7 @@ mod tests {
     #[test]
     fn times_come_back_as_they_went() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_763_750_000_123);
-        assert_eq!(time(millis(now)), now);
+        assert_eq!(rows::time(millis(now)), now);
     }
 
     #[test]
