@@ -8,15 +8,17 @@ use actix_web::{
     Resource, Route,
     web::{self, Data, ServiceConfig},
 };
-use generation::{Engine, Limits};
+use generation::{Engine, Limits, jobs::Jobs};
 
 use crate::{animate_api, docs_api, error::ApiError, generate_api, health_api, root_api, video_api};
 
 /// What the handlers share; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ApiState {
-    /// Makes the pictures.
+    /// Makes the pictures and videos that a request waits for.
     pub engine: Engine,
+    /// Those that outlive their request.
+    pub jobs: Jobs,
     /// The bounds of a request.
     pub limits: Limits,
     /// The longest request body, in bytes.
@@ -40,9 +42,10 @@ pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ApiState {
     /// The state with the limits that the service ships with; videos lie in `scratch` while they are written.
-    pub fn new(engine: Engine, scratch: PathBuf) -> Self {
+    pub fn new(jobs: Jobs, scratch: PathBuf) -> Self {
         Self {
-            engine,
+            engine: jobs.engine().clone(),
+            jobs,
             limits: Limits::default(),
             body_limit: DEFAULT_BODY_LIMIT,
             body_timeout: DEFAULT_BODY_TIMEOUT,

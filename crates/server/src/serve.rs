@@ -1,12 +1,13 @@
 //! The server itself: the address, the workers, and an orderly end.
 //!
-//! The end comes by Ctrl-C, by SIGTERM, or because the engine cannot make pictures. Then waiting and running jobs are cancelled, so that
-//! their clients are answered at once, and open connections have [`SHUTDOWN_SECONDS`] to take their answers.
+//! The end comes by Ctrl-C, by SIGTERM, or because the engine cannot make pictures. Then nothing more is taken; the stored job that runs
+//! may end, for a while; after that it is put back, and requests that are waited for are cancelled, so that their clients are answered.
+//! Open connections have [`SHUTDOWN_SECONDS`] to take their answers.
 
 use std::{env, future::Future, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
-use generation::{Engine, Limits};
+use generation::{Engine, Limits, jobs::Jobs};
 
 use crate::{
     app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT},
@@ -41,6 +42,8 @@ pub struct ServerSettings {
     pub head_timeout: Duration,
     /// The bounds of a request.
     pub limits: Limits,
+    /// How long the stored job that runs may take to end when the server is told to stop.
+    pub shutdown_limit: Duration,
 }
 
 impl Default for ServerSettings {
@@ -54,6 +57,7 @@ impl Default for ServerSettings {
             scratch: env::temp_dir(),
             head_timeout: HEAD_TIMEOUT,
             limits: Limits::default(),
+            shutdown_limit: Duration::from_secs(10),
         }
     }
 }
@@ -61,6 +65,8 @@ impl Default for ServerSettings {
 /// A server that listens, and has not begun to answer.
 pub struct Server {
     engine: Engine,
+    jobs: Jobs,
+    shutdown_limit: Duration,
     addresses: Vec<SocketAddr>,
     server: dev::Server,
 }
@@ -70,9 +76,16 @@ impl Server {
     ///
     /// # Errors
     /// If the address cannot be listened on, with the address in the message.
-    pub fn bind(settings: &ServerSettings, engine: Engine) -> io::Result<Self> {
-        let ServerSettings { host, port, body_limit, body_timeout, picture_body_limit, scratch, head_timeout, limits } = settings.clone();
-        let state = ApiState { engine: engine.clone(), limits, body_limit, body_timeout, picture_body_limit, scratch };
+    pub fn bind(settings: &ServerSettings, jobs: Jobs) -> io::Result<Self> {
+        let ServerSettings { host, port, head_timeout, shutdown_limit, .. } = settings.clone();
+        let engine = jobs.engine().clone();
+        let state = ApiState {
+            limits: settings.limits.clone(),
+            body_limit: settings.body_limit,
+            body_timeout: settings.body_timeout,
+            picture_body_limit: settings.picture_body_limit,
+            ..ApiState::new(jobs.clone(), settings.scratch.clone())
+        };
         let server = HttpServer::new(move || {
             let state = state.clone();
             App::new().wrap(from_fn(request_log::log)).configure(move |config| app::configure(config, state))
@@ -86,7 +99,7 @@ impl Server {
         .bind((host.as_str(), port))
         .map_err(|error| explain_bind_error(&host, port, &error))?;
         let addresses = server.addrs();
-        Ok(Self { engine, addresses, server: server.run() })
+        Ok(Self { engine, jobs, shutdown_limit, addresses, server: server.run() })
     }
 
     /// The addresses that it listens on.
@@ -107,7 +120,7 @@ impl Server {
     /// # Errors
     /// As [`Self::run`].
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { engine, addresses, server } = self;
+        let Self { engine, jobs, shutdown_limit, addresses, server } = self;
         for address in &addresses {
             tracing::info!("listening on http://{address}");
         }
@@ -119,8 +132,12 @@ impl Server {
             reason = engine.failed() => Some(reason),
         };
         tracing::info!("shutting down");
-        engine.shut_down();
-        let (_, result) = tokio::join!(handle.stop(true), server);
+        // Who is waited for is answered before the connections are closed; they are served until then.
+        let end = async {
+            jobs.shut_down(shutdown_limit).await;
+            handle.stop(true).await;
+        };
+        let ((), result) = tokio::join!(end, server);
         match failure {
             Some(reason) => Err(io::Error::other(reason)),
             None => result,

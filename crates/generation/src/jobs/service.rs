@@ -103,21 +103,18 @@ pub(super) struct Live {
 }
 
 impl Jobs {
-    /// Opens the folder and goes on with every job that has not ended. Must be called inside a tokio runtime.
+    /// Opens the folder and goes on with every job that has not ended. Blocks while it reads, so it is for the program's start; must be
+    /// called inside a tokio runtime.
     ///
     /// # Errors
     /// [`StoreError`] if the folder or its database cannot be used, or another program uses it.
-    pub async fn open(settings: JobsSettings, engine: Engine) -> Result<Self, StoreError> {
-        let opened = tokio::task::spawn_blocking(move || {
-            let files = ArtifactStore::open(&settings.folder)?;
-            let store = JobStore::open(&settings.folder)?;
-            let waiting = store.recover((settings.now)())?;
-            settings.fail_hook.reached(FailPoint::Recovered);
-            files.sweep(&store.open_ids()?)?;
-            retention::sweep(&store, &files, settings.keep, (settings.now)())?;
-            Ok::<_, StoreError>((settings, files, store, waiting))
-        });
-        let (settings, files, store, waiting) = opened.await.map_err(|_| StoreError::ShuttingDown)??;
+    pub fn open(settings: JobsSettings, engine: Engine) -> Result<Self, StoreError> {
+        let files = ArtifactStore::open(&settings.folder)?;
+        let store = JobStore::open(&settings.folder)?;
+        let waiting = store.recover((settings.now)())?;
+        settings.fail_hook.reached(FailPoint::Recovered);
+        files.sweep(&store.open_ids()?)?;
+        retention::sweep(&store, &files, settings.keep, (settings.now)())?;
         let inner = Inner {
             store,
             files,
@@ -137,6 +134,11 @@ impl Jobs {
         }
         jobs.sweep_now_and_then();
         Ok(jobs)
+    }
+
+    /// The engine that makes them.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
     }
 
     /// Removes old files for as long as there are jobs.
