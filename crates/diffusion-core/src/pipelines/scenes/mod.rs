@@ -5,18 +5,17 @@
 //! one that was broken off can go on. Scenes are made at the model's own size and brought to the video's with Lanczos, as the service
 //! does whose API the server is compatible with; its crossfade's weights are i / n, so that a join begins with the old scene.
 
-mod blend;
-mod film;
 mod moving;
-mod retime;
 mod timeline;
 
 use image::RgbImage;
 
+use self::moving::push_moving;
 pub use self::timeline::{Span, Timeline, scene_frames};
-use self::{blend::blend, film::Film, moving::push_moving};
 use super::{
     MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
+    blend::blend,
+    film::Film,
     interpolate::{self, Between},
 };
 use crate::{Error, Result, frames::FrameSink, preprocess};
