@@ -13,6 +13,7 @@ use std::{
 
 use diffusion_core::{
     denoise::{StepMonitor, StepReport},
+    journal::{Journal, Kept, Run},
     pipelines::scenes::{SceneMonitor, SceneProgress},
 };
 use tokio::sync::{oneshot, watch};
@@ -21,6 +22,7 @@ use crate::{
     engine::EngineSettings,
     error::GenerationError,
     job::{GeneratedImage, Job, JobProgress, JobResult, Task},
+    journal::FolderJournal,
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
     queue::Queue,
@@ -54,18 +56,22 @@ impl Device {
             self.measure(model.as_mut(), &info);
         }
 
-        while let Some(Job { id, task, progress, cancelled }) = self.queue.next() {
+        while let Some(Job { id, task, context, progress, cancelled }) = self.queue.next() {
             let started = self.now();
             let span = tracing::info_span!("job", id);
             let _entered = span.enter();
             let watched = Watched { progress: &progress, is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed) };
+            let mut journal: Box<dyn Journal> = match context.journal {
+                Some(folder) => Box::new(FolderJournal::new(folder)),
+                None => Box::new(()),
+            };
             let lost = match task {
                 Task::Pictures { spec, result } => {
-                    let made = caught(|| self.pictures(&spec, model.as_mut(), &info, &watched));
+                    let made = caught(|| self.pictures(&spec, model.as_mut(), &info, &watched, journal.as_mut()));
                     self.end(started, made, result)
                 }
                 Task::Video { spec, output, result } => {
-                    let made = caught(|| self.video(&spec, &output, model.as_mut(), &watched));
+                    let made = caught(|| self.video(&spec, &output, model.as_mut(), &watched, journal.as_mut()));
                     let lost = self.end(started, made, result);
                     if lost.is_none() && self.settings.measure_at_start && self.timings.borrow().step().is_none() {
                         // It was broken off at the start, and a video's pictures are not timed.
@@ -105,6 +111,7 @@ impl Device {
         model: &mut dyn DeviceModel,
         info: &ModelInfo,
         watched: &Watched<'_>,
+        journal: &mut dyn Journal,
     ) -> JobResult<Vec<GeneratedImage>> {
         let mut images = Vec::new();
         for part in 0..spec.count() {
@@ -112,10 +119,12 @@ impl Device {
                 return Err(GenerationError::Cancelled);
             }
             let parts = spec.count();
-            watched.progress.send_replace(JobProgress { started: true, part, parts, ..JobProgress::default() });
+            let share = f64::from(part) / f64::from(parts.max(1));
+            watched.progress.send_replace(JobProgress { started: true, part, parts, share, ..JobProgress::default() });
             let seed = spec.seed_of(part);
             let mut monitor = PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now) };
-            let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor))?;
+            let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
+            let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
             self.learn(spec, info, &monitor.clock);
             let parameters = parameters::text(spec, seed, info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
@@ -130,6 +139,7 @@ impl Device {
         output: &VideoOutput,
         model: &mut dyn DeviceModel,
         watched: &Watched<'_>,
+        journal: &mut dyn Journal,
     ) -> JobResult<GeneratedVideo> {
         if (watched.is_cancelled)() {
             return Err(GenerationError::Cancelled);
@@ -145,7 +155,7 @@ impl Device {
         let first_frame = writer.first_frame();
         let started = self.now();
         let mut monitor = VideoMonitor(watched);
-        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer));
+        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
         let truncated = made.map_err(output::unwrapped)?;
         if let VideoSpec::Animation(spec) = spec
             && spec.size().is_none()
@@ -176,7 +186,7 @@ impl Device {
         let (progress, _) = watch::channel(JobProgress::default());
         let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0 };
         let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now) };
-        match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor))) {
+        match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
             Ok(_) => self.learn(&spec, info, &monitor.clock),
             Err(error) => tracing::debug!(%error, "nothing was measured"),
         }

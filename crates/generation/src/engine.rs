@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::{
     device::Device,
     error::SubmitError,
-    job::{GeneratedImage, Job, JobHandle},
+    job::{GeneratedImage, Job, JobContext, JobHandle},
     model::{EngineStatus, LoadedModel, ModelInfo},
     queue::{PushError, Queue},
     spec::ImageSpec,
@@ -86,7 +86,15 @@ impl Engine {
     /// # Errors
     /// [`SubmitError`] if the engine cannot take it now.
     pub fn submit(&self, spec: ImageSpec) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
-        self.push(|id, queue| Job::pictures(id, spec, queue))
+        self.submit_in(spec, JobContext::default())
+    }
+
+    /// As [`Self::submit`], with more than a spec.
+    ///
+    /// # Errors
+    /// [`SubmitError`] if the engine cannot take it now.
+    pub fn submit_in(&self, spec: ImageSpec, context: JobContext) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
+        self.push(|id, queue| Job::pictures(id, spec, context, queue))
     }
 
     /// Hands in a job that makes a video and writes it where `output` says; it waits its turn.
@@ -94,7 +102,20 @@ impl Engine {
     /// # Errors
     /// [`SubmitError`] if the engine cannot take it now.
     pub fn submit_video(&self, spec: VideoSpec, output: VideoOutput) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
-        self.push(|id, queue| Job::video(id, spec, output, queue))
+        self.submit_video_in(spec, output, JobContext::default())
+    }
+
+    /// As [`Self::submit_video`], with more than a spec.
+    ///
+    /// # Errors
+    /// [`SubmitError`] if the engine cannot take it now.
+    pub fn submit_video_in(
+        &self,
+        spec: VideoSpec,
+        output: VideoOutput,
+        context: JobContext,
+    ) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
+        self.push(|id, queue| Job::video(id, spec, output, context, queue))
     }
 
     fn push<T>(&self, make: impl FnOnce(u64, &Arc<Queue>) -> (Job, JobHandle<T>)) -> Result<JobHandle<T>, SubmitError> {

@@ -4,6 +4,7 @@
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -126,6 +127,14 @@ impl CancelSwitch {
     }
 }
 
+/// What a job is given beside its spec; by default nothing.
+#[derive(Clone, Debug, Default)]
+pub struct JobContext {
+    /// The folder where the job's finished pieces are kept, and found again by a job of the same spec that is given the same folder; `None`
+    /// keeps nothing. Whoever gives it removes it when the job is done.
+    pub journal: Option<PathBuf>,
+}
+
 /// What a job makes, and where the result goes.
 #[derive(Debug)]
 pub(crate) enum Task {
@@ -138,32 +147,44 @@ pub(crate) enum Task {
 pub(crate) struct Job {
     pub(crate) id: u64,
     pub(crate) task: Task,
+    pub(crate) context: JobContext,
     pub(crate) progress: watch::Sender<JobProgress>,
     pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 impl Job {
     /// A job that makes pictures, and the caller's end of it.
-    pub(crate) fn pictures(id: u64, spec: ImageSpec, queue: &Arc<Queue>) -> (Self, JobHandle<Vec<GeneratedImage>>) {
+    pub(crate) fn pictures(id: u64, spec: ImageSpec, context: JobContext, queue: &Arc<Queue>) -> (Self, JobHandle<Vec<GeneratedImage>>) {
         let parts = spec.count();
-        Self::new(id, parts, queue, |result| Task::Pictures { spec, result })
+        Self::new((id, parts), context, queue, |result| Task::Pictures { spec, result })
     }
 
     /// A job that makes a video, and the caller's end of it.
-    pub(crate) fn video(id: u64, spec: VideoSpec, output: VideoOutput, queue: &Arc<Queue>) -> (Self, JobHandle<GeneratedVideo>) {
+    pub(crate) fn video(
+        id: u64,
+        spec: VideoSpec,
+        output: VideoOutput,
+        context: JobContext,
+        queue: &Arc<Queue>,
+    ) -> (Self, JobHandle<GeneratedVideo>) {
         let parts = match &spec {
             VideoSpec::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
             VideoSpec::Animation(_) => 1,
         };
-        Self::new(id, parts, queue, |result| Task::Video { spec, output, result })
+        Self::new((id, parts), context, queue, |result| Task::Video { spec, output, result })
     }
 
     /// The queue is where the handle takes the job out of again.
-    fn new<T>(id: u64, parts: u32, queue: &Arc<Queue>, task: impl FnOnce(oneshot::Sender<JobResult<T>>) -> Task) -> (Self, JobHandle<T>) {
+    fn new<T>(
+        (id, parts): (u64, u32),
+        context: JobContext,
+        queue: &Arc<Queue>,
+        task: impl FnOnce(oneshot::Sender<JobResult<T>>) -> Task,
+    ) -> (Self, JobHandle<T>) {
         let (result_sender, result) = oneshot::channel();
         let (progress_sender, progress) = watch::channel(JobProgress { parts, ..JobProgress::default() });
         let cancelled = Arc::new(AtomicBool::new(false));
         let handle = JobHandle { id, result, progress, cancelled: Arc::clone(&cancelled), queue: Arc::clone(queue) };
-        (Self { id, task: task(result_sender), progress: progress_sender, cancelled }, handle)
+        (Self { id, task: task(result_sender), context, progress: progress_sender, cancelled }, handle)
     }
 }

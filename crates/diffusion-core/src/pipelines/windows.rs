@@ -14,6 +14,7 @@ use crate::{
     denoise::{StepMonitor, StepReport},
     error::BoxError,
     frames::FrameSink,
+    journal::{Journal, Kept, Run},
 };
 
 /// What takes the frames, one by one; it hands on what it makes of them to the film.
@@ -50,11 +51,19 @@ impl Windows<'_> {
         self.motion.num_inference_steps * self.frames_of_a_run()
     }
 
-    /// Sets `picture` in motion, and hands the frames that are wanted to `take`, in order.
+    /// Sets the picture of a scene in motion, and hands the frames that are wanted to `take`, in order. What was kept of the scene's runs
+    /// is not made again.
     ///
     /// # Errors
     /// As [`StableVideoDiffusion::image_to_video`], and whatever `take` returns, as it is.
-    pub(super) fn show(&self, picture: RgbImage, seed: u64, film: &mut Film<'_>, take: TakeFrame<'_>) -> Result<()> {
+    pub(super) fn show(
+        &self,
+        picture: RgbImage,
+        (scene, seed): (usize, u64),
+        film: &mut Film<'_>,
+        take: TakeFrame<'_>,
+        journal: &mut dyn Journal,
+    ) -> Result<()> {
         let film = RefCell::new(film);
         let mut shown = Shown {
             film: &film,
@@ -71,7 +80,8 @@ impl Windows<'_> {
             (shown.run, shown.index) = (run, 0);
             let seed = seed.wrapping_add(run as u64);
             let call = ImageToVideoParams { image: shown.newest.clone(), motion: self.motion.clone(), seed };
-            self.model.image_to_video(&call, &mut Watch(&film), &mut shown).map_err(own_error)?;
+            let kept = Kept::new(journal, Run::Motion { scene, run });
+            self.model.image_to_video_kept(&call, &mut Watch(&film), &mut shown, kept).map_err(own_error)?;
             film.borrow_mut().end_run();
         }
         Ok(())

@@ -14,7 +14,7 @@ use image::RgbImage;
 
 pub use self::camera::{Camera, TRAVEL};
 use super::{
-    ImageToImageParams, MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
+    ImageToImageParams, MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
     film::Film,
     params::first_user_step,
     retime::Retime,
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     Error, Result,
     frames::FrameSink,
+    journal::{Journal, Kept, Run},
     preprocess::{self, Part},
 };
 
@@ -151,13 +152,29 @@ impl StableVideoDiffusion {
         monitor: &mut dyn SceneMonitor,
         sink: &mut dyn FrameSink,
     ) -> Result<()> {
+        self.clip_kept(params, painter, monitor, sink, &mut ())
+    }
+
+    /// As [`Self::clip`], with what was kept of the same clip before: all frames reach the sink from `first_frame` on, and what was kept
+    /// is not made again.
+    ///
+    /// # Errors
+    /// As [`Self::clip`].
+    pub fn clip_kept(
+        &self,
+        params: &ClipParams,
+        painter: Option<&StableDiffusion>,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
+    ) -> Result<()> {
         params.check(self, painter)?;
         if params.first_frame >= params.frames {
             return Ok(());
         }
         let windows = self.windows(&params.motion, params.frames, params.fps);
         let mut film = Film::new(sink, monitor, params.first_frame, (1, params.frames, params.work(&windows)));
-        let picture = self.first_picture(params, painter, &mut film)?;
+        let picture = self.first_picture(params, painter, &mut film, journal)?;
         film.begin(0, Activity::Motion)?;
         let mut retime = params.retime();
         let mut take = |frame: &RgbImage, film: &mut Film<'_>| {
@@ -171,7 +188,7 @@ impl StableVideoDiffusion {
                 film.push(|| seen)
             })
         };
-        windows.show(picture, params.seed, &mut film, &mut take)
+        windows.show(picture, (0, params.seed), &mut film, &mut take, journal)
     }
 
     fn windows<'a>(&'a self, motion: &'a MotionParams, frames: usize, fps: f64) -> Windows<'a> {
@@ -179,7 +196,13 @@ impl StableVideoDiffusion {
     }
 
     /// The picture that is set in motion: cut to the video's proportions, and repainted where that is asked for.
-    fn first_picture(&self, params: &ClipParams, painter: Option<&StableDiffusion>, film: &mut Film<'_>) -> Result<RgbImage> {
+    fn first_picture(
+        &self,
+        params: &ClipParams,
+        painter: Option<&StableDiffusion>,
+        film: &mut Film<'_>,
+        journal: &mut dyn Journal,
+    ) -> Result<RgbImage> {
         let part = Part::covering(params.image.dimensions(), (params.width, params.height));
         let Some((repaint, painter)) = params.repaint.as_ref().zip(painter) else {
             let (width, height) = params.motion.size.unwrap_or_else(|| self.default_size());
@@ -189,7 +212,8 @@ impl StableVideoDiffusion {
         film.begin(0, Activity::Picture)?;
         film.begin_run(repaint.work());
         let call = ImageToImageParams { base: repaint.picture.clone(), init_image, strength: repaint.strength };
-        let picture = painter.image_to_image(&call, film)?;
+        let kept = Kept::new(journal, Run::Scene { scene: 0 });
+        let picture = painter.picture(PictureParams::ImageToImage(&call), film, kept)?;
         film.end_run();
         Ok(picture)
     }

@@ -8,6 +8,7 @@ use image::RgbImage;
 use super::{Activity, Film, Join, SceneParams, ScenesParams, blend};
 use crate::{
     Result,
+    journal::Journal,
     pipelines::{MotionParams, StableVideoDiffusion, retime::Retime, windows::Windows},
     preprocess,
 };
@@ -30,6 +31,7 @@ pub(super) fn push_moving(
     (join, before): (Join, Option<&RgbImage>),
     params: &ScenesParams,
     (index, film): (usize, &mut Film<'_>),
+    journal: &mut dyn Journal,
 ) -> Result<Option<RgbImage>> {
     film.begin(index, Activity::Motion)?;
     let mut retime = Retime::new(motion.conditioning_fps.into(), params.fps, scene.frames);
@@ -52,6 +54,6 @@ pub(super) fn push_moving(
             film.push(|| frame)
         })
     };
-    windows(model, motion, scene.frames, params.fps).show(picture, scene.picture.seed, film, &mut take)?;
+    windows(model, motion, scene.frames, params.fps).show(picture, (index, scene.picture.seed), film, &mut take, journal)?;
     Ok(last)
 }
