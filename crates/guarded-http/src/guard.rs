@@ -17,7 +17,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING},
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use url::Url;
 
 use crate::{
@@ -107,7 +107,7 @@ impl Guard {
     pub async fn get(&self, url: &str, limits: &Limits) -> Result<Fetched> {
         let (target, place) = Target::read(url, &self.settings)?;
         let limit = limits.timeout.min(self.settings.timeout);
-        let fetched = timeout_at(Instant::now() + limit, self.follow(target, limits, &place)).await;
+        let fetched = timeout(limit, self.follow(target, limits, &place)).await;
         let fetched = fetched.unwrap_or_else(|_| Err(Error::TimedOut { place: place.clone(), limit }));
         if let Err(error) = &fetched {
             log(&place, error);
@@ -115,16 +115,15 @@ impl Guard {
         fetched
     }
 
-    /// Posts a body, once; redirects are not followed, what is answered is not kept. The timeout is the settings' own if that is shorter.
-    /// Returns the status, whatever it is.
+    /// Posts a body, once; redirects are not followed, what is answered is not kept. Returns the status, whatever it is.
+    /// `within` is for all up to the answer's head; the settings' own timeout if that is shorter.
     ///
     /// # Errors
     /// Those of [`Error`] that say that there was no answer.
-    pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>, timeout: Duration) -> Result<u16> {
+    pub async fn post(&self, url: &str, headers: HeaderMap, body: Vec<u8>, within: Duration) -> Result<u16> {
         let (target, place) = Target::read(url, &self.settings)?;
-        let limit = timeout.min(self.settings.timeout);
-        let deadline = Instant::now() + limit;
-        let answered = timeout_at(deadline, async {
+        let limit = within.min(self.settings.timeout);
+        let answered = timeout(limit, async {
             let addresses = self.resolve(&target, &place).await?;
             self.send(Method::POST, &target, addresses, headers, Some(body), &place).await
         });
@@ -142,7 +141,7 @@ impl Guard {
             }
         };
         // The answer has come; that its end does not is no matter.
-        let _ = timeout_at(deadline.min(Instant::now() + MAX_DISCARDING), discarded).await;
+        let _ = timeout(MAX_DISCARDING, discarded).await;
         Ok(status)
     }
 
