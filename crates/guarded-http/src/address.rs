@@ -5,7 +5,7 @@
 //! by that one where the carrier is in use (mapped, NAT64, ISATAP) and refused where it is not (compatible, 6to4, Teredo).
 //!
 //! References: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates), IPv6 Address Space registry, RFC 6052
-//! (NAT64), RFC 5214 (ISATAP); the metadata addresses are those of the providers' own documents.
+//! (NAT64), RFC 5214 (ISATAP); the metadata addresses are those that the clouds' own clients ask and other guards refuse.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -54,20 +54,21 @@ const METADATA_IPV4: [Ipv4Addr; 4] = [
     Ipv4Addr::new(192, 0, 0, 192),     // Oracle
 ];
 
-/// The same in IPv6.
+/// The same in IPv6, outside of AWS' block.
 const METADATA_IPV6: [Ipv6Addr; 5] = [
-    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254),      // AWS
-    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0023),      // AWS, credentials of pods
     Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254),      // Google
     Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe), // Oracle
     Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042),      // Scaleway
+    Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 0x0001), // Akamai
+    Ipv6Addr::new(0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200), // Alibaba
 ];
 
-/// The blocks of IPv6 that are neither Internal, as all outside of 2000::/3 is, nor public.
-const IPV6: [(Ipv6Addr, u8, Standing); 8] = [
+/// The blocks of IPv6 that are not public, beside all that is outside of 2000::/3.
+const IPV6: [(Ipv6Addr, u8, Standing); 9] = [
     (Ipv6Addr::UNSPECIFIED, 128, Standing::Never),
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, Standing::Never), // multicast
     (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, Standing::Guarded), // link-local
+    (Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0), 32, Standing::Guarded), // AWS: metadata, credentials of pods, names, time
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, Standing::Internal), // protocol assignments, Teredo among them
     (Ipv6Addr::new(0x2001, 0x0db8, 0, 0, 0, 0, 0, 0), 32, Standing::Internal), // documentation
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, Standing::Internal), // 6to4
@@ -147,7 +148,10 @@ mod tests {
             (Standing::Internal, "::ffff:127.0.0.1 64:ff9b::10.0.0.1 2a00:1450::5efe:a00:1 2a00:1450::300:5efe:7f00:1 4000::1 5f00::1"),
             (Standing::Internal, "::ffff:0:7f00:1 100::1 3fff::1 2620:4f:8000::1"),
             (Standing::Guarded, "169.254.169.254 169.254.0.1 100.100.100.200 168.63.129.16 192.0.0.192 fe80::1 fd00:ec2::254 fd20:ce::254"),
-            (Standing::Guarded, "::ffff:169.254.169.254 64:ff9b::169.254.169.254 fd00:c1::a9fe:a9fe"),
+            (
+                Standing::Guarded,
+                "::ffff:169.254.169.254 64:ff9b::169.254.169.254 fd00:c1::a9fe:a9fe fd00:ec2::23 fd00:a9fe:a9fe::1 fd00:100::100:200",
+            ),
             (Standing::Never, "0.0.0.0 0.1.2.3 224.0.0.1 239.255.255.250 255.255.255.255 :: ff02::1 ::ffff:0.0.0.0 64:ff9b::"),
         ];
         for (expected, addresses) in table {
