@@ -169,7 +169,7 @@ impl Job {
     ) -> (Self, JobHandle<GeneratedVideo>) {
         let parts = match &spec {
             VideoSpec::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
-            VideoSpec::Animation(_) => 1,
+            VideoSpec::Animation(_) | VideoSpec::Clip(_) => 1,
         };
         Self::new((id, parts), context, queue, |result| Task::Video { spec, output, result })
     }

@@ -30,6 +30,7 @@ mod queue;
 pub mod request;
 pub mod spec;
 mod stored_picture;
+mod stored_text;
 pub mod validate;
 pub mod video;
 

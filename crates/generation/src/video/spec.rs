@@ -6,15 +6,20 @@ use diffusion_core::{
     schedulers::SchedulerName,
 };
 use image::RgbImage;
+use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
+
+use super::ClipSpec;
 
 /// A validated request for a video.
 #[derive(Clone, Debug)]
 pub enum VideoSpec {
     /// A video of scenes.
     Scenes(ScenesSpec),
-    /// A picture in motion.
+    /// A picture in motion, for one run of a model.
     Animation(AnimationSpec),
+    /// A picture in motion for as long as is wanted.
+    Clip(ClipSpec),
 }
 
 impl VideoSpec {
@@ -23,12 +28,13 @@ impl VideoSpec {
         match self {
             Self::Scenes(spec) => spec.seed,
             Self::Animation(spec) => spec.seed,
+            Self::Clip(spec) => spec.seed(),
         }
     }
 }
 
 /// How a picture is set in motion.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MotionSpec {
     pub(crate) num_frames: Option<u32>,
     pub(crate) num_inference_steps: u32,
