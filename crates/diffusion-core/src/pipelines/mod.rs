@@ -135,9 +135,10 @@ impl StableDiffusion {
         let base = params.base();
         base.check(self.pixels_per_latent())?;
         if let Some(picture) = kept.picture(0, (base.width, base.height)) {
+            monitor.on_kept();
             return Ok(picture);
         }
-        let latents = kept.latents_or(&self.latents_shape(base), || match params {
+        let latents = kept.latents_or(&self.latents_shape(base), monitor, |monitor| match params {
             PictureParams::TextToImage(params) => self.text_latents(params, monitor),
             PictureParams::ImageToImage(params) => self.image_latents(params, monitor),
             PictureParams::Inpaint(params) => self.inpaint_latents(params, monitor),

@@ -5,6 +5,7 @@ mod artifact;
 mod engine;
 mod fake;
 mod fake_model;
+mod journal;
 mod pictures;
 mod queue;
 mod validate;

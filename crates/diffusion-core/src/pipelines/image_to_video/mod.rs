@@ -157,6 +157,9 @@ impl StableVideoDiffusion {
         while leaving.done < num_frames
             && let Some(frame) = kept.picture(leaving.done, (width, height))
         {
+            if leaving.done == 0 {
+                leaving.monitor.on_kept();
+            }
             leaving.push(frame)?;
         }
         if leaving.done == num_frames {
@@ -164,7 +167,7 @@ impl StableVideoDiffusion {
         }
         let side = |pixels: u32| (pixels / self.pixels_per_latent()) as usize;
         let shape = [num_frames, self.vae.config().latent_channels, side(height), side(width)];
-        let latents = kept.latents_or(&shape, || self.latents(params, &shape, leaving.monitor))?;
+        let latents = kept.latents_or(&shape, leaving.monitor, |monitor| self.latents(params, &shape, monitor))?;
         self.decode_frames(&latents, chunk, &mut leaving, &mut kept)
     }
 
