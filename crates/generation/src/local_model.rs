@@ -258,6 +258,10 @@ impl StepMonitor for AnimationMonitor<'_> {
         self.progress.work_done = self.progress.work_total;
     }
 
+    fn on_step_down(&mut self, what: &str) {
+        self.monitor.on_step_down(what);
+    }
+
     fn on_frame(&mut self, frame: usize, _: usize) -> std::ops::ControlFlow<()> {
         self.progress.frame = frame;
         self.monitor.on_progress(&self.progress)

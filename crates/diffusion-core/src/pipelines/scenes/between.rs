@@ -79,7 +79,7 @@ impl Waiting<'_> {
         if runs.is_empty() {
             return Ok(());
         }
-        let pictures = self.model.decode_pictures(&latents)?;
+        let pictures = self.model.decode_pictures(&latents, film)?;
         for (run, picture) in runs.into_iter().zip(&pictures) {
             Kept::new(journal, run).keep_picture(0, picture);
         }

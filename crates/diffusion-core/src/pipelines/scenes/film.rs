@@ -112,4 +112,8 @@ impl StepMonitor for Film<'_> {
     fn on_kept(&mut self) {
         self.progress.work_done = self.work_before + self.run_work;
     }
+
+    fn on_step_down(&mut self, what: &str) {
+        self.monitor.on_step_down(what);
+    }
 }
