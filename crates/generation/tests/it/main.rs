@@ -7,6 +7,7 @@ mod clips_validate;
 mod engine;
 mod fake;
 mod fake_model;
+mod journal;
 mod pictures;
 mod queue;
 mod validate;
