@@ -32,6 +32,7 @@ pub mod request;
 pub mod spec;
 mod stored_names;
 mod stored_picture;
+mod stored_text;
 pub mod validate;
 pub mod video;
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     error::StoreError,
     fail_point::FailPoint,
-    record::{Artifact, JobError, JobErrorKind, Outcome},
+    record::{Artifact, JobError, JobErrorKind, NativeVideo, Outcome},
     service::{Inner, Live},
     store::{Started, Waiting},
 };
@@ -265,7 +265,7 @@ fn placed(inner: &Inner, id: &str, made: &Made, seconds: f64) -> Result<(Vec<Art
                 seed: video.seed,
                 frames: video.shape.frames,
                 fps: video.shape.fps.to_string(),
-                native: None,
+                native: video.shape.native.map(|native| NativeVideo { width: native.width, height: native.height, frames: native.frames }),
                 parameters: Vec::new(),
                 truncated: !video.truncated.is_empty(),
                 seconds,

@@ -9,6 +9,7 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
+use super::ClipSpec;
 use crate::{stored_names, stored_picture};
 
 /// A validated request for a video.
@@ -17,8 +18,10 @@ use crate::{stored_names, stored_picture};
 pub enum VideoSpec {
     /// A video of scenes.
     Scenes(ScenesSpec),
-    /// A picture in motion.
+    /// A picture in motion, for one run of a model.
     Animation(AnimationSpec),
+    /// A picture in motion for as long as is wanted.
+    Clip(ClipSpec),
 }
 
 impl VideoSpec {
@@ -26,7 +29,7 @@ impl VideoSpec {
     pub fn parts(&self) -> u32 {
         match self {
             Self::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
-            Self::Animation(_) => 1,
+            Self::Animation(_) | Self::Clip(_) => 1,
         }
     }
 
@@ -35,6 +38,7 @@ impl VideoSpec {
         match self {
             Self::Scenes(spec) => spec.seed,
             Self::Animation(spec) => spec.seed,
+            Self::Clip(spec) => spec.seed(),
         }
     }
 }

@@ -17,7 +17,10 @@ use diffusion_core::{
     frames::FrameSink,
     journal::{Journal, Kept},
     noise::SeededNoise,
-    pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
+    pipelines::{
+        clip::NativeFrames,
+        scenes::{Activity, SceneMonitor, SceneProgress},
+    },
     schedulers::SchedulerKind,
 };
 use generation::{
@@ -85,9 +88,14 @@ impl DeviceModel for FakeModel {
     fn video_shape(&mut self, spec: &VideoSpec) -> diffusion_core::Result<VideoShape> {
         Ok(match spec {
             VideoSpec::Scenes(spec) => {
-                VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames() }
+                VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames(), native: None }
             }
-            VideoSpec::Animation(spec) => VideoShape { width: 64, height: 64, fps: spec.fps(), frames: 8 },
+            VideoSpec::Animation(spec) => VideoShape { width: 64, height: 64, fps: spec.fps(), frames: 8, native: None },
+            VideoSpec::Clip(spec) => {
+                let (width, height) = spec.size().unwrap_or((64, 64));
+                let native = NativeFrames { width: 64, height: 64, frames: 15, windows: 2, window_frames: 8 };
+                VideoShape { width, height, fps: spec.fps(), frames: spec.frames().unwrap_or(31), native: Some(native) }
+            }
         })
     }
 
@@ -103,6 +111,7 @@ impl DeviceModel for FakeModel {
         let (prompt, scenes) = match spec {
             VideoSpec::Scenes(spec) => (spec.scenes()[0].prompt(), spec.scenes().len()),
             VideoSpec::Animation(_) => ("", 1),
+            VideoSpec::Clip(spec) => (spec.repaint().map_or("", |repaint| repaint.prompt()), 1),
         };
         let slow = prompt == "slow";
         let frames = if slow { usize::MAX } else { shape.frames };

@@ -4,7 +4,9 @@
 //! frames alone; it lies inside the frame, has the frame's proportions, and moves by parts of a pixel, without a jump at either end: the
 //! way is a smooth step (3 t^2 - 2 t^3), so that the camera starts and stops gently.
 
-use crate::preprocess::Part;
+use std::{fmt, str::FromStr};
+
+use crate::{Error, preprocess::Part};
 
 /// How far the camera goes, as a share of the frame: a pan shows 1 - `TRAVEL` of each side and goes over the rest, so that what stands
 /// still moves by `TRAVEL / (1 - TRAVEL)` of the video's side (0.176); a zoom ends at 1 - `TRAVEL` of each side (1.176 times as large).
@@ -54,6 +56,25 @@ impl Camera {
         };
         let (width, height) = (f64::from(width), f64::from(height));
         Part { left: left * width, top: top * height, width: share * width, height: share * height }
+    }
+}
+
+impl fmt::Display for Camera {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Camera {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::Params`] with the known names, if this is none of them.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|camera| camera.name() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            Error::Params { field: "camera_motion", reason: format!("unknown camera motion {text:?}; known are {known}") }
+        })
     }
 }
 
