@@ -7,6 +7,8 @@ mod clips_validate;
 mod engine;
 mod fake;
 mod fake_model;
+mod jobs;
+mod killed;
 mod journal;
 mod pictures;
 mod queue;
