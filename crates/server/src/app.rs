@@ -6,11 +6,20 @@ use std::{path::PathBuf, time::Duration};
 
 use actix_web::{
     Resource, Route,
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use generation::{Engine, Limits, jobs::Jobs};
+use guarded_http::{Guard, GuardSettings};
+use url::Url;
 
-use crate::{animate_api, docs_api, error::ApiError, generate_api, health_api, root_api, video_api};
+use crate::{
+    animate_api, docs_api,
+    error::ApiError,
+    generate_api, health_api, root_api,
+    tasks::{self, OpenStreams, TasksSettings},
+    video_api,
+};
 
 /// What the handlers share; cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,6 +38,14 @@ pub struct ApiState {
     pub picture_body_limit: usize,
     /// Where videos lie while they are written and sent, each in a folder of its own.
     pub scratch: PathBuf,
+    /// Asks the addresses that callers name.
+    pub guard: Guard,
+    /// Where clients find the server, if that is not how they call it.
+    pub public_url: Option<Url>,
+    /// How the Tasks API works.
+    pub tasks: TasksSettings,
+    /// The streams of events that are open.
+    pub streams: OpenStreams,
 }
 
 /// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
@@ -51,14 +68,22 @@ impl ApiState {
             body_timeout: DEFAULT_BODY_TIMEOUT,
             picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
             scratch,
+            guard: Guard::new(GuardSettings::default()),
+            public_url: None,
+            tasks: TasksSettings::default(),
+            streams: OpenStreams::default(),
         }
     }
 }
 
 /// Adds the routes to an actix app.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
+    config.app_data(Data::new(state)).service(web::scope("").configure(routes).wrap(from_fn(tasks::envelope::add)));
+}
+
+fn routes(config: &mut ServiceConfig) {
     config
-        .app_data(Data::new(state))
+        .configure(tasks::configure)
         .service(resource("/", "GET", web::get().to(root_api::root)))
         .service(resource("/health", "GET", web::get().to(health_api::health)))
         .service(resource("/generate", "POST", web::post().to(generate_api::generate)))
@@ -74,7 +99,7 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
         .default_service(web::to(not_found));
 }
 
-fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
+pub(crate) fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
     let not_allowed = web::to(move || std::future::ready(Err::<&str, _>(ApiError::MethodNotAllowed { allow })));
     web::resource(path.to_owned()).route(route).default_service(not_allowed)
 }

@@ -61,11 +61,7 @@ const PIECE: u64 = 64 << 10;
         (status = 503, description = "The server is shutting down", body = ErrorBody),
     )
 )]
-pub(crate) async fn file(
-    request: HttpRequest,
-    path: Path<(String, String)>,
-    state: Data<ApiState>,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn file(request: HttpRequest, path: Path<(String, String)>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
     let (job, name) = path.into_inner();
     let found = state.jobs.artifact(&caller::owner(&request), &job, &name).await?;
     answer(&request, found.ok_or(ApiError::NotFound)?).await
@@ -118,7 +114,10 @@ pub(crate) async fn answer(request: &HttpRequest, found: ArtifactFile) -> Result
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     All,
-    Part { start: u64, length: u64 },
+    Part {
+        start: u64,
+        length: u64,
+    },
     NoSuchPart,
     /// Nothing, for they have it.
     Unchanged,

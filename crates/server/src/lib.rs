@@ -11,20 +11,26 @@
 
 mod animate_api;
 pub mod app;
+mod artifact_file;
 mod body;
+mod caller;
 mod docs_api;
 pub mod error;
 mod fields;
 mod generate_api;
 mod health_api;
+mod idempotency;
 mod non_finite;
+mod picture_source;
 mod request_body;
 mod request_log;
 mod root_api;
 pub mod scenes_body;
 mod serve;
+pub mod tasks;
 mod video_api;
 pub mod video_wire;
+pub mod webhooks;
 pub mod wire;
 
 pub use app::ApiState;

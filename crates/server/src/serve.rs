@@ -4,14 +4,18 @@
 //! may end, for a while; after that it is put back, and requests that are waited for are cancelled, so that their clients are answered.
 //! Open connections have [`SHUTDOWN_SECONDS`] to take their answers.
 
-use std::{env, future::Future, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{env, future::Future, io, net::SocketAddr, path::PathBuf, pin::Pin, time::Duration};
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
 use generation::{Engine, Limits, jobs::Jobs};
+use guarded_http::{Guard, GuardSettings};
+use url::Url;
 
 use crate::{
     app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT},
     request_log,
+    tasks::TasksSettings,
+    webhooks::{self, WebhookSecret, WebhookSettings},
 };
 
 /// How long open connections may take after the end was asked for.
@@ -44,6 +48,14 @@ pub struct ServerSettings {
     pub limits: Limits,
     /// How long the stored job that runs may take to end when the server is told to stop.
     pub shutdown_limit: Duration,
+    /// Which addresses that callers name are asked.
+    pub guard: GuardSettings,
+    /// Where clients find the server, if that is not how they call it; it stands before the links of answers.
+    pub public_url: Option<Url>,
+    /// How the Tasks API works.
+    pub tasks: TasksSettings,
+    /// How callbacks are told that their tasks have ended.
+    pub webhooks: WebhookSettings,
 }
 
 impl Default for ServerSettings {
@@ -58,6 +70,10 @@ impl Default for ServerSettings {
             head_timeout: HEAD_TIMEOUT,
             limits: Limits::default(),
             shutdown_limit: Duration::from_secs(10),
+            guard: GuardSettings::default(),
+            public_url: None,
+            tasks: TasksSettings::default(),
+            webhooks: WebhookSettings::new(WebhookSecret::random()),
         }
     }
 }
@@ -68,6 +84,8 @@ pub struct Server {
     jobs: Jobs,
     shutdown_limit: Duration,
     addresses: Vec<SocketAddr>,
+    /// Tells callbacks of what has ended.
+    callbacks: Pin<Box<dyn Future<Output = ()> + Send>>,
     server: dev::Server,
 }
 
@@ -84,8 +102,12 @@ impl Server {
             body_limit: settings.body_limit,
             body_timeout: settings.body_timeout,
             picture_body_limit: settings.picture_body_limit,
+            guard: Guard::new(settings.guard.clone()),
+            public_url: settings.public_url.clone(),
+            tasks: settings.tasks.clone(),
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
+        let (told, webhooks) = (state.clone(), settings.webhooks.clone());
         let server = HttpServer::new(move || {
             let state = state.clone();
             App::new().wrap(from_fn(request_log::log)).configure(move |config| app::configure(config, state))
@@ -99,7 +121,8 @@ impl Server {
         .bind((host.as_str(), port))
         .map_err(|error| explain_bind_error(&host, port, &error))?;
         let addresses = server.addrs();
-        Ok(Self { engine, jobs, shutdown_limit, addresses, server: server.run() })
+        let callbacks = Box::pin(webhooks::deliver(told, webhooks));
+        Ok(Self { engine, jobs, shutdown_limit, addresses, callbacks, server: server.run() })
     }
 
     /// The addresses that it listens on.
@@ -120,10 +143,11 @@ impl Server {
     /// # Errors
     /// As [`Self::run`].
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { engine, jobs, shutdown_limit, addresses, server } = self;
+        let Self { engine, jobs, shutdown_limit, addresses, callbacks, server } = self;
         for address in &addresses {
             tracing::info!("listening on http://{address}");
         }
+        tokio::spawn(callbacks);
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let failure = tokio::select! {

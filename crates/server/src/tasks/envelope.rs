@@ -21,10 +21,7 @@ use crate::request_body::holding;
 const MAX_BYTES: usize = 1 << 20;
 
 /// The middleware.
-pub(crate) async fn add(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+pub(crate) async fn add(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let is_ours = request.path().starts_with("/api/v1/");
     let response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();

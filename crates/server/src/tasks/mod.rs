@@ -90,6 +90,7 @@ impl Drop for OpenStream {
 }
 
 /// Adds the routes.
+#[expect(deprecated, reason = "the older way to ask is kept for those who use it")]
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(resource("/api/v1/videos/generate", "POST", web::post().to(videos_api::generate)))
@@ -101,7 +102,9 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/api/v1/tasks/", "GET", web::get().to(tasks_api::list)))
         .service(resource("/api/v1/tasks/{id}/events", "GET", web::get().to(events_api::events)))
         .service(resource("/api/v1/tasks/{id}", "DELETE, GET", web::get().to(tasks_api::show)).route(web::delete().to(tasks_api::cancel)))
-        .service(resource("/files/{job}/{name}", "GET, HEAD", web::get().to(artifact_file::file)).route(web::head().to(artifact_file::file)));
+        .service(
+            resource("/files/{job}/{name}", "GET, HEAD", web::get().to(artifact_file::file)).route(web::head().to(artifact_file::file)),
+        );
 }
 
 /// A new task's id: a word and twelve hexadecimal digits.

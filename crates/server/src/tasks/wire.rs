@@ -15,9 +15,8 @@ pub const SERVICE: &str = "local";
 
 /// The shortest and the longest video, in seconds.
 pub(crate) const SECONDS: (f64, f64) = (1.0, 10.0);
-/// The lowest and the highest frame rate of a video, and the one when nobody says.
+/// The lowest and the highest frame rate of a video.
 pub(crate) const FPS: (f64, f64) = (24.0, 60.0);
-pub(crate) const DEFAULT_FPS: u32 = 30;
 /// The size of a video and of a picture when nobody says.
 pub(crate) const DEFAULT_SIZE: (u32, u32) = (1920, 1080);
 /// How much moves when nobody says.
@@ -247,18 +246,13 @@ pub enum TaskStatus {
 
 impl TaskStatus {
     /// Every one, with the state that it stands for.
-    const ALL: [(Self, JobState, &'static str); 5] = [
+    pub(crate) const ALL: [(Self, JobState, &'static str); 5] = [
         (Self::Pending, JobState::Queued, "pending"),
         (Self::Processing, JobState::Running, "processing"),
         (Self::Completed, JobState::Completed, "completed"),
         (Self::Failed, JobState::Failed, "failed"),
         (Self::Cancelled, JobState::Cancelled, "cancelled"),
     ];
-
-    /// The names, in the order in which tasks pass through them.
-    pub(crate) fn names() -> Vec<String> {
-        Self::ALL.map(|(_, _, name)| name.to_owned()).to_vec()
-    }
 
     /// The state that a name stands for.
     pub(crate) fn state_named(name: &str) -> Option<JobState> {
@@ -423,12 +417,7 @@ impl TaskError {
             JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Encoder => "ImageGenerationError",
             JobErrorKind::Internal | JobErrorKind::Crashed => "ServiceError",
         };
-        Self {
-            kind: kind.to_owned(),
-            message: error.message.clone(),
-            retryable: error.retryable,
-            code: error.kind.name().to_owned(),
-        }
+        Self { kind: kind.to_owned(), message: error.message.clone(), retryable: error.retryable, code: error.kind.name().to_owned() }
     }
 }
 

@@ -3,12 +3,18 @@
 
 mod bad_input;
 mod docs;
+mod events;
 mod fake;
 #[path = "../../../generation/tests/it/fake_model.rs"]
 mod fake_model;
 mod generate;
 mod hang_up;
+mod idempotency;
+mod pictures_as_tasks;
 mod service;
 mod shutdown;
 mod slow_client;
+mod task_client;
+mod tasks;
 mod videos;
+mod webhooks;
