@@ -147,11 +147,14 @@ impl Server {
         for address in &addresses {
             tracing::info!("listening on http://{address}");
         }
-        tokio::spawn(callbacks);
+        let callbacks = tokio::spawn(callbacks);
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let failure = tokio::select! {
-            result = &mut server => return result,
+            result = &mut server => {
+                callbacks.abort();
+                return result;
+            }
             () = stop => None,
             reason = engine.failed() => Some(reason),
         };

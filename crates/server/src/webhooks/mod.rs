@@ -91,10 +91,11 @@ pub(crate) async fn deliver(state: ApiState, settings: WebhookSettings) {
                 // A task that panicked has told no number; what is still due is taken up again.
                 Err(_) => on_their_way.clear(),
             },
-            () = stopped(&mut stopping) => return,
+            () = stopped(&mut stopping) => break,
             () = tokio::time::sleep(settings.poll) => {}
         }
     }
+    sending.shutdown().await;
 }
 
 /// Messages on their way when the server stops are broken off, and sent again by its next life.
