@@ -3,12 +3,21 @@
 //! The end comes by Ctrl-C, by SIGTERM, or because the engine cannot make pictures. Then waiting and running jobs are cancelled, so that
 //! their clients are answered at once, and open connections have [`SHUTDOWN_SECONDS`] to take their answers.
 
-use std::{env, future::Future, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    env,
+    future::Future,
+    io,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
 use generation::{Engine, Limits};
 
 use crate::{
+    access::{Access, AccessSettings, LinkSecret},
     app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT},
     request_log,
 };
@@ -41,6 +50,10 @@ pub struct ServerSettings {
     pub head_timeout: Duration,
     /// The bounds of a request.
     pub limits: Limits,
+    /// Who may ask what.
+    pub access: AccessSettings,
+    /// What links are signed with; drawn anew if absent, so that links end with the server.
+    pub link_secret: Option<LinkSecret>,
 }
 
 impl Default for ServerSettings {
@@ -54,6 +67,8 @@ impl Default for ServerSettings {
             scratch: env::temp_dir(),
             head_timeout: HEAD_TIMEOUT,
             limits: Limits::default(),
+            access: AccessSettings::default(),
+            link_secret: None,
         }
     }
 }
@@ -69,10 +84,16 @@ impl Server {
     /// Listens on the address. Answers come with [`Self::run`]. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// If the address cannot be listened on, with the address in the message.
+    /// If the address cannot be listened on, with the address in the message, or the access settings forbid it.
     pub fn bind(settings: &ServerSettings, engine: Engine) -> io::Result<Self> {
-        let ServerSettings { host, port, body_limit, body_timeout, picture_body_limit, scratch, head_timeout, limits } = settings.clone();
-        let state = ApiState { engine: engine.clone(), limits, body_limit, body_timeout, picture_body_limit, scratch };
+        let ServerSettings { host, port, body_limit, body_timeout, picture_body_limit, scratch, head_timeout, limits, access, link_secret } =
+            settings.clone();
+        // The very addresses that are judged are those that are listened on: a name could be asked twice and answer differently.
+        let addresses: Vec<_> = (host.as_str(), port).to_socket_addrs().map_err(|error| explain_bind_error(&host, port, &error))?.collect();
+        let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+        let access = Access::new(access, &ips, link_secret.unwrap_or_else(LinkSecret::random)).map_err(io::Error::other)?;
+        let access = Arc::new(access);
+        let state = ApiState { engine: engine.clone(), limits, body_limit, body_timeout, picture_body_limit, scratch, access };
         let server = HttpServer::new(move || {
             let state = state.clone();
             App::new().wrap(from_fn(request_log::log)).configure(move |config| app::configure(config, state))
@@ -83,7 +104,7 @@ impl Server {
         .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
-        .bind((host.as_str(), port))
+        .bind(addresses.as_slice())
         .map_err(|error| explain_bind_error(&host, port, &error))?;
         let addresses = server.addrs();
         Ok(Self { engine, addresses, server: server.run() })

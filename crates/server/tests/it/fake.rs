@@ -98,8 +98,10 @@ impl Running {
     pub(crate) async fn request(&self, prompt: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let body = format!(r#"{{"prompt": "{prompt}"}}"#);
-        let head =
-            format!("POST /generate HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body.as_bytes()).await.unwrap();
         stream

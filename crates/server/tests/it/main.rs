@@ -1,6 +1,8 @@
 //! The crate's integration tests: one binary, one module a subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
+mod attacks;
 mod bad_input;
 mod docs;
 mod fake;
