@@ -160,6 +160,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PORT", allow_negative_numbers = true)]
     pub port: Option<i64>,
 
+    /// The folder for jobs and their files [default: ~/.local/share/framewright].
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+
     /// What a single-file checkpoint predicts, which the file does not say: epsilon or v_prediction.
     #[arg(long, value_name = "TYPE")]
     pub prediction_type: Option<String>,
@@ -268,6 +272,7 @@ impl ServeArgs {
         let mut layers = self.engine.layers();
         layers.extend(self.host.as_ref().map(|host| Layer::flag("--host", "server.host", host.as_str())));
         layers.extend(self.port.map(|port| Layer::flag("--port", "server.port", port)));
+        layers.extend(self.data_dir.as_ref().map(|folder| Layer::flag("--data-dir", "jobs.data_dir", folder.display().to_string())));
         layers
     }
 }

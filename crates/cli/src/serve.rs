@@ -1,9 +1,16 @@
 //! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{
+    io::IsTerminal as _,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, anyhow};
-use generation::Limits;
+use generation::{
+    Limits,
+    jobs::{Jobs, JobsSettings, Retention},
+};
 use server::{Server, ServerSettings};
 use tracing_subscriber::EnvFilter;
 
@@ -12,6 +19,9 @@ use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, output, settings
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where jobs lie when nobody says where and the user has no folder for such things.
+const DATA_DIR: &str = "framewright-data";
 
 /// How often the memory of finished pictures is looked at: a server without work for so long gives it back.
 const IDLE: Duration = Duration::from_secs(10);
@@ -30,6 +40,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             port: settings.server.port,
             body_timeout: Duration::from_secs(settings.server.body_timeout_seconds),
             limits: Limits::DEFAULT,
+            shutdown_limit: Duration::from_secs(settings.jobs.shutdown_seconds),
             ..ServerSettings::default()
         };
         tokio::spawn(async {
@@ -42,7 +53,8 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
                 }
             }
         });
-        let server = Server::bind(&server_settings, engine.clone()).context("cannot serve")?;
+        let jobs = Jobs::open(jobs_settings(&settings.jobs), engine.clone()).context("cannot serve")?;
+        let server = Server::bind(&server_settings, jobs).context("cannot serve")?;
         let loaded = tokio::time::timeout(PATIENCE, engine.loaded()).await;
         let state = match loaded {
             Ok(Err(reason)) => return Err(anyhow!(reason)),
@@ -62,4 +74,13 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         }
         Ok(server.run().await?)
     })
+}
+
+fn jobs_settings(settings: &crate::settings::JobsSettings) -> JobsSettings {
+    let folder = settings.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
+    JobsSettings {
+        most_waiting: settings.waiting_per_key,
+        keep: Retention { age: Duration::from_secs(settings.keep_days * 24 * 3600), bytes: settings.keep_bytes },
+        ..JobsSettings::new(folder, SystemTime::now)
+    }
 }

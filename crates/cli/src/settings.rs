@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub compute: ComputeSettings,
     /// The HTTP server.
     pub server: ServerSettings,
+    /// The jobs that the server keeps.
+    pub jobs: JobsSettings,
     /// The hub that models are fetched from.
     pub hub: HubSettings,
 }
@@ -96,6 +98,32 @@ pub(crate) struct ServerSettings {
 impl Default for ServerSettings {
     fn default() -> Self {
         Self { host: IpAddr::from([127, 0, 0, 1]), port: 8000, queue_capacity: 16, body_timeout_seconds: 30, log: "warn".into() }
+    }
+}
+
+/// The jobs that the server keeps.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct JobsSettings {
+    /// The folder for jobs and their files; absent: the user's own folder for such things. One server at a time uses it.
+    pub data_dir: Option<PathBuf>,
+    /// How many days an ended job and its files are kept, 1..=36500.
+    #[serde(deserialize_with = "values::days")]
+    pub keep_days: u64,
+    /// How many bytes of files are kept; beyond that the oldest are removed.
+    #[serde(deserialize_with = "values::bytes")]
+    pub keep_bytes: u64,
+    /// How many jobs a key may have waiting or running, 1..=1024.
+    #[serde(deserialize_with = "values::queue_capacity")]
+    pub waiting_per_key: usize,
+    /// How long the running job may take to end when the server is told to stop, in seconds, 0..=3600; then it is put back.
+    #[serde(deserialize_with = "values::shutdown_seconds")]
+    pub shutdown_seconds: u64,
+}
+
+impl Default for JobsSettings {
+    fn default() -> Self {
+        Self { data_dir: None, keep_days: 7, keep_bytes: 10_000_000_000, waiting_per_key: 1024, shutdown_seconds: 10 }
     }
 }
 
@@ -180,7 +208,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 24] = [
+        let table: [Row; 30] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -201,6 +229,12 @@ mod tests {
             ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),
             ("FRAMEWRIGHT__SERVER__BODY_TIMEOUT_SECONDS", "5", |s| s.server.body_timeout_seconds == 5),
             ("FRAMEWRIGHT__SERVER__LOG", "info", |s| s.server.log == "info"),
+            ("XDG_DATA_HOME", "/data", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/data/framewright"))),
+            ("FRAMEWRIGHT__JOBS__DATA_DIR", "/jobs", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/jobs"))),
+            ("FRAMEWRIGHT__JOBS__KEEP_DAYS", "30", |s| s.jobs.keep_days == 30),
+            ("FRAMEWRIGHT__JOBS__KEEP_BYTES", "1000", |s| s.jobs.keep_bytes == 1000),
+            ("FRAMEWRIGHT__JOBS__WAITING_PER_KEY", "3", |s| s.jobs.waiting_per_key == 3),
+            ("FRAMEWRIGHT__JOBS__SHUTDOWN_SECONDS", "60", |s| s.jobs.shutdown_seconds == 60),
             ("FRAMEWRIGHT__HUB__TOKEN", "12345", |s| s.hub.token.as_ref().unwrap().expose_secret() == "12345"),
             ("FRAMEWRIGHT__HUB__ENDPOINT", "https://hub", |s| s.hub.endpoint.as_deref() == Some("https://hub")),
             ("FRAMEWRIGHT__HUB__CACHE_DIR", "/c", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/c"))),

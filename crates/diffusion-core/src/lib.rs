@@ -8,13 +8,14 @@
 //! * [`policy::ExecutionPolicy`]: which device and which precision each component runs in;
 //! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded model, with one verb for each pipeline;
 //! * [`denoise::StepMonitor`]: what a caller implements to see progress and to cancel;
-//! * [`frames::FrameSink`]: where the frames of a video go.
+//! * [`frames::FrameSink`]: where the frames of a video go;
+//! * [`journal::Journal`]: where what is finished is kept, for work that is broken off and begun again.
 //!
 //! Nothing here reads the environment, the clock, a global random number generator or, outside [`hub`], the network: paths, seeds,
 //! devices and tokens arrive as values.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test holds them):
-//! error, policy -> noise, weights, hub, tokenizer, frames, preprocess, ops -> schedulers beside models -> guidance, denoise -> pipelines.
+//! error, policy -> noise, weights, hub, tokenizer, frames, journal, preprocess, ops -> schedulers beside models -> guidance, denoise -> pipelines.
 
 pub mod denoise;
 pub mod error;
@@ -22,6 +23,7 @@ pub mod frames;
 pub mod guidance;
 #[cfg(feature = "hub")]
 pub mod hub;
+pub mod journal;
 pub mod models;
 pub mod noise;
 pub mod ops;

@@ -11,10 +11,15 @@ use crate::error::ArtifactError;
 /// # Errors
 /// [`ArtifactError`] with the path and the operating system's reason.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
-    stage_and_rename(path, bytes).map_err(|source| ArtifactError { path: path.to_owned(), source })
+    stage_and_rename(path, bytes, true).map_err(|source| ArtifactError { path: path.to_owned(), source })
 }
 
-fn stage_and_rename(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// The same without waiting for the disk: the end of the program finds the file whole or not at all, but a power cut may leave a torn one.
+pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
+    stage_and_rename(path, bytes, false).map_err(|source| ArtifactError { path: path.to_owned(), source })
+}
+
+fn stage_and_rename(path: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()> {
     // The same folder is the same file system, so that the rename cannot turn into a copy.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
@@ -28,7 +33,9 @@ fn stage_and_rename(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     }
     let mut staged = builder.tempfile_in(folder)?;
     staged.write_all(bytes)?;
-    staged.as_file().sync_all()?;
+    if sync {
+        staged.as_file().sync_all()?;
+    }
     staged.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

@@ -13,6 +13,7 @@ use std::{
 
 use diffusion_core::{
     denoise::{StepMonitor, StepReport},
+    journal::{Journal, Kept, Run},
     pipelines::scenes::{SceneMonitor, SceneProgress},
 };
 use tokio::sync::{oneshot, watch};
@@ -20,7 +21,9 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     engine::EngineSettings,
     error::GenerationError,
-    job::{GeneratedImage, Job, JobProgress, JobResult, Task},
+    job::{Begin, GeneratedImage, Job, JobProgress, JobResult, Made, StoredWork, Task},
+    jobs::Work,
+    journal::FolderJournal,
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
     queue::Queue,
@@ -54,29 +57,51 @@ impl Device {
             self.measure(model.as_mut(), &info);
         }
 
-        while let Some(Job { id, task, progress, cancelled }) = self.queue.next() {
+        while let Some(Job { id, task, context, progress, cancelled }) = self.queue.next() {
             let started = self.now();
             let span = tracing::info_span!("job", id);
             let _entered = span.enter();
             let watched = Watched { progress: &progress, is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed) };
+            let mut journal: Box<dyn Journal> = match context.journal {
+                Some(folder) => Box::new(FolderJournal::new(folder).watched(context.fail_hook)),
+                None => Box::new(()),
+            };
             let lost = match task {
                 Task::Pictures { spec, result } => {
-                    let made = caught(|| self.pictures(&spec, model.as_mut(), &info, &watched));
+                    let made = caught(|| self.pictures(&spec, model.as_mut(), &info, &watched, journal.as_mut()));
                     self.end(started, made, result)
                 }
                 Task::Video { spec, output, result } => {
-                    let made = caught(|| self.video(&spec, &output, model.as_mut(), &watched));
-                    let lost = self.end(started, made, result);
-                    if lost.is_none() && self.settings.measure_at_start && self.timings.borrow().step().is_none() {
-                        // It was broken off at the start, and a video's pictures are not timed.
-                        self.measure(model.as_mut(), &info);
-                    }
-                    lost
+                    let made = caught(|| self.video(&spec, &output, model.as_mut(), &watched, journal.as_mut()));
+                    self.end(started, made, result)
+                }
+                Task::Stored { begin, result } => {
+                    let made = caught(|| self.stored(begin, model.as_mut(), &info, &watched, journal.as_mut()));
+                    self.end(started, made, result)
                 }
             };
             if let Some(reason) = lost {
                 return self.fail(reason);
             }
+            if self.settings.measure_at_start && self.timings.borrow().step().is_none() {
+                // It was broken off at the start, and a video's pictures are not timed.
+                self.measure(model.as_mut(), &info);
+            }
+        }
+    }
+
+    fn stored(
+        &self,
+        begin: Begin,
+        model: &mut dyn DeviceModel,
+        info: &ModelInfo,
+        watched: &Watched<'_>,
+        journal: &mut dyn Journal,
+    ) -> JobResult<Made> {
+        let StoredWork { work, output } = (begin.0)()?;
+        match work {
+            Work::Pictures(spec) => self.pictures(&spec, model, info, watched, journal).map(Made::Pictures),
+            Work::Video(spec) => self.video(&spec, &output, model, watched, journal).map(Made::Video),
         }
     }
 
@@ -93,7 +118,7 @@ impl Device {
             Ok(_) | Err(_) => None,
         };
         // The place is free before the caller knows, so that whoever has an answer can ask again.
-        self.queue.done(made.is_ok().then_some(took));
+        self.queue.done(took, made.is_ok());
         // Nobody to send it to: the caller has hung up.
         let _unread: Result<(), JobResult<T>> = result.send(made);
         lost
@@ -105,6 +130,7 @@ impl Device {
         model: &mut dyn DeviceModel,
         info: &ModelInfo,
         watched: &Watched<'_>,
+        journal: &mut dyn Journal,
     ) -> JobResult<Vec<GeneratedImage>> {
         let mut images = Vec::new();
         for part in 0..spec.count() {
@@ -112,10 +138,12 @@ impl Device {
                 return Err(GenerationError::Cancelled);
             }
             let parts = spec.count();
-            watched.progress.send_replace(JobProgress { started: true, part, parts, ..JobProgress::default() });
+            let share = f64::from(part) / f64::from(parts.max(1));
+            watched.progress.send_replace(JobProgress { started: true, part, parts, share, ..JobProgress::default() });
             let seed = spec.seed_of(part);
             let mut monitor = PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now) };
-            let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor))?;
+            let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
+            let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
             self.learn(spec, info, &monitor.clock);
             let parameters = parameters::text(spec, seed, info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
@@ -130,6 +158,7 @@ impl Device {
         output: &VideoOutput,
         model: &mut dyn DeviceModel,
         watched: &Watched<'_>,
+        journal: &mut dyn Journal,
     ) -> JobResult<GeneratedVideo> {
         if (watched.is_cancelled)() {
             return Err(GenerationError::Cancelled);
@@ -145,7 +174,7 @@ impl Device {
         let first_frame = writer.first_frame();
         let started = self.now();
         let mut monitor = VideoMonitor(watched);
-        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer));
+        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
         let truncated = made.map_err(output::unwrapped)?;
         if let VideoSpec::Animation(spec) = spec
             && spec.size().is_none()
@@ -153,7 +182,7 @@ impl Device {
             let steps = usize::try_from(spec.motion().num_inference_steps()).unwrap_or(usize::MAX);
             self.timings.send_modify(|timings| timings.animation(steps, shape.frames, self.since(started)));
         }
-        let video = writer.finish(truncated)?;
+        let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
     }
@@ -176,7 +205,7 @@ impl Device {
         let (progress, _) = watch::channel(JobProgress::default());
         let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0 };
         let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now) };
-        match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor))) {
+        match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
             Ok(_) => self.learn(&spec, info, &monitor.clock),
             Err(error) => tracing::debug!(%error, "nothing was measured"),
         }

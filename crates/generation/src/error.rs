@@ -39,6 +39,9 @@ pub enum GenerationError {
     /// The video could not be written; no file is left of it.
     #[error(transparent)]
     Video(#[from] video_encode::Error),
+    /// What was stored of the job cannot be read, or its folder not be used.
+    #[error(transparent)]
+    Store(#[from] crate::jobs::StoreError),
     /// A fault of ours: the job panicked. The engine goes on with the next job.
     #[error("internal error: {0}")]
     Internal(String),

@@ -4,6 +4,7 @@
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     error::GenerationError,
+    jobs::{FailHook, Priority, Work},
     model::TruncatedText,
     queue::Queue,
     spec::ImageSpec,
@@ -126,11 +128,61 @@ impl CancelSwitch {
     }
 }
 
+/// What a job is given beside its spec; by default nothing.
+#[derive(Clone, Debug, Default)]
+pub struct JobContext {
+    /// Whose it is; empty where there are no owners.
+    pub owner: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// The folder where the job's finished pieces are kept, and found again by a job of the same spec that is given the same folder; `None`
+    /// keeps nothing. Whoever gives it removes it when the job is done.
+    pub journal: Option<PathBuf>,
+    /// For tests that kill the program.
+    pub fail_hook: FailHook,
+}
+
 /// What a job makes, and where the result goes.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Pictures { spec: ImageSpec, result: oneshot::Sender<JobResult<Vec<GeneratedImage>>> },
-    Video { spec: VideoSpec, output: VideoOutput, result: oneshot::Sender<JobResult<GeneratedVideo>> },
+    Pictures {
+        spec: ImageSpec,
+        result: oneshot::Sender<JobResult<Vec<GeneratedImage>>>,
+    },
+    Video {
+        spec: VideoSpec,
+        output: VideoOutput,
+        result: oneshot::Sender<JobResult<GeneratedVideo>>,
+    },
+    /// What it makes lies on disk until its turn comes.
+    Stored {
+        begin: Begin,
+        result: oneshot::Sender<JobResult<Made>>,
+    },
+}
+
+/// Fetches a stored job when its turn has come, on the device's thread; an error ends it there.
+pub(crate) struct Begin(pub(crate) Box<dyn FnOnce() -> JobResult<StoredWork> + Send>);
+
+impl fmt::Debug for Begin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Begin")
+    }
+}
+
+/// A stored job whose turn has come.
+#[derive(Debug)]
+pub(crate) struct StoredWork {
+    pub(crate) work: Work,
+    /// Where a video goes.
+    pub(crate) output: VideoOutput,
+}
+
+/// What was made of a stored job.
+#[derive(Debug)]
+pub(crate) enum Made {
+    Pictures(Vec<GeneratedImage>),
+    Video(GeneratedVideo),
 }
 
 /// The device thread's end of a job.
@@ -138,32 +190,46 @@ pub(crate) enum Task {
 pub(crate) struct Job {
     pub(crate) id: u64,
     pub(crate) task: Task,
+    pub(crate) context: JobContext,
     pub(crate) progress: watch::Sender<JobProgress>,
     pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 impl Job {
     /// A job that makes pictures, and the caller's end of it.
-    pub(crate) fn pictures(id: u64, spec: ImageSpec, queue: &Arc<Queue>) -> (Self, JobHandle<Vec<GeneratedImage>>) {
+    pub(crate) fn pictures(id: u64, spec: ImageSpec, context: JobContext, queue: &Arc<Queue>) -> (Self, JobHandle<Vec<GeneratedImage>>) {
         let parts = spec.count();
-        Self::new(id, parts, queue, |result| Task::Pictures { spec, result })
+        Self::new((id, parts), context, queue, |result| Task::Pictures { spec, result })
     }
 
     /// A job that makes a video, and the caller's end of it.
-    pub(crate) fn video(id: u64, spec: VideoSpec, output: VideoOutput, queue: &Arc<Queue>) -> (Self, JobHandle<GeneratedVideo>) {
-        let parts = match &spec {
-            VideoSpec::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
-            VideoSpec::Animation(_) => 1,
-        };
-        Self::new(id, parts, queue, |result| Task::Video { spec, output, result })
+    pub(crate) fn video(
+        id: u64,
+        spec: VideoSpec,
+        output: VideoOutput,
+        context: JobContext,
+        queue: &Arc<Queue>,
+    ) -> (Self, JobHandle<GeneratedVideo>) {
+        let parts = spec.parts();
+        Self::new((id, parts), context, queue, |result| Task::Video { spec, output, result })
+    }
+
+    /// A job that lies on disk, and the end of it that looks after it.
+    pub(crate) fn stored(id: u64, (parts, begin): (u32, Begin), context: JobContext, queue: &Arc<Queue>) -> (Self, JobHandle<Made>) {
+        Self::new((id, parts), context, queue, |result| Task::Stored { begin, result })
     }
 
     /// The queue is where the handle takes the job out of again.
-    fn new<T>(id: u64, parts: u32, queue: &Arc<Queue>, task: impl FnOnce(oneshot::Sender<JobResult<T>>) -> Task) -> (Self, JobHandle<T>) {
+    fn new<T>(
+        (id, parts): (u64, u32),
+        context: JobContext,
+        queue: &Arc<Queue>,
+        task: impl FnOnce(oneshot::Sender<JobResult<T>>) -> Task,
+    ) -> (Self, JobHandle<T>) {
         let (result_sender, result) = oneshot::channel();
         let (progress_sender, progress) = watch::channel(JobProgress { parts, ..JobProgress::default() });
         let cancelled = Arc::new(AtomicBool::new(false));
         let handle = JobHandle { id, result, progress, cancelled: Arc::clone(&cancelled), queue: Arc::clone(queue) };
-        (Self { id, task: task(result_sender), progress: progress_sender, cancelled }, handle)
+        (Self { id, task: task(result_sender), context, progress: progress_sender, cancelled }, handle)
     }
 }

@@ -6,6 +6,7 @@
 //!   [`field_error::FieldError`] at once;
 //! * [`engine::Engine`] takes specs into a bounded queue and runs them, one at a time, on the one thread that owns the model;
 //! * [`job::JobHandle`] is the caller's end of a job: progress, the result, and cancellation by dropping it;
+//! * [`journal::FolderJournal`] keeps what a job has finished, so that one that is broken off goes on behind it;
 //! * [`png`] writes the pictures with the parameters that made them, and [`artifact`] puts files in place whole or not at all.
 //!
 //! Nothing here reads the environment, the clock or a global random number generator: seeds, settings and the clock arrive as values.
@@ -19,6 +20,8 @@ pub mod error;
 pub mod field_error;
 pub mod given_picture;
 pub mod job;
+pub mod jobs;
+pub mod journal;
 pub mod limits;
 pub mod local_model;
 pub mod model;
@@ -27,13 +30,16 @@ pub mod png;
 mod queue;
 pub mod request;
 pub mod spec;
+mod stored_names;
+mod stored_picture;
 pub mod validate;
 pub mod video;
 
 pub use engine::{Engine, EngineSettings};
 pub use error::{ArtifactError, GenerationError, SubmitError};
 pub use field_error::{FieldError, FieldErrorKind};
-pub use job::{GeneratedImage, JobHandle, JobProgress};
+pub use job::{GeneratedImage, JobContext, JobHandle, JobProgress};
+pub use journal::FolderJournal;
 pub use limits::{Limits, VideoLimits};
 pub use model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture, TruncatedText};
 pub use request::ImageRequest;

@@ -7,8 +7,10 @@ use diffusion_core::{
     Error, Result,
     denoise::{StepMonitor, StepReport},
     frames::FrameSink,
+    journal::{Journal, Kept, Run},
     pipelines::{
-        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
+        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion,
+        TextToImageParams,
         scenes::{Activity, SceneMonitor, SceneParams, SceneProgress, ScenesParams},
     },
     policy::ExecutionPolicy,
@@ -110,7 +112,7 @@ impl LocalModel {
 }
 
 impl DeviceModel for LocalModel {
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<Picture> {
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> Result<Picture> {
         let model = self.pictures()?;
         let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.guidance_scale())?;
         let base = TextToImageParams {
@@ -125,13 +127,15 @@ impl DeviceModel for LocalModel {
             clip_skip: count(spec.clip_skip()),
         };
         let image = match spec.mode() {
-            ImageMode::TextToImage => model.text_to_image(&base, monitor),
+            ImageMode::TextToImage => model.picture(PictureParams::TextToImage(&base), monitor, kept),
             ImageMode::ImageToImage { init_image, strength } => {
-                model.image_to_image(&ImageToImageParams { base, init_image: init_image.clone(), strength: *strength }, monitor)
+                let params = ImageToImageParams { base, init_image: init_image.clone(), strength: *strength };
+                model.picture(PictureParams::ImageToImage(&params), monitor, kept)
             }
             ImageMode::Inpaint { init_image, mask_image, strength } => {
                 let (init_image, mask_image) = (init_image.clone(), mask_image.clone());
-                model.inpaint(&InpaintParams { base, init_image, mask_image, strength: *strength }, monitor)
+                let params = InpaintParams { base, init_image, mask_image, strength: *strength };
+                model.picture(PictureParams::Inpaint(&params), monitor, kept)
             }
         }?;
         Ok(Picture { image, truncated })
@@ -161,11 +165,12 @@ impl DeviceModel for LocalModel {
         first_frame: usize,
         monitor: &mut dyn SceneMonitor,
         sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
     ) -> Result<Vec<TruncatedText>> {
         match spec {
-            VideoSpec::Scenes(spec) => self.scenes(spec, first_frame, monitor, sink),
+            VideoSpec::Scenes(spec) => self.scenes(spec, first_frame, monitor, sink, journal),
             VideoSpec::Animation(spec) => {
-                self.animate(spec, monitor, sink)?;
+                self.animate(spec, monitor, sink, Kept::new(journal, Run::Motion { scene: 0, run: 0 }))?;
                 Ok(Vec::new())
             }
         }
@@ -179,6 +184,7 @@ impl LocalModel {
         first_frame: usize,
         monitor: &mut dyn SceneMonitor,
         sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
     ) -> Result<Vec<TruncatedText>> {
         let motion = if spec.moves() { Some(self.motion.open()?) } else { None };
         let model = self.pictures.as_ref().ok_or_else(no_pictures)?;
@@ -209,11 +215,11 @@ impl LocalModel {
             fps: spec.fps().as_f64(),
             first_frame,
         };
-        model.scenes(&params, motion, monitor, sink)?;
+        model.scenes_kept(&params, motion, monitor, sink, journal)?;
         Ok(truncated)
     }
 
-    fn animate(&mut self, spec: &AnimationSpec, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink) -> Result<()> {
+    fn animate(&mut self, spec: &AnimationSpec, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink, kept: Kept<'_>) -> Result<()> {
         let model = self.motion.open()?;
         let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
         let motion = motion_params(spec.motion(), spec.size());
@@ -230,7 +236,7 @@ impl LocalModel {
             work_total,
         };
         let params = ImageToVideoParams { image: spec.image().clone(), motion, seed: spec.seed() };
-        model.image_to_video(&params, &mut AnimationMonitor { monitor, progress }, sink)
+        model.image_to_video_kept(&params, &mut AnimationMonitor { monitor, progress }, sink, kept)
     }
 }
 
@@ -248,7 +254,8 @@ impl StepMonitor for AnimationMonitor<'_> {
     }
 
     fn on_frame(&mut self, frame: usize, _: usize) -> std::ops::ControlFlow<()> {
-        self.progress.frame = frame;
+        // Steps that were kept are not reported, and where there are frames all steps are done.
+        self.progress = SceneProgress { frame, work_done: self.progress.work_total, ..self.progress };
         self.monitor.on_progress(&self.progress)
     }
 }

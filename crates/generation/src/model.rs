@@ -2,7 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use diffusion_core::{Result, denoise::StepMonitor, frames::FrameSink, pipelines::scenes::SceneMonitor, schedulers::SchedulerName};
+use diffusion_core::{
+    Result,
+    denoise::StepMonitor,
+    frames::FrameSink,
+    journal::{Journal, Kept},
+    pipelines::scenes::SceneMonitor,
+    schedulers::SchedulerName,
+};
 use image::RgbImage;
 
 use crate::{
@@ -60,11 +67,11 @@ pub struct Picture {
 
 /// What the device's thread asks of a model. Implementers keep no state between calls that a panic could leave half-changed.
 pub trait DeviceModel {
-    /// Makes one picture from a spec and a seed (the spec's own seed is picture 0's).
+    /// Makes one picture from a spec and a seed (the spec's own seed is picture 0's), or what of it is not kept yet.
     ///
     /// # Errors
     /// Whatever keeps the pipeline from it; [`diffusion_core::Error::Cancelled`] if the monitor breaks.
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<Picture>;
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> Result<Picture>;
 
     /// What a video will be, before its first frame; loads what is needed to know.
     ///
@@ -72,7 +79,7 @@ pub trait DeviceModel {
     /// If a model that it needs cannot be loaded.
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape>;
 
-    /// Makes a video from frame `first_frame` on, and tells which texts were cut.
+    /// Makes a video from frame `first_frame` on, and tells which texts were cut. What the journal has of it is not made again.
     ///
     /// # Errors
     /// As [`Self::picture`]; [`diffusion_core::Error::Sink`] if the sink refuses a frame.
@@ -82,6 +89,7 @@ pub trait DeviceModel {
         first_frame: usize,
         monitor: &mut dyn SceneMonitor,
         sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
     ) -> Result<Vec<TruncatedText>>;
 }
 

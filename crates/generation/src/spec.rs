@@ -1,17 +1,22 @@
 //! A validated request. Its fields are private: [`crate::ImageRequest::validate`] is the only way to make one, so whoever holds a spec
-//! holds numbers inside their limits.
+//! holds numbers inside their limits. A stored spec is one that was validated before it was stored.
 
 use diffusion_core::schedulers::SchedulerName;
 use image::{GrayImage, RgbImage};
+use serde::{Deserialize, Serialize};
+
+use crate::{stored_names, stored_picture};
 
 /// What a picture is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ImageMode {
     /// From noise alone.
     TextToImage,
     /// From noise over a picture.
     ImageToImage {
         /// The picture to start from.
+        #[serde(with = "stored_picture::rgb")]
         init_image: RgbImage,
         /// How much of it is repainted, 0 to 1.
         strength: f64,
@@ -19,8 +24,10 @@ pub enum ImageMode {
     /// From noise over a part of a picture.
     Inpaint {
         /// The picture to start from.
+        #[serde(with = "stored_picture::rgb")]
         init_image: RgbImage,
         /// White where it is repainted.
+        #[serde(with = "stored_picture::gray")]
         mask_image: GrayImage,
         /// How much of that part is repainted, 0 to 1.
         strength: f64,
@@ -38,7 +45,7 @@ impl ImageMode {
 }
 
 /// A validated request: every value is inside its limits, and every default is filled in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageSpec {
     pub(crate) prompt: String,
     pub(crate) negative_prompt: String,
@@ -48,6 +55,7 @@ pub struct ImageSpec {
     pub(crate) height: u32,
     pub(crate) count: u32,
     pub(crate) seed: u64,
+    #[serde(with = "stored_names::optional_word")]
     pub(crate) scheduler: Option<SchedulerName>,
     pub(crate) clip_skip: u32,
     pub(crate) mode: ImageMode,

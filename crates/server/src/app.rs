@@ -9,20 +9,24 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
-use generation::{Engine, Limits};
+use generation::{Engine, Limits, jobs::Jobs};
 
 use crate::{
     access::{self, Access},
     animate_api, docs_api,
     error::ApiError,
-    generate_api, health_api, root_api, video_api,
+    generate_api, health_api, root_api,
+    uploads::{UploadLimits, UploadStore},
+    video_api,
 };
 
 /// What the handlers share; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ApiState {
-    /// Makes the pictures.
+    /// Makes the pictures and videos that a request waits for.
     pub engine: Engine,
+    /// Those that outlive their request.
+    pub jobs: Jobs,
     /// The bounds of a request.
     pub limits: Limits,
     /// The longest request body, in bytes.
@@ -35,6 +39,8 @@ pub struct ApiState {
     pub scratch: PathBuf,
     /// Who may ask what.
     pub access: Arc<Access>,
+    /// The pictures that callers have sent.
+    pub uploads: UploadStore,
 }
 
 /// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
@@ -47,14 +53,16 @@ pub const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ApiState {
-    /// The state with the limits that the service ships with, for callers on this machine; videos lie in `scratch` while they are written.
-    pub fn new(engine: Engine, scratch: PathBuf) -> Self {
+    /// The state with the limits that the service ships with, for callers on this machine; videos lie in `scratch` while they are written, and uploads in a folder of it.
+    pub fn new(jobs: Jobs, scratch: PathBuf) -> Self {
         Self {
-            engine,
+            engine: jobs.engine().clone(),
+            jobs,
             limits: Limits::default(),
             body_limit: DEFAULT_BODY_LIMIT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
             picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
+            uploads: UploadStore::new(scratch.join("uploads"), UploadLimits::default()),
             scratch,
             access: Arc::new(Access::loopback()),
         }

@@ -6,6 +6,7 @@
 //! anything; at most [`DECODED_AT_ONCE`] pictures are in memory at once.
 
 use std::{
+    convert::Infallible,
     ffi::OsStr,
     fs::{self, DirEntry},
     io::{self, BufWriter, Cursor},
@@ -40,6 +41,9 @@ const DECODED_AT_ONCE: usize = 2;
 const STAGED: &str = ".staged-";
 /// After this nobody works on a staged file any more: the server that did has died.
 const STAGED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// How often old uploads are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The folder of those who have no name; no name of a key begins so.
 const NOBODY: &str = "_";
@@ -187,7 +191,7 @@ impl UploadStore {
                 let staged = entry.file_name().as_encoded_bytes().starts_with(STAGED.as_bytes());
                 if age > if staged { STAGED_FOR } else { self.limits.age } {
                     removed += usize::from(fs::remove_file(entry.path()).is_ok());
-                } else {
+                } else if !staged {
                     kept.push((age, metadata.len(), entry.path()));
                 }
             }
@@ -202,6 +206,18 @@ impl UploadStore {
             }
         }
         Ok(removed)
+    }
+
+    /// Prunes at once and then every hour, for as long as it is waited for.
+    pub async fn prune_now_and_then(&self) -> Infallible {
+        loop {
+            let store = self.clone();
+            let pruned = actix_web::web::block(move || store.prune(SystemTime::now())).await;
+            if let Ok(Err(error)) = pruned {
+                tracing::error!(%error, "old uploads cannot be removed");
+            }
+            tokio::time::sleep(PRUNE_EVERY).await;
+        }
     }
 
     fn folder(&self, owner: &str) -> PathBuf {

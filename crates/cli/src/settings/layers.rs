@@ -19,7 +19,7 @@ enum Kind {
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 15] = [
+const KEYS: [(&str, Kind); 20] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("compute.device", Kind::Text),
@@ -31,6 +31,11 @@ const KEYS: [(&str, Kind); 15] = [
     ("server.queue_capacity", Kind::Whole),
     ("server.body_timeout_seconds", Kind::Whole),
     ("server.log", Kind::Text),
+    ("jobs.data_dir", Kind::Text),
+    ("jobs.keep_days", Kind::Whole),
+    ("jobs.keep_bytes", Kind::Whole),
+    ("jobs.waiting_per_key", Kind::Whole),
+    ("jobs.shutdown_seconds", Kind::Whole),
     ("hub.token", Kind::Text),
     ("hub.endpoint", Kind::Text),
     ("hub.cache_dir", Kind::Text),
@@ -39,11 +44,13 @@ const KEYS: [(&str, Kind); 15] = [
 
 /// Variables that other programs define, which act here too: the later in this list, the stronger.
 /// The second word is the setting, the third what is appended to the value (the cache lies inside `HF_HOME`).
-const FOREIGN: [(&str, &str, &str); 9] = [
+const FOREIGN: [(&str, &str, &str); 11] = [
     ("PORT", "server.port", ""),
     ("HUGGING_FACE_TOKEN", "hub.token", ""),
     ("HF_TOKEN", "hub.token", ""),
     ("HOME", "hub.cache_dir", "/.cache/huggingface/hub"),
+    ("HOME", "jobs.data_dir", "/.local/share/framewright"),
+    ("XDG_DATA_HOME", "jobs.data_dir", "/framewright"),
     ("XDG_CACHE_HOME", "hub.cache_dir", "/huggingface/hub"),
     ("HF_HOME", "hub.cache_dir", "/hub"),
     ("HF_HUB_CACHE", "hub.cache_dir", ""),

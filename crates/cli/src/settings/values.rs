@@ -34,6 +34,18 @@ pub(super) fn body_timeout_seconds<'de, D: Deserializer<'de>>(deserializer: D) -
     within(deserializer, 1, 3600)?.try_into().map_err(D::Error::custom)
 }
 
+pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    within(deserializer, 1, 36_500)?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    within(deserializer, 0, i64::MAX)?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn shutdown_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    within(deserializer, 0, 3600)?.try_into().map_err(D::Error::custom)
+}
+
 pub(super) fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     within(deserializer, 1, 1024)?.try_into().map(Some).map_err(D::Error::custom)
 }

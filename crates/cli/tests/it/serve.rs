@@ -28,7 +28,9 @@ fn exchange(address: &str, request: &str) -> Vec<u8> {
 #[test]
 fn it_serves_where_it_says_and_ends_with_code_0() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
-    command.args(["serve", "--port", "0"]).env_clear().stderr(Stdio::piped()).stdout(Stdio::piped());
+    let data = tempfile::tempdir().unwrap();
+    let data_dir = data.path().to_str().unwrap();
+    command.args(["serve", "--port", "0", "--data-dir", data_dir]).env_clear().stderr(Stdio::piped()).stdout(Stdio::piped());
     let mut served = Served(command.spawn().unwrap());
     let mut lines = BufReader::new(served.0.stderr.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
@@ -49,9 +51,14 @@ fn it_serves_where_it_says_and_ends_with_code_0() {
     let logged = lines.nth(1).unwrap().unwrap();
     assert!(logged.ends_with(" WARN the prompt has 76 tokens, of which the model reads the first 75"), "{logged:?}");
 
-    // The address is taken now.
+    // The folder is taken now, and so is the address.
     let port = address.rsplit(':').next().unwrap();
-    let second = crate::program::framewright(std::path::Path::new("/"), &["serve", "--port", port]);
+    let second = crate::program::framewright(std::path::Path::new("/"), &["serve", "--port", "0", "--data-dir", data_dir]);
+    assert_eq!((second.code, second.stderr.lines().count()), (1, 1), "{second:?}");
+    assert!(second.stderr.contains(data_dir) && second.stderr.contains("in use by another framewright"), "{second:?}");
+    let other = tempfile::tempdir().unwrap();
+    let args = ["serve", "--port", port, "--data-dir", other.path().to_str().unwrap()];
+    let second = crate::program::framewright(std::path::Path::new("/"), &args);
     assert_eq!((second.code, second.stderr.lines().count()), (1, 1), "{second:?}");
     assert!(second.stderr.contains(port) && second.stderr.contains("in use"), "{second:?}");
 

@@ -10,9 +10,10 @@ use candle_core::Tensor;
 use image::RgbImage;
 use serde_json::Value as Json;
 
-use super::{Error, InpaintParams, Result, SeededNoise, StableDiffusion, StepMonitor, params::first_user_step};
+use super::{Error, InpaintParams, PictureParams, Result, SeededNoise, StableDiffusion, StepMonitor, params::first_user_step};
 use crate::{
     denoise::Denoising,
+    journal::{Kept, Run},
     preprocess,
     schedulers::{Scheduler, SchedulerConfig},
 };
@@ -25,8 +26,12 @@ impl StableDiffusion {
     /// plainly nor inpaint; [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow;
     /// [`Error::Candle`] from the device.
     pub fn inpaint(&self, params: &InpaintParams, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
+        self.picture(PictureParams::Inpaint(params), monitor, Kept::new(&mut (), Run::Picture { index: 0 }))
+    }
+
+    /// The finished latents of one picture.
+    pub(super) fn inpaint_latents(&self, params: &InpaintParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         let base = &params.base;
-        base.check(self.pixels_per_latent())?;
         let trained_for_it = self.takes_mask_channels()?;
         let first_user_step = first_user_step(base.num_inference_steps, params.strength)?;
         let image = preprocess::image_tensor(&params.init_image, base.width, base.height)?;
@@ -64,8 +69,7 @@ impl StableDiffusion {
             Ok((original.broadcast_mul(&(1.0 - &mask)?)? + latents.broadcast_mul(&mask)?)?)
         };
         let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, monitor };
-        let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), put_back)?;
-        self.decode_latents(&latents)
+        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), put_back)
     }
 
     /// Whether the noise predictor is an inpainting model's: latents, a mask and a masked picture's latents.

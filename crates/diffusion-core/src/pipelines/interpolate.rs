@@ -44,16 +44,6 @@ impl<'a> Between<'a> {
         Ok(Self { model, params: from, embeds: [model.encode_prompt(from)?, model.encode_prompt(&to)?], noise, stream })
     }
 
-    /// Denoising steps of each picture.
-    pub(super) fn steps(&self) -> usize {
-        self.params.num_inference_steps
-    }
-
-    /// Pixels of each picture.
-    pub(super) fn pixels(&self) -> u64 {
-        u64::from(self.params.width) * u64::from(self.params.height)
-    }
-
     /// The finished latents at `position`, 0 to 1.
     ///
     /// # Errors

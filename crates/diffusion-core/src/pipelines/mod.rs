@@ -23,12 +23,13 @@ use serde_json::Value as Json;
 pub use self::{
     embedded::{nano_sd, nano_svd},
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
-    params::{ImageToImageParams, InpaintParams, TextToImageParams},
+    params::{ImageToImageParams, InpaintParams, PictureParams, TextToImageParams},
 };
 use crate::{
     Error, Result,
     denoise::StepMonitor,
     frames,
+    journal::Kept,
     models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
     noise::SeededNoise,
     policy::ExecutionPolicy,
@@ -122,6 +123,28 @@ impl StableDiffusion {
     pub fn text_length(&self, prompt: &str) -> Result<(usize, usize)> {
         let encoding = self.tokenizer.encode(prompt)?;
         Ok((encoding.token_count, self.tokenizer.max_length().saturating_sub(2)))
+    }
+
+    /// Makes one picture, or what of it is not kept yet: a picture that was kept is not made again, and of latents that were kept only
+    /// the picture is. What the verbs that are named after the kinds of pictures do, for those who keep a journal.
+    ///
+    /// # Errors
+    /// [`Error::Params`] naming the parameter that is out of range; [`Error::Config`] if the model cannot make this kind of picture;
+    /// [`Error::Cancelled`] if the monitor breaks; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
+    pub fn picture(&self, params: PictureParams<'_>, monitor: &mut dyn StepMonitor, mut kept: Kept<'_>) -> Result<RgbImage> {
+        let base = params.base();
+        base.check(self.pixels_per_latent())?;
+        if let Some(picture) = kept.picture(0, (base.width, base.height)) {
+            return Ok(picture);
+        }
+        let latents = kept.latents_or(&self.latents_shape(base), || match params {
+            PictureParams::TextToImage(params) => self.text_latents(params, monitor),
+            PictureParams::ImageToImage(params) => self.image_latents(params, monitor),
+            PictureParams::Inpaint(params) => self.inpaint_latents(params, monitor),
+        })?;
+        let picture = self.decode_latents(&latents)?;
+        kept.keep_picture(0, &picture);
+        Ok(picture)
     }
 
     /// Pixels to a side of a latent: 8 in every SD 1.x and 2.x model.

@@ -87,6 +87,28 @@ pub struct InpaintParams {
     pub strength: f64,
 }
 
+/// One call for one picture, of whichever kind.
+#[derive(Clone, Copy, Debug)]
+pub enum PictureParams<'a> {
+    /// From noise alone.
+    TextToImage(&'a TextToImageParams),
+    /// From noise over a picture.
+    ImageToImage(&'a ImageToImageParams),
+    /// From noise over a part of a picture.
+    Inpaint(&'a InpaintParams),
+}
+
+impl<'a> PictureParams<'a> {
+    /// The part that every kind has.
+    pub fn base(&self) -> &'a TextToImageParams {
+        match self {
+            Self::TextToImage(params) => params,
+            Self::ImageToImage(params) => &params.base,
+            Self::Inpaint(params) => &params.base,
+        }
+    }
+}
+
 /// The step to begin with, in steps as a user counts them: `steps - floor(steps * strength)`.
 ///
 /// # Errors

@@ -1,9 +1,13 @@
 //! Text to image. Follows diffusers' `StableDiffusionPipeline.__call__`.
 
+use candle_core::Tensor;
 use image::RgbImage;
 
-use super::{Error, Result, SeededNoise, StableDiffusion, StepMonitor, TextToImageParams};
-use crate::denoise::Denoising;
+use super::{Error, PictureParams, Result, SeededNoise, StableDiffusion, StepMonitor, TextToImageParams};
+use crate::{
+    denoise::Denoising,
+    journal::{Kept, Run},
+};
 
 impl StableDiffusion {
     /// Makes one picture from a prompt.
@@ -12,15 +16,18 @@ impl StableDiffusion {
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Cancelled`] if the monitor breaks;
     /// [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
     pub fn text_to_image(&self, params: &TextToImageParams, monitor: &mut dyn StepMonitor) -> Result<RgbImage> {
-        params.check(self.pixels_per_latent())?;
+        self.picture(PictureParams::TextToImage(params), monitor, Kept::new(&mut (), Run::Picture { index: 0 }))
+    }
+
+    /// The finished latents of one picture.
+    pub(super) fn text_latents(&self, params: &TextToImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         self.check_plain_unet()?;
         let mut scheduler = self.scheduler(params.scheduler)?.start(params.num_inference_steps)?;
         let conditioning = self.conditioning(params)?;
         let mut noise = SeededNoise::new(params.seed);
         let latents = (noise.randn(&self.latents_shape(params))? * scheduler.init_noise_sigma())?;
         let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor };
-        let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))?;
-        self.decode_latents(&latents)
+        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 
     /// Refuses to run an inpainting model, whose noise predictor wants a mask and a picture, without them.

@@ -6,10 +6,14 @@ use diffusion_core::{
     schedulers::SchedulerName,
 };
 use image::RgbImage;
+use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
+use crate::{stored_names, stored_picture};
+
 /// A validated request for a video.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VideoSpec {
     /// A video of scenes.
     Scenes(ScenesSpec),
@@ -18,6 +22,14 @@ pub enum VideoSpec {
 }
 
 impl VideoSpec {
+    /// The scenes that progress is counted in; 1 where there are none.
+    pub fn parts(&self) -> u32 {
+        match self {
+            Self::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
+            Self::Animation(_) => 1,
+        }
+    }
+
     /// The seed that the request was given.
     pub fn seed(&self) -> u64 {
         match self {
@@ -28,7 +40,7 @@ impl VideoSpec {
 }
 
 /// How a picture is set in motion.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MotionSpec {
     pub(crate) num_frames: Option<u32>,
     pub(crate) num_inference_steps: u32,
@@ -83,7 +95,7 @@ impl MotionSpec {
 }
 
 /// One validated scene.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SceneSpec {
     pub(crate) prompt: String,
     pub(crate) negative_prompt: String,
@@ -120,14 +132,17 @@ impl SceneSpec {
 }
 
 /// A validated request for a video of scenes: every value is inside its limits, and every default is filled in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenesSpec {
     pub(crate) scenes: Vec<SceneSpec>,
+    #[serde(with = "stored_names::joins")]
     pub(crate) joins: Vec<Join>,
     pub(crate) has_hero: bool,
     pub(crate) num_inference_steps: u32,
     pub(crate) guidance_scale: f64,
+    #[serde(with = "stored_names::optional_word")]
     pub(crate) scheduler: Option<SchedulerName>,
+    #[serde(with = "stored_names::word")]
     pub(crate) fps: FrameRate,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -214,10 +229,12 @@ impl ScenesSpec {
 }
 
 /// A validated request for a picture in motion.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnimationSpec {
+    #[serde(with = "stored_picture::rgb")]
     pub(crate) image: RgbImage,
     pub(crate) motion: MotionSpec,
+    #[serde(with = "stored_names::word")]
     pub(crate) fps: FrameRate,
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) seed: u64,

@@ -5,7 +5,13 @@ use std::{
     time::Instant,
 };
 
-use diffusion_core::{Result, denoise::StepMonitor, frames::FrameSink, pipelines::scenes::SceneMonitor};
+use diffusion_core::{
+    Result,
+    denoise::StepMonitor,
+    frames::FrameSink,
+    journal::{Journal, Kept},
+    pipelines::scenes::SceneMonitor,
+};
 use generation::{
     DeviceModel, Engine, EngineSettings, EngineStatus, GenerationError, ImageSpec, LoadedModel, Picture, SubmitError, TruncatedText,
     video::{VideoShape, VideoSpec},
@@ -94,8 +100,8 @@ struct Watched {
 }
 
 impl DeviceModel for Watched {
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> Result<Picture> {
-        self.model.picture(spec, seed, monitor)
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> Result<Picture> {
+        self.model.picture(spec, seed, monitor, kept)
     }
 
     fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
@@ -108,8 +114,9 @@ impl DeviceModel for Watched {
         first_frame: usize,
         monitor: &mut dyn SceneMonitor,
         sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
     ) -> Result<Vec<TruncatedText>> {
-        self.model.video(spec, first_frame, monitor, sink)
+        self.model.video(spec, first_frame, monitor, sink, journal)
     }
 }
 

@@ -15,6 +15,7 @@ use diffusion_core::{
     Error,
     denoise::{StepMonitor, StepReport},
     frames::FrameSink,
+    journal::{Journal, Kept},
     noise::SeededNoise,
     pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
     schedulers::SchedulerKind,
@@ -77,7 +78,7 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
 struct FakeModel;
 
 impl DeviceModel for FakeModel {
-    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffusion_core::Result<Picture> {
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, _: Kept<'_>) -> diffusion_core::Result<Picture> {
         generate(spec, seed, monitor)
     }
 
@@ -96,6 +97,7 @@ impl DeviceModel for FakeModel {
         first_frame: usize,
         monitor: &mut dyn SceneMonitor,
         sink: &mut dyn FrameSink,
+        _: &mut dyn Journal,
     ) -> diffusion_core::Result<Vec<TruncatedText>> {
         let shape = self.video_shape(spec)?;
         let (prompt, scenes) = match spec {

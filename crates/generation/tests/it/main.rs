@@ -5,6 +5,8 @@ mod artifact;
 mod engine;
 mod fake;
 mod fake_model;
+mod jobs;
+mod killed;
 mod pictures;
 mod queue;
 mod validate;

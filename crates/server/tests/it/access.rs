@@ -10,7 +10,7 @@ use server::{
 
 use crate::{
     attacks::{ALICES_KEY, BOBS_KEY, exchange, keys, request},
-    fake::{Running, engine},
+    fake::{Running, engine, jobs},
 };
 
 async fn serving(access: AccessSettings) -> Running {
@@ -21,7 +21,8 @@ async fn serving(access: AccessSettings) -> Running {
 async fn a_public_address_is_refused_without_a_key() {
     for host in ["0.0.0.0", "::"] {
         let settings = ServerSettings { host: host.into(), port: 0, ..ServerSettings::default() };
-        let Err(error) = Server::bind(&settings, engine(1).await) else { panic!("{host} is bound without a key") };
+        let data = tempfile::tempdir().unwrap();
+        let Err(error) = Server::bind(&settings, jobs(data.path(), engine(1).await)) else { panic!("{host} is bound without a key") };
         let error = error.to_string();
         assert!(error.starts_with(&format!("others can reach {host}, and there is no API key: ")), "{error}");
         assert!(error.contains("--allow-public-without-key") && !error.contains('\n'), "{error}");

@@ -13,4 +13,5 @@ mod hang_up;
 mod service;
 mod shutdown;
 mod slow_client;
+mod uploads;
 mod videos;

@@ -7,6 +7,7 @@
 mod params;
 
 use candle_core::{DType, Tensor};
+use image::RgbImage;
 
 pub use params::{ImageToVideoParams, MotionParams};
 
@@ -15,6 +16,7 @@ use crate::{
     denoise::{Denoising, StepMonitor},
     frames::{self, FrameSink},
     guidance::{VideoConditioning, VideoConditions},
+    journal::{Kept, Run},
     models::{
         AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipVisionConfig, ClipVisionModelWithProjection,
         UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig,
@@ -131,20 +133,52 @@ impl StableVideoDiffusion {
     /// [`Error::Params`] naming the parameter that is out of range; [`Error::Cancelled`] if the monitor breaks, at a step or at a frame;
     /// [`Error::Sink`] with what the sink said; [`Error::NonFinite`] if the model's numbers overflow; [`Error::Candle`] from the device.
     pub fn image_to_video(&self, params: &ImageToVideoParams, monitor: &mut dyn StepMonitor, sink: &mut dyn FrameSink) -> Result<()> {
+        self.image_to_video_kept(params, monitor, sink, Kept::new(&mut (), Run::Motion { scene: 0, run: 0 }))
+    }
+
+    /// As [`Self::image_to_video`], with what was kept of the same call before: all frames reach the sink, those that were kept without
+    /// being made again.
+    ///
+    /// # Errors
+    /// As [`Self::image_to_video`].
+    pub fn image_to_video_kept(
+        &self,
+        params: &ImageToVideoParams,
+        monitor: &mut dyn StepMonitor,
+        sink: &mut dyn FrameSink,
+        mut kept: Kept<'_>,
+    ) -> Result<()> {
         params.check(self.pixels_per_latent())?;
         let motion = &params.motion;
         let num_frames = motion.num_frames.unwrap_or_else(|| self.default_num_frames());
         let chunk = self.decode_chunk(motion, num_frames)?;
+        let (width, height) = motion.size.unwrap_or_else(|| self.default_size());
+        let mut leaving = Leaving { frames: num_frames, done: 0, monitor, sink };
+        while leaving.done < num_frames
+            && let Some(frame) = kept.picture(leaving.done, (width, height))
+        {
+            leaving.push(frame)?;
+        }
+        if leaving.done == num_frames {
+            return Ok(());
+        }
+        let side = |pixels: u32| (pixels / self.pixels_per_latent()) as usize;
+        let shape = [num_frames, self.vae.config().latent_channels, side(height), side(width)];
+        let latents = kept.latents_or(&shape, || self.latents(params, &shape, leaving.monitor))?;
+        self.decode_frames(&latents, chunk, &mut leaving, &mut kept)
+    }
+
+    /// The finished latents of a call's frames, of this shape.
+    fn latents(&self, params: &ImageToVideoParams, shape: &[usize; 4], monitor: &mut dyn StepMonitor) -> Result<Tensor> {
+        let motion = &params.motion;
         let mut scheduler = self.scheduler.start(motion.num_inference_steps)?;
         let mut noise = SeededNoise::new(params.seed);
         let conditions = self.conditions(params, &mut noise)?;
+        let [num_frames, ..] = *shape;
         let conditioning = VideoConditioning::new(&self.unet, &conditions, num_frames, motion.guidance())?;
-
-        let (_, channels, height, width) = conditions.image_latents.dims4()?;
-        let latents = (noise.randn(&[num_frames, channels, height, width])? * scheduler.init_noise_sigma())?;
-        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor: &mut *monitor };
-        let latents = run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))?;
-        self.decode_frames(&latents, chunk, monitor, sink)
+        let latents = (noise.randn(shape)? * scheduler.init_noise_sigma())?;
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor };
+        run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 
     /// Checks what can be known of a call without its picture.
@@ -191,19 +225,18 @@ impl StableVideoDiffusion {
         }
     }
 
-    /// Decodes finished latents, `chunk` frames at a time.
-    fn decode_frames(&self, latents: &Tensor, chunk: usize, monitor: &mut dyn StepMonitor, sink: &mut dyn FrameSink) -> Result<()> {
+    /// Decodes finished latents, `chunk` frames at a time, from the chunk on in which the first frame lies that has not left.
+    fn decode_frames(&self, latents: &Tensor, chunk: usize, leaving: &mut Leaving<'_>, kept: &mut Kept<'_>) -> Result<()> {
         let frames = latents.dim(0)?;
-        let mut done = 0;
-        while done < frames {
-            let together = latents.narrow(0, done, chunk.clamp(1, frames - done))?;
+        while leaving.done < frames {
+            // Frames that left already are decoded with those that have not: they see one another.
+            let first = leaving.done - leaving.done % chunk.max(1);
+            let together = latents.narrow(0, first, chunk.clamp(1, frames - first))?;
             let decoded = self.vae.decode(&(together * (1.0 / self.vae.config().scaling_factor))?)?;
-            for index in 0..decoded.dim(0)? {
-                sink.push(frames::to_rgb_image(&decoded.narrow(0, index, 1)?)?).map_err(Error::Sink)?;
-                done += 1;
-                if monitor.on_frame(done, frames).is_break() {
-                    return Err(Error::Cancelled);
-                }
+            for index in leaving.done - first..decoded.dim(0)? {
+                let frame = frames::to_rgb_image(&decoded.narrow(0, index, 1)?)?;
+                kept.keep_picture(first + index, &frame);
+                leaving.push(frame)?;
             }
         }
         Ok(())
@@ -212,6 +245,23 @@ impl StableVideoDiffusion {
     /// Pixels to a side of a latent: 8 in Stable Video Diffusion.
     fn pixels_per_latent(&self) -> u32 {
         u32::try_from(self.vae.config().factor()).unwrap_or(8)
+    }
+}
+
+/// A call's frames on their way out.
+struct Leaving<'a> {
+    frames: usize,
+    /// Those that have left.
+    done: usize,
+    monitor: &'a mut dyn StepMonitor,
+    sink: &'a mut dyn FrameSink,
+}
+
+impl Leaving<'_> {
+    fn push(&mut self, frame: RgbImage) -> Result<()> {
+        self.sink.push(frame).map_err(Error::Sink)?;
+        self.done += 1;
+        if self.monitor.on_frame(self.done, self.frames).is_break() { Err(Error::Cancelled) } else { Ok(()) }
     }
 }
 

@@ -5,6 +5,7 @@
 //! one that was broken off can go on. Scenes are made at the model's own size and brought to the video's with Lanczos, as the service
 //! does whose API the server is compatible with; its crossfade's weights are i / n, so that a join begins with the old scene.
 
+mod between;
 mod blend;
 mod film;
 mod moving;
@@ -15,14 +16,13 @@ use image::RgbImage;
 
 pub use self::timeline::{Span, Timeline, scene_frames};
 use self::{blend::blend, film::Film, moving::push_moving};
-use super::{
-    MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams,
-    interpolate::{self, Between},
+use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, interpolate};
+use crate::{
+    Error, Result,
+    frames::FrameSink,
+    journal::{Journal, Kept, Run},
+    preprocess,
 };
-use crate::{Error, Result, frames::FrameSink, preprocess};
-
-/// Pixels that are decoded at once where several pictures are: one of 512 x 512, or sixteen of 128 x 128.
-const DECODED_PIXELS: u64 = 512 * 512;
 
 /// How one scene goes over into the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +195,22 @@ impl StableDiffusion {
         monitor: &mut dyn SceneMonitor,
         sink: &mut dyn FrameSink,
     ) -> Result<()> {
+        self.scenes_kept(params, motion, monitor, sink, &mut ())
+    }
+
+    /// As [`Self::scenes`], with what was kept of the same video before: all frames reach the sink from `first_frame` on, and pictures
+    /// that were kept are not made again.
+    ///
+    /// # Errors
+    /// As [`Self::scenes`].
+    pub fn scenes_kept(
+        &self,
+        params: &ScenesParams,
+        motion: Option<&StableVideoDiffusion>,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
+    ) -> Result<()> {
         params.check(self.pixels_per_latent(), motion)?;
         let timeline = params.timeline();
         let size = (params.scenes.len(), timeline.frames(), work(params, motion, &timeline));
@@ -209,7 +225,8 @@ impl StableDiffusion {
             }
             film.begin(index, Activity::Picture)?;
             film.begin_run(scene.picture.num_inference_steps as f64);
-            let picture = self.text_to_image(&scene.picture, &mut film)?;
+            let kept = Kept::new(journal, Run::Scene { scene: index });
+            let picture = self.picture(PictureParams::TextToImage(&scene.picture), &mut film, kept)?;
             film.end_run();
             if let (Some(motion), Some(moves)) = (motion, &scene.motion) {
                 let join = params.join_before(index);
@@ -218,7 +235,7 @@ impl StableDiffusion {
                     film.skip_to(timeline.scene(index).map_or(0, |span| span.start));
                 }
                 let last = before.as_ref().map(|(_, last)| last);
-                let last = push_moving(motion, (scene, moves), picture, (join, last), params, (index, &mut film))?;
+                let last = push_moving(motion, (scene, moves), picture, (join, last), params, (index, &mut film), journal)?;
                 before = last.map(|last| (scene, last));
                 continue;
             }
@@ -231,8 +248,8 @@ impl StableDiffusion {
                 }
                 (Join::Slerp { frames }, Some((scene_before, _))) => {
                     film.begin(index, Activity::Between)?;
-                    let between = Between::new(self, &scene_before.picture, &scene.picture)?;
-                    self.push_between(&between, frames, params, &mut film)?;
+                    let ends = (&scene_before.picture, &scene.picture);
+                    self.push_between(ends, (index, frames), params, &mut film, journal)?;
                 }
                 (Join::Cut, _) => {}
                 // The scene before has no say any more: all of the join is there.
@@ -242,28 +259,6 @@ impl StableDiffusion {
                 film.push(|| picture.clone())?;
             }
             before = Some((scene, picture));
-        }
-        Ok(())
-    }
-
-    /// The frames of a join through pictures between the scenes.
-    fn push_between(&self, between: &Between<'_>, frames: usize, params: &ScenesParams, film: &mut Film<'_>) -> Result<()> {
-        let mut waiting = Vec::new();
-        for i in 0..frames {
-            if film.is_behind() {
-                film.skip_to(film.position() + 1);
-                continue;
-            }
-            film.begin_run(between.steps() as f64);
-            waiting.push(between.latents((i + 1) as f64 / (frames + 1) as f64, film)?);
-            film.end_run();
-            if waiting.len() as u64 >= DECODED_PIXELS / between.pixels().max(1) || i + 1 == frames {
-                for picture in self.decode_pictures(&waiting)? {
-                    let frame = preprocess::resized(&picture, params.width, params.height)?;
-                    film.push(|| frame)?;
-                }
-                waiting.clear();
-            }
         }
         Ok(())
     }

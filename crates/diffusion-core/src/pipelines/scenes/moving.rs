@@ -13,6 +13,7 @@ use crate::{
     denoise::{StepMonitor, StepReport},
     error::BoxError,
     frames::FrameSink,
+    journal::{Journal, Kept, Run},
     pipelines::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
     preprocess,
 };
@@ -42,6 +43,7 @@ pub(super) fn push_moving(
     (join, before): (Join, Option<&RgbImage>),
     params: &ScenesParams,
     (index, film): (usize, &mut Film<'_>),
+    journal: &mut dyn Journal,
 ) -> Result<Option<RgbImage>> {
     let needed = Retime::needed(motion.conditioning_fps.into(), params.fps, scene.frames);
     film.begin(index, Activity::Motion)?;
@@ -65,7 +67,8 @@ pub(super) fn push_moving(
         shown.repeats = run > 0;
         let seed = scene.picture.seed.wrapping_add(run as u64);
         let call = ImageToVideoParams { image: shown.newest.clone(), motion: motion.clone(), seed };
-        model.image_to_video(&call, &mut Watch(&film), &mut shown).map_err(as_cancelled)?;
+        let kept = Kept::new(journal, Run::Motion { scene: index, run });
+        model.image_to_video_kept(&call, &mut Watch(&film), &mut shown, kept).map_err(as_cancelled)?;
         film.borrow_mut().end_run();
     }
     Ok(shown.last)

@@ -29,7 +29,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::fake::{PATIENCE, engine};
+use crate::fake::{PATIENCE, engine, jobs};
 
 /// What no answer may contain.
 pub(crate) const SECRET: &str = "nobody may read this";
@@ -107,7 +107,7 @@ impl FileServer {
         let folder = tempfile::tempdir().unwrap();
         let settings = AccessSettings { keys, ..AccessSettings::default() };
         let access = Arc::new(Access::new(settings, &["127.0.0.1".parse().unwrap()], LinkSecret::from_text("a test's")).unwrap());
-        let mut state = ApiState::new(engine(1).await, std::env::temp_dir());
+        let mut state = ApiState::new(jobs(&folder.path().join("jobs"), engine(1).await), std::env::temp_dir());
         state.access = Arc::clone(&access);
         let limits = UploadLimits { bytes: UPLOAD_BYTES, ..UploadLimits::default() };
         let files =
@@ -126,13 +126,16 @@ impl FileServer {
         Self { address, folder, access }
     }
 
-    /// Every file below the folder, by its path in it.
+    /// Every file below the folder but the jobs' own, by its path in it.
     pub(crate) fn stored(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
+                if path.ends_with("jobs") {
+                    continue;
+                }
                 if path.is_dir() {
                     folders.push(path);
                 } else {
