@@ -122,10 +122,9 @@ async fn pictures_lie_side_by_side() {
 async fn a_job_that_fails_fails_alone() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 32).await;
-    for (prompt, kind, message) in [
-        ("panic", JobErrorKind::Internal, "internal error"),
-        ("broken", JobErrorKind::Model, "tokenizer: broken as told"),
-    ] {
+    for (prompt, kind, message) in
+        [("panic", JobErrorKind::Internal, "internal error"), ("broken", JobErrorKind::Model, "tokenizer: broken as told")]
+    {
         jobs.submit(pictures(prompt, prompt)).await.unwrap();
         let after: Vec<String> = (0..10).map(|index| format!("{prompt}-{index}")).collect();
         for id in &after {

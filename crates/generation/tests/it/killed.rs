@@ -80,10 +80,7 @@ impl Life {
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
         #[cfg(unix)]
-        assert!(
-            std::os::unix::process::ExitStatusExt::signal(&status) == Some(9) || status.success(),
-            "killed, or it had ended: {status}"
-        );
+        assert!(std::os::unix::process::ExitStatusExt::signal(&status) == Some(9) || status.success(), "killed, or it had ended: {status}");
     }
 
     fn ends(mut self) {

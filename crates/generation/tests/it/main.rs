@@ -7,6 +7,7 @@ mod fake;
 mod fake_model;
 mod jobs;
 mod killed;
+mod journal;
 mod pictures;
 mod queue;
 mod validate;
