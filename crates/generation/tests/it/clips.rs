@@ -113,7 +113,7 @@ async fn a_clip_that_was_broken_off_becomes_the_same_file() {
     make(&engine, boat(), &whole, JobContext::default()).await.unwrap();
 
     let (journal, file) = (folder.path().join("journal"), folder.path().join("a.mp4"));
-    let context = || JobContext { journal: Some(journal.clone()) };
+    let context = || JobContext { journal: Some(journal.clone()), ..JobContext::default() };
     let job = engine.submit_video_in(spec(boat()), VideoOutput::new(&file).unwrap(), context()).unwrap();
     let mut progress = job.progress();
     // In the second window.

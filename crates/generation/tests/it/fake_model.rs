@@ -2,8 +2,9 @@
 //! this file, so it knows nothing of either crate's other tests.
 //!
 //! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "broken" and "memory" fail in the
-//! ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, and everything else is a picture in the
-//! colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a video, the first scene's prompt says what it
+//! ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two milliseconds a
+//! step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a
+//! video, the first scene's prompt says what it
 //! does; frames are in the colour of their number.
 
 use std::{
@@ -66,7 +67,7 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     }
     let steps = if slow { usize::MAX } else { spec.num_inference_steps() as usize };
     for step in 1..=steps {
-        if slow {
+        if slow || spec.prompt() == "unhurried" {
             std::thread::sleep(Duration::from_millis(2));
         }
         if monitor.on_step(&StepReport { step, steps, timestep: 0.0, latents: &latents }) == ControlFlow::Break(()) {
