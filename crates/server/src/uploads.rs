@@ -47,6 +47,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The folder of those who have no name; no name of a key begins so.
 const NOBODY: &str = "_";
+/// The folder of those whose name is none that a key can have: there are none.
+const NOBODYS: &str = "__";
 
 /// Why an upload is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -221,11 +223,11 @@ impl UploadStore {
     }
 
     fn folder(&self, owner: &str) -> PathBuf {
-        // Names of keys are names of folders too; whatever else comes here has a folder that nobody opens.
+        // Names of keys are names of folders too.
         self.root.join(match owner {
             "" => OsStr::new(NOBODY),
-            owner if jail::is_name(owner) => OsStr::new(owner),
-            _ => OsStr::new("__"),
+            owner if jail::is_name(owner) && !owner.starts_with(NOBODY) => OsStr::new(owner),
+            _ => OsStr::new(NOBODYS),
         })
     }
 }
