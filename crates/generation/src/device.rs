@@ -176,12 +176,7 @@ impl Device {
         let mut monitor = VideoMonitor(watched);
         let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
         let truncated = made.map_err(output::unwrapped)?;
-        if let VideoSpec::Animation(spec) = spec
-            && spec.size().is_none()
-        {
-            let steps = usize::try_from(spec.motion().num_inference_steps()).unwrap_or(usize::MAX);
-            self.timings.send_modify(|timings| timings.animation(steps, shape.frames, self.since(started)));
-        }
+        self.timings.send_modify(|timings| timings.video(spec, &shape, self.since(started)));
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
@@ -304,6 +299,10 @@ impl StepMonitor for PictureMonitor<'_> {
         self.watched.progress.send_replace(progress);
         self.watched.go_on()
     }
+
+    fn on_step_down(&mut self, what: &str) {
+        tracing::warn!("{what}");
+    }
 }
 
 struct VideoMonitor<'a>(&'a Watched<'a>);
@@ -322,6 +321,10 @@ impl SceneMonitor for VideoMonitor<'_> {
             share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
         });
         self.0.go_on()
+    }
+
+    fn on_step_down(&mut self, what: &str) {
+        tracing::warn!("{what}");
     }
 }
 

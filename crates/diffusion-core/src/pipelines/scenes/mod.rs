@@ -6,17 +6,14 @@
 //! does whose API the server is compatible with; its crossfade's weights are i / n, so that a join begins with the old scene.
 
 mod between;
-mod blend;
-mod film;
 mod moving;
-mod retime;
 mod timeline;
 
 use image::RgbImage;
 
+use self::moving::push_moving;
 pub use self::timeline::{Span, Timeline, scene_frames};
-use self::{blend::blend, film::Film, moving::push_moving};
-use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, interpolate};
+use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, blend::blend, film::Film, interpolate};
 use crate::{
     Error, Result,
     frames::FrameSink,
@@ -173,6 +170,9 @@ pub struct SceneProgress {
 pub trait SceneMonitor {
     /// Called when something new begins, after every model step, and after every frame that was pushed.
     fn on_progress(&mut self, progress: &SceneProgress) -> std::ops::ControlFlow<()>;
+
+    /// Called where memory did not suffice and the work goes on in smaller parts; `what` is a sentence for a log.
+    fn on_step_down(&mut self, _what: &str) {}
 }
 
 /// A monitor that sees nothing and never stops.
