@@ -7,7 +7,6 @@
 
 use std::{
     convert::Infallible,
-    ffi::OsStr,
     fs::{self, DirEntry},
     io::{self, BufWriter, Cursor},
     path::{Path, PathBuf},
@@ -47,8 +46,6 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The folder of those who have no name; no name of a key begins so.
 const NOBODY: &str = "_";
-/// The folder of those whose name is none that a key can have: there are none.
-const NOBODYS: &str = "__";
 
 /// Why an upload is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +149,7 @@ impl UploadStore {
         }
         // The semaphore is never closed.
         let _decoding = self.decoding.acquire().await.map_err(|_| ApiError::Internal)?;
-        let folder = self.folder(owner);
+        let folder = self.folder(owner).ok_or(ApiError::Internal)?;
         let saved = actix_web::web::block(move || store(&folder, stem, &file.bytes)).await.map_err(|_| ApiError::Internal)?;
         let upload = saved.inspect_err(|error| {
             if let UploadError::Store(error) = error {
@@ -171,7 +168,7 @@ impl UploadStore {
         if name.contains('/') {
             return Err(JailError::Name);
         }
-        jail::open(&self.folder(owner), name)
+        jail::open(&self.folder(owner).ok_or(JailError::Name)?, name)
     }
 
     /// Removes what is older than the limits say, then the oldest until the rest is within them; gives how many files went. To be called
@@ -222,13 +219,15 @@ impl UploadStore {
         }
     }
 
-    fn folder(&self, owner: &str) -> PathBuf {
+    /// Where an owner's uploads lie; none for a name that no key has.
+    fn folder(&self, owner: &str) -> Option<PathBuf> {
         // Names of keys are names of folders too.
-        self.root.join(match owner {
-            "" => OsStr::new(NOBODY),
-            owner if jail::is_name(owner) && !owner.starts_with(NOBODY) => OsStr::new(owner),
-            _ => OsStr::new(NOBODYS),
-        })
+        let name = match owner {
+            "" => NOBODY,
+            owner if jail::is_name(owner) && !owner.starts_with(NOBODY) => owner,
+            _ => return None,
+        };
+        Some(self.root.join(name))
     }
 }
 
