@@ -2,7 +2,7 @@
 //!
 //! Every resource answers a method that it lacks with 405 and an `Allow` header, and every other path is 404, both as JSON.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{
     Resource, Route,
@@ -11,13 +11,14 @@ use actix_web::{
 };
 use generation::{Engine, Limits, jobs::Jobs};
 use guarded_http::{Guard, GuardSettings};
-use url::Url;
 
 use crate::{
+    access::{self, Access},
     animate_api, docs_api,
     error::ApiError,
     generate_api, health_api, root_api,
     tasks::{self, OpenStreams, TasksSettings},
+    uploads::{UploadLimits, UploadStore},
     video_api,
 };
 
@@ -38,10 +39,12 @@ pub struct ApiState {
     pub picture_body_limit: usize,
     /// Where videos lie while they are written and sent, each in a folder of its own.
     pub scratch: PathBuf,
+    /// Who may ask what.
+    pub access: Arc<Access>,
+    /// The pictures that callers have sent.
+    pub uploads: UploadStore,
     /// Asks the addresses that callers name.
     pub guard: Guard,
-    /// Where clients find the server, if that is not how they call it.
-    pub public_url: Option<Url>,
     /// How the Tasks API works.
     pub tasks: TasksSettings,
     /// The streams of events that are open.
@@ -58,7 +61,7 @@ pub const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ApiState {
-    /// The state with the limits that the service ships with; videos lie in `scratch` while they are written.
+    /// The state with the limits that the service ships with, for callers on this machine; videos lie in `scratch` while they are written, and uploads in a folder of it.
     pub fn new(jobs: Jobs, scratch: PathBuf) -> Self {
         Self {
             engine: jobs.engine().clone(),
@@ -67,18 +70,21 @@ impl ApiState {
             body_limit: DEFAULT_BODY_LIMIT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
             picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
+            uploads: UploadStore::new(scratch.join("uploads"), UploadLimits::default()),
             scratch,
+            access: Arc::new(Access::loopback()),
             guard: Guard::new(GuardSettings::default()),
-            public_url: None,
             tasks: TasksSettings::default(),
             streams: OpenStreams::default(),
         }
     }
 }
 
-/// Adds the routes to an actix app.
+/// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
-    config.app_data(Data::new(state)).service(web::scope("").configure(routes).wrap(from_fn(tasks::envelope::add)));
+    // The last that is wrapped around stands first: what the gate refuses is told in the envelope too.
+    let behind_the_gate = web::scope("").configure(routes).wrap(from_fn(access::gate)).wrap(from_fn(tasks::envelope::add));
+    config.app_data(Data::new(state)).service(behind_the_gate);
 }
 
 fn routes(config: &mut ServiceConfig) {

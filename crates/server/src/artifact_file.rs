@@ -26,7 +26,7 @@ use actix_web::{
 use futures_util::stream;
 use generation::jobs::ArtifactFile;
 
-use crate::{app::ApiState, caller, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
+use crate::{access::Caller, app::ApiState, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
 
 /// How much of a file is read at once.
 const PIECE: u64 = 64 << 10;
@@ -61,9 +61,14 @@ const PIECE: u64 = 64 << 10;
         (status = 503, description = "The server is shutting down", body = ErrorBody),
     )
 )]
-pub(crate) async fn file(request: HttpRequest, path: Path<(String, String)>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn file(
+    request: HttpRequest,
+    caller: Caller,
+    path: Path<(String, String)>,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, ApiError> {
     let (job, name) = path.into_inner();
-    let found = state.jobs.artifact(&caller::owner(&request), &job, &name).await?;
+    let found = state.jobs.artifact(&caller.owner, &job, &name).await?;
     answer(&request, found.ok_or(ApiError::NotFound)?).await
 }
 

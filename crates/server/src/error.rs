@@ -9,7 +9,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{ALLOW, RETRY_AFTER},
+        header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use generation::{
@@ -20,7 +20,11 @@ use generation::{
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use crate::wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail};
+use crate::{
+    access::Refusal,
+    uploads::UploadError,
+    wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
+};
 
 /// Everything that a handler can answer but success.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +77,12 @@ pub enum ApiError {
     /// The engine took the job and has no video.
     #[error(transparent)]
     Video(GenerationError),
+    /// The gate does not let the request in.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// An uploaded file is not taken.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     /// There is no such task, or it is another's.
     #[error("Task not found: {0}")]
     TaskNotFound(String),
@@ -152,6 +162,16 @@ impl ApiError {
             Self::Generation(GenerationError::Cancelled) | Self::Video(GenerationError::Cancelled) => {
                 sentence("The server is shutting down".into())
             }
+            Self::Upload(UploadError::NoSuchPart(field)) => {
+                let detail = ValidationErrorDetail {
+                    kind: "missing".into(),
+                    loc: vec!["body".into(), (*field).into()],
+                    msg: "Field required".into(),
+                    input: Value::Null,
+                    ctx: None,
+                };
+                Body::Fields(ValidationErrorBody { detail: vec![detail] })
+            }
             Self::Job(SubmitJobError::IdempotencyConflict { .. }) => Body::Fields(ValidationErrorBody { detail: vec![conflict(self)] }),
             // What is wrong with the disk is for the log.
             Self::Store(error) | Self::Job(SubmitJobError::Store(error)) if !matches!(error, StoreError::ShuttingDown) => {
@@ -170,6 +190,8 @@ impl ApiError {
             | Self::TooFewScenes
             | Self::Scratch(_)
             | Self::Submit(_)
+            | Self::Refused(_)
+            | Self::Upload(_)
             | Self::TaskNotFound(_)
             | Self::TaskEnded { .. }
             | Self::TaskCancelled(_)
@@ -186,12 +208,18 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::TaskNotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::TaskNotFound(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
+            Self::Refused(Refusal::Unauthorized) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::ForeignOrigin(_) | Refusal::LinkExpired) => StatusCode::FORBIDDEN,
+            Self::Refused(Refusal::ForeignHost(_)) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Upload(error) => error.status_code(),
             Self::TaskEnded { .. } => StatusCode::CONFLICT,
             Self::FileExpired(_) | Self::TaskCancelled(_) => StatusCode::GONE,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes => StatusCode::BAD_REQUEST,
+            Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes | Self::Refused(Refusal::MalformedHost) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_)
@@ -200,7 +228,8 @@ impl ResponseError for ApiError {
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Submit(SubmitError::QueueFull { .. })
             | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { .. }) | SubmitJobError::TooManyWaiting { .. })
-            | Self::TooManyStreams { .. } => StatusCode::TOO_MANY_REQUESTS,
+            | Self::TooManyStreams { .. }
+            | Self::Refused(Refusal::TooManyRequests { .. } | Refusal::TooManyAtOnce { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Job(
                 SubmitJobError::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
@@ -242,12 +271,22 @@ impl ResponseError for ApiError {
                     tracing::error!(%error, "what is stored of jobs cannot be used");
                 }
             }
+            Self::Refused(refusal) => {
+                if *refusal == Refusal::Unauthorized {
+                    // Bearer alone: a browser that is offered Basic asks people for a password, and then sends it to every page's liking.
+                    response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"framewright\""));
+                }
+                if let Some(seconds) = refusal.retry_after() {
+                    response.insert_header((RETRY_AFTER, seconds));
+                }
+            }
             Self::NotFound
             | Self::UnsupportedMediaType(_)
             | Self::MalformedJson(_)
             | Self::UnreadableBody(_)
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow { .. }
+            | Self::Upload(_)
             | Self::Invalid(_)
             | Self::TooFewScenes
             | Self::Scratch(_)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
 use super::ClipSpec;
-use crate::{stored_names, stored_picture};
+use crate::{stored_joins, stored_picture, stored_text};
 
 /// A validated request for a video.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,14 +139,14 @@ impl SceneSpec {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenesSpec {
     pub(crate) scenes: Vec<SceneSpec>,
-    #[serde(with = "stored_names::joins")]
+    #[serde(with = "stored_joins")]
     pub(crate) joins: Vec<Join>,
     pub(crate) has_hero: bool,
     pub(crate) num_inference_steps: u32,
     pub(crate) guidance_scale: f64,
-    #[serde(with = "stored_names::optional_word")]
+    #[serde(with = "stored_text::option")]
     pub(crate) scheduler: Option<SchedulerName>,
-    #[serde(with = "stored_names::word")]
+    #[serde(with = "stored_text")]
     pub(crate) fps: FrameRate,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -238,7 +238,7 @@ pub struct AnimationSpec {
     #[serde(with = "stored_picture::rgb")]
     pub(crate) image: RgbImage,
     pub(crate) motion: MotionSpec,
-    #[serde(with = "stored_names::word")]
+    #[serde(with = "stored_text")]
     pub(crate) fps: FrameRate,
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) seed: u64,

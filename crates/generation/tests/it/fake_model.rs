@@ -1,9 +1,10 @@
 //! A model that needs no weights, so that the engine can be tested in milliseconds and stopped at any step. The server's tests include
 //! this file, so it knows nothing of either crate's other tests.
 //!
-//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse" and "broken" fail in the two ways
-//! that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, and everything else is a picture in the
-//! colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a video, the first scene's prompt says what it
+//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "broken" and "memory" fail in the
+//! ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two milliseconds a
+//! step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a
+//! video, the first scene's prompt says what it
 //! does; frames are in the colour of their number.
 
 use std::{
@@ -60,12 +61,13 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
         "refuse" => return Err(Error::Params { field: "num_inference_steps", reason: "not with this scheduler".into() }),
         "stuck" => std::thread::sleep(Duration::from_secs(1)),
         "broken" => return Err(Error::Tokenizer("broken as told\nbacktrace".into())),
+        "memory" => return Err(Error::OutOfMemory { what: "as told".into() }),
         "device" => return Err(Error::Device { wanted: "cuda", reason: "fell off the bus".into() }),
         _ => {}
     }
     let steps = if slow { usize::MAX } else { spec.num_inference_steps() as usize };
     for step in 1..=steps {
-        if slow {
+        if slow || spec.prompt() == "unhurried" {
             std::thread::sleep(Duration::from_millis(2));
         }
         if monitor.on_step(&StepReport { step, steps, timestep: 0.0, latents: &latents }) == ControlFlow::Break(()) {

@@ -11,7 +11,7 @@ use super::{
     note::TaskNote,
     wire::{NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus},
 };
-use crate::{app::ApiState, caller};
+use crate::{access::Caller, app::ApiState};
 
 /// How the links of an answer are written.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,8 @@ pub(crate) struct Links<'a> {
 impl Links<'_> {
     /// Where a job's file is to be had.
     pub(crate) fn file(&self, job: &Job, name: &str) -> String {
-        let path = caller::link(self.state, &job.owner, &format!("/files/{}/{name}", job.id));
+        let owner = Caller { owner: job.owner.clone() };
+        let path = self.state.access.link(&owner, &format!("/files/{}/{name}", job.id), SystemTime::now());
         format!("{}{path}", self.base_url)
     }
 

@@ -23,7 +23,7 @@ use super::{
     document::{self, Links},
     wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody},
 };
-use crate::{app::ApiState, caller, error::ApiError, wire::ValidationErrorDetail};
+use crate::{access::Caller, app::ApiState, error::ApiError, wire::ValidationErrorDetail};
 
 /// Events that are read from the store at once.
 const BATCH: usize = 64;
@@ -73,8 +73,13 @@ pub(crate) struct EventsQuery {
         (status = 503, description = "The server is shutting down", body = TaskErrorBody),
     )
 )]
-pub(crate) async fn events(request: HttpRequest, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
-    let (id, owner) = (id.into_inner(), caller::owner(&request));
+pub(crate) async fn events(
+    request: HttpRequest,
+    caller: Caller,
+    id: Path<String>,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, ApiError> {
+    let (id, owner) = (id.into_inner(), caller.owner);
     let after = last_event_id(&request)?;
     let place = state.streams.open(&owner, state.tasks.streams_per_owner)?;
     let jobs = state.jobs.clone();
@@ -84,7 +89,7 @@ pub(crate) async fn events(request: HttpRequest, id: Path<String>, state: Data<A
     if job.state.is_final() && jobs.events(&owner, &id, after, 1).await?.is_none_or(|events| events.is_empty()) {
         return Ok(HttpResponse::NoContent().finish());
     }
-    let base_url = caller::base_url(&request, &state);
+    let base_url = state.access.base_url(&request);
     let heartbeat = state.tasks.heartbeat;
     let reader = Reader {
         state: state.into_inner().as_ref().clone(),

@@ -23,8 +23,9 @@ use super::{
     wire::{PictureFromPictureBody, PictureTaskBody, PictureTaskResponse, SERVICE, TaskErrorBody, TaskValidationErrorBody},
 };
 use crate::{
+    access::Caller,
     app::ApiState,
-    body, caller,
+    body,
     error::ApiError,
     idempotency,
     picture_source::{self, Asker, SourceError},
@@ -73,8 +74,8 @@ const PICTURE: &str = "image-0.png";
         ),
     )
 )]
-pub(crate) async fn generate(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
-    answered(&request, payload, &state, false).await
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    answered(&request, caller.owner, payload, &state, false).await
 }
 
 /// Makes a picture from a text and a picture.
@@ -120,8 +121,8 @@ pub(crate) async fn generate(request: HttpRequest, payload: Payload, state: Data
         ),
     )
 )]
-pub(crate) async fn generate_from_picture(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
-    answered(&request, payload, &state, true).await
+pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    answered(&request, caller.owner, payload, &state, true).await
 }
 
 /// The names of the services that make pictures: this machine.
@@ -135,15 +136,21 @@ pub(crate) fn services() -> impl Future<Output = Json<Vec<&'static str>>> {
     std::future::ready(Json(vec![SERVICE]))
 }
 
-async fn answered(request: &HttpRequest, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
+async fn answered(request: &HttpRequest, owner: String, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = made(request, &mut body, state, wants_picture).await;
+    let answer = made(request, owner, &mut body, state, wants_picture).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-async fn made(request: &HttpRequest, body: &mut RequestBody, state: &ApiState, wants_picture: bool) -> Result<HttpResponse, ApiError> {
+async fn made(
+    request: &HttpRequest,
+    owner: String,
+    body: &mut RequestBody,
+    state: &ApiState,
+    wants_picture: bool,
+) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let (owner, base_url) = (caller::owner(request), caller::base_url(request, state));
+    let base_url = state.access.base_url(request);
     let limit = if wants_picture { state.picture_body_limit } else { state.body_limit };
     let bytes = body.read(limit, state.body_timeout).await?;
     let idempotency = idempotency::of(request, &bytes)?;

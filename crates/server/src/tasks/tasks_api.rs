@@ -14,8 +14,8 @@ use super::{
     wire::{CancelResponse, PAGE, Task, TaskErrorBody, TaskStatus, TaskSummary, TaskValidationErrorBody},
 };
 use crate::{
+    access::Caller,
     app::ApiState,
-    caller,
     error::ApiError,
     fields::{Fields, integer, string},
 };
@@ -71,8 +71,8 @@ pub(crate) enum Order {
         (status = 503, description = "The server is shutting down", body = TaskErrorBody),
     )
 )]
-pub(crate) async fn list(request: HttpRequest, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
-    let owner = caller::owner(&request);
+pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
+    let owner = caller.owner;
     let Query { limit, after, status, newest_first } = query(request.query_string())?;
     let beyond = match after {
         None => None,
@@ -106,10 +106,10 @@ pub(crate) async fn list(request: HttpRequest, state: Data<ApiState>) -> Result<
         (status = 503, description = "The server is shutting down", body = TaskErrorBody),
     )
 )]
-pub(crate) async fn show(request: HttpRequest, id: Path<String>, state: Data<ApiState>) -> Result<Json<Task>, ApiError> {
+pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<Json<Task>, ApiError> {
     let id = id.into_inner();
-    let job = state.jobs.get(&caller::owner(&request), &id).await?.ok_or(ApiError::TaskNotFound(id))?;
-    let base_url = caller::base_url(&request, &state);
+    let job = state.jobs.get(&caller.owner, &id).await?.ok_or(ApiError::TaskNotFound(id))?;
+    let base_url = state.access.base_url(&request);
     Ok(Json(document::task(&job, Links { state: &state, base_url: &base_url })))
 }
 
@@ -127,9 +127,9 @@ pub(crate) async fn show(request: HttpRequest, id: Path<String>, state: Data<Api
         (status = 503, description = "The server is shutting down", body = TaskErrorBody),
     )
 )]
-pub(crate) async fn cancel(request: HttpRequest, id: Path<String>, state: Data<ApiState>) -> Result<Json<CancelResponse>, ApiError> {
+pub(crate) async fn cancel(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<Json<CancelResponse>, ApiError> {
     let id = id.into_inner();
-    match state.jobs.cancel(&caller::owner(&request), &id).await? {
+    match state.jobs.cancel(&caller.owner, &id).await? {
         Cancelled::Unknown => Err(ApiError::TaskNotFound(id)),
         Cancelled::Finished(job) => Err(ApiError::TaskEnded { id, state: job.state }),
         Cancelled::Done(_) => Ok(Json(CancelResponse { success: true, message: format!("Task {id} has been cancelled"), task_id: id })),

@@ -20,8 +20,9 @@ use super::{
     wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody, VideoStatus, VideoTaskBody, VideoTaskResponse},
 };
 use crate::{
+    access::Caller,
     app::ApiState,
-    body, caller,
+    body,
     error::ApiError,
     idempotency,
     picture_source::{self, Asker, SourceError},
@@ -67,9 +68,9 @@ use crate::{
         (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = TaskErrorBody),
     )
 )]
-pub(crate) async fn generate(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = taken(&request, &mut body, &state).await;
+    let answer = taken(&request, caller.owner, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
@@ -87,16 +88,20 @@ pub(crate) async fn generate(request: HttpRequest, payload: Payload, state: Data
     )
 )]
 #[deprecated = "GET /api/v1/tasks/{id}"]
-pub(crate) async fn status(request: HttpRequest, id: Path<String>, state: Data<ApiState>) -> Result<Json<VideoStatus>, ApiError> {
+pub(crate) async fn status(
+    request: HttpRequest,
+    caller: Caller,
+    id: Path<String>,
+    state: Data<ApiState>,
+) -> Result<Json<VideoStatus>, ApiError> {
     let id = id.into_inner();
-    let job = state.jobs.get(&caller::owner(&request), &id).await?.ok_or(ApiError::TaskNotFound(id))?;
-    let base_url = caller::base_url(&request, &state);
+    let job = state.jobs.get(&caller.owner, &id).await?.ok_or(ApiError::TaskNotFound(id))?;
+    let base_url = state.access.base_url(&request);
     Ok(Json(document::video_status(&job, Links { state: &state, base_url: &base_url })))
 }
 
-async fn taken(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn taken(request: &HttpRequest, owner: String, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let owner = caller::owner(request);
     let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
     let idempotency = idempotency::of(request, &bytes)?;
     if let Some(name) = &idempotency
@@ -109,7 +114,7 @@ async fn taken(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) 
     // The picture alone is wanted from here on, and a body may be long.
     drop(bytes);
     clip.check(&state.limits)?;
-    let base_url = caller::base_url(request, state);
+    let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
     let source = clip.source.take().ok_or(ApiError::Internal)?;
     let image = picture_source::picture(source, Asker { owner: &owner, base_url: &base_url }, state).await;

@@ -159,8 +159,7 @@ async fn post(state: &ApiState, settings: &WebhookSettings, job: &Job, url: &str
 /// The task as `GET /api/v1/tasks/{id}` tells of it, and what has happened to it.
 fn body(state: &ApiState, job: &Job, event: &str) -> Vec<u8> {
     let note = TaskNote::of(job);
-    let base_url = state.public_url.as_ref().map_or(note.base_url.as_str(), |url| url.as_str().trim_end_matches('/'));
-    let task = document::task(job, Links { state, base_url });
+    let task = document::task(job, Links { state, base_url: &note.base_url });
     let mut body = json!({"type": format!("task.{event}"), "timestamp": job.finished_at.map(document::time)});
     if let (Value::Object(body), Ok(Value::Object(task))) = (&mut body, serde_json::to_value(task)) {
         body.extend(task);
