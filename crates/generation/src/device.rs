@@ -28,6 +28,7 @@ use crate::{
     journal::FolderJournal,
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
+    preview::{Previews, Shown},
     queue::Queue,
     spec::{ImageMode, ImageSpec},
     video::{GeneratedVideo, Timings, VideoOutput, VideoSpec, VideoWriter, output},
@@ -63,7 +64,8 @@ impl Device {
             let started = self.now();
             let span = tracing::info_span!("job", id);
             let _entered = span.enter();
-            let watched = Watched { progress: &progress, is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed) };
+            let is_cancelled = || cancelled.load(std::sync::atomic::Ordering::Relaxed);
+            let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previews: &context.previews };
             let mut journal: Box<dyn Journal> = match context.journal {
                 Some(folder) => Box::new(FolderJournal::new(folder).watched(context.fail_hook)),
                 None => Box::new(()),
@@ -177,7 +179,8 @@ impl Device {
         let first_frame = writer.first_frame();
         let started = self.now();
         let mut monitor = VideoMonitor(watched);
-        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
+        let mut shown = Shown::new(&mut writer, first_frame, watched.previews, self.settings.now);
+        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut shown, journal));
         let truncated = made.map_err(output::unwrapped)?;
         self.timings.send_modify(|timings| timings.video(spec, &shape, self.since(started)));
         let video = writer.finish(spec.seed(), truncated)?;
@@ -202,7 +205,7 @@ impl Device {
             mode: ImageMode::TextToImage,
         };
         let (progress, _) = watch::channel(JobProgress::default());
-        let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0 };
+        let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0, previews: &Previews::default() };
         let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now) };
         match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
             Ok(_) => self.learn(&spec, info, &monitor.clock),
@@ -252,6 +255,7 @@ fn of_model<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> JobResult<T>
 struct Watched<'a> {
     progress: &'a watch::Sender<JobProgress>,
     is_cancelled: &'a dyn Fn() -> bool,
+    previews: &'a Previews,
 }
 
 impl Watched<'_> {

@@ -18,6 +18,7 @@ use crate::{
     error::GenerationError,
     jobs::{FailHook, Priority, Work},
     model::TruncatedText,
+    preview::Previews,
     queue::Queue,
     spec::ImageSpec,
     video::{GeneratedVideo, VideoOutput, VideoSpec},
@@ -145,6 +146,8 @@ pub struct JobContext {
     pub journal: Option<PathBuf>,
     /// For tests that kill the program.
     pub fail_hook: FailHook,
+    /// Where it shows what it is making.
+    pub previews: Previews,
 }
 
 /// What a job makes, and where the result goes.

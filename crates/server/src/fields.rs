@@ -45,9 +45,9 @@ impl<'a> Fields<'a> {
         Self { object, place: vec!["body".into()], faults: Vec::new() }
     }
 
-    /// Of a query, whose values are texts.
-    pub(crate) fn of_query(object: &'a Map<String, Value>) -> Self {
-        Self { object, place: vec!["query".into()], faults: Vec::new() }
+    /// Of another place than the body, whose values are texts: "query" or "header".
+    pub(crate) fn of(object: &'a Map<String, Value>, place: &str) -> Self {
+        Self { object, place: vec![place.into()], faults: Vec::new() }
     }
 
     /// Of an object inside.

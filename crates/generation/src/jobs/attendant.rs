@@ -23,6 +23,7 @@ use crate::{
     GenerationError, artifact,
     error::SubmitError,
     job::{Begin, JobContext, JobHandle, JobProgress, JobResult, Made, StoredWork},
+    preview::Previews,
     queue::Place,
     video::VideoOutput,
 };
@@ -43,11 +44,13 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
             None => Err(GenerationError::Cancelled),
         }))
     };
+    let previews = Previews::default();
     let context = JobContext {
         owner: job.owner.clone(),
         priority: job.priority,
         journal: Some(inner.files.journal_of(&job.id)),
         fail_hook: inner.settings.fail_hook.clone(),
+        previews: previews.clone(),
     };
     // Locked until the job is known here, for its turn may come at once.
     let mut all = inner.live();
@@ -57,6 +60,7 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
         owner: job.owner.clone(),
         cancel: handle.cancel_switch(),
         progress: handle.progress(),
+        previews,
         began: None,
         expected,
     };

@@ -5,15 +5,19 @@
 //! so a slow reader holds no memory; it ends behind the event that ends the task, and who comes back after that is told so by 204, which
 //! keeps a browser from asking again; an owner has a bounded number of them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{CACHE_CONTROL, HeaderName, HeaderValue},
     web::{Bytes, Data, Path},
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::stream;
-use generation::jobs::{JobEvent, JobState, Jobs};
+use generation::{
+    Preview,
+    jobs::{JobEvent, JobState, Jobs},
+};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use url::form_urlencoded;
@@ -23,7 +27,13 @@ use super::{
     document::{self, Links},
     wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody},
 };
-use crate::{access::Caller, app::ApiState, error::ApiError, wire::ValidationErrorDetail};
+use crate::{
+    access::Caller,
+    app::ApiState,
+    error::ApiError,
+    fields::{Fields, boolean, integer},
+    wire::ValidationErrorDetail,
+};
 
 /// Events that are read from the store at once.
 const BATCH: usize = 64;
@@ -42,13 +52,17 @@ pub(crate) struct EventsQuery {
     /// As the header `Last-Event-ID`, for clients that cannot send one; the header counts before it.
     #[param(minimum = 0)]
     last_event_id: Option<i64>,
+    /// Whether small pictures of a video's frames are sent as they are made, as events "preview" without an `id:`.
+    #[param(default = false)]
+    previews: Option<bool>,
 }
 
 /// What happens to a task, as it happens: server-sent events.
 ///
 /// `event:` is "queued", "started", "progress", "part", "requeued" (the server went down and takes it up again), "completed", "failed" or
 /// "cancelled"; `data:` is JSON with `task_id`, `status` and `at`, and `progress` in percent where it has changed; the last event has the
-/// whole `task`. The stream ends behind it.
+/// whole `task`. The stream ends behind it. With `previews=true` there are events "preview" in between, at most two a second, with
+/// `frame`, `width`, `height` and `png_base64`: small frames of the video as they are finished. They have no `id:` and are not told again.
 #[utoipa::path(
     get,
     path = "/api/v1/tasks/{id}/events",
@@ -80,25 +94,31 @@ pub(crate) async fn events(
     state: Data<ApiState>,
 ) -> Result<HttpResponse, ApiError> {
     let (id, owner) = (id.into_inner(), caller.owner);
-    let after = last_event_id(&request)?;
+    let query = query(&request)?;
     let place = state.streams.open(&owner, state.tasks.streams_per_owner)?;
     let jobs = state.jobs.clone();
     // Before the first look, so that nothing that happens in between is missed.
     let (changes, stopping) = (jobs.changes(), jobs.stopping());
     let job = jobs.get(&owner, &id).await?.ok_or_else(|| ApiError::TaskNotFound(id.clone()))?;
-    if job.state.is_final() && jobs.events(&owner, &id, after, 1).await?.is_none_or(|events| events.is_empty()) {
+    if job.state.is_final() && jobs.events(&owner, &id, query.after, 1).await?.is_none_or(|events| events.is_empty()) {
         return Ok(HttpResponse::NoContent().finish());
     }
     let base_url = state.access.base_url(&request);
     let heartbeat = state.tasks.heartbeat;
+    let mut previews = if query.previews { jobs.previews(&owner, &id) } else { None };
+    if let Some(previews) = &mut previews {
+        // One that is there already is as good as the next.
+        previews.mark_changed();
+    }
     let reader = Reader {
         state: state.into_inner().as_ref().clone(),
         jobs,
         owner,
         id,
         base_url,
-        after,
+        after: query.after,
         heartbeat,
+        previews,
         changes,
         stopping,
         _place: place,
@@ -112,27 +132,36 @@ pub(crate) async fn events(
         .streaming(stream))
 }
 
-/// The event that a client saw last; 0 if it saw none.
-fn last_event_id(request: &HttpRequest) -> Result<i64, ApiError> {
-    let fault = |place: &str, name: &str, value: &str| {
-        ApiError::Invalid(vec![ValidationErrorDetail {
-            kind: "int_parsing".into(),
-            loc: vec![place.into(), name.into()],
-            msg: "Input should be a valid integer, unable to parse string as an integer".into(),
-            input: Value::from(generation::field_error::shortened(value)),
-            ctx: None,
-        }])
+/// What a request for a stream says.
+#[derive(Debug, PartialEq, Eq)]
+struct Query {
+    /// The event that the client saw last; 0 if it saw none.
+    after: i64,
+    previews: bool,
+}
+
+fn query(request: &HttpRequest) -> Result<Query, ApiError> {
+    let number = |value: &Value| match integer(value)? {
+        ..0 => Err(("greater_than_equal", "Input should be greater than or equal to 0")),
+        // A number that no event has yet is as good as the last one's.
+        number => Ok(i64::try_from(number).unwrap_or(i64::MAX)),
     };
-    let number = |text: &str| text.trim().parse::<i64>().ok().filter(|number| *number >= 0);
-    if let Some(header) = request.headers().get(LAST_EVENT_ID) {
-        let text = header.to_str().unwrap_or_default();
-        return number(text).ok_or_else(|| fault("header", LAST_EVENT_ID, text));
-    }
-    let mut query = form_urlencoded::parse(request.query_string().as_bytes());
-    match query.find(|(key, _)| key == "last_event_id") {
-        None => Ok(0),
-        Some((_, text)) => number(&text).ok_or_else(|| fault("query", "last_event_id", &text)),
-    }
+    let header: Map<String, Value> = request
+        .headers()
+        .get(LAST_EVENT_ID)
+        .into_iter()
+        .map(|seen| (LAST_EVENT_ID.to_owned(), Value::from(seen.to_str().unwrap_or_default())))
+        .collect();
+    let mut headers = Fields::of(&header, "header");
+    let seen = headers.read(LAST_EVENT_ID, number);
+    let pairs: Map<String, Value> = form_urlencoded::parse(request.query_string().as_bytes())
+        .map(|(key, value)| (key.into_owned(), Value::from(value.into_owned())))
+        .collect();
+    let mut fields = Fields::of(&pairs, "query");
+    let asked = fields.read("last_event_id", number);
+    let previews = fields.read("previews", boolean).unwrap_or(false);
+    let faults: Vec<ValidationErrorDetail> = headers.faults.into_iter().chain(fields.faults).collect();
+    if faults.is_empty() { Ok(Query { after: seen.or(asked).unwrap_or(0), previews }) } else { Err(ApiError::Invalid(faults)) }
 }
 
 /// A stream's reader and what it has seen.
@@ -144,6 +173,8 @@ struct Reader {
     base_url: String,
     after: i64,
     heartbeat: Duration,
+    /// The task's video while it is being made, for those who want to see that.
+    previews: Option<watch::Receiver<Option<Arc<Preview>>>>,
     changes: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     _place: OpenStream,
@@ -185,17 +216,18 @@ impl Reader {
                 }
                 return Some((text, if is_end { Next::End } else { Next::More(self) }));
             }
-            let is_quiet = tokio::select! {
+            let said = tokio::select! {
                 changed = self.changes.changed() => {
                     changed.ok()?;
-                    false
+                    None
                 }
+                preview = next_preview(&mut self.previews) => Some(shown(&self.id, &preview)),
                 // The client comes back by itself, to the server's next life.
                 _ = self.stopping.wait_for(|stopping| *stopping) => return None,
-                () = tokio::time::sleep(self.heartbeat) => true,
+                () = tokio::time::sleep(self.heartbeat) => Some(": still here\n\n".to_owned()),
             };
-            if is_quiet {
-                return Some((": still here\n\n".to_owned(), Next::More(self)));
+            if let Some(said) = said {
+                return Some((said, Next::More(self)));
             }
         }
     }
@@ -218,6 +250,26 @@ impl Reader {
         }
         // JSON has no line's end inside.
         format!("id: {}\nevent: {}\ndata: {}\n\n", event.id, event.kind, Value::Object(data))
+    }
+}
+
+/// A preview as it stands in the stream: without a number, for it is not told again.
+fn shown(id: &str, preview: &Preview) -> String {
+    let Preview { frame, width, height, png } = preview;
+    let png = BASE64_STANDARD.encode(png);
+    let data = json!({"task_id": id, "frame": frame, "width": width, "height": height, "png_base64": png});
+    format!("event: preview\ndata: {data}\n\n")
+}
+
+/// The next preview, if there will be one; else never.
+async fn next_preview(previews: &mut Option<watch::Receiver<Option<Arc<Preview>>>>) -> Arc<Preview> {
+    loop {
+        let Some(watched) = previews else { return std::future::pending().await };
+        if watched.changed().await.is_err() {
+            *previews = None;
+        } else if let Some(preview) = watched.borrow_and_update().clone() {
+            return preview;
+        }
     }
 }
 
@@ -247,12 +299,12 @@ mod tests {
             if let Some(header) = header {
                 request = request.insert_header((LAST_EVENT_ID, header));
             }
-            last_event_id(&request.to_http_request()).ok()
+            query(&request.to_http_request()).ok().map(|query| (query.after, query.previews))
         };
-        assert_eq!(read("/", None), Some(0));
-        assert_eq!(read("/?last_event_id=7", None), Some(7));
-        assert_eq!(read("/?last_event_id=7", Some("9")), Some(9));
-        for (uri, header) in [("/?last_event_id=x", None), ("/?last_event_id=-1", None), ("/", Some("")), ("/", Some("9e99"))] {
+        assert_eq!(read("/", None), Some((0, false)));
+        assert_eq!(read("/?last_event_id=7&previews=true", None), Some((7, true)));
+        assert_eq!(read("/?last_event_id=7", Some("9")), Some((9, false)));
+        for (uri, header) in [("/?last_event_id=x", None), ("/?last_event_id=-1", None), ("/", Some("")), ("/?previews=x", None)] {
             assert_eq!(read(uri, header), None, "{uri} {header:?}");
         }
     }

@@ -88,7 +88,8 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
             next.append_pair("status", status);
         }
         next.append_pair("after", &last.id);
-        response.insert_header((LINK, format!("</api/v1/tasks?{}>; rel=\"next\"", next.finish())));
+        let base_url = state.access.base_url(&request);
+        response.insert_header((LINK, format!("<{base_url}/api/v1/tasks?{}>; rel=\"next\"", next.finish())));
     }
     Ok(response.json(jobs.iter().map(document::summary).collect::<Vec<_>>()))
 }
@@ -148,7 +149,7 @@ fn query(text: &str) -> Result<Query, ApiError> {
     // Of a key that is there twice, the last counts.
     let pairs: Map<String, Value> =
         form_urlencoded::parse(text.as_bytes()).map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect();
-    let mut fields = Fields::of_query(&pairs);
+    let mut fields = Fields::of(&pairs, "query");
     let (most, usual) = PAGE;
     let limit = fields.read("limit", |value| match integer(value)? {
         ..1 => Err(("greater_than_equal", "Input should be greater than or equal to 1")),

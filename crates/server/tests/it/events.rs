@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use server::{ServerSettings, tasks::TasksSettings};
@@ -118,6 +119,28 @@ async fn progress_is_told_as_it_happens() {
     let rest = stream.rest().await;
     let last = rest.last().unwrap();
     assert_eq!((last.kind.as_str(), &last.data["task"]["status"]), ("cancelled", &json!("cancelled")));
+}
+
+#[actix_web::test]
+async fn a_videos_frames_are_shown_to_those_who_ask() {
+    let server = start().await;
+    let id = server.submit(json!({"prompt": "slow", "resolution": "640x480"})).await;
+    let url = server.url(&format!("/api/v1/tasks/{id}/events?previews=true"));
+    let mut stream = Stream { answer: reqwest::get(url).await.unwrap(), text: String::new() };
+    let mut frames = Vec::new();
+    while frames.len() < 2 {
+        let block = stream.block().await.unwrap();
+        let Some(data) = block.strip_prefix("event: preview\ndata: ") else { continue };
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!((&data["task_id"], &data["width"], &data["height"]), (&json!(id), &json!(320), &json!(240)));
+        let png = BASE64_STANDARD.decode(data["png_base64"].as_str().unwrap()).unwrap();
+        let picture = image::load_from_memory(&png).unwrap();
+        assert_eq!((picture.width(), picture.height()), (320, 240));
+        frames.push(data["frame"].as_u64().unwrap());
+    }
+    assert!(frames[0] < frames[1], "{frames:?}");
+    assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await.0.as_u16(), 200);
+    assert_eq!(stream.rest().await.last().unwrap().kind, "cancelled");
 }
 
 #[actix_web::test]

@@ -19,6 +19,7 @@ mod shutdown;
 mod slow_client;
 mod task_client;
 mod tasks;
+mod tasks_of_others;
 mod uploads;
 mod videos;
 mod webhooks;

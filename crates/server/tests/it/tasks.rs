@@ -197,15 +197,15 @@ async fn tasks_are_listed_page_by_page() {
     let failed = server.ask(Method::GET, "/api/v1/tasks?status=failed", None).await.1;
     assert_eq!((listed(&failed), &failed[0]["message"]), (vec![ids[1].clone()], &json!("tokenizer: broken as told")));
 
-    let mut path = "/api/v1/tasks?limit=3&order=asc".to_owned();
+    let mut url = server.url("/api/v1/tasks?limit=3&order=asc");
     let mut seen = Vec::new();
     for expected in [3, 1] {
-        let answer = reqwest::get(server.url(&path)).await.unwrap();
+        let answer = reqwest::get(&url).await.unwrap();
         let link = answer.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
         let page = listed(&answer.json().await.unwrap());
         assert_eq!((page.len(), link.is_some()), (expected, expected == 3));
         seen.extend(page);
-        path = link.map_or(path, |link| link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned());
+        url = link.map_or(url, |link| link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned());
     }
     assert_eq!(seen, ids);
     let (status, body) = server.ask(Method::GET, "/api/v1/tasks?limit=0&status=queued", None).await;
