@@ -27,7 +27,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, measure:
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
         let motion = motion.open(&hub)?;
-        LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion)
+        LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion, None)
     })?)
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<Engine> {
     let (name, compute, hub) = (settings.model.motion.clone(), settings.compute.clone(), settings.hub.clone());
     Ok(Engine::start(engine_settings(settings), move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
-        LoadedModel::load_motion(open(&motion, &name, &hub)?.as_ref(), &policy)
+        LoadedModel::load_motion(open(&motion, &name, &hub)?.as_ref(), &policy, None)
     })?)
 }
 

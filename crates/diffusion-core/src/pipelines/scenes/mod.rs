@@ -14,6 +14,7 @@ mod timeline;
 
 use image::RgbImage;
 
+pub(super) use self::between::decoded_together;
 pub use self::timeline::{Span, Timeline, scene_frames};
 use self::{blend::blend, film::Film, moving::push_moving};
 use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, interpolate};
