@@ -10,12 +10,14 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use generation::{Engine, Limits, jobs::Jobs};
+use guarded_http::{Guard, GuardSettings};
 
 use crate::{
     access::{self, Access},
     animate_api, docs_api,
     error::ApiError,
     generate_api, health_api, root_api,
+    tasks::{self, OpenStreams, TasksSettings},
     uploads::{UploadLimits, UploadStore},
     video_api,
 };
@@ -41,6 +43,12 @@ pub struct ApiState {
     pub access: Arc<Access>,
     /// The pictures that callers have sent.
     pub uploads: UploadStore,
+    /// Asks the addresses that callers name.
+    pub guard: Guard,
+    /// How the Tasks API works.
+    pub tasks: TasksSettings,
+    /// The streams of events that are open.
+    pub streams: OpenStreams,
 }
 
 /// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
@@ -65,17 +73,23 @@ impl ApiState {
             uploads: UploadStore::new(scratch.join("uploads"), UploadLimits::default()),
             scratch,
             access: Arc::new(Access::loopback()),
+            guard: Guard::new(GuardSettings::default()),
+            tasks: TasksSettings::default(),
+            streams: OpenStreams::default(),
         }
     }
 }
 
 /// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
-    config.app_data(Data::new(state)).service(web::scope("").configure(routes).wrap(from_fn(access::gate)));
+    // The last that is wrapped around stands first: what the gate refuses is told in the envelope too.
+    let behind_the_gate = web::scope("").configure(routes).wrap(from_fn(access::gate)).wrap(from_fn(tasks::envelope::add));
+    config.app_data(Data::new(state)).service(behind_the_gate);
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
+        .configure(tasks::configure)
         .service(resource("/", "GET", web::get().to(root_api::root)))
         .service(resource("/health", "GET", web::get().to(health_api::health)))
         .service(resource("/generate", "POST", web::post().to(generate_api::generate)))
@@ -91,7 +105,7 @@ fn routes(config: &mut ServiceConfig) {
         .default_service(web::to(not_found));
 }
 
-fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
+pub(crate) fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
     let not_allowed = web::to(move || std::future::ready(Err::<&str, _>(ApiError::MethodNotAllowed { allow })));
     web::resource(path.to_owned()).route(route).default_service(not_allowed)
 }

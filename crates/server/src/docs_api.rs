@@ -30,10 +30,21 @@ use crate::error::ApiError;
         crate::generate_api::generate,
         crate::video_api::generate_video,
         crate::video_api::video_info,
-        crate::animate_api::animate
+        crate::animate_api::animate,
+        crate::tasks::videos_api::generate,
+        crate::tasks::videos_api::status,
+        crate::tasks::images_api::generate,
+        crate::tasks::images_api::generate_from_picture,
+        crate::tasks::images_api::services,
+        crate::tasks::tasks_api::list,
+        crate::tasks::tasks_api::show,
+        crate::tasks::tasks_api::cancel,
+        crate::tasks::events_api::events,
+        crate::artifact_file::file
     ),
     tags(
         (name = "generation", description = "Making pictures and videos"),
+        (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
     modifiers(&Keys)
