@@ -5,6 +5,7 @@
 
 mod access;
 mod layers;
+mod tasks;
 mod values;
 
 use std::{
@@ -25,6 +26,7 @@ use url::Url;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
+pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
 
 /// The file that is read when no other is named and it exists in the working directory.
 pub(crate) const DEFAULT_FILE: &str = "framewright.toml";
@@ -43,6 +45,12 @@ pub(crate) struct Settings {
     pub access: AccessSettings,
     /// The pictures that callers send.
     pub uploads: UploadSettings,
+    /// Videos and pictures as tasks.
+    pub tasks: TasksSettings,
+    /// Telling callbacks that their tasks have ended.
+    pub webhooks: WebhookSettings,
+    /// Requests to the addresses that callers name.
+    pub requests: RequestsSettings,
     /// The jobs that the server keeps.
     pub jobs: JobsSettings,
     /// The hub that models are fetched from.
@@ -257,7 +265,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 44] = [
+        let table: [Row; 47] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -296,6 +304,9 @@ mod tests {
             ("FRAMEWRIGHT__UPLOADS__MAX_BYTES", "8", |s| s.uploads.max_bytes == 8),
             ("FRAMEWRIGHT__UPLOADS__KEEP_DAYS", "9", |s| s.uploads.keep_days == 9),
             ("FRAMEWRIGHT__UPLOADS__KEEP_BYTES", "10", |s| s.uploads.keep_bytes == 10),
+            ("FRAMEWRIGHT__TASKS__REPAINT_STRENGTH", "0.25", |s| s.tasks.repaint_strength == 0.25),
+            ("FRAMEWRIGHT__WEBHOOKS__SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", |s| s.webhooks.secret.is_some()),
+            ("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", "nas.example:9000,10.0.0.0/8", |s| s.requests.allowed_hosts.len() == 2),
             ("XDG_DATA_HOME", "/data", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/data/framewright"))),
             ("FRAMEWRIGHT__JOBS__DATA_DIR", "/jobs", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/jobs"))),
             ("FRAMEWRIGHT__JOBS__KEEP_DAYS", "30", |s| s.jobs.keep_days == 30),
