@@ -1,10 +1,23 @@
 //! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, anyhow};
-use generation::Limits;
-use server::{Server, ServerSettings};
+use generation::{
+    Limits,
+    jobs::{Jobs, JobsSettings, Retention},
+};
+use server::{
+    GuardSettings, Server, ServerSettings,
+    access::LinkSecret,
+    tasks::TasksSettings,
+    uploads::UploadLimits,
+    webhooks::{WebhookSecret, WebhookSettings},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, output, settings::Settings};
@@ -12,6 +25,9 @@ use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, output, settings
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where jobs lie when nobody says where and the user has no folder for such things.
+const DATA_DIR: &str = "framewright-data";
 
 /// How often the memory of finished pictures is looked at: a server without work for so long gives it back.
 const IDLE: Duration = Duration::from_secs(10);
@@ -22,14 +38,43 @@ const IDLE: Duration = Duration::from_secs(10);
 /// If the address cannot be listened on, or the model cannot be loaded.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     let filter = EnvFilter::try_new(&settings.server.log).map_err(|error| Usage(format!("setting server.log: {error}")))?;
+    let access = settings.access.resolved(settings.server.public_url.as_ref()).map_err(|error| Usage(error.to_string()))?;
+    // Before a model is loaded, which may take a while; the server judges it once more.
+    access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
+    let exposed = access.keys.is_empty() && !settings.server.host.to_canonical().is_loopback();
     let engine = engine::start(settings, args.prediction_type.as_deref(), true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
+        let folder = settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
+        let jobs = Jobs::open(jobs_settings(&settings.jobs, folder.clone()), engine.clone()).context("cannot serve")?;
+        let link_secret = match &settings.access.link_secret {
+            Some(secret) => secret.clone(),
+            None => kept_secret(&folder.join("link-secret"))?,
+        };
+        let webhook_secret = match &settings.webhooks.secret {
+            Some(secret) => secret.clone(),
+            None => {
+                let path = folder.join("webhook-secret");
+                WebhookSecret::kept_in(&path).with_context(|| format!("cannot serve: {}", path.display()))?
+            }
+        };
         let server_settings = ServerSettings {
+            guard: GuardSettings { allow: settings.requests.allowed_hosts.clone(), ..GuardSettings::default() },
+            tasks: TasksSettings { repaint_strength: settings.tasks.repaint_strength, ..TasksSettings::default() },
+            webhooks: WebhookSettings::new(webhook_secret),
+            access,
+            link_secret: Some(link_secret),
+            uploads: folder.join("uploads"),
+            upload_limits: UploadLimits {
+                bytes: settings.uploads.max_bytes,
+                age: Duration::from_secs(settings.uploads.keep_days * 24 * 3600),
+                total_bytes: settings.uploads.keep_bytes,
+            },
             host: settings.server.host.to_string(),
             port: settings.server.port,
             body_timeout: Duration::from_secs(settings.server.body_timeout_seconds),
             limits: Limits::DEFAULT,
+            shutdown_limit: Duration::from_secs(settings.jobs.shutdown_seconds),
             ..ServerSettings::default()
         };
         tokio::spawn(async {
@@ -42,7 +87,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
                 }
             }
         });
-        let server = Server::bind(&server_settings, engine.clone()).context("cannot serve")?;
+        let server = Server::bind(&server_settings, jobs).context("cannot serve")?;
         let loaded = tokio::time::timeout(PATIENCE, engine.loaded()).await;
         let state = match loaded {
             Ok(Err(reason)) => return Err(anyhow!(reason)),
@@ -53,6 +98,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             output::remark(format_args!("serving http://{address} (try it out: http://{address}/docs)"));
         }
         output::remark(format_args!("model: {state}"));
+        if exposed {
+            output::remark(format_args!("others can reach this server, and it asks nobody for a key"));
+        }
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
         if std::io::stderr().is_terminal() {
             log.init();
@@ -62,4 +110,17 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         }
         Ok(server.run().await?)
     })
+}
+
+/// What links are signed with, as the data folder keeps it.
+fn kept_secret(path: &Path) -> Result<LinkSecret> {
+    LinkSecret::kept_in(path).with_context(|| format!("cannot serve: {}", path.display()))
+}
+
+fn jobs_settings(settings: &crate::settings::JobsSettings, folder: PathBuf) -> JobsSettings {
+    JobsSettings {
+        most_waiting: settings.waiting_per_key,
+        keep: Retention { age: Duration::from_secs(settings.keep_days * 24 * 3600), bytes: settings.keep_bytes },
+        ..JobsSettings::new(folder, SystemTime::now)
+    }
 }

@@ -15,13 +15,16 @@ use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     journal::{Journal, Kept, Run},
     pipelines::scenes::{SceneMonitor, SceneProgress},
+    preprocess::{self, Part},
 };
+use image::RgbImage;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
     engine::EngineSettings,
     error::GenerationError,
-    job::{GeneratedImage, Job, JobProgress, JobResult, Task},
+    job::{Begin, GeneratedImage, Job, JobProgress, JobResult, Made, StoredWork, Task},
+    jobs::Work,
     journal::FolderJournal,
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
@@ -62,7 +65,7 @@ impl Device {
             let _entered = span.enter();
             let watched = Watched { progress: &progress, is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed) };
             let mut journal: Box<dyn Journal> = match context.journal {
-                Some(folder) => Box::new(FolderJournal::new(folder)),
+                Some(folder) => Box::new(FolderJournal::new(folder).watched(context.fail_hook)),
                 None => Box::new(()),
             };
             let lost = match task {
@@ -72,17 +75,35 @@ impl Device {
                 }
                 Task::Video { spec, output, result } => {
                     let made = caught(|| self.video(&spec, &output, model.as_mut(), &watched, journal.as_mut()));
-                    let lost = self.end(started, made, result);
-                    if lost.is_none() && self.settings.measure_at_start && self.timings.borrow().step().is_none() {
-                        // It was broken off at the start, and a video's pictures are not timed.
-                        self.measure(model.as_mut(), &info);
-                    }
-                    lost
+                    self.end(started, made, result)
+                }
+                Task::Stored { begin, result } => {
+                    let made = caught(|| self.stored(begin, model.as_mut(), &info, &watched, journal.as_mut()));
+                    self.end(started, made, result)
                 }
             };
             if let Some(reason) = lost {
                 return self.fail(reason);
             }
+            if self.settings.measure_at_start && self.timings.borrow().step().is_none() {
+                // It was broken off at the start, and a video's pictures are not timed.
+                self.measure(model.as_mut(), &info);
+            }
+        }
+    }
+
+    fn stored(
+        &self,
+        begin: Begin,
+        model: &mut dyn DeviceModel,
+        info: &ModelInfo,
+        watched: &Watched<'_>,
+        journal: &mut dyn Journal,
+    ) -> JobResult<Made> {
+        let StoredWork { work, output } = (begin.0)()?;
+        match work {
+            Work::Pictures(spec) => self.pictures(&spec, model, info, watched, journal).map(Made::Pictures),
+            Work::Video(spec) => self.video(&spec, &output, model, watched, journal).map(Made::Video),
         }
     }
 
@@ -99,7 +120,7 @@ impl Device {
             Ok(_) | Err(_) => None,
         };
         // The place is free before the caller knows, so that whoever has an answer can ask again.
-        self.queue.done(made.is_ok().then_some(took));
+        self.queue.done(took, made.is_ok());
         // Nobody to send it to: the caller has hung up.
         let _unread: Result<(), JobResult<T>> = result.send(made);
         lost
@@ -126,6 +147,7 @@ impl Device {
             let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
             let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
             self.learn(spec, info, &monitor.clock);
+            let image = of_model(|| brought_to(image, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
         }
@@ -157,13 +179,8 @@ impl Device {
         let mut monitor = VideoMonitor(watched);
         let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
         let truncated = made.map_err(output::unwrapped)?;
-        if let VideoSpec::Animation(spec) = spec
-            && spec.size().is_none()
-        {
-            let steps = usize::try_from(spec.motion().num_inference_steps()).unwrap_or(usize::MAX);
-            self.timings.send_modify(|timings| timings.animation(steps, shape.frames, self.since(started)));
-        }
-        let video = writer.finish(truncated)?;
+        self.timings.send_modify(|timings| timings.video(spec, &shape, self.since(started)));
+        let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
     }
@@ -177,6 +194,7 @@ impl Device {
             guidance_scale: crate::validate::DEFAULT_GUIDANCE_SCALE,
             width: info.default_width,
             height: info.default_height,
+            output_size: None,
             count: 1,
             seed: 0,
             scheduler: None,
@@ -311,6 +329,14 @@ impl SceneMonitor for VideoMonitor<'_> {
 
     fn on_step_down(&mut self, what: &str) {
         tracing::warn!("{what}");
+    }
+}
+
+/// A finished picture in the size that was asked for: what its proportions have no room for is cut off at both ends, for nothing is squeezed.
+fn brought_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
+    match size.filter(|size| *size != image.dimensions()) {
+        None => Ok(image),
+        Some((width, height)) => preprocess::resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
     }
 }
 

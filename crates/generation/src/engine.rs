@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -17,9 +17,10 @@ use tokio::sync::watch;
 use crate::{
     device::Device,
     error::SubmitError,
-    job::{GeneratedImage, Job, JobContext, JobHandle},
+    job::{Begin, GeneratedImage, Job, JobContext, JobHandle, Made},
+    jobs::Work,
     model::{EngineStatus, LoadedModel, ModelInfo},
-    queue::{PushError, Queue},
+    queue::{Place, PushError, Queue},
     spec::ImageSpec,
     video::{GeneratedVideo, Timings, VideoOutput, VideoSpec},
 };
@@ -94,6 +95,7 @@ impl Engine {
     /// # Errors
     /// [`SubmitError`] if the engine cannot take it now.
     pub fn submit_in(&self, spec: ImageSpec, context: JobContext) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
+        self.ready()?.memory.check_pictures(&spec)?;
         self.push(|id, queue| Job::pictures(id, spec, context, queue))
     }
 
@@ -115,22 +117,67 @@ impl Engine {
         output: VideoOutput,
         context: JobContext,
     ) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
+        self.ready()?.memory.check_video(&spec)?;
         self.push(|id, queue| Job::video(id, spec, output, context, queue))
     }
 
     fn push<T>(&self, make: impl FnOnce(u64, &Arc<Queue>) -> (Job, JobHandle<T>)) -> Result<JobHandle<T>, SubmitError> {
+        let (job, handle) = make(self.next_id(), &self.inner.queue);
+        self.inner.queue.push(job).map_err(|error| self.refusal(error))?;
+        Ok(handle)
+    }
+
+    /// Keeps a place for a job that is still to be written down.
+    pub(crate) fn reserve(&self, work: &Work) -> Result<Place, SubmitError> {
+        let memory = &self.ready()?.memory;
+        match work {
+            Work::Pictures(spec) => memory.check_pictures(spec)?,
+            Work::Video(spec) => memory.check_video(spec)?,
+        }
+        self.inner.queue.reserve().map_err(|error| self.refusal(error))
+    }
+
+    /// Hands in a job that is written down, with the place that was kept for it; one of an earlier life of the program has none, and
+    /// needs none. It waits for the model too.
+    pub(crate) fn submit_stored(
+        &self,
+        (parts, begin): (u32, Begin),
+        context: JobContext,
+        place: Option<Place>,
+    ) -> Result<JobHandle<Made>, SubmitError> {
+        let (job, handle) = Job::stored(self.next_id(), (parts, begin), context, &self.inner.queue);
+        self.inner.queue.push_taken(job, place).map_err(|error| self.refusal(error))?;
+        Ok(handle)
+    }
+
+    fn next_id(&self) -> u64 {
+        self.inner.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Facts about the model, if it can be asked.
+    fn ready(&self) -> Result<Arc<ModelInfo>, SubmitError> {
         match self.status() {
-            EngineStatus::Ready(_) => {}
-            EngineStatus::Loading => return Err(SubmitError::Loading),
-            EngineStatus::Failed(reason) => return Err(SubmitError::Failed(reason)),
+            EngineStatus::Ready(model) => Ok(model),
+            EngineStatus::Loading => Err(SubmitError::Loading),
+            EngineStatus::Failed(reason) => Err(SubmitError::Failed(reason)),
         }
-        let id = self.inner.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let (job, handle) = make(id, &self.inner.queue);
-        match self.inner.queue.push(job) {
-            Ok(()) => Ok(handle),
-            Err(PushError::Full { retry_after }) => Err(SubmitError::QueueFull { places: self.inner.queue.places(), retry_after }),
-            Err(PushError::Closed) => Err(SubmitError::ShuttingDown),
+    }
+
+    fn refusal(&self, error: PushError) -> SubmitError {
+        match error {
+            PushError::Full { retry_after } => SubmitError::QueueFull { places: self.inner.queue.places(), retry_after },
+            PushError::Closed => SubmitError::ShuttingDown,
         }
+    }
+
+    /// The numbers of the waiting jobs, in the order in which they will be served as things stand.
+    pub(crate) fn order(&self) -> Vec<u64> {
+        self.inner.queue.order()
+    }
+
+    /// How long a job takes, by the recent ones; `None` if there are none yet.
+    pub(crate) fn usual_time(&self) -> Option<Duration> {
+        self.inner.queue.usual_time()
     }
 
     /// What was measured of the model so far.
@@ -172,6 +219,16 @@ impl Engine {
             // The thread has ended without a failure: the engine was shut down.
             Ok(EngineStatus::Loading | EngineStatus::Ready(_)) | Err(_) => std::future::pending().await,
         }
+    }
+
+    /// Takes a waiting job out of the queue; nothing happens if it runs or is gone.
+    pub(crate) fn remove(&self, id: u64) {
+        self.inner.queue.remove(id);
+    }
+
+    /// Takes no more jobs and begins none of those that wait, while the running one goes on.
+    pub fn drain(&self) {
+        self.inner.queue.drain();
     }
 
     /// Lets the waiting jobs go, stops the running one at its next step, and takes no more jobs.

@@ -13,6 +13,9 @@ pub enum SubmitError {
         /// When a place is likely to be free, from the recent jobs' times.
         retry_after: Duration,
     },
+    /// There is not enough memory for it, whenever it came.
+    #[error(transparent)]
+    TooLarge(#[from] crate::TooLarge),
     /// The model is still being loaded.
     #[error("Model not loaded yet")]
     Loading,
@@ -39,6 +42,9 @@ pub enum GenerationError {
     /// The video could not be written; no file is left of it.
     #[error(transparent)]
     Video(#[from] video_encode::Error),
+    /// What was stored of the job cannot be read, or its folder not be used.
+    #[error(transparent)]
+    Store(#[from] crate::jobs::StoreError),
     /// A fault of ours: the job panicked. The engine goes on with the next job.
     #[error("internal error: {0}")]
     Internal(String),

@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     error::GenerationError,
+    jobs::{FailHook, Priority, Work},
     model::TruncatedText,
     queue::Queue,
     spec::ImageSpec,
@@ -125,21 +126,68 @@ impl CancelSwitch {
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
+
+    /// Whether it was told to stop, here or elsewhere.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What a job is given beside its spec; by default nothing.
 #[derive(Clone, Debug, Default)]
 pub struct JobContext {
+    /// Whose it is; empty where there are no owners.
+    pub owner: String,
+    /// How urgent it is.
+    pub priority: Priority,
     /// The folder where the job's finished pieces are kept, and found again by a job of the same spec that is given the same folder; `None`
     /// keeps nothing. Whoever gives it removes it when the job is done.
     pub journal: Option<PathBuf>,
+    /// For tests that kill the program.
+    pub fail_hook: FailHook,
 }
 
 /// What a job makes, and where the result goes.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Pictures { spec: ImageSpec, result: oneshot::Sender<JobResult<Vec<GeneratedImage>>> },
-    Video { spec: VideoSpec, output: VideoOutput, result: oneshot::Sender<JobResult<GeneratedVideo>> },
+    Pictures {
+        spec: ImageSpec,
+        result: oneshot::Sender<JobResult<Vec<GeneratedImage>>>,
+    },
+    Video {
+        spec: VideoSpec,
+        output: VideoOutput,
+        result: oneshot::Sender<JobResult<GeneratedVideo>>,
+    },
+    /// What it makes lies on disk until its turn comes.
+    Stored {
+        begin: Begin,
+        result: oneshot::Sender<JobResult<Made>>,
+    },
+}
+
+/// Fetches a stored job when its turn has come, on the device's thread; an error ends it there.
+pub(crate) struct Begin(pub(crate) Box<dyn FnOnce() -> JobResult<StoredWork> + Send>);
+
+impl fmt::Debug for Begin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Begin")
+    }
+}
+
+/// A stored job whose turn has come.
+#[derive(Debug)]
+pub(crate) struct StoredWork {
+    pub(crate) work: Work,
+    /// Where a video goes.
+    pub(crate) output: VideoOutput,
+}
+
+/// What was made of a stored job.
+#[derive(Debug)]
+pub(crate) enum Made {
+    Pictures(Vec<GeneratedImage>),
+    Video(GeneratedVideo),
 }
 
 /// The device thread's end of a job.
@@ -167,11 +215,13 @@ impl Job {
         context: JobContext,
         queue: &Arc<Queue>,
     ) -> (Self, JobHandle<GeneratedVideo>) {
-        let parts = match &spec {
-            VideoSpec::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
-            VideoSpec::Animation(_) => 1,
-        };
+        let parts = spec.parts();
         Self::new((id, parts), context, queue, |result| Task::Video { spec, output, result })
+    }
+
+    /// A job that lies on disk, and the end of it that looks after it.
+    pub(crate) fn stored(id: u64, (parts, begin): (u32, Begin), context: JobContext, queue: &Arc<Queue>) -> (Self, JobHandle<Made>) {
+        Self::new((id, parts), context, queue, |result| Task::Stored { begin, result })
     }
 
     /// The queue is where the handle takes the job out of again.

@@ -17,18 +17,27 @@ use std::{
 use diffusion_core::journal::{Journal, KeptLatents, Run};
 use image::{ImageFormat, RgbImage};
 
-use crate::artifact;
+use crate::{
+    artifact,
+    jobs::{FailHook, FailPoint},
+};
 
 /// A job's folder.
 #[derive(Debug)]
 pub struct FolderJournal {
     folder: PathBuf,
+    fail_hook: FailHook,
 }
 
 impl FolderJournal {
     /// The journal in this folder, which is made when something is first kept.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), fail_hook: FailHook::default() }
+    }
+
+    /// The same, which calls a hook at what it keeps.
+    pub fn watched(self, fail_hook: FailHook) -> Self {
+        Self { fail_hook, ..self }
     }
 
     fn latents_file(&self, run: Run) -> PathBuf {
@@ -50,6 +59,7 @@ impl Journal for FolderJournal {
         let written = latents.to_bytes().map_err(|error| error.to_string());
         let written = written.and_then(|bytes| artifact::write(&file, &bytes).map_err(|error| error.to_string()));
         written.unwrap_or_else(|reason| not_kept(&file, &reason));
+        self.fail_hook.reached(FailPoint::LatentsKept);
     }
 
     fn picture(&mut self, run: Run, frame: usize) -> Option<RgbImage> {
@@ -65,6 +75,7 @@ impl Journal for FolderJournal {
         let written = encoded(picture).map_err(|error| error.to_string());
         let written = written.and_then(|bytes| artifact::write_unsynced(&file, &bytes).map_err(|error| error.to_string()));
         written.unwrap_or_else(|reason| not_kept(&file, &reason));
+        self.fail_hook.reached(FailPoint::PicturesKept);
     }
 }
 

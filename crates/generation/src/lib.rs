@@ -20,6 +20,7 @@ pub mod error;
 pub mod field_error;
 pub mod given_picture;
 pub mod job;
+pub mod jobs;
 pub mod journal;
 pub mod limits;
 pub mod local_model;
@@ -30,6 +31,9 @@ pub mod png;
 mod queue;
 pub mod request;
 pub mod spec;
+mod stored_joins;
+mod stored_picture;
+mod stored_text;
 pub mod validate;
 pub mod video;
 

@@ -1,17 +1,22 @@
 //! A validated request. Its fields are private: [`crate::ImageRequest::validate`] is the only way to make one, so whoever holds a spec
-//! holds numbers inside their limits.
+//! holds numbers inside their limits. A stored spec is one that was validated before it was stored.
 
 use diffusion_core::schedulers::SchedulerName;
 use image::{GrayImage, RgbImage};
+use serde::{Deserialize, Serialize};
+
+use crate::{stored_picture, stored_text};
 
 /// What a picture is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ImageMode {
     /// From noise alone.
     TextToImage,
     /// From noise over a picture.
     ImageToImage {
         /// The picture to start from.
+        #[serde(with = "stored_picture::rgb")]
         init_image: RgbImage,
         /// How much of it is repainted, 0 to 1.
         strength: f64,
@@ -19,8 +24,10 @@ pub enum ImageMode {
     /// From noise over a part of a picture.
     Inpaint {
         /// The picture to start from.
+        #[serde(with = "stored_picture::rgb")]
         init_image: RgbImage,
         /// White where it is repainted.
+        #[serde(with = "stored_picture::gray")]
         mask_image: GrayImage,
         /// How much of that part is repainted, 0 to 1.
         strength: f64,
@@ -38,7 +45,7 @@ impl ImageMode {
 }
 
 /// A validated request: every value is inside its limits, and every default is filled in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageSpec {
     pub(crate) prompt: String,
     pub(crate) negative_prompt: String,
@@ -46,8 +53,11 @@ pub struct ImageSpec {
     pub(crate) guidance_scale: f64,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    #[serde(default)]
+    pub(crate) output_size: Option<(u32, u32)>,
     pub(crate) count: u32,
     pub(crate) seed: u64,
+    #[serde(with = "stored_text::option")]
     pub(crate) scheduler: Option<SchedulerName>,
     pub(crate) clip_skip: u32,
     pub(crate) mode: ImageMode,
@@ -74,14 +84,19 @@ impl ImageSpec {
         self.guidance_scale
     }
 
-    /// Width in pixels, a multiple of 8.
+    /// Width in pixels as the model makes it, a multiple of 8.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Height in pixels, a multiple of 8.
+    /// Height in pixels as the model makes it, a multiple of 8.
     pub fn height(&self) -> u32 {
         self.height
+    }
+
+    /// (width, height) in pixels that the picture is brought to when it is made; `None` leaves it as it is.
+    pub fn output_size(&self) -> Option<(u32, u32)> {
+        self.output_size
     }
 
     /// The number of pictures, at least 1.

@@ -15,22 +15,48 @@ use super::SettingsError;
 enum Kind {
     Text,
     Whole,
+    Number,
     Truth,
+    /// Texts with commas between them.
+    List,
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 15] = [
+const KEYS: [(&str, Kind); 38] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("compute.device", Kind::Text),
     ("compute.precision", Kind::Text),
     ("compute.threads", Kind::Whole),
     ("compute.cpu_level", Kind::Text),
+    ("compute.memory_limit", Kind::Whole),
     ("server.host", Kind::Text),
     ("server.port", Kind::Whole),
     ("server.queue_capacity", Kind::Whole),
     ("server.body_timeout_seconds", Kind::Whole),
+    ("server.public_url", Kind::Text),
     ("server.log", Kind::Text),
+    ("access.api_key", Kind::Text),
+    ("access.api_key_file", Kind::Text),
+    ("access.allow_public_without_key", Kind::Truth),
+    ("access.allowed_hosts", Kind::List),
+    ("access.allowed_origins", Kind::List),
+    ("access.requests_per_minute", Kind::Whole),
+    ("access.burst", Kind::Whole),
+    ("access.concurrent_requests", Kind::Whole),
+    ("access.link_seconds", Kind::Whole),
+    ("access.link_secret", Kind::Text),
+    ("uploads.max_bytes", Kind::Whole),
+    ("uploads.keep_days", Kind::Whole),
+    ("uploads.keep_bytes", Kind::Whole),
+    ("tasks.repaint_strength", Kind::Number),
+    ("webhooks.secret", Kind::Text),
+    ("requests.allowed_hosts", Kind::List),
+    ("jobs.data_dir", Kind::Text),
+    ("jobs.keep_days", Kind::Whole),
+    ("jobs.keep_bytes", Kind::Whole),
+    ("jobs.waiting_per_key", Kind::Whole),
+    ("jobs.shutdown_seconds", Kind::Whole),
     ("hub.token", Kind::Text),
     ("hub.endpoint", Kind::Text),
     ("hub.cache_dir", Kind::Text),
@@ -39,11 +65,13 @@ const KEYS: [(&str, Kind); 15] = [
 
 /// Variables that other programs define, which act here too: the later in this list, the stronger.
 /// The second word is the setting, the third what is appended to the value (the cache lies inside `HF_HOME`).
-const FOREIGN: [(&str, &str, &str); 9] = [
+const FOREIGN: [(&str, &str, &str); 11] = [
     ("PORT", "server.port", ""),
     ("HUGGING_FACE_TOKEN", "hub.token", ""),
     ("HF_TOKEN", "hub.token", ""),
     ("HOME", "hub.cache_dir", "/.cache/huggingface/hub"),
+    ("HOME", "jobs.data_dir", "/.local/share/framewright"),
+    ("XDG_DATA_HOME", "jobs.data_dir", "/framewright"),
     ("XDG_CACHE_HOME", "hub.cache_dir", "/huggingface/hub"),
     ("HF_HOME", "hub.cache_dir", "/hub"),
     ("HF_HUB_CACHE", "hub.cache_dir", ""),
@@ -113,6 +141,8 @@ fn read(kind: Kind, text: &str) -> Value {
     match kind {
         Kind::Text => text.into(),
         Kind::Whole => text.trim().parse::<i64>().map_or_else(|_| text.into(), Value::from),
+        Kind::Number => text.trim().parse::<f64>().map_or_else(|_| text.into(), Value::from),
+        Kind::List => text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect::<Vec<_>>().into(),
         Kind::Truth => match text.trim().to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" | "on" => true.into(),
             "0" | "false" | "no" | "off" => false.into(),

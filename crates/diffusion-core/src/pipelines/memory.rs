@@ -160,6 +160,11 @@ impl MotionMemory {
         super::image_to_video::default_size(&self.unet, self.vae.factor())
     }
 
+    /// See [`StableVideoDiffusion::size_for`].
+    pub fn size_for(&self, aspect: (u32, u32), longer: Option<u32>, num_frames: Option<usize>) -> (u32, u32) {
+        super::image_to_video::size_for(&self.unet, self.vae.factor(), aspect, longer, num_frames)
+    }
+
     /// See [`StableVideoDiffusion::default_num_frames`].
     pub fn default_num_frames(&self) -> usize {
         self.unet.num_frames

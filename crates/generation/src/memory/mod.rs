@@ -21,7 +21,7 @@ pub use self::too_large::{Asked, TooLarge};
 use crate::{
     limits::SIDE_MULTIPLE,
     spec::{ImageMode, ImageSpec},
-    video::{AnimationSpec, MotionSpec, ScenesSpec, VideoSpec},
+    video::{AnimationSpec, ClipSpec, MotionSpec, ScenesSpec, VideoSpec},
 };
 
 /// What a process takes that has loaded no model: its own pages, the embedded models among them, and its threads' scratch.
@@ -87,6 +87,7 @@ impl MemoryPlan {
         match spec {
             VideoSpec::Scenes(spec) => self.scenes(spec),
             VideoSpec::Animation(spec) => self.animation(spec),
+            VideoSpec::Clip(spec) => self.clip(spec),
         }
     }
 
@@ -103,6 +104,23 @@ impl MemoryPlan {
     fn animation(&self, spec: &AnimationSpec) -> Option<u64> {
         let call = self.call(spec.motion(), spec.size())?;
         Some(self.total(self.motion.as_ref()?.working(call).saturating_add(leaving(call.size)), true))
+    }
+
+    fn clip(&self, spec: &ClipSpec) -> Option<u64> {
+        let size = self.clip_size(spec)?;
+        let mut working = self.motion.as_ref()?.working(self.call(spec.motion(), Some(size))?);
+        if let Some(repaint) = spec.repaint() {
+            let guided = repaint.guidance_scale() > 1.0;
+            let call = PictureCall { size: self.picture_size, guided, encodes: true, between: false };
+            working = working.max(self.pictures.as_ref()?.working(call));
+        }
+        Some(self.total(working.saturating_add(leaving(spec.size().unwrap_or(size))), true))
+    }
+
+    /// The size that the motion model is run at for a clip.
+    fn clip_size(&self, spec: &ClipSpec) -> Option<(u32, u32)> {
+        let num_frames = spec.motion().num_frames().map(count);
+        Some(self.motion.as_ref()?.size_for(spec.proportions(), spec.longer_side(), num_frames))
     }
 
     /// A run of the motion model; `size` is absent for the model's own.
@@ -202,7 +220,9 @@ impl MemoryPlan {
                     |(width, height): &(u32, u32)| fits(VideoSpec::Scenes(ScenesSpec { width: *width, height: *height, ..scenes.clone() }));
                 (size, smaller_sizes(size).find(fits))
             }
+            // Both have a motion, which was dealt with.
             VideoSpec::Animation(animation) => (animation.size.unwrap_or_default(), None),
+            VideoSpec::Clip(clip) => (clip.size().unwrap_or_default(), None),
         };
         Err(TooLarge::new(Asked::Size(asked), needed, available, largest.map(Asked::Size)))
     }
@@ -211,6 +231,7 @@ impl MemoryPlan {
     fn largest_motion<'a>(&self, spec: &'a VideoSpec) -> Option<(&'a MotionSpec, Option<(u32, u32)>)> {
         match spec {
             VideoSpec::Animation(spec) => Some((spec.motion(), spec.size())),
+            VideoSpec::Clip(spec) => Some((spec.motion(), Some(self.clip_size(spec)?))),
             VideoSpec::Scenes(spec) => {
                 let model = self.motion.as_ref()?;
                 let needed = |motion: &&MotionSpec| self.call(motion, None).map_or(0, |call| model.working(call));
@@ -225,6 +246,7 @@ fn with(spec: &VideoSpec, change: impl Fn(&mut MotionSpec)) -> VideoSpec {
     let mut spec = spec.clone();
     match &mut spec {
         VideoSpec::Animation(animation) => change(&mut animation.motion),
+        VideoSpec::Clip(clip) => change(&mut clip.motion),
         VideoSpec::Scenes(scenes) => scenes.scenes.iter_mut().filter_map(|scene| scene.motion.as_mut()).for_each(change),
     }
     spec

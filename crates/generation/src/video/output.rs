@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use diffusion_core::{error::BoxError, frames::FrameSink};
+use diffusion_core::{error::BoxError, frames::FrameSink, pipelines::clip::NativeFrames};
 use image::RgbImage;
 use video_encode::{Codec, ContactSheet, Container, EncoderSettings, FrameRate, OddSize, PngFolder, Quality, VideoEncoder};
 
@@ -75,6 +75,8 @@ pub struct VideoShape {
     pub fps: FrameRate,
     /// All frames.
     pub frames: usize,
+    /// What of a clip is the motion model's own, before it is brought to the video's rate and size; `None` for other videos.
+    pub native: Option<NativeFrames>,
 }
 
 /// A finished video.
@@ -88,6 +90,8 @@ pub struct GeneratedVideo {
     pub bytes: u64,
     /// The encoder's name.
     pub codec: String,
+    /// The seed that it was made with.
+    pub seed: u64,
     /// The texts of the request that were cut, for the model reads no more; empty if all was read.
     pub truncated: Vec<TruncatedText>,
 }
@@ -138,7 +142,7 @@ impl VideoWriter {
     ///
     /// # Errors
     /// [`GenerationError::Video`] if the encoder or the disk fails; then there is no file.
-    pub(crate) fn finish(self, truncated: Vec<TruncatedText>) -> Result<GeneratedVideo, GenerationError> {
+    pub(crate) fn finish(self, seed: u64, truncated: Vec<TruncatedText>) -> Result<GeneratedVideo, GenerationError> {
         let Self { sink, shape, output, sheet, .. } = self;
         let (bytes, codec) = match sink {
             Sink::Encoder(encoder) => {
@@ -150,7 +154,7 @@ impl VideoWriter {
         if let (Some(path), Some(sheet)) = (&output.contact_sheet, sheet.and_then(ContactSheet::finish)) {
             video_encode::poster(&sheet, path)?;
         }
-        Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), truncated })
+        Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), seed, truncated })
     }
 
     fn take(&mut self, frame: &RgbImage) -> Result<(), video_encode::Error> {
@@ -185,6 +189,7 @@ pub(crate) fn unwrapped(error: GenerationError) -> GenerationError {
         | GenerationError::Model(_)
         | GenerationError::Encode(_)
         | GenerationError::Video(_)
+        | GenerationError::Store(_)
         | GenerationError::Internal(_) => error,
     }
 }

@@ -6,29 +6,45 @@ use diffusion_core::{
     schedulers::SchedulerName,
 };
 use image::RgbImage;
+use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
+use super::ClipSpec;
+use crate::{stored_joins, stored_picture, stored_text};
+
 /// A validated request for a video.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VideoSpec {
     /// A video of scenes.
     Scenes(ScenesSpec),
-    /// A picture in motion.
+    /// A picture in motion, for one run of a model.
     Animation(AnimationSpec),
+    /// A picture in motion for as long as is wanted.
+    Clip(ClipSpec),
 }
 
 impl VideoSpec {
+    /// The scenes that progress is counted in; 1 where there are none.
+    pub fn parts(&self) -> u32 {
+        match self {
+            Self::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
+            Self::Animation(_) | Self::Clip(_) => 1,
+        }
+    }
+
     /// The seed that the request was given.
     pub fn seed(&self) -> u64 {
         match self {
             Self::Scenes(spec) => spec.seed,
             Self::Animation(spec) => spec.seed,
+            Self::Clip(spec) => spec.seed(),
         }
     }
 }
 
 /// How a picture is set in motion.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MotionSpec {
     pub(crate) num_frames: Option<u32>,
     pub(crate) num_inference_steps: u32,
@@ -83,7 +99,7 @@ impl MotionSpec {
 }
 
 /// One validated scene.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SceneSpec {
     pub(crate) prompt: String,
     pub(crate) negative_prompt: String,
@@ -120,14 +136,17 @@ impl SceneSpec {
 }
 
 /// A validated request for a video of scenes: every value is inside its limits, and every default is filled in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenesSpec {
     pub(crate) scenes: Vec<SceneSpec>,
+    #[serde(with = "stored_joins")]
     pub(crate) joins: Vec<Join>,
     pub(crate) has_hero: bool,
     pub(crate) num_inference_steps: u32,
     pub(crate) guidance_scale: f64,
+    #[serde(with = "stored_text::option")]
     pub(crate) scheduler: Option<SchedulerName>,
+    #[serde(with = "stored_text")]
     pub(crate) fps: FrameRate,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -214,10 +233,12 @@ impl ScenesSpec {
 }
 
 /// A validated request for a picture in motion.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnimationSpec {
+    #[serde(with = "stored_picture::rgb")]
     pub(crate) image: RgbImage,
     pub(crate) motion: MotionSpec,
+    #[serde(with = "stored_text")]
     pub(crate) fps: FrameRate,
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) seed: u64,

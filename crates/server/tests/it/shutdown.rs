@@ -1,8 +1,14 @@
 //! The server's end: asked for, caused by the engine, or before the beginning.
 
-use std::{net::TcpListener, time::Instant};
+use std::{
+    net::TcpListener,
+    time::{Instant, SystemTime},
+};
 
-use generation::{Engine, EngineSettings};
+use generation::{
+    Engine, EngineSettings,
+    jobs::{Jobs, JobsSettings},
+};
 use serde_json::json;
 use server::{Server, ServerSettings};
 
@@ -36,6 +42,8 @@ async fn a_port_in_use_is_told_by_its_number() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let settings = ServerSettings { port, ..ServerSettings::default() };
-    let Err(error) = Server::bind(&settings, engine(1).await) else { panic!("the port is taken") };
+    let data = tempfile::tempdir().unwrap();
+    let jobs = Jobs::open(JobsSettings::new(data.path(), SystemTime::now), engine(1).await).unwrap();
+    let Err(error) = Server::bind(&settings, jobs) else { panic!("the port is taken") };
     assert_eq!(error.to_string(), format!("port {port} of 127.0.0.1 is in use; choose another with --port"));
 }

@@ -1,0 +1,211 @@
+//! The files of jobs: a folder, where each appears whole or not at all.
+//!
+//! It must not know the job store or what a file holds. The invariants: a file is made in `staging/<job>/` and moved to
+//! `artifacts/<job>/<name>` by one rename on the same file system; whoever reads `artifacts/` never sees a part of a file; both the file
+//! and the entry in its folder are on the disk when [`ArtifactStore::commit`] returns. What a job needs to go on lies in
+//! `journal/<job>/`, and goes with the job.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{error::StoreError, record::Artifact};
+
+/// Bytes that are read at once for a digest.
+const CHUNK: usize = 1 << 16;
+/// The longest id and file name.
+const LONGEST_NAME: usize = 64;
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub(super) struct ArtifactStore {
+    root: PathBuf,
+}
+
+/// Whether a name is one that this store gives to files and folders: letters, digits, `_`, `-`, and `.` inside.
+pub fn is_plain_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(is_plain) && !name.starts_with('.')
+}
+
+fn refused(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Folder { path, source }
+}
+
+/// Removes a folder and all that is in it; one that is not there is removed already.
+fn remove_folder(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refused(path)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Makes sure that a file's or folder's bytes are on the disk. (Folders can be synced on Unix only.)
+fn sync(path: &Path) -> io::Result<()> {
+    if cfg!(unix) || path.is_file() { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+fn digest(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut bytes = 0;
+    loop {
+        let read = file.read(&mut chunk)?;
+        let Some(part) = chunk.get(..read).filter(|part| !part.is_empty()) else { break };
+        hasher.update(part);
+        bytes += read as u64;
+    }
+    let hexadecimal = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((bytes, hexadecimal))
+}
+
+impl ArtifactStore {
+    /// The store in a folder; made if need be.
+    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+        let store = Self { root: root.to_owned() };
+        for folder in [store.artifacts(), store.staging(), store.journals()] {
+            fs::create_dir_all(&folder).map_err(refused(&folder))?;
+        }
+        Ok(store)
+    }
+
+    fn artifacts(&self) -> PathBuf {
+        self.root.join("artifacts")
+    }
+
+    fn staging(&self) -> PathBuf {
+        self.root.join("staging")
+    }
+
+    fn journals(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// Where a job's files are made.
+    pub(super) fn staging_of(&self, job: &str) -> PathBuf {
+        self.staging().join(job)
+    }
+
+    /// Where a job keeps what it needs to go on.
+    pub(super) fn journal_of(&self, job: &str) -> PathBuf {
+        self.journals().join(job)
+    }
+
+    /// Where a job's file lies, or would.
+    pub(super) fn path_of(&self, job: &str, name: &str) -> PathBuf {
+        self.artifacts().join(job).join(name)
+    }
+
+    /// An empty folder for a job's files in the making.
+    pub(super) fn begin(&self, job: &str) -> Result<PathBuf, StoreError> {
+        let staging = self.staging_of(job);
+        remove_folder(&staging)?;
+        fs::create_dir_all(&staging).map_err(refused(&staging))?;
+        Ok(staging)
+    }
+
+    /// Moves a finished file from the job's staging folder to its place, over one of an earlier attempt.
+    pub(super) fn commit(&self, job: &str, name: &str, media_type: &str) -> Result<Artifact, StoreError> {
+        let staged = self.staging_of(job).join(name);
+        let folder = self.artifacts().join(job);
+        let place = || -> io::Result<(u64, String)> {
+            let digest = digest(&staged)?;
+            sync(&staged)?;
+            fs::create_dir_all(&folder)?;
+            fs::rename(&staged, folder.join(name))?;
+            sync(&folder)?;
+            sync(&self.artifacts())?;
+            Ok(digest)
+        };
+        let (bytes, sha256) = place().map_err(refused(&folder.join(name)))?;
+        Ok(Artifact { name: name.to_owned(), media_type: media_type.to_owned(), bytes, sha256, expired: false })
+    }
+
+    /// Removes what a job made on its way, and its journal.
+    pub(super) fn clear(&self, job: &str) -> Result<(), StoreError> {
+        remove_folder(&self.staging_of(job))?;
+        remove_folder(&self.journal_of(job))
+    }
+
+    /// Removes a job's files.
+    pub(super) fn remove(&self, job: &str) -> Result<(), StoreError> {
+        remove_folder(&self.artifacts().join(job))
+    }
+
+    /// Removes one file of a job.
+    pub(super) fn remove_file(&self, job: &str, name: &str) -> Result<(), StoreError> {
+        let path = self.path_of(job, name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(&path)(error)),
+            Ok(()) | Err(_) => {}
+        }
+        // The folder goes with its last file; while there are others it stays.
+        let _stays = fs::remove_dir(self.artifacts().join(job));
+        Ok(())
+    }
+
+    /// Removes what jobs left in staging and journal that are not among `open`.
+    pub(super) fn sweep(&self, open: &[String]) -> Result<(), StoreError> {
+        for folder in [self.staging(), self.journals()] {
+            for entry in fs::read_dir(&folder).map_err(refused(&folder))?.flatten() {
+                let is_open = entry.file_name().to_str().is_some_and(|name| open.iter().any(|id| id == name));
+                if !is_open {
+                    remove_folder(&entry.path())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_and_over_an_older_one() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ArtifactStore::open(root.path()).unwrap();
+        for content in ["first", "abc"] {
+            let staging = store.begin("vid_1").unwrap();
+            fs::write(staging.join("video.mp4"), content).unwrap();
+            let artifact = store.commit("vid_1", "video.mp4", "video/mp4").unwrap();
+            assert_eq!(artifact.bytes, content.len() as u64);
+            assert_eq!(fs::read_to_string(store.path_of("vid_1", "video.mp4")).unwrap(), content);
+        }
+        // SHA-256's own example of "abc".
+        let (_, sha256) = digest(&store.path_of("vid_1", "video.mp4")).unwrap();
+        assert_eq!(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        store.remove_file("vid_1", "video.mp4").unwrap();
+        assert!(!root.path().join("artifacts/vid_1").exists());
+    }
+
+    #[test]
+    fn what_no_job_needs_is_swept() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ArtifactStore::open(root.path()).unwrap();
+        store.begin("a").unwrap();
+        store.begin("b").unwrap();
+        fs::create_dir(store.journal_of("b")).unwrap();
+        store.sweep(&["a".into()]).unwrap();
+        assert!(store.staging_of("a").exists() && !store.staging_of("b").exists() && !store.journal_of("b").exists());
+    }
+
+    #[test]
+    fn names_are_plain() {
+        for name in ["video.mp4", "image-0.png", "vid_0123456789ab"] {
+            assert!(is_plain_name(name), "{name}");
+        }
+        for name in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0", "ä", "a b", &"x".repeat(65)] {
+            assert!(!is_plain_name(name), "{name}");
+        }
+    }
+}

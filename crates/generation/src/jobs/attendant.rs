@@ -1,0 +1,299 @@
+//! Follows one job through the engine: writes down that it starts, how far it is and how it ends, and puts its files in place.
+//!
+//! The invariants: the start is on the disk before the device does anything, so that a job that takes the program down is counted; the
+//! files are in place before the job is called completed; a job that the program's end broke off is put back, not failed; an end that
+//! cannot be written down is tried again for as long as the program runs.
+
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use serde_json::json;
+
+use super::{
+    error::StoreError,
+    fail_point::FailPoint,
+    record::{Artifact, JobError, JobErrorKind, NativeVideo, Outcome},
+    service::{Inner, Live},
+    store::{Started, Waiting},
+};
+use crate::{
+    GenerationError, artifact,
+    error::SubmitError,
+    job::{Begin, JobContext, JobHandle, JobProgress, JobResult, Made, StoredWork},
+    queue::Place,
+    video::VideoOutput,
+};
+
+/// How long progress is left alone after it was written down.
+const QUIET: Duration = Duration::from_millis(250);
+/// How long to wait before an end that could not be written down is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The name of a job's video.
+const VIDEO: &str = "video.mp4";
+
+/// Hands a stored job to the engine and looks after it until it has ended.
+pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expected: Option<Duration>) -> Result<(), SubmitError> {
+    let begin = {
+        let (inner, id) = (Arc::downgrade(inner), job.id.clone());
+        Begin(Box::new(move || match inner.upgrade() {
+            Some(inner) => begin(&inner, &id),
+            None => Err(GenerationError::Cancelled),
+        }))
+    };
+    let context = JobContext {
+        owner: job.owner.clone(),
+        priority: job.priority,
+        journal: Some(inner.files.journal_of(&job.id)),
+        fail_hook: inner.settings.fail_hook.clone(),
+    };
+    // Locked until the job is known here, for its turn may come at once.
+    let mut all = inner.live();
+    let handle = inner.engine.submit_stored((job.parts, begin), context, place)?;
+    let live = Live {
+        engine_id: handle.id(),
+        owner: job.owner.clone(),
+        cancel: handle.cancel_switch(),
+        progress: handle.progress(),
+        began: None,
+        expected,
+    };
+    all.insert(job.id.clone(), live);
+    drop(all);
+    tokio::spawn(attend(Arc::clone(inner), job, handle));
+    Ok(())
+}
+
+/// Fetches a job whose turn has come. Runs on the device's thread, which has nothing else to do until it knows what.
+fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
+    // First of all, for where there is no room for files the job has not been begun.
+    let staging = inner.files.begin(id)?;
+    let output = VideoOutput::new(staging.join(VIDEO))?;
+    let work = match inner.store.start(id, inner.settings.most_idle_attempts, inner.now())? {
+        Started::Work(work) => *work,
+        Started::Ended => {
+            inner.changed();
+            return Err(GenerationError::Cancelled);
+        }
+    };
+    inner.settings.fail_hook.reached(FailPoint::Started);
+    let now = inner.now();
+    if let Some(live) = inner.live().get_mut(id) {
+        live.began = Some((now, 0.0));
+    }
+    inner.changed();
+    Ok(StoredWork { work, output })
+}
+
+/// Looks after a job until its end is written down.
+async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
+    let id = job.id.clone();
+    let progress = handle.progress();
+    let mut finished = std::pin::pin!(handle.finished());
+    let result = tokio::select! {
+        biased;
+        result = &mut finished => result,
+        () = follow(Arc::clone(&inner), &id, progress) => finished.await,
+    };
+    let mut end = End::of(result);
+    let is_to_be_queued_again = matches!(end, End::NotBegun(_));
+    loop {
+        let (disk, name) = (Arc::clone(&inner), id.clone());
+        // The end comes back, for it is wanted again where the disk refuses it.
+        let written = tokio::task::spawn_blocking(move || {
+            let written = write_down(&disk, &name, &end);
+            (written, end)
+        });
+        match written.await {
+            Ok((Ok(()), _)) => break,
+            Ok((Err(error), unwritten)) => {
+                tracing::error!(job = %id, %error, "how a job ended cannot be written down; trying again");
+                end = unwritten;
+            }
+            // The runtime goes down, or writing panicked: the store still says that the job runs, so the next life makes it again.
+            Err(_) => break,
+        }
+        if inner.is_stopping() {
+            break;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    inner.live().remove(&id);
+    inner.changed();
+    if is_to_be_queued_again {
+        tokio::time::sleep(AGAIN).await;
+        // Only an engine that goes down refuses, and then the job waits in the store.
+        let _waits_in_the_store: Result<(), SubmitError> = queue(&inner, job, None, None);
+    }
+}
+
+/// Writes progress down until the job has no more of it.
+async fn follow(inner: Arc<Inner>, id: &str, mut progress: tokio::sync::watch::Receiver<JobProgress>) {
+    let mut told = JobProgress::default();
+    while progress.changed().await.is_ok() {
+        let now = *progress.borrow_and_update();
+        if !now.started {
+            continue;
+        }
+        if !told.started
+            && let Some((_, share)) = inner.live().get_mut(id).and_then(|live| live.began.as_mut())
+        {
+            // Of a job that is gone on with, a part was there already.
+            *share = now.share;
+        }
+        let (percent, kind) = (percent(&now), if now.part > told.part { "part" } else { "progress" });
+        let is_news = now.part > told.part || percent > self::percent(&told);
+        told = now;
+        if !is_news {
+            continue;
+        }
+        let data = json!({
+            "progress": percent, "part": now.part, "parts": now.parts, "step": now.step, "steps": now.steps,
+            "frame": now.frame, "frames": now.frames,
+        });
+        let (disk, name) = (Arc::clone(&inner), id.to_owned());
+        let written = tokio::task::spawn_blocking(move || {
+            disk.store.progress(&name, percent, kind, &data, disk.now())?;
+            disk.settings.fail_hook.reached(FailPoint::Progressed);
+            Ok::<_, StoreError>(())
+        });
+        match written.await {
+            Ok(Ok(())) => inner.changed(),
+            Ok(Err(error)) => tracing::warn!(job = %id, %error, "progress was not written down"),
+            Err(_) => return,
+        }
+        tokio::time::sleep(QUIET).await;
+    }
+}
+
+/// Whole percent; never 100 before the end, for the file is still to be put in place.
+fn percent(progress: &JobProgress) -> u32 {
+    ((progress.share * 100.0) as u32).min(99)
+}
+
+/// How a job ended.
+enum End {
+    Made(Made),
+    Failed(JobError),
+    /// The disk did not let the device take it; its time comes again.
+    NotBegun(StoreError),
+    /// It was called off, or the program goes down.
+    BrokenOff,
+    /// The device is lost, and the program goes down for it: whether the job had a part in that shows when it is taken again.
+    DeviceLost,
+}
+
+impl End {
+    fn of(result: JobResult<Made>) -> Self {
+        let error = match result {
+            Ok(made) => return Self::Made(made),
+            Err(GenerationError::Store(error)) => return Self::NotBegun(error),
+            Err(error) => error,
+        };
+        let (kind, retryable) = match &error {
+            GenerationError::Cancelled => return Self::BrokenOff,
+            GenerationError::Model(diffusion_core::Error::Device { .. }) => return Self::DeviceLost,
+            GenerationError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, true),
+            GenerationError::Model(_) => (JobErrorKind::Model, false),
+            // A full disk has room again one day.
+            GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Store(_) => (JobErrorKind::Encoder, true),
+            GenerationError::Internal(_) => (JobErrorKind::Internal, false),
+        };
+        // What a panic said is for the log.
+        let message = if kind == JobErrorKind::Internal { "internal error".to_owned() } else { one_line(&error.to_string()) };
+        Self::Failed(JobError { kind, message, retryable })
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn write_down(inner: &Inner, id: &str, end: &End) -> Result<(), StoreError> {
+    match end {
+        End::Made(made) => {
+            inner.settings.fail_hook.reached(FailPoint::Made);
+            let seconds = seconds_since_start(inner, id);
+            let (files, outcome) = placed(inner, id, made, seconds)?;
+            inner.settings.fail_hook.reached(FailPoint::Placed);
+            if !inner.store.complete(id, &outcome, &files, inner.now())? {
+                // It was called off at the last moment, and its owner was told so.
+                inner.files.remove(id)?;
+            }
+            inner.settings.fail_hook.reached(FailPoint::Completed);
+            inner.files.clear(id)
+        }
+        End::Failed(error) => {
+            inner.store.fail(id, error, inner.now())?;
+            inner.files.clear(id)
+        }
+        End::NotBegun(error) => {
+            tracing::error!(job = %id, %error, "a job cannot be begun; trying again");
+            inner.store.requeue(id, inner.now()).map(drop)
+        }
+        End::BrokenOff => {
+            // A job that its owner called off is cancelled already, and goes; one that the program's end broke off goes back.
+            let is_back = inner.store.requeue(id, inner.now())?;
+            if is_back || inner.store.is_open(id)? { Ok(()) } else { inner.files.clear(id) }
+        }
+        End::DeviceLost => Ok(()),
+    }
+}
+
+fn seconds_since_start(inner: &Inner, id: &str) -> f64 {
+    let began = inner.live().get(id).and_then(|live| live.began);
+    began.map_or(0.0, |(began, _): (SystemTime, f64)| inner.now().duration_since(began).unwrap_or_default().as_secs_f64())
+}
+
+/// Puts a job's files in their places. An earlier attempt that did so and was then killed made the same ones.
+fn placed(inner: &Inner, id: &str, made: &Made, seconds: f64) -> Result<(Vec<Artifact>, Outcome), StoreError> {
+    match made {
+        Made::Pictures(pictures) => {
+            let staging = inner.files.staging_of(id);
+            let mut files = Vec::with_capacity(pictures.len());
+            for (index, picture) in pictures.iter().enumerate() {
+                let name = format!("image-{index}.png");
+                artifact::write(&staging.join(&name), &picture.png)?;
+                files.push(inner.files.commit(id, &name, "image/png")?);
+            }
+            let first = pictures.first();
+            let (width, height) = first.map_or((0, 0), |picture| picture.image.dimensions());
+            let outcome = Outcome {
+                width,
+                height,
+                seed: first.map_or(0, |picture| picture.seed),
+                frames: 0,
+                fps: String::new(),
+                native: None,
+                parameters: pictures.iter().map(|picture| picture.parameters.clone()).collect(),
+                truncated: pictures.iter().any(|picture| !picture.truncated.is_empty()),
+                seconds,
+            };
+            Ok((files, outcome))
+        }
+        Made::Video(video) => {
+            // It is in its place already where the store refused the rest of an earlier try.
+            let is_placed = !video.path.exists() && inner.files.path_of(id, VIDEO).exists();
+            if is_placed {
+                fs::create_dir_all(inner.files.staging_of(id))
+                    .and_then(|()| fs::rename(inner.files.path_of(id, VIDEO), &video.path))
+                    .map_err(|source| StoreError::Folder { path: video.path.clone(), source })?;
+            }
+            let file = inner.files.commit(id, VIDEO, "video/mp4")?;
+            let outcome = Outcome {
+                width: video.shape.width,
+                height: video.shape.height,
+                seed: video.seed,
+                frames: video.shape.frames,
+                fps: video.shape.fps.to_string(),
+                native: video.shape.native.map(|native| NativeVideo { width: native.width, height: native.height, frames: native.frames }),
+                parameters: Vec::new(),
+                truncated: !video.truncated.is_empty(),
+                seconds,
+            };
+            Ok((vec![file], outcome))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The moments at which a test kills the program, to see that nothing is lost.
+//!
+//! Outside such tests the hook does nothing. Each is reached just behind what its name says.
+
+use std::{fmt, sync::Arc};
+
+/// A moment between two things that must both happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailPoint {
+    /// A job is in the store, and its caller does not know yet.
+    Inserted,
+    /// A job is written down as running, and the device has done nothing.
+    Started,
+    /// A job's progress is written down.
+    Progressed,
+    /// Finished latents are in the journal, and are not decoded yet.
+    LatentsKept,
+    /// A finished picture, or a run's finished frames, are in the journal.
+    PicturesKept,
+    /// All is made, and lies in the staging folder.
+    Made,
+    /// A file is in its place, and the store does not know.
+    Placed,
+    /// A job is written down as completed, and its journal is still there.
+    Completed,
+    /// A job is written down as cancelled, and the device still works on it.
+    Cancelled,
+    /// After a restart: jobs that ran are put back, and nothing is queued.
+    Recovered,
+}
+
+impl FailPoint {
+    /// Every one, in a job's order.
+    pub const ALL: [Self; 10] = [
+        Self::Inserted,
+        Self::Started,
+        Self::Progressed,
+        Self::LatentsKept,
+        Self::PicturesKept,
+        Self::Made,
+        Self::Placed,
+        Self::Completed,
+        Self::Cancelled,
+        Self::Recovered,
+    ];
+}
+
+/// What happens at a [`FailPoint`]; nothing by default.
+#[derive(Clone, Default)]
+pub struct FailHook(Option<Arc<dyn Fn(FailPoint) + Send + Sync>>);
+
+impl FailHook {
+    /// Calls `hook` at every point.
+    pub fn new(hook: impl Fn(FailPoint) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hook)))
+    }
+
+    pub(crate) fn reached(&self, point: FailPoint) {
+        if let Some(hook) = &self.0 {
+            hook(point);
+        }
+    }
+}
+
+impl fmt::Debug for FailHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "FailHook(..)" } else { "FailHook(nothing)" })
+    }
+}

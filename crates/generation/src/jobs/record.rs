@@ -1,0 +1,266 @@
+//! What is kept of a job, and what a caller hands in to make one.
+//!
+//! It must not know SQL or HTTP. `note` is the roof's own: it is kept and given back, and never read here.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{JobState, Priority};
+use crate::{ImageSpec, JobProgress, video::VideoSpec};
+
+/// What a job makes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Pictures, as PNG files `image-0.png`, `image-1.png`, ..
+    Pictures(ImageSpec),
+    /// A video, as `video.mp4`.
+    Video(VideoSpec),
+}
+
+impl Work {
+    /// The pictures or scenes that progress is counted in.
+    pub fn parts(&self) -> u32 {
+        match self {
+            Self::Pictures(spec) => spec.count(),
+            Self::Video(spec) => spec.parts(),
+        }
+    }
+}
+
+/// A job that is to be.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Its id, which no other job has or had: letters, digits, `_` and `-`, at most 64, for it names folders.
+    pub id: String,
+    /// Whose it is: the name of an API key; empty where there are none.
+    pub owner: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What it makes.
+    pub work: Work,
+    /// What the roof wants to remember of the request.
+    pub note: Value,
+    /// The caller's own name for the request, so that it makes one job however often it is sent.
+    pub idempotency: Option<Idempotency>,
+    /// Where to tell that the job has ended.
+    pub callback_url: Option<String>,
+}
+
+/// A request's own name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The name; each owner has their own.
+    pub key: String,
+    /// A digest of the request: the same name with another request is refused.
+    pub fingerprint: String,
+}
+
+/// A job that was taken.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The job.
+    pub job: Job,
+    /// Whether it had been taken before, under the same [`Idempotency`].
+    pub replayed: bool,
+}
+
+/// A job as it stands.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its place among all jobs that were ever taken.
+    pub number: i64,
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub owner: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Where it stands.
+    pub state: JobState,
+    /// When it was taken.
+    pub created_at: SystemTime,
+    /// When something last happened to it.
+    pub updated_at: SystemTime,
+    /// When the device first took it.
+    pub started_at: Option<SystemTime>,
+    /// When it ended.
+    pub finished_at: Option<SystemTime>,
+    /// How often the device took it.
+    pub attempts: u32,
+    /// How far it is.
+    pub progress: JobProgress,
+    /// How many jobs are served before it; `None` unless it waits.
+    pub position: Option<usize>,
+    /// How long until it is done, by what was measured; `None` if nothing was yet, or it has ended.
+    pub eta: Option<Duration>,
+    /// What the roof wanted to remember of the request.
+    pub note: Value,
+    /// Why it failed.
+    pub error: Option<JobError>,
+    /// What came of it.
+    pub outcome: Option<Outcome>,
+    /// Its files.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// What kind of thing made a job fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobErrorKind {
+    /// The device or the machine ran out of memory.
+    OutOfMemory,
+    /// The model cannot make what was asked for.
+    Model,
+    /// The file could not be made.
+    Encoder,
+    /// A fault of ours.
+    Internal,
+    /// The program went down again and again while it worked on this job.
+    Crashed,
+}
+
+impl JobErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::OutOfMemory, Self::Model, Self::Encoder, Self::Internal, Self::Crashed];
+
+    /// Its name: "out_of_memory", "model", "encoder", "internal" or "crashed".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OutOfMemory => "out_of_memory",
+            Self::Model => "model",
+            Self::Encoder => "encoder",
+            Self::Internal => "internal",
+            Self::Crashed => "crashed",
+        }
+    }
+}
+
+/// Why a job failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobError {
+    /// The kind.
+    pub kind: JobErrorKind,
+    /// One line for a person.
+    pub message: String,
+    /// Whether the same request may well succeed at another time.
+    pub retryable: bool,
+}
+
+/// What came of a job, beside its files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// The seed that it was made with.
+    pub seed: u64,
+    /// Frames; 0 for pictures.
+    pub frames: usize,
+    /// Frames in a second, as a number or a fraction; empty for pictures.
+    pub fps: String,
+    /// What the motion model itself made, where frames were mixed and resized afterwards.
+    pub native: Option<NativeVideo>,
+    /// How the pictures were made, one line each as it stands in the PNG; empty for videos.
+    pub parameters: Vec<String>,
+    /// Whether a text was cut, for the model reads no more.
+    pub truncated: bool,
+    /// How long the device worked on it in the attempt that ended it, in seconds.
+    pub seconds: f64,
+}
+
+/// What a motion model made before its frames were brought to the video's rate and size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeVideo {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Frames.
+    pub frames: usize,
+}
+
+/// A file of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its name in the job's folder.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256 digest, in hexadecimal.
+    pub sha256: String,
+    /// Whether it was removed since, to make room or for its age.
+    pub expired: bool,
+}
+
+/// A file of a job, and where it lies.
+#[derive(Clone, Debug)]
+pub struct ArtifactFile {
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub artifact: Artifact,
+}
+
+/// Something that happened to a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobEvent {
+    /// Its number; later events of any job have greater ones.
+    pub id: i64,
+    /// When.
+    pub at: SystemTime,
+    /// "queued", "started", "progress", "part", "requeued", "completed", "failed" or "cancelled".
+    pub kind: String,
+    /// More about it.
+    pub data: Value,
+}
+
+/// Which jobs of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Only jobs with a smaller number, or with a greater one where the oldest come first.
+    pub beyond: Option<i64>,
+    /// How many at most.
+    pub limit: usize,
+    /// Only those that stand here.
+    pub state: Option<JobState>,
+    /// Whether the newest come first.
+    pub newest_first: bool,
+}
+
+/// What became of a wish to cancel.
+#[derive(Clone, Debug)]
+pub enum Cancelled {
+    /// There is no such job, or it is another's.
+    Unknown,
+    /// It had ended.
+    Finished(Job),
+    /// It is off.
+    Done(Job),
+}
+
+/// A message to a callback that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its number.
+    pub id: i64,
+    /// The job that it is about.
+    pub job: String,
+    /// Whose job that is.
+    pub owner: String,
+    /// Where it goes.
+    pub url: String,
+    /// The job's state that it tells of.
+    pub event: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When the job ended.
+    pub created_at: SystemTime,
+}

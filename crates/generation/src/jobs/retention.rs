@@ -1,0 +1,42 @@
+//! How long files are kept, and how many bytes of them.
+//!
+//! The oldest go first. A job whose files are gone is still known as completed, until its own time is over too.
+
+use std::time::{Duration, SystemTime};
+
+use super::{artifacts::ArtifactStore, error::StoreError, store::JobStore};
+
+/// What is kept of jobs that have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Files are removed when their job ended so long ago, and the job is forgotten.
+    pub age: Duration,
+    /// Beyond so many bytes the oldest files are removed.
+    pub bytes: u64,
+}
+
+impl Default for Retention {
+    /// A week, and ten gigabytes.
+    fn default() -> Self {
+        Self { age: Duration::from_secs(7 * 24 * 3600), bytes: 10_000_000_000 }
+    }
+}
+
+/// Removes what is not to be kept any more, and returns the bytes that are left.
+pub(super) fn sweep(store: &JobStore, files: &ArtifactStore, keep: Retention, now: SystemTime) -> Result<u64, StoreError> {
+    let kept = store.kept_files()?;
+    let mut left: u64 = kept.iter().map(|(_, _, bytes, _)| bytes).sum();
+    let oldest = now.checked_sub(keep.age).unwrap_or(SystemTime::UNIX_EPOCH);
+    for (job, name, bytes, ended_at) in kept {
+        if ended_at >= oldest && left <= keep.bytes {
+            break;
+        }
+        // Written down first: a file that is there without its entry is only space, an entry without its file would be a lie.
+        store.file_removed(&job, &name, now)?;
+        files.remove_file(&job, &name)?;
+        left = left.saturating_sub(bytes);
+        tracing::info!(%job, %name, bytes, "an old file was removed");
+    }
+    store.forget_before(oldest)?;
+    Ok(left)
+}

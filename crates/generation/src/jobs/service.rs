@@ -1,0 +1,399 @@
+//! The one way to jobs: handing them in, asking after them, calling them off.
+//!
+//! It must not know HTTP. The invariants: whatever blocks runs off the async threads; a job that is written down is queued even if its
+//! caller hangs up in between; other people's jobs are as if they were not there.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::watch;
+
+use super::{
+    artifacts::{ArtifactStore, is_plain_name},
+    attendant,
+    error::{StoreError, SubmitJobError},
+    fail_point::{FailHook, FailPoint},
+    record::{ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobEvent, NewJob, Page, Submitted},
+    retention::{self, Retention},
+    state::JobState,
+    store::{JobStore, Waiting},
+    view,
+};
+use crate::{
+    Engine,
+    error::SubmitError,
+    job::{CancelSwitch, JobProgress},
+    queue::Place,
+};
+
+/// How often old files are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// How jobs are kept and served; the operator's choice.
+#[derive(Clone, Debug)]
+pub struct JobsSettings {
+    /// Where jobs and their files lie. One program at a time uses it.
+    pub folder: PathBuf,
+    /// The clock: `SystemTime::now`.
+    pub now: fn() -> SystemTime,
+    /// A job fails when the program went down so often while working on it without its getting any further.
+    pub most_idle_attempts: u32,
+    /// How many jobs an owner may have waiting or running; the queue's own bound holds beside it.
+    pub most_waiting: usize,
+    /// What is kept of jobs that have ended.
+    pub keep: Retention,
+    /// For tests that kill the program.
+    pub fail_hook: FailHook,
+}
+
+impl JobsSettings {
+    /// Five attempts, no bound but the queue's, a week and ten gigabytes, and the given clock (`SystemTime::now`).
+    pub fn new(folder: impl Into<PathBuf>, now: fn() -> SystemTime) -> Self {
+        let folder = folder.into();
+        Self { folder, now, most_idle_attempts: 5, most_waiting: usize::MAX, keep: Retention::default(), fail_hook: FailHook::default() }
+    }
+}
+
+/// How jobs stand, in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// How many jobs stand where.
+    pub jobs: Vec<(JobState, u64)>,
+    /// Bytes of files that are kept.
+    pub kept_bytes: u64,
+    /// Files that are kept.
+    pub kept_files: u64,
+}
+
+/// All jobs; clones share them.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) store: JobStore,
+    pub(super) files: ArtifactStore,
+    pub(super) engine: Engine,
+    pub(super) settings: JobsSettings,
+    /// The jobs that have not ended, by id.
+    live: Mutex<HashMap<String, Live>>,
+    /// Rises with every change of any job.
+    changes: watch::Sender<u64>,
+    stopping: watch::Sender<bool>,
+}
+
+/// What is known of a job beside its row, while it has not ended.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    /// Its number in the engine.
+    pub(super) engine_id: u64,
+    pub(super) owner: String,
+    pub(super) cancel: CancelSwitch,
+    pub(super) progress: watch::Receiver<JobProgress>,
+    /// When the device took it, and how far it was then.
+    pub(super) began: Option<(SystemTime, f64)>,
+    /// How long the device will need, where something like it was measured.
+    pub(super) expected: Option<Duration>,
+}
+
+impl Jobs {
+    /// Opens the folder and goes on with every job that has not ended. Blocks while it reads, so it is for the program's start; must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the folder or its database cannot be used, or another program uses it.
+    pub fn open(settings: JobsSettings, engine: Engine) -> Result<Self, StoreError> {
+        let files = ArtifactStore::open(&settings.folder)?;
+        let store = JobStore::open(&settings.folder)?;
+        let waiting = store.recover((settings.now)())?;
+        settings.fail_hook.reached(FailPoint::Recovered);
+        files.sweep(&store.open_ids()?)?;
+        retention::sweep(&store, &files, settings.keep, (settings.now)())?;
+        let inner = Inner {
+            store,
+            files,
+            engine,
+            settings,
+            live: Mutex::default(),
+            changes: watch::Sender::new(0),
+            stopping: watch::Sender::new(false),
+        };
+        let jobs = Self { inner: Arc::new(inner) };
+        if !waiting.is_empty() {
+            tracing::info!(jobs = waiting.len(), "going on with jobs of an earlier run");
+        }
+        for job in waiting {
+            // Only an engine that goes down refuses, and then the job waits for the next.
+            let _waits_in_the_store: Result<(), SubmitError> = attendant::queue(&jobs.inner, job, None, None);
+        }
+        jobs.sweep_now_and_then();
+        Ok(jobs)
+    }
+
+    /// The engine that makes them.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// Removes old files for as long as there are jobs.
+    fn sweep_now_and_then(&self) {
+        let weak = Arc::downgrade(&self.inner);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                let Some(inner) = weak.upgrade() else { return };
+                let jobs = Self { inner };
+                if let Err(error) = jobs.sweep().await {
+                    tracing::error!(%error, "old files could not be removed");
+                }
+            }
+        });
+    }
+
+    /// Removes what is not to be kept any more, and returns the bytes of files that are left.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store or a file cannot be changed.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        self.on_disk(|inner| retention::sweep(&inner.store, &inner.files, inner.settings.keep, inner.now())).await
+    }
+
+    /// Takes a job. It is on the disk when this returns, and will end, even if the caller hangs up before that.
+    ///
+    /// # Errors
+    /// [`SubmitJobError`] if it cannot be taken now, or the same idempotency key was used with another request.
+    pub async fn submit(&self, new: NewJob) -> Result<Submitted, SubmitJobError> {
+        if !is_plain_name(&new.id) {
+            return Err(SubmitJobError::BadId(new.id));
+        }
+        let jobs = self.clone();
+        // A task of its own, for a caller that hangs up drops this future: between the store and the queue nothing may break off.
+        let taken = tokio::spawn(async move { jobs.take(new).await });
+        taken.await.map_err(|_| StoreError::ShuttingDown)?
+    }
+
+    async fn take(&self, new: NewJob) -> Result<Submitted, SubmitJobError> {
+        let new = Arc::new(new);
+        if let Some(name) = &new.idempotency
+            && let Some(job) = self.replayed(&new.owner, name).await?
+        {
+            return Ok(Submitted { job, replayed: true });
+        }
+        let place = self.place_for(&new)?;
+        let expected = view::expected(&self.inner.engine, &new.work);
+        let waiting = Waiting { id: new.id.clone(), owner: new.owner.clone(), priority: new.priority, parts: new.work.parts() };
+        let (job, replayed) = self.on_disk(move |inner| inner.store.insert(&new, inner.now())).await?;
+        if replayed {
+            return Ok(Submitted { job: self.seen(job), replayed });
+        }
+        self.inner.settings.fail_hook.reached(FailPoint::Inserted);
+        self.inner.changed();
+        // Only an engine that goes down refuses now; the job is in the store, and the program's next life makes it.
+        let _waits_in_the_store: Result<(), SubmitError> = attendant::queue(&self.inner, waiting, Some(place), expected);
+        Ok(Submitted { job: self.seen(job), replayed })
+    }
+
+    fn place_for(&self, new: &NewJob) -> Result<Place, SubmitJobError> {
+        if *self.inner.stopping.borrow() {
+            return Err(SubmitError::ShuttingDown.into());
+        }
+        let limit = self.inner.settings.most_waiting;
+        let waiting = self.inner.live().values().filter(|live| live.owner == new.owner && !live.cancel.is_cancelled()).count();
+        if waiting >= limit {
+            return Err(SubmitJobError::TooManyWaiting { waiting, limit });
+        }
+        Ok(self.inner.engine.reserve(&new.work)?)
+    }
+
+    /// The job that was taken under this name, for those who would otherwise work to make the same request anew; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`SubmitJobError::IdempotencyConflict`] if the name was used with another request; [`SubmitJobError::Store`].
+    pub async fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
+        let (owner, name) = (owner.to_owned(), name.clone());
+        let job = self.on_disk(move |inner| inner.store.replayed(&owner, &name)).await?;
+        Ok(job.map(|job| self.seen(job)))
+    }
+
+    /// A job as it stands; `None` if there is none or it is another's.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
+        let (owner, id) = (owner.to_owned(), id.to_owned());
+        let job = self.on_disk(move |inner| inner.store.get(&owner, &id)).await?;
+        Ok(job.map(|job| self.seen(job)))
+    }
+
+    /// An owner's jobs.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub async fn list(&self, owner: &str, page: Page) -> Result<Vec<Job>, StoreError> {
+        let owner = owner.to_owned();
+        let jobs = self.on_disk(move |inner| inner.store.list(&owner, &page)).await?;
+        Ok(jobs.into_iter().map(|job| self.seen(job)).collect())
+    }
+
+    /// Calls a job off: one that waits at once, one that runs at its next step.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
+        let (owner, id) = (owner.to_owned(), id.to_owned());
+        let outcome = self.on_disk(move |inner| {
+            let outcome = inner.store.cancel(&owner, &id, inner.now())?;
+            if matches!(outcome, Cancelled::Done(_)) {
+                inner.settings.fail_hook.reached(FailPoint::Cancelled);
+                if let Some(live) = inner.live().get(&id) {
+                    live.cancel.cancel();
+                    inner.engine.remove(live.engine_id);
+                }
+                inner.changed();
+            }
+            Ok::<_, StoreError>(outcome)
+        });
+        outcome.await
+    }
+
+    /// What happened to a job after an event's number, the oldest first; `None` if there is no such job or it is another's.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub async fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
+        let (owner, id) = (owner.to_owned(), id.to_owned());
+        self.on_disk(move |inner| inner.store.events(&owner, &id, after, limit)).await
+    }
+
+    /// Changes with every change of any job, for those who wait for one.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Becomes true when the program goes down, for those who would otherwise wait for changes for ever.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.inner.stopping.subscribe()
+    }
+
+    /// Waits for a job's end; `None` if there is no such job or it is another's.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read, or the program goes down first.
+    pub async fn finished(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
+        let (mut changes, mut stopping) = (self.changes(), self.inner.stopping.subscribe());
+        loop {
+            changes.mark_unchanged();
+            match self.get(owner, id).await? {
+                Some(job) if !job.state.is_final() => {}
+                ended => return Ok(ended),
+            }
+            tokio::select! {
+                changed = changes.changed() => changed.map_err(|_| StoreError::ShuttingDown)?,
+                _ = stopping.wait_for(|stopping| *stopping) => return Err(StoreError::ShuttingDown),
+            }
+        }
+    }
+
+    /// A file of a completed job; `None` if there is no such file or it is another's. One that was removed since is told of as expired.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub async fn artifact(&self, owner: &str, id: &str, name: &str) -> Result<Option<ArtifactFile>, StoreError> {
+        let job = self.get(owner, id).await?;
+        let artifact = job.and_then(|job| job.artifacts.into_iter().find(|artifact| artifact.name == name));
+        Ok(artifact.map(|artifact| ArtifactFile { path: self.inner.files.path_of(id, name), artifact }))
+    }
+
+    /// Messages to callbacks whose time has come, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub async fn due_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        self.on_disk(move |inner| inner.store.due_deliveries(limit, inner.now())).await
+    }
+
+    /// A message has arrived.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn delivered(&self, id: i64) -> Result<(), StoreError> {
+        self.on_disk(move |inner| inner.store.delivery_tried(id, None, None, inner.now())).await
+    }
+
+    /// A message has not arrived; it is tried again at `next`, or never.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn delivery_failed(&self, id: i64, next: Option<SystemTime>, reason: &str) -> Result<(), StoreError> {
+        let reason = reason.to_owned();
+        self.on_disk(move |inner| inner.store.delivery_tried(id, next, Some(&reason), inner.now())).await
+    }
+
+    /// How jobs stand, in numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub async fn stats(&self) -> Result<Stats, StoreError> {
+        let stats = self.on_disk(|inner| {
+            let kept = inner.store.kept_files()?;
+            let kept_bytes = kept.iter().map(|(_, _, bytes, _)| bytes).sum();
+            Ok::<_, StoreError>(Stats { jobs: inner.store.counts()?, kept_bytes, kept_files: kept.len() as u64 })
+        });
+        stats.await
+    }
+
+    /// Takes no more jobs, lets the one that runs end if it does so within `limit`, and puts it back if it does not. Those that wait stay
+    /// in the store. The engine takes nothing more after this.
+    pub async fn shut_down(&self, limit: Duration) {
+        self.inner.stopping.send_replace(true);
+        self.inner.engine.drain();
+        let mut changes = self.changes();
+        let runs = || self.inner.live().values().any(|live| live.began.is_some());
+        let ended = async { while runs() && changes.changed().await.is_ok() {} };
+        let _in_time: Result<(), tokio::time::error::Elapsed> = tokio::time::timeout(limit, ended).await;
+        self.inner.engine.shut_down();
+        // Every attendant writes down what became of its job, which takes a moment, and a step of the device at most.
+        let mut changes = self.changes();
+        while !self.inner.live().is_empty() && changes.changed().await.is_ok() {}
+    }
+
+    /// Runs what blocks off the async threads.
+    async fn on_disk<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let inner = Arc::clone(&self.inner);
+        // It only fails where the runtime goes down, or the work panicked.
+        tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|_| E::from(StoreError::ShuttingDown))?
+    }
+
+    fn seen(&self, job: Job) -> Job {
+        view::seen(&self.inner, job)
+    }
+}
+
+impl Inner {
+    pub(super) fn now(&self) -> SystemTime {
+        (self.settings.now)()
+    }
+
+    pub(super) fn live(&self) -> MutexGuard<'_, HashMap<String, Live>> {
+        // No code panics while it holds the lock.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits for a change.
+    pub(super) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+}

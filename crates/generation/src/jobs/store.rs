@@ -1,0 +1,362 @@
+//! The jobs on disk: SQLite in a folder that one program uses at a time.
+//!
+//! It must not know engines, files or threads: every call is one transaction, and blocks. The invariants: a job changes its state by
+//! [`JobState::after`] only, together with the event that tells of it; numbers of jobs and events only rise; what is written is on the
+//! disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes it.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use serde_json::{Value, json};
+
+use super::{
+    error::{StoreError, SubmitJobError},
+    migrations::migrations,
+    record::{Artifact, Cancelled, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, NewJob, Outcome, Page, Work},
+    rows::{self, millis},
+    state::{JobState, Priority, Transition},
+};
+
+/// The database's name in its folder.
+pub(super) const FILE: &str = "jobs.sqlite";
+/// The file that says that a program uses the folder.
+const LOCK: &str = "lock";
+/// How long a transaction waits for another program's, such as a backup's.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The jobs on disk.
+#[derive(Debug)]
+pub(super) struct JobStore {
+    connection: Mutex<Connection>,
+    /// Held as long as the store is open; the system lets go of it however the program ends.
+    _lock: File,
+}
+
+/// A job that waits, as the queue needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub(super) id: String,
+    pub(super) owner: String,
+    pub(super) priority: Priority,
+    pub(super) parts: u32,
+}
+
+/// What becomes of a job whose turn it is.
+#[derive(Debug)]
+pub(super) enum Started {
+    /// It is to be made.
+    Work(Box<Work>),
+    /// It was called off meanwhile, or has just failed for good.
+    Ended,
+}
+
+impl JobStore {
+    /// Opens the folder's database, and brings it to this version.
+    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+        let refused = |path: PathBuf| move |source| StoreError::Folder { path, source };
+        std::fs::create_dir_all(folder).map_err(refused(folder.to_owned()))?;
+        let path = folder.join(LOCK);
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(refused(path.clone()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: folder.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(StoreError::Folder { path, source }),
+        }
+        let path = folder.join(FILE);
+        let mut connection = connected(&path).map_err(|source| StoreError::Unusable { path, source })?;
+        migrations().to_latest(&mut connection)?;
+        Ok(Self { connection: Mutex::new(connection), _lock: lock })
+    }
+
+    /// Runs one transaction, which is rolled back if `work` fails.
+    fn transaction<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut connection = self.lock();
+        let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = begin.map_err(|error| E::from(error.into()))?;
+        let done = work(&transaction)?;
+        transaction.commit().map_err(|error| E::from(error.into()))?;
+        Ok(done)
+    }
+
+    /// Leaves a row as no program writes it.
+    #[cfg(test)]
+    pub(super) fn tear(&self, id: &str) {
+        let torn = self.lock().execute("UPDATE jobs SET work = '{' WHERE id = ?1", [id]);
+        assert_eq!(torn, Ok(1));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A transaction that a panic broke off was rolled back when it was dropped.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a job in. The second of the pair says whether the same request had been taken before; then that job is returned.
+    pub(super) fn insert(&self, new: &NewJob, at: SystemTime) -> Result<(Job, bool), SubmitJobError> {
+        let work = serde_json::to_string(&new.work).map_err(|error| corrupt(&new.id, "the work", &error))?;
+        self.transaction(|transaction| {
+            if let Some(name) = &new.idempotency
+                && let Some(job) = replayed(transaction, &new.owner, name)?
+            {
+                return Ok((job, true));
+            }
+            if rows::job(transaction, None, &new.id)?.is_some() {
+                return Err(SubmitJobError::IdTaken(new.id.clone()));
+            }
+            let mut insert = transaction
+                .prepare_cached(
+                    "INSERT INTO jobs (id, owner, state, priority, work, note, callback_url, created_at, updated_at, parts)
+                     VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+                )
+                .map_err(StoreError::from)?;
+            let row =
+                params![new.id, new.owner, new.priority.name(), work, new.note.to_string(), new.callback_url, millis(at), new.work.parts()];
+            let number = insert.insert(row).map_err(StoreError::from)?;
+            if let Some(name) = &new.idempotency {
+                let row = params![new.owner, name.key, name.fingerprint, number];
+                let sql = "INSERT INTO idempotency (owner, key, fingerprint, job) VALUES (?1, ?2, ?3, ?4)";
+                transaction.execute(sql, row).map_err(StoreError::from)?;
+            }
+            event(transaction, number, at, "queued", &json!({}))?;
+            let job = rows::job(transaction, None, &new.id)?.ok_or_else(|| corrupt(&new.id, "the job", &"it is not there"))?;
+            Ok((job, false))
+        })
+    }
+
+    /// The job that was made of the same request before, if there was one.
+    pub(super) fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
+        self.transaction(|transaction| replayed(transaction, owner, name))
+    }
+
+    /// Puts the jobs back that ran when the program went down, and returns all that wait, the oldest first.
+    pub(super) fn recover(&self, at: SystemTime) -> Result<Vec<Waiting>, StoreError> {
+        self.transaction(|transaction| {
+            let running: Vec<String> = {
+                let mut select = transaction.prepare("SELECT id FROM jobs WHERE state = 'running' ORDER BY number")?;
+                select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+            };
+            for id in running {
+                move_on(transaction, &id, Transition::Requeue, at, "requeued", &json!({"reason": "the server was restarted"}))?;
+            }
+            rows::waiting(transaction)
+        })
+    }
+
+    /// Puts a job back that ran, for the program goes down.
+    pub(super) fn requeue(&self, id: &str, at: SystemTime) -> Result<bool, StoreError> {
+        let data = json!({"reason": "the server is shutting down"});
+        self.transaction(|transaction| move_on(transaction, id, Transition::Requeue, at, "requeued", &data))
+    }
+
+    /// The device takes a job. One that was taken `most_idle` times without getting any further fails instead.
+    pub(super) fn start(&self, id: &str, most_idle: u32, at: SystemTime) -> Result<Started, StoreError> {
+        self.transaction(|transaction| {
+            let select = "SELECT work, attempts, idle_attempts, percent FROM jobs WHERE id = ?1 AND state = 'queued'";
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, u32>(2)?, row.get::<_, u32>(3)?))
+            };
+            let Some((work, attempts, idle, percent)) = transaction.query_row(select, [id], read).optional()? else {
+                return Ok(Started::Ended);
+            };
+            if idle >= most_idle {
+                let message = format!("the server went down {idle} times while it worked on this, each time at {percent} %");
+                end_badly(transaction, id, &JobError { kind: JobErrorKind::Crashed, message, retryable: false }, at)?;
+                return Ok(Started::Ended);
+            }
+            let work = match serde_json::from_str(&work) {
+                Ok(work) => work,
+                Err(error) => {
+                    let message = format!("what was stored of it cannot be read: {error}");
+                    end_badly(transaction, id, &JobError { kind: JobErrorKind::Internal, message, retryable: false }, at)?;
+                    return Ok(Started::Ended);
+                }
+            };
+            move_on(transaction, id, Transition::Start, at, "started", &json!({"attempt": attempts + 1}))?;
+            let update = "UPDATE jobs SET attempts = attempts + 1, idle_attempts = idle_attempts + 1,
+                          started_at = coalesce(started_at, ?2) WHERE id = ?1";
+            transaction.execute(update, params![id, millis(at)])?;
+            Ok(Started::Work(Box::new(work)))
+        })
+    }
+
+    /// Writes down how far a running job is.
+    pub(super) fn progress(&self, id: &str, percent: u32, kind: &str, data: &Value, at: SystemTime) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            let update = "UPDATE jobs SET updated_at = ?2, idle_attempts = iif(?3 > percent, 0, idle_attempts), percent = max(percent, ?3)
+                          WHERE id = ?1 AND state = 'running' RETURNING number";
+            let number = transaction.query_row(update, params![id, millis(at), percent], |row| row.get(0)).optional()?;
+            number.map_or(Ok(()), |number| event(transaction, number, at, kind, data))
+        })
+    }
+
+    /// A job's files are in place. False if it was called off meanwhile.
+    pub(super) fn complete(&self, id: &str, outcome: &Outcome, files: &[Artifact], at: SystemTime) -> Result<bool, StoreError> {
+        let outcome = serde_json::to_string(outcome).map_err(|error| corrupt(id, "the outcome", &error))?;
+        self.transaction(|transaction| {
+            let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+            if !move_on(transaction, id, Transition::Complete, at, "completed", &json!({"files": names}))? {
+                return Ok(false);
+            }
+            transaction.execute("UPDATE jobs SET outcome = ?2, percent = 100 WHERE id = ?1", params![id, outcome])?;
+            for file in files {
+                let insert = "INSERT INTO artifacts (job, name, media_type, bytes, sha256)
+                              SELECT number, ?2, ?3, ?4, ?5 FROM jobs WHERE id = ?1";
+                transaction.execute(insert, params![id, file.name, file.media_type, file.bytes.cast_signed(), file.sha256])?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// A job cannot be done. False if it was called off meanwhile.
+    pub(super) fn fail(&self, id: &str, error: &JobError, at: SystemTime) -> Result<bool, StoreError> {
+        self.transaction(|transaction| end_badly(transaction, id, error, at))
+    }
+
+    /// Calls a job off.
+    pub(super) fn cancel(&self, owner: &str, id: &str, at: SystemTime) -> Result<Cancelled, StoreError> {
+        self.transaction(|transaction| {
+            let Some(job) = rows::job(transaction, Some(owner), id)? else { return Ok(Cancelled::Unknown) };
+            if !move_on(transaction, id, Transition::Cancel, at, "cancelled", &json!({}))? {
+                return Ok(Cancelled::Finished(job));
+            }
+            Ok(rows::job(transaction, Some(owner), id)?.map_or(Cancelled::Unknown, Cancelled::Done))
+        })
+    }
+
+    /// A job, if it is that owner's.
+    pub(super) fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
+        rows::job(&self.lock(), Some(owner), id)
+    }
+
+    /// An owner's jobs.
+    pub(super) fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
+        rows::jobs(&self.lock(), owner, page)
+    }
+
+    /// What happened to a job after an event; `None` if it is not that owner's.
+    pub(super) fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
+        let connection = self.lock();
+        let Some(job) = rows::job(&connection, Some(owner), id)? else { return Ok(None) };
+        rows::events(&connection, job.number, after, limit).map(Some)
+    }
+
+    /// Messages whose time has come, the oldest first.
+    pub(super) fn due_deliveries(&self, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
+        rows::due_deliveries(&self.lock(), limit, now)
+    }
+
+    /// A message was tried: it arrived (neither `next` nor `reason`), is tried again at `next`, or is given up.
+    pub(super) fn delivery_tried(&self, id: i64, next: Option<SystemTime>, reason: Option<&str>, at: SystemTime) -> Result<(), StoreError> {
+        let arrived = reason.is_none().then(|| millis(at));
+        let update = "UPDATE deliveries SET attempts = attempts + 1, due_at = ?2, last_error = ?3, delivered_at = ?4 WHERE id = ?1";
+        self.lock().execute(update, params![id, next.map(millis), reason, arrived])?;
+        Ok(())
+    }
+
+    /// Every file that is kept, the oldest first: job, name, length, and when the job ended.
+    pub(super) fn kept_files(&self) -> Result<Vec<(String, String, u64, SystemTime)>, StoreError> {
+        rows::kept_files(&self.lock())
+    }
+
+    /// Writes down that a file is no longer kept.
+    pub(super) fn file_removed(&self, id: &str, name: &str, at: SystemTime) -> Result<(), StoreError> {
+        let update = "UPDATE artifacts SET removed_at = ?3 WHERE name = ?2 AND job = (SELECT number FROM jobs WHERE id = ?1)";
+        self.lock().execute(update, params![id, name, millis(at)])?;
+        Ok(())
+    }
+
+    /// Forgets jobs that ended before a time and have no files left.
+    pub(super) fn forget_before(&self, time: SystemTime) -> Result<usize, StoreError> {
+        let delete = "DELETE FROM jobs WHERE finished_at < ?1 AND NOT EXISTS
+                      (SELECT 1 FROM artifacts WHERE job = jobs.number AND removed_at IS NULL)
+                      AND NOT EXISTS (SELECT 1 FROM deliveries WHERE job = jobs.number AND due_at IS NOT NULL)";
+        Ok(self.lock().execute(delete, [millis(time)])?)
+    }
+
+    /// Whether a job has not ended.
+    pub(super) fn is_open(&self, id: &str) -> Result<bool, StoreError> {
+        let select = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))";
+        Ok(self.lock().query_row(select, [id], |row| row.get(0))?)
+    }
+
+    /// The ids of jobs that have not ended.
+    pub(super) fn open_ids(&self) -> Result<Vec<String>, StoreError> {
+        let connection = self.lock();
+        let mut select = connection.prepare("SELECT id FROM jobs WHERE state IN ('queued', 'running')")?;
+        Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// How many jobs stand where.
+    pub(super) fn counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
+        rows::counts(&self.lock())
+    }
+}
+
+fn connected(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+pub(super) fn corrupt(job: &str, what: &'static str, reason: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { job: job.to_owned(), what, reason: reason.to_string() }
+}
+
+fn replayed(transaction: &Transaction<'_>, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
+    let select = "SELECT jobs.id, fingerprint FROM idempotency JOIN jobs ON jobs.number = job WHERE idempotency.owner = ?1 AND key = ?2";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let found = transaction.query_row(select, params![owner, name.key], read).optional().map_err(StoreError::from)?;
+    match found {
+        None => Ok(None),
+        Some((id, fingerprint)) if fingerprint == name.fingerprint => Ok(rows::job(transaction, Some(owner), &id)?),
+        Some(_) => Err(SubmitJobError::IdempotencyConflict { key: name.key.clone() }),
+    }
+}
+
+fn event(transaction: &Transaction<'_>, number: i64, at: SystemTime, kind: &str, data: &Value) -> Result<(), StoreError> {
+    let mut insert = transaction.prepare_cached("INSERT INTO events (job, at, kind, data) VALUES (?1, ?2, ?3, ?4)")?;
+    insert.execute(params![number, millis(at), kind, data.to_string()])?;
+    Ok(())
+}
+
+/// Moves a job on, if it can go that way from where it stands, and tells of it.
+fn move_on(
+    transaction: &Transaction<'_>,
+    id: &str,
+    transition: Transition,
+    at: SystemTime,
+    kind: &str,
+    data: &Value,
+) -> Result<bool, StoreError> {
+    let select = "SELECT number, state FROM jobs WHERE id = ?1";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
+    let Some((number, state)) = transaction.query_row(select, [id], read).optional()? else { return Ok(false) };
+    let state: JobState = state.parse().map_err(|error| corrupt(id, "the state", &error))?;
+    let Some(next) = state.after(transition) else { return Ok(false) };
+    transaction.execute("UPDATE jobs SET state = ?2, updated_at = ?3 WHERE number = ?1", params![number, next.name(), millis(at)])?;
+    event(transaction, number, at, kind, data)?;
+    if next.is_final() {
+        transaction.execute("UPDATE jobs SET finished_at = ?2, work = '' WHERE number = ?1", params![number, millis(at)])?;
+        let insert = "INSERT INTO deliveries (job, url, event, created_at, due_at)
+                      SELECT number, callback_url, state, ?2, ?2 FROM jobs WHERE number = ?1 AND callback_url IS NOT NULL";
+        transaction.execute(insert, params![number, millis(at)])?;
+    }
+    Ok(true)
+}
+
+fn end_badly(transaction: &Transaction<'_>, id: &str, error: &JobError, at: SystemTime) -> Result<bool, StoreError> {
+    let data = json!({"kind": error.kind.name(), "message": error.message, "retryable": error.retryable});
+    if !move_on(transaction, id, Transition::Fail, at, "failed", &data)? {
+        return Ok(false);
+    }
+    let update = "UPDATE jobs SET error_kind = ?2, error_message = ?3, error_retryable = ?4 WHERE id = ?1";
+    transaction.execute(update, params![id, error.kind.name(), error.message, error.retryable])?;
+    Ok(true)
+}
