@@ -127,6 +127,7 @@ fn stand_in() -> ModelInfo {
         default_width: 512,
         default_height: 512,
         scheduler: SchedulerKind::Ddim.into(),
+        memory: generation::MemoryPlan::default(),
     }
 }
 

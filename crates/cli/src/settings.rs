@@ -89,6 +89,10 @@ pub(crate) struct ComputeSettings {
     /// The instructions of the CPU's kernels, which this machine has; absent (`auto`): the best that it has.
     #[serde(deserialize_with = "values::cpu_level")]
     pub cpu_level: Option<Level>,
+    /// The memory that the program may take, in bytes, on the device that the models are on; what would take more is refused. Absent: nine
+    /// tenths of the machine's on a CPU, unbounded elsewhere.
+    #[serde(deserialize_with = "values::memory_limit")]
+    pub memory_limit: Option<u64>,
 }
 
 /// The HTTP server.
@@ -265,7 +269,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 47] = [
+        let table: [Row; 48] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -281,6 +285,7 @@ mod tests {
             ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
             ("FRAMEWRIGHT__COMPUTE__THREADS", "3", |s| s.compute.threads == Some(3)),
             ("FRAMEWRIGHT__COMPUTE__CPU_LEVEL", "portable", |s| s.compute.cpu_level == Some(Level::Portable)),
+            ("FRAMEWRIGHT__COMPUTE__MEMORY_LIMIT", "8000000000", |s| s.compute.memory_limit == Some(8_000_000_000)),
             ("FRAMEWRIGHT__SERVER__HOST", "0.0.0.0", |s| s.server.host == IpAddr::from([0, 0, 0, 0])),
             ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),
             ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),

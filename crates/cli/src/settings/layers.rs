@@ -22,13 +22,14 @@ enum Kind {
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 37] = [
+const KEYS: [(&str, Kind); 38] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("compute.device", Kind::Text),
     ("compute.precision", Kind::Text),
     ("compute.threads", Kind::Whole),
     ("compute.cpu_level", Kind::Text),
+    ("compute.memory_limit", Kind::Whole),
     ("server.host", Kind::Text),
     ("server.port", Kind::Whole),
     ("server.queue_capacity", Kind::Whole),

@@ -48,6 +48,10 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D
     within(deserializer, 0, i64::MAX)?.try_into().map_err(D::Error::custom)
 }
 
+pub(super) fn memory_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    within(deserializer, 1, i64::MAX)?.try_into().map(Some).map_err(D::Error::custom)
+}
+
 pub(super) fn shutdown_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     within(deserializer, 0, 3600)?.try_into().map_err(D::Error::custom)
 }
