@@ -177,6 +177,8 @@ impl End {
         let (kind, retryable) = match &error {
             GenerationError::Cancelled => return Self::BrokenOff,
             GenerationError::Model(diffusion_core::Error::Device { .. }) => return Self::DeviceLost,
+            // Others that use the device may let go of what they hold.
+            GenerationError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, true),
             GenerationError::Model(_) => (JobErrorKind::Model, false),
             // A full disk has room again one day.
             GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Store(_) => (JobErrorKind::Encoder, true),

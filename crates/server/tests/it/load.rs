@@ -42,8 +42,7 @@ enum Ask {
     StoredJob,
 }
 
-const TURNS: [Ask; 8] =
-    [Ask::Picture, Ask::Health, Ask::StoredJob, Ask::Picture, Ask::Root, Ask::StoredJob, Ask::Health, Ask::StoredJob];
+const TURNS: [Ask; 8] = [Ask::Picture, Ask::Health, Ask::StoredJob, Ask::Picture, Ask::Root, Ask::StoredJob, Ask::Health, Ask::StoredJob];
 
 #[derive(Default)]
 struct Seen {
