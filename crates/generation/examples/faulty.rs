@@ -230,7 +230,7 @@ fn picture(info: &ModelInfo, steps: i128) -> Result<Work> {
 }
 
 fn motion() -> MotionRequest {
-    MotionRequest { num_inference_steps: Some(4), ..MotionRequest::default() }
+    MotionRequest { num_inference_steps: Some(4), num_frames: Some(6), ..MotionRequest::default() }
 }
 
 /// A still scene of twelve frames and a moving one of as many.

@@ -15,7 +15,9 @@ use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     journal::{Journal, Kept, Run},
     pipelines::scenes::{SceneMonitor, SceneProgress},
+    preprocess::{self, Part},
 };
+use image::RgbImage;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
@@ -145,6 +147,7 @@ impl Device {
             let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
             let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
             self.learn(spec, info, &monitor.clock);
+            let image = of_model(|| brought_to(image, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
         }
@@ -176,12 +179,7 @@ impl Device {
         let mut monitor = VideoMonitor(watched);
         let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
         let truncated = made.map_err(output::unwrapped)?;
-        if let VideoSpec::Animation(spec) = spec
-            && spec.size().is_none()
-        {
-            let steps = usize::try_from(spec.motion().num_inference_steps()).unwrap_or(usize::MAX);
-            self.timings.send_modify(|timings| timings.animation(steps, shape.frames, self.since(started)));
-        }
+        self.timings.send_modify(|timings| timings.video(spec, &shape, self.since(started)));
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
@@ -196,6 +194,7 @@ impl Device {
             guidance_scale: crate::validate::DEFAULT_GUIDANCE_SCALE,
             width: info.default_width,
             height: info.default_height,
+            output_size: None,
             count: 1,
             seed: 0,
             scheduler: None,
@@ -330,6 +329,14 @@ impl SceneMonitor for VideoMonitor<'_> {
 
     fn on_step_down(&mut self, what: &str) {
         tracing::warn!("{what}");
+    }
+}
+
+/// A finished picture in the size that was asked for: what its proportions have no room for is cut off at both ends, for nothing is squeezed.
+fn brought_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
+    match size.filter(|size| *size != image.dimensions()) {
+        None => Ok(image),
+        Some((width, height)) => preprocess::resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
     }
 }
 

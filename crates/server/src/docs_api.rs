@@ -10,7 +10,13 @@ use actix_web::{
     http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ContentType, LOCATION},
     web::{Bytes, Path},
 };
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        ComponentsBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
 
 use crate::error::ApiError;
 
@@ -24,14 +30,40 @@ use crate::error::ApiError;
         crate::generate_api::generate,
         crate::video_api::generate_video,
         crate::video_api::video_info,
-        crate::animate_api::animate
+        crate::animate_api::animate,
+        crate::tasks::videos_api::generate,
+        crate::tasks::videos_api::status,
+        crate::tasks::images_api::generate,
+        crate::tasks::images_api::generate_from_picture,
+        crate::tasks::images_api::services,
+        crate::tasks::tasks_api::list,
+        crate::tasks::tasks_api::show,
+        crate::tasks::tasks_api::cancel,
+        crate::tasks::events_api::events,
+        crate::artifact_file::file
     ),
     tags(
         (name = "generation", description = "Making pictures and videos"),
+        (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
-    )
+    ),
+    modifiers(&Keys)
 )]
 pub(crate) struct ApiDoc;
+
+/// Says how a key is sent, so that the pages have a place to enter one. It is wanted only where the operator has set one.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, where the server has any")).build();
+        let components = api.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
+        let with_key = ComponentsBuilder::from(components).security_scheme("key", SecurityScheme::Http(scheme)).build();
+        api.components = Some(with_key);
+        let no_scopes: [&str; 0] = [];
+        api.security = Some(vec![SecurityRequirement::default(), SecurityRequirement::new("key", no_scopes)]);
+    }
+}
 
 /// Scripts and styles from here only; Redoc searches in a worker that it makes from a blob.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \

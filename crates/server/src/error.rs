@@ -9,14 +9,22 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{ALLOW, RETRY_AFTER},
+        header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
-use generation::{GenerationError, SubmitError, field_error::ContextValue};
+use generation::{
+    GenerationError, SubmitError,
+    field_error::ContextValue,
+    jobs::{JobError, JobState, StoreError, SubmitJobError},
+};
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use crate::wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail};
+use crate::{
+    access::Refusal,
+    uploads::UploadError,
+    wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
+};
 
 /// Everything that a handler can answer but success.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +77,61 @@ pub enum ApiError {
     /// The engine took the job and has no video.
     #[error(transparent)]
     Video(GenerationError),
+    /// The gate does not let the request in.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// An uploaded file is not taken.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// There is no such task, or it is another's.
+    #[error("Task not found: {0}")]
+    TaskNotFound(String),
+    /// The task has ended, and stays as it ended.
+    #[error("Task {id} {}", how_it_ended(.state))]
+    TaskEnded {
+        /// Its id.
+        id: String,
+        /// How it ended.
+        state: JobState,
+    },
+    /// The task that is waited for was called off.
+    #[error("Task {0} has been cancelled")]
+    TaskCancelled(String),
+    /// The task that is waited for could not be done.
+    #[error("{} failed: {}", .what, .error.message)]
+    TaskFailed {
+        /// What was made: "Image generation".
+        what: &'static str,
+        /// Why.
+        error: JobError,
+    },
+    /// The file was there once.
+    #[error("{0} is no longer kept: it was removed for its age or to make room")]
+    FileExpired(String),
+    /// The job is not taken.
+    #[error(transparent)]
+    Job(#[from] SubmitJobError),
+    /// What is stored of jobs cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The caller follows as many tasks as they may.
+    #[error("you follow {limit} tasks at once, which is the limit; close one of the streams")]
+    TooManyStreams {
+        /// The most.
+        limit: usize,
+    },
     /// A fault of ours.
     #[error("Internal Server Error")]
     Internal,
+}
+
+fn how_it_ended(state: &JobState) -> &'static str {
+    match state {
+        JobState::Completed => "is completed already",
+        JobState::Failed => "has failed already",
+        JobState::Cancelled => "has been cancelled already",
+        JobState::Queued | JobState::Running => "has not ended",
+    }
 }
 
 /// The two shapes of an error's body.
@@ -102,6 +162,22 @@ impl ApiError {
             Self::Generation(GenerationError::Cancelled) | Self::Video(GenerationError::Cancelled) => {
                 sentence("The server is shutting down".into())
             }
+            Self::Upload(UploadError::NoSuchPart(field)) => {
+                let detail = ValidationErrorDetail {
+                    kind: "missing".into(),
+                    loc: vec!["body".into(), (*field).into()],
+                    msg: "Field required".into(),
+                    input: Value::Null,
+                    ctx: None,
+                };
+                Body::Fields(ValidationErrorBody { detail: vec![detail] })
+            }
+            Self::Job(SubmitJobError::IdempotencyConflict { .. }) => Body::Fields(ValidationErrorBody { detail: vec![conflict(self)] }),
+            // What is wrong with the disk is for the log.
+            Self::Store(error) | Self::Job(SubmitJobError::Store(error)) if !matches!(error, StoreError::ShuttingDown) => {
+                sentence(Self::Internal.to_string())
+            }
+            Self::Job(SubmitJobError::IdTaken(_) | SubmitJobError::BadId(_)) => sentence(Self::Internal.to_string()),
             Self::Generation(error) => sentence(format!("Generation failed: {}", first_line(error))),
             Self::Video(error) => sentence(format!("Video generation failed: {}", first_line(error))),
             Self::NotFound
@@ -114,6 +190,16 @@ impl ApiError {
             | Self::TooFewScenes
             | Self::Scratch(_)
             | Self::Submit(_)
+            | Self::Refused(_)
+            | Self::Upload(_)
+            | Self::TaskNotFound(_)
+            | Self::TaskEnded { .. }
+            | Self::TaskCancelled(_)
+            | Self::TaskFailed { .. }
+            | Self::FileExpired(_)
+            | Self::Job(_)
+            | Self::Store(_)
+            | Self::TooManyStreams { .. }
             | Self::Internal => sentence(self.to_string()),
         }
     }
@@ -122,20 +208,44 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::TaskNotFound(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
+            Self::Refused(Refusal::Unauthorized) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::ForeignOrigin(_) | Refusal::LinkExpired) => StatusCode::FORBIDDEN,
+            Self::Refused(Refusal::ForeignHost(_)) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Upload(error) => error.status_code(),
+            Self::TaskEnded { .. } => StatusCode::CONFLICT,
+            Self::FileExpired(_) | Self::TaskCancelled(_) => StatusCode::GONE,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes => StatusCode::BAD_REQUEST,
+            Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes | Self::Refused(Refusal::MalformedHost) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_)
+            | Self::Job(SubmitJobError::IdempotencyConflict { .. })
             | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. }))
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Submit(SubmitError::QueueFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Submit(SubmitError::QueueFull { .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { .. }) | SubmitJobError::TooManyWaiting { .. })
+            | Self::TooManyStreams { .. }
+            | Self::Refused(Refusal::TooManyRequests { .. } | Refusal::TooManyAtOnce { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
+            | Self::Job(
+                SubmitJobError::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
+                | SubmitJobError::Store(StoreError::ShuttingDown),
+            )
+            | Self::Store(StoreError::ShuttingDown)
             | Self::Generation(GenerationError::Cancelled)
             | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Generation(_) | Self::Video(_) | Self::Scratch(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TaskFailed { error, .. } if error.retryable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Generation(_)
+            | Self::Video(_)
+            | Self::Scratch(_)
+            | Self::TaskFailed { .. }
+            | Self::Job(_)
+            | Self::Store(_)
+            | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -145,13 +255,30 @@ impl ResponseError for ApiError {
             Self::MethodNotAllowed { allow } => {
                 response.insert_header((ALLOW, *allow));
             }
-            Self::Submit(SubmitError::QueueFull { retry_after, .. }) => {
+            Self::Submit(SubmitError::QueueFull { retry_after, .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { retry_after, .. })) => {
                 // Whole seconds, rounded up: zero would ask for a storm.
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 response.insert_header((RETRY_AFTER, seconds.max(1)));
             }
-            Self::Submit(SubmitError::Loading) => {
+            Self::Submit(SubmitError::Loading)
+            | Self::Job(SubmitJobError::Submit(SubmitError::Loading) | SubmitJobError::TooManyWaiting { .. })
+            | Self::TooManyStreams { .. } => {
                 response.insert_header((RETRY_AFTER, 1));
+            }
+            Self::Store(error) | Self::Job(SubmitJobError::Store(error)) => {
+                if !matches!(error, StoreError::ShuttingDown) {
+                    tracing::error!(%error, "what is stored of jobs cannot be used");
+                }
+            }
+            Self::Refused(refusal) => {
+                if *refusal == Refusal::Unauthorized {
+                    // Bearer alone: a browser that is offered Basic asks people for a password, and then sends it to every page's liking.
+                    response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"framewright\""));
+                }
+                if let Some(seconds) = refusal.retry_after() {
+                    response.insert_header((RETRY_AFTER, seconds));
+                }
             }
             Self::NotFound
             | Self::UnsupportedMediaType(_)
@@ -159,15 +286,33 @@ impl ResponseError for ApiError {
             | Self::UnreadableBody(_)
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow { .. }
+            | Self::Upload(_)
             | Self::Invalid(_)
             | Self::TooFewScenes
             | Self::Scratch(_)
             | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(_)
             | Self::Video(_)
+            | Self::TaskNotFound(_)
+            | Self::TaskEnded { .. }
+            | Self::TaskCancelled(_)
+            | Self::TaskFailed { .. }
+            | Self::FileExpired(_)
+            | Self::Job(_)
             | Self::Internal => {}
         }
         response.json(self.body())
+    }
+}
+
+/// The fault of a request whose name another request has.
+fn conflict(error: &ApiError) -> ValidationErrorDetail {
+    ValidationErrorDetail {
+        kind: "value_error".into(),
+        loc: vec!["header".into(), "Idempotency-Key".into()],
+        msg: format!("Value error, {error}"),
+        input: Value::Null,
+        ctx: None,
     }
 }
 

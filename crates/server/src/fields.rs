@@ -45,6 +45,11 @@ impl<'a> Fields<'a> {
         Self { object, place: vec!["body".into()], faults: Vec::new() }
     }
 
+    /// Of a query, whose values are texts.
+    pub(crate) fn of_query(object: &'a Map<String, Value>) -> Self {
+        Self { object, place: vec!["query".into()], faults: Vec::new() }
+    }
+
     /// Of an object inside.
     pub(crate) fn inside(&self, object: &'a Map<String, Value>, steps: &[Value]) -> Self {
         Self { object, place: self.place.iter().chain(steps).cloned().collect(), faults: Vec::new() }
@@ -133,6 +138,12 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
     let input = echo(parent.get(error.field).unwrap_or(&parent));
     let ctx = (!context.is_empty()).then_some(context);
     ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
+}
+
+/// A fault of a field of the body that only looking beyond the body shows.
+pub(crate) fn value_error(field: &'static str, error: String, value: &Value) -> ValidationErrorDetail {
+    let ctx = Some(Map::from_iter([("error".to_owned(), Value::from(error.as_str()))]));
+    ValidationErrorDetail { ctx, ..detail("value_error", vec!["body".into(), field.into()], format!("Value error, {error}"), echo(value)) }
 }
 
 fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {

@@ -6,25 +6,35 @@
 //! * [`Server::bind`] takes the address, [`Server::run`] serves until a signal comes or the engine fails;
 //! * [`app::configure`] is the routes alone, for tests that need no socket.
 //!
-//! The invariants: no handler blocks (the engine has its own thread), no handler panics on user input, and every answer but a picture,
-//! a page or a script is JSON.
+//! The invariants: no handler blocks (the engine has its own thread), no handler panics on user input, every answer but a picture, a page
+//! or a script is JSON, and [`access::gate`] stands before every route.
 
+pub mod access;
 mod animate_api;
 pub mod app;
+mod artifact_file;
 mod body;
 mod docs_api;
 pub mod error;
 mod fields;
 mod generate_api;
 mod health_api;
+mod idempotency;
+pub mod jail;
+pub mod multipart_file;
 mod non_finite;
+mod picture_source;
 mod request_body;
+pub mod request_id;
 mod request_log;
 mod root_api;
 pub mod scenes_body;
 mod serve;
+pub mod tasks;
+pub mod uploads;
 mod video_api;
 pub mod video_wire;
+pub mod webhooks;
 pub mod wire;
 
 pub use app::ApiState;

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     error::StoreError,
     fail_point::FailPoint,
-    record::{Artifact, JobError, JobErrorKind, Outcome},
+    record::{Artifact, JobError, JobErrorKind, NativeVideo, Outcome},
     service::{Inner, Live},
     store::{Started, Waiting},
 };
@@ -49,22 +49,28 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
         journal: Some(inner.files.journal_of(&job.id)),
         fail_hook: inner.settings.fail_hook.clone(),
     };
+    // Locked until the job is known here, for its turn may come at once.
+    let mut all = inner.live();
     let handle = inner.engine.submit_stored((job.parts, begin), context, place)?;
     let live = Live {
         engine_id: handle.id(),
-        owner: job.owner,
+        owner: job.owner.clone(),
         cancel: handle.cancel_switch(),
         progress: handle.progress(),
         began: None,
         expected,
     };
-    inner.live().insert(job.id.clone(), live);
-    tokio::spawn(attend(Arc::clone(inner), job.id, handle));
+    all.insert(job.id.clone(), live);
+    drop(all);
+    tokio::spawn(attend(Arc::clone(inner), job, handle));
     Ok(())
 }
 
 /// Fetches a job whose turn has come. Runs on the device's thread, which has nothing else to do until it knows what.
 fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
+    // First of all, for where there is no room for files the job has not been begun.
+    let staging = inner.files.begin(id)?;
+    let output = VideoOutput::new(staging.join(VIDEO))?;
     let work = match inner.store.start(id, inner.settings.most_idle_attempts, inner.now())? {
         Started::Work(work) => *work,
         Started::Ended => {
@@ -73,14 +79,17 @@ fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
         }
     };
     inner.settings.fail_hook.reached(FailPoint::Started);
+    let now = inner.now();
+    if let Some(live) = inner.live().get_mut(id) {
+        live.began = Some((now, 0.0));
+    }
     inner.changed();
-    let staging = inner.files.begin(id)?;
-    let output = VideoOutput::new(staging.join(VIDEO))?;
     Ok(StoredWork { work, output })
 }
 
 /// Looks after a job until its end is written down.
-async fn attend(inner: Arc<Inner>, id: String, handle: JobHandle<Made>) {
+async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
+    let id = job.id.clone();
     let progress = handle.progress();
     let mut finished = std::pin::pin!(handle.finished());
     let result = tokio::select! {
@@ -89,6 +98,7 @@ async fn attend(inner: Arc<Inner>, id: String, handle: JobHandle<Made>) {
         () = follow(Arc::clone(&inner), &id, progress) => finished.await,
     };
     let mut end = End::of(result);
+    let is_to_be_queued_again = matches!(end, End::NotBegun(_));
     loop {
         let (disk, name) = (Arc::clone(&inner), id.clone());
         // The end comes back, for it is wanted again where the disk refuses it.
@@ -112,6 +122,11 @@ async fn attend(inner: Arc<Inner>, id: String, handle: JobHandle<Made>) {
     }
     inner.live().remove(&id);
     inner.changed();
+    if is_to_be_queued_again {
+        tokio::time::sleep(AGAIN).await;
+        // Only an engine that goes down refuses, and then the job waits in the store.
+        let _waits_in_the_store: Result<(), SubmitError> = queue(&inner, job, None, None);
+    }
 }
 
 /// Writes progress down until the job has no more of it.
@@ -122,11 +137,11 @@ async fn follow(inner: Arc<Inner>, id: &str, mut progress: tokio::sync::watch::R
         if !now.started {
             continue;
         }
-        if !told.started {
-            let at = inner.now();
-            if let Some(live) = inner.live().get_mut(id) {
-                live.began = Some((at, now.share));
-            }
+        if !told.started
+            && let Some((_, share)) = inner.live().get_mut(id).and_then(|live| live.began.as_mut())
+        {
+            // Of a job that is gone on with, a part was there already.
+            *share = now.share;
         }
         let (percent, kind) = (percent(&now), if now.part > told.part { "part" } else { "progress" });
         let is_news = now.part > told.part || percent > self::percent(&told);
@@ -162,6 +177,8 @@ fn percent(progress: &JobProgress) -> u32 {
 enum End {
     Made(Made),
     Failed(JobError),
+    /// The disk did not let the device take it; its time comes again.
+    NotBegun(StoreError),
     /// It was called off, or the program goes down.
     BrokenOff,
     /// The device is lost, and the program goes down for it: whether the job had a part in that shows when it is taken again.
@@ -172,6 +189,7 @@ impl End {
     fn of(result: JobResult<Made>) -> Self {
         let error = match result {
             Ok(made) => return Self::Made(made),
+            Err(GenerationError::Store(error)) => return Self::NotBegun(error),
             Err(error) => error,
         };
         let (kind, retryable) = match &error {
@@ -211,6 +229,10 @@ fn write_down(inner: &Inner, id: &str, end: &End) -> Result<(), StoreError> {
         End::Failed(error) => {
             inner.store.fail(id, error, inner.now())?;
             inner.files.clear(id)
+        }
+        End::NotBegun(error) => {
+            tracing::error!(job = %id, %error, "a job cannot be begun; trying again");
+            inner.store.requeue(id, inner.now()).map(drop)
         }
         End::BrokenOff => {
             // A job that its owner called off is cancelled already, and goes; one that the program's end broke off goes back.
@@ -267,7 +289,7 @@ fn placed(inner: &Inner, id: &str, made: &Made, seconds: f64) -> Result<(Vec<Art
                 seed: video.seed,
                 frames: video.shape.frames,
                 fps: video.shape.fps.to_string(),
-                native: None,
+                native: video.shape.native.map(|native| NativeVideo { width: native.width, height: native.height, frames: native.frames }),
                 parameters: Vec::new(),
                 truncated: !video.truncated.is_empty(),
                 seconds,

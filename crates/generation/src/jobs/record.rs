@@ -16,7 +16,6 @@ use crate::{ImageSpec, JobProgress, video::VideoSpec};
 /// What a job makes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "one at a time is held, and by whoever works on it")]
 pub enum Work {
     /// Pictures, as PNG files `image-0.png`, `image-1.png`, ..
     Pictures(ImageSpec),
@@ -254,6 +253,8 @@ pub struct Delivery {
     pub id: i64,
     /// The job that it is about.
     pub job: String,
+    /// Whose job that is.
+    pub owner: String,
     /// Where it goes.
     pub url: String,
     /// The job's state that it tells of.

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod artifact;
+mod clips;
+mod clips_validate;
 mod engine;
 mod fake;
 mod fake_model;

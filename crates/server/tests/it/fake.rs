@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -50,11 +51,16 @@ pub(crate) async fn ask(request: test::TestRequest) -> Answer {
 
 pub(crate) async fn ask_engine(engine: Engine, request: test::TestRequest) -> Answer {
     let data = tempfile::tempdir().unwrap();
-    let jobs = Jobs::open(JobsSettings::new(data.path(), SystemTime::now), engine).unwrap();
+    let jobs = jobs(data.path(), engine);
     let app = test::init_service(App::new().configure(|config| app::configure(config, ApiState::new(jobs, std::env::temp_dir())))).await;
     let response = test::call_service(&app, request.to_request()).await;
     let (status, headers) = (response.status(), response.headers().clone());
     Answer { status, headers, body: test::read_body(response).await.to_vec() }
+}
+
+/// Jobs that lie in a folder.
+pub(crate) fn jobs(folder: &Path, engine: Engine) -> Jobs {
+    Jobs::open(JobsSettings::new(folder, SystemTime::now), engine).unwrap()
 }
 
 /// `POST /generate` with a body as it stands.
@@ -71,8 +77,8 @@ pub(crate) fn post_to(path: &str, body: impl Into<Vec<u8>>) -> test::TestRequest
 pub(crate) struct Running {
     pub(crate) engine: Engine,
     pub(crate) jobs: Jobs,
-    /// Where its jobs lie.
-    pub(crate) _data: tempfile::TempDir,
+    /// Where its jobs lie, if that is its own.
+    pub(crate) _data: Option<tempfile::TempDir>,
     pub(crate) address: SocketAddr,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) ended: JoinHandle<std::io::Result<()>>,
@@ -90,14 +96,27 @@ impl Running {
     /// With these settings, at a free port.
     pub(crate) fn with_settings(settings: ServerSettings, engine: Engine) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let jobs = Jobs::open(JobsSettings::new(data.path(), SystemTime::now), engine.clone()).unwrap();
-        let server = Server::bind(&ServerSettings { port: 0, ..settings }, jobs.clone()).unwrap();
+        let running = Self::in_folder(data.path(), settings, engine);
+        Self { _data: Some(data), ..running }
+    }
+
+    /// With the jobs of a folder, where those of an earlier server may lie.
+    pub(crate) fn in_folder(folder: &Path, settings: ServerSettings, engine: Engine) -> Self {
+        let jobs = jobs(folder, engine.clone());
+        let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), ..settings };
+        let server = Server::bind(&settings, jobs.clone()).unwrap();
         let address = server.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run_until(async {
             let _ = stopped.await;
         }));
-        Self { engine, jobs, _data: data, address, stop, ended }
+        Self { engine, jobs, _data: None, address, stop, ended }
+    }
+
+    /// Stops it, and waits until it has let go of its jobs.
+    pub(crate) async fn end(self) {
+        drop(self.stop);
+        self.ended.await.unwrap().unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -108,8 +127,10 @@ impl Running {
     pub(crate) async fn request(&self, prompt: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let body = format!(r#"{{"prompt": "{prompt}"}}"#);
-        let head =
-            format!("POST /generate HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body.as_bytes()).await.unwrap();
         stream

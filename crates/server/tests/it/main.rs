@@ -1,15 +1,24 @@
 //! The crate's integration tests: one binary, one module a subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
+mod attacks;
 mod bad_input;
 mod docs;
+mod events;
 mod fake;
 #[path = "../../../generation/tests/it/fake_model.rs"]
 mod fake_model;
 mod generate;
 mod hang_up;
+mod idempotency;
 mod load;
+mod pictures_as_tasks;
 mod service;
 mod shutdown;
 mod slow_client;
+mod task_client;
+mod tasks;
+mod uploads;
 mod videos;
+mod webhooks;
