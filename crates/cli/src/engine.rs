@@ -8,9 +8,10 @@ use diffusion_core::policy::ExecutionPolicy;
 use generation::{Engine, EngineSettings, LoadedModel};
 
 use crate::{
+    memory,
     model::{EMBEDDED, EMBEDDED_MOTION, Model},
     output,
-    settings::{HubSettings, Settings},
+    settings::{ComputeSettings, HubSettings, Settings},
 };
 
 /// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the models if need be, and loads it. The
@@ -32,7 +33,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving:
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
         let motion = motion.open(&hub)?;
-        LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion)
+        LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion, memory_limit(&compute, &policy))
     })?)
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<Engine> {
     let (name, compute, hub) = (settings.model.motion.clone(), settings.compute.clone(), settings.hub.clone());
     Ok(Engine::start(engine_settings(settings), move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
-        LoadedModel::load_motion(open(&motion, &name, &hub)?.as_ref(), &policy)
+        LoadedModel::load_motion(open(&motion, &name, &hub)?.as_ref(), &policy, memory_limit(&compute, &policy))
     })?)
 }
 
@@ -60,4 +61,10 @@ fn open(model: &Model, name: &str, hub: &HubSettings) -> diffusion_core::Result<
         output::remark_on_terminal(format_args!("loading {name}"));
     }
     Ok(source)
+}
+
+/// What the process may hold: what the operator says, else nine tenths of the machine's memory where that is what the model is on.
+fn memory_limit(compute: &ComputeSettings, policy: &ExecutionPolicy) -> Option<u64> {
+    let machine = || memory::of_the_machine().filter(|_| policy.device_name() == "cpu");
+    compute.memory_limit.or_else(|| machine().map(|bytes| bytes / 10 * 9))
 }

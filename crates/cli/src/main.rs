@@ -8,6 +8,7 @@ mod failure;
 mod frames;
 mod hub;
 mod image;
+mod memory;
 mod model;
 mod models;
 mod output;

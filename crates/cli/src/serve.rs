@@ -11,7 +11,13 @@ use generation::{
     Limits,
     jobs::{Jobs, JobsSettings, Retention},
 };
-use server::{Server, ServerSettings, access::LinkSecret, uploads::UploadLimits};
+use server::{
+    GuardSettings, Server, ServerSettings,
+    access::LinkSecret,
+    tasks::TasksSettings,
+    uploads::UploadLimits,
+    webhooks::{WebhookSecret, WebhookSettings},
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, output, settings::Settings};
@@ -45,7 +51,17 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             Some(secret) => secret.clone(),
             None => kept_secret(&folder.join("link-secret"))?,
         };
+        let webhook_secret = match &settings.webhooks.secret {
+            Some(secret) => secret.clone(),
+            None => {
+                let path = folder.join("webhook-secret");
+                WebhookSecret::kept_in(&path).with_context(|| format!("cannot serve: {}", path.display()))?
+            }
+        };
         let server_settings = ServerSettings {
+            guard: GuardSettings { allow: settings.requests.allowed_hosts.clone(), ..GuardSettings::default() },
+            tasks: TasksSettings { repaint_strength: settings.tasks.repaint_strength, ..TasksSettings::default() },
+            webhooks: WebhookSettings::new(webhook_secret),
             access,
             link_secret: Some(link_secret),
             uploads: folder.join("uploads"),

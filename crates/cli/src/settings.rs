@@ -5,6 +5,7 @@
 
 mod access;
 mod layers;
+mod tasks;
 mod values;
 
 use std::{
@@ -25,6 +26,7 @@ use url::Url;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
+pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
 
 /// The file that is read when no other is named and it exists in the working directory.
 pub(crate) const DEFAULT_FILE: &str = "framewright.toml";
@@ -43,6 +45,12 @@ pub(crate) struct Settings {
     pub access: AccessSettings,
     /// The pictures that callers send.
     pub uploads: UploadSettings,
+    /// Videos and pictures as tasks.
+    pub tasks: TasksSettings,
+    /// Telling callbacks that their tasks have ended.
+    pub webhooks: WebhookSettings,
+    /// Requests to the addresses that callers name.
+    pub requests: RequestsSettings,
     /// The jobs that the server keeps.
     pub jobs: JobsSettings,
     /// The hub that models are fetched from.
@@ -81,6 +89,10 @@ pub(crate) struct ComputeSettings {
     /// The instructions of the CPU's kernels, which this machine has; absent (`auto`): the best that it has.
     #[serde(deserialize_with = "values::cpu_level")]
     pub cpu_level: Option<Level>,
+    /// The memory that the program may take, in bytes, on the device that the models are on; what would take more is refused. Absent: nine
+    /// tenths of the machine's on a CPU, unbounded elsewhere.
+    #[serde(deserialize_with = "values::memory_limit")]
+    pub memory_limit: Option<u64>,
 }
 
 /// The HTTP server.
@@ -257,7 +269,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 44] = [
+        let table: [Row; 48] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -273,6 +285,7 @@ mod tests {
             ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
             ("FRAMEWRIGHT__COMPUTE__THREADS", "3", |s| s.compute.threads == Some(3)),
             ("FRAMEWRIGHT__COMPUTE__CPU_LEVEL", "portable", |s| s.compute.cpu_level == Some(Level::Portable)),
+            ("FRAMEWRIGHT__COMPUTE__MEMORY_LIMIT", "8000000000", |s| s.compute.memory_limit == Some(8_000_000_000)),
             ("FRAMEWRIGHT__SERVER__HOST", "0.0.0.0", |s| s.server.host == IpAddr::from([0, 0, 0, 0])),
             ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),
             ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),
@@ -296,6 +309,9 @@ mod tests {
             ("FRAMEWRIGHT__UPLOADS__MAX_BYTES", "8", |s| s.uploads.max_bytes == 8),
             ("FRAMEWRIGHT__UPLOADS__KEEP_DAYS", "9", |s| s.uploads.keep_days == 9),
             ("FRAMEWRIGHT__UPLOADS__KEEP_BYTES", "10", |s| s.uploads.keep_bytes == 10),
+            ("FRAMEWRIGHT__TASKS__REPAINT_STRENGTH", "0.25", |s| s.tasks.repaint_strength == 0.25),
+            ("FRAMEWRIGHT__WEBHOOKS__SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", |s| s.webhooks.secret.is_some()),
+            ("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", "nas.example:9000,10.0.0.0/8", |s| s.requests.allowed_hosts.len() == 2),
             ("XDG_DATA_HOME", "/data", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/data/framewright"))),
             ("FRAMEWRIGHT__JOBS__DATA_DIR", "/jobs", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/jobs"))),
             ("FRAMEWRIGHT__JOBS__KEEP_DAYS", "30", |s| s.jobs.keep_days == 30),

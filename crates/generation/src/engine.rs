@@ -18,6 +18,7 @@ use crate::{
     device::Device,
     error::SubmitError,
     job::{Begin, GeneratedImage, Job, JobContext, JobHandle, Made},
+    jobs::Work,
     model::{EngineStatus, LoadedModel, ModelInfo},
     queue::{Place, PushError, Queue},
     spec::ImageSpec,
@@ -94,6 +95,7 @@ impl Engine {
     /// # Errors
     /// [`SubmitError`] if the engine cannot take it now.
     pub fn submit_in(&self, spec: ImageSpec, context: JobContext) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
+        self.ready()?.memory.check_pictures(&spec)?;
         self.push(|id, queue| Job::pictures(id, spec, context, queue))
     }
 
@@ -115,19 +117,23 @@ impl Engine {
         output: VideoOutput,
         context: JobContext,
     ) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
+        self.ready()?.memory.check_video(&spec)?;
         self.push(|id, queue| Job::video(id, spec, output, context, queue))
     }
 
     fn push<T>(&self, make: impl FnOnce(u64, &Arc<Queue>) -> (Job, JobHandle<T>)) -> Result<JobHandle<T>, SubmitError> {
-        self.ready()?;
         let (job, handle) = make(self.next_id(), &self.inner.queue);
         self.inner.queue.push(job).map_err(|error| self.refusal(error))?;
         Ok(handle)
     }
 
     /// Keeps a place for a job that is still to be written down.
-    pub(crate) fn reserve(&self) -> Result<Place, SubmitError> {
-        self.ready()?;
+    pub(crate) fn reserve(&self, work: &Work) -> Result<Place, SubmitError> {
+        let memory = &self.ready()?.memory;
+        match work {
+            Work::Pictures(spec) => memory.check_pictures(spec)?,
+            Work::Video(spec) => memory.check_video(spec)?,
+        }
         self.inner.queue.reserve().map_err(|error| self.refusal(error))
     }
 
@@ -148,9 +154,10 @@ impl Engine {
         self.inner.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn ready(&self) -> Result<(), SubmitError> {
+    /// Facts about the model, if it can be asked.
+    fn ready(&self) -> Result<Arc<ModelInfo>, SubmitError> {
         match self.status() {
-            EngineStatus::Ready(_) => Ok(()),
+            EngineStatus::Ready(model) => Ok(model),
             EngineStatus::Loading => Err(SubmitError::Loading),
             EngineStatus::Failed(reason) => Err(SubmitError::Failed(reason)),
         }

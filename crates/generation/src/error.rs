@@ -13,6 +13,9 @@ pub enum SubmitError {
         /// When a place is likely to be free, from the recent jobs' times.
         retry_after: Duration,
     },
+    /// There is not enough memory for it, whenever it came.
+    #[error(transparent)]
+    TooLarge(#[from] crate::TooLarge),
     /// The model is still being loaded.
     #[error("Model not loaded yet")]
     Loading,

@@ -13,7 +13,7 @@ use actix_web::{
     },
 };
 use generation::{
-    GenerationError, SubmitError,
+    GenerationError, SubmitError, TooLarge,
     field_error::ContextValue,
     jobs::{JobError, JobState, StoreError, SubmitJobError},
 };
@@ -177,6 +177,9 @@ impl ApiError {
             Self::Store(error) | Self::Job(SubmitJobError::Store(error)) if !matches!(error, StoreError::ShuttingDown) => {
                 sentence(Self::Internal.to_string())
             }
+            Self::Submit(SubmitError::TooLarge(error)) | Self::Job(SubmitJobError::Submit(SubmitError::TooLarge(error))) => {
+                Body::Fields(ValidationErrorBody { detail: vec![too_large(error)] })
+            }
             Self::Job(SubmitJobError::IdTaken(_) | SubmitJobError::BadId(_)) => sentence(Self::Internal.to_string()),
             Self::Generation(error) => sentence(format!("Generation failed: {}", first_line(error))),
             Self::Video(error) => sentence(format!("Video generation failed: {}", first_line(error))),
@@ -226,6 +229,9 @@ impl ResponseError for ApiError {
             | Self::Job(SubmitJobError::IdempotencyConflict { .. })
             | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. }))
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Submit(SubmitError::TooLarge(_)) | Self::Job(SubmitJobError::Submit(SubmitError::TooLarge(_))) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Submit(SubmitError::QueueFull { .. })
             | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { .. }) | SubmitJobError::TooManyWaiting { .. })
             | Self::TooManyStreams { .. }
@@ -290,7 +296,7 @@ impl ResponseError for ApiError {
             | Self::Invalid(_)
             | Self::TooFewScenes
             | Self::Scratch(_)
-            | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
+            | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown | SubmitError::TooLarge(_))
             | Self::Generation(_)
             | Self::Video(_)
             | Self::TaskNotFound(_)
@@ -310,6 +316,17 @@ fn conflict(error: &ApiError) -> ValidationErrorDetail {
     ValidationErrorDetail {
         kind: "value_error".into(),
         loc: vec!["header".into(), "Idempotency-Key".into()],
+        msg: format!("Value error, {error}"),
+        input: Value::Null,
+        ctx: None,
+    }
+}
+
+/// The fault of a request that there is not enough memory for.
+fn too_large(error: &TooLarge) -> ValidationErrorDetail {
+    ValidationErrorDetail {
+        kind: "value_error".into(),
+        loc: vec!["body".into(), error.field().into()],
         msg: format!("Value error, {error}"),
         input: Value::Null,
         ctx: None,

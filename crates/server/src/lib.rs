@@ -38,4 +38,5 @@ pub mod webhooks;
 pub mod wire;
 
 pub use app::ApiState;
+pub use guarded_http::{AllowedHost, GuardSettings};
 pub use serve::{Server, ServerSettings};

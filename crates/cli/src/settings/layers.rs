@@ -15,19 +15,21 @@ use super::SettingsError;
 enum Kind {
     Text,
     Whole,
+    Number,
     Truth,
     /// Texts with commas between them.
     List,
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 34] = [
+const KEYS: [(&str, Kind); 38] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("compute.device", Kind::Text),
     ("compute.precision", Kind::Text),
     ("compute.threads", Kind::Whole),
     ("compute.cpu_level", Kind::Text),
+    ("compute.memory_limit", Kind::Whole),
     ("server.host", Kind::Text),
     ("server.port", Kind::Whole),
     ("server.queue_capacity", Kind::Whole),
@@ -47,6 +49,9 @@ const KEYS: [(&str, Kind); 34] = [
     ("uploads.max_bytes", Kind::Whole),
     ("uploads.keep_days", Kind::Whole),
     ("uploads.keep_bytes", Kind::Whole),
+    ("tasks.repaint_strength", Kind::Number),
+    ("webhooks.secret", Kind::Text),
+    ("requests.allowed_hosts", Kind::List),
     ("jobs.data_dir", Kind::Text),
     ("jobs.keep_days", Kind::Whole),
     ("jobs.keep_bytes", Kind::Whole),
@@ -136,6 +141,7 @@ fn read(kind: Kind, text: &str) -> Value {
     match kind {
         Kind::Text => text.into(),
         Kind::Whole => text.trim().parse::<i64>().map_or_else(|_| text.into(), Value::from),
+        Kind::Number => text.trim().parse::<f64>().map_or_else(|_| text.into(), Value::from),
         Kind::List => text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect::<Vec<_>>().into(),
         Kind::Truth => match text.trim().to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" | "on" => true.into(),

@@ -185,7 +185,7 @@ impl Jobs {
         {
             return Ok(Submitted { job, replayed: true });
         }
-        let place = self.place_for(&new.owner)?;
+        let place = self.place_for(&new)?;
         let expected = view::expected(&self.inner.engine, &new.work);
         let waiting = Waiting { id: new.id.clone(), owner: new.owner.clone(), priority: new.priority, parts: new.work.parts() };
         let (job, replayed) = self.on_disk(move |inner| inner.store.insert(&new, inner.now())).await?;
@@ -199,16 +199,16 @@ impl Jobs {
         Ok(Submitted { job: self.seen(job), replayed })
     }
 
-    fn place_for(&self, owner: &str) -> Result<Place, SubmitJobError> {
+    fn place_for(&self, new: &NewJob) -> Result<Place, SubmitJobError> {
         if *self.inner.stopping.borrow() {
             return Err(SubmitError::ShuttingDown.into());
         }
         let limit = self.inner.settings.most_waiting;
-        let waiting = self.inner.live().values().filter(|live| live.owner == owner && !live.cancel.is_cancelled()).count();
+        let waiting = self.inner.live().values().filter(|live| live.owner == new.owner && !live.cancel.is_cancelled()).count();
         if waiting >= limit {
             return Err(SubmitJobError::TooManyWaiting { waiting, limit });
         }
-        Ok(self.inner.engine.reserve()?)
+        Ok(self.inner.engine.reserve(&new.work)?)
     }
 
     /// The job that was taken under this name, for those who would otherwise work to make the same request anew; `None` if there is none.

@@ -32,6 +32,7 @@ fn insert(store: &JobStore, id: &str) {
         default_width: 64,
         default_height: 72,
         scheduler: diffusion_core::schedulers::SchedulerKind::Ddim.into(),
+        memory: crate::MemoryPlan::default(),
     };
     let request = ImageRequest {
         prompt: Some("a boat".into()),

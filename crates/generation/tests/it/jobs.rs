@@ -225,6 +225,32 @@ async fn what_cannot_be_taken_is_refused_and_not_stored() {
 }
 
 #[tokio::test]
+async fn what_memory_does_not_hold_is_refused_with_the_largest_that_would_do() {
+    use diffusion_core::{
+        pipelines::{nano_sd, nano_svd},
+        policy::ExecutionPolicy,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let limit = Some(400 << 20);
+    let load = move || generation::LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), limit);
+    let engine = Engine::start(generation::EngineSettings::new(std::time::Instant::now), load).unwrap();
+    let info = engine.loaded().await.unwrap();
+    let jobs = Jobs::open(settings(folder.path()), engine).unwrap();
+    let of = |width: u32, height: u32| {
+        let request = generation::ImageRequest { width: Some(width.into()), height: Some(height.into()), ..request("a boat") };
+        NewJob { work: Work::Pictures(request.validate(&Limits::default(), &info).unwrap()), ..pictures("a", "a boat") }
+    };
+    let Err(SubmitJobError::Submit(SubmitError::TooLarge(refusal))) = jobs.submit(of(2048, 1024)).await else { panic!("it is too large") };
+    assert_eq!(refusal.field(), "width");
+    let Some(generation::memory::Asked::Size((width, height))) = refusal.largest else { panic!("a smaller one would do: {refusal}") };
+    assert!(width > 128 && width < 2048 && refusal.needed > refusal.available, "{refusal}");
+    assert!(jobs.get("", "a").await.unwrap().is_none());
+    // What it says would do is taken.
+    jobs.submit(of(width, height)).await.unwrap();
+    jobs.cancel("", "a").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_second_program_cannot_have_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _first = jobs(folder.path(), 1).await;

@@ -242,6 +242,7 @@ mod tests {
             default_width: width,
             default_height: height,
             scheduler: SchedulerKind::Ddim.into(),
+            memory: generation::MemoryPlan::default(),
         })
     }
 
