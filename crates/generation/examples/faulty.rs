@@ -150,7 +150,7 @@ async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
     let fault_report = Arc::clone(&report);
     let engine = Engine::start(EngineSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
-        let LoadedModel { info, model } = LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()))?;
+        let LoadedModel { info, model } = LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()), None)?;
         Ok(LoadedModel { info, model: Box::new(Faulty { inner: model, fault, report }) })
     })?;
     let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), engine.clone())?;
