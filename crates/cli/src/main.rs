@@ -26,6 +26,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Parser as _;
+use cpu_kernels::Priority;
 
 use crate::{
     args::{Cli, Command, ModelsCommand},
@@ -63,27 +64,27 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Image(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             image::run(&args, &settings)
         }
         Command::Video(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             video::run(&args, &settings)
         }
         Command::Animate(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             animate::run(&args, &settings)
         }
         Command::Frames(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             frames::run(&args, &settings)
         }
         Command::Serve(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Low)?;
             serve::run(&args, &settings)
         }
         Command::Models(command) => {
@@ -96,7 +97,7 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Bench(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             bench::run(&args, &settings)
         }
     }
