@@ -18,6 +18,7 @@ use crate::{
     device::Device,
     error::SubmitError,
     job::{Begin, GeneratedImage, Job, JobContext, JobHandle, Made},
+    measured::Measured,
     model::{EngineStatus, LoadedModel, ModelInfo},
     queue::{Place, PushError, Queue},
     spec::ImageSpec,
@@ -54,6 +55,8 @@ struct Inner {
     queue: Arc<Queue>,
     status: watch::Receiver<EngineStatus>,
     timings: watch::Receiver<Timings>,
+    measured: watch::Receiver<Measured>,
+    now: fn() -> Instant,
     last_id: AtomicU64,
 }
 
@@ -75,10 +78,13 @@ impl Engine {
         let queue = Arc::new(Queue::new(settings.queue_capacity.max(1)));
         let (status_sender, status) = watch::channel(EngineStatus::Loading);
         let (timings_sender, timings) = watch::channel(Timings::default());
-        let device = Device { queue: Arc::clone(&queue), status: status_sender, timings: timings_sender, settings };
+        let (measured_sender, measured) = watch::channel(Measured::default());
+        let now = settings.now;
+        let device =
+            Device { queue: Arc::clone(&queue), status: status_sender, timings: timings_sender, measured: measured_sender, settings };
         let _runs_until_the_queue_closes: JoinHandle<()> =
             std::thread::Builder::new().name("device".into()).spawn(move || device.run(load))?;
-        Ok(Self { inner: Arc::new(Inner { queue, status, timings, last_id: AtomicU64::new(0) }) })
+        Ok(Self { inner: Arc::new(Inner { queue, status, timings, measured, now, last_id: AtomicU64::new(0) }) })
     }
 
     /// Hands in a job that makes pictures; it waits its turn.
@@ -120,7 +126,8 @@ impl Engine {
 
     fn push<T>(&self, make: impl FnOnce(u64, &Arc<Queue>) -> (Job, JobHandle<T>)) -> Result<JobHandle<T>, SubmitError> {
         self.ready()?;
-        let (job, handle) = make(self.next_id(), &self.inner.queue);
+        let (mut job, handle) = make(self.next_id(), &self.inner.queue);
+        job.handed_in = Some((self.inner.now)());
         self.inner.queue.push(job).map_err(|error| self.refusal(error))?;
         Ok(handle)
     }
@@ -139,7 +146,8 @@ impl Engine {
         context: JobContext,
         place: Option<Place>,
     ) -> Result<JobHandle<Made>, SubmitError> {
-        let (job, handle) = Job::stored(self.next_id(), (parts, begin), context, &self.inner.queue);
+        let (mut job, handle) = Job::stored(self.next_id(), (parts, begin), context, &self.inner.queue);
+        job.handed_in = Some((self.inner.now)());
         self.inner.queue.push_taken(job, place).map_err(|error| self.refusal(error))?;
         Ok(handle)
     }
@@ -176,6 +184,11 @@ impl Engine {
     /// What was measured of the model so far.
     pub fn timings(&self) -> Timings {
         *self.inner.timings.borrow()
+    }
+
+    /// What the device has done so far.
+    pub fn measured(&self) -> Measured {
+        self.inner.measured.borrow().clone()
     }
 
     /// Where the model stands, now.
