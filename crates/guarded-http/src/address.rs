@@ -1,0 +1,163 @@
+//! Which addresses servers of the public Internet can have, and which are somebody's own.
+//!
+//! Every block of IANA's special-purpose registries is refused, those that are globally reachable too: nobody serves pictures there. IPv6
+//! is refused as a whole but for 2000::/3, the only part that is given out. An IPv6 address that carries an IPv4 address within is judged
+//! by that one where the carrier is in use (mapped, NAT64, ISATAP) and refused where it is not (compatible, 6to4, Teredo).
+//!
+//! References: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates), IPv6 Address Space registry, RFC 6052
+//! (NAT64), RFC 5214 (ISATAP); the metadata addresses are those that the clouds' own clients ask and other guards refuse.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How an address stands to the public Internet, and with that what may lift its refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Anybody's.
+    Public,
+    /// Private, loopback, shared, reserved, for documentation: the operator's list may lift it.
+    Internal,
+    /// Link-local, or where a cloud hands its machines their credentials: lifted only by an entry that is this one address. A whole
+    /// network or a name may have taken it in without anyone having thought of it.
+    Guarded,
+    /// Unspecified (which connects to the machine itself), multicast, broadcast: no entry lifts it.
+    Never,
+}
+
+/// The blocks of IPv4 that are not public, by network and prefix length; the first that holds an address decides.
+const IPV4: [(Ipv4Addr, u8, Standing); 19] = [
+    (Ipv4Addr::new(0, 0, 0, 0), 8, Standing::Never),          // this network
+    (Ipv4Addr::new(10, 0, 0, 0), 8, Standing::Internal),      // private
+    (Ipv4Addr::new(100, 64, 0, 0), 10, Standing::Internal),   // shared, behind carriers' translators
+    (Ipv4Addr::new(127, 0, 0, 0), 8, Standing::Internal),     // loopback
+    (Ipv4Addr::new(169, 254, 0, 0), 16, Standing::Guarded),   // link-local: most clouds' metadata
+    (Ipv4Addr::new(172, 16, 0, 0), 12, Standing::Internal),   // private
+    (Ipv4Addr::new(192, 0, 0, 0), 24, Standing::Internal),    // protocol assignments
+    (Ipv4Addr::new(192, 0, 2, 0), 24, Standing::Internal),    // documentation
+    (Ipv4Addr::new(192, 31, 196, 0), 24, Standing::Internal), // AS112
+    (Ipv4Addr::new(192, 52, 193, 0), 24, Standing::Internal), // automatic multicast tunnels
+    (Ipv4Addr::new(192, 88, 99, 0), 24, Standing::Internal),  // 6to4 relays, given up
+    (Ipv4Addr::new(192, 168, 0, 0), 16, Standing::Internal),  // private
+    (Ipv4Addr::new(192, 175, 48, 0), 24, Standing::Internal), // AS112
+    (Ipv4Addr::new(198, 18, 0, 0), 15, Standing::Internal),   // benchmarks
+    (Ipv4Addr::new(198, 51, 100, 0), 24, Standing::Internal), // documentation
+    (Ipv4Addr::new(203, 0, 113, 0), 24, Standing::Internal),  // documentation
+    (Ipv4Addr::new(224, 0, 0, 0), 4, Standing::Never),        // multicast
+    (Ipv4Addr::new(255, 255, 255, 255), 32, Standing::Never), // broadcast
+    (Ipv4Addr::new(240, 0, 0, 0), 4, Standing::Internal),     // reserved
+];
+
+/// Where clouds answer their own machines, outside of link-local.
+const METADATA_IPV4: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(100, 96, 0, 96),     // Volcengine
+    Ipv4Addr::new(100, 100, 100, 200), // Alibaba
+    Ipv4Addr::new(168, 63, 129, 16),   // Azure; a public address by its number
+    Ipv4Addr::new(192, 0, 0, 192),     // Oracle
+];
+
+/// The same in IPv6, outside of AWS' block.
+const METADATA_IPV6: [Ipv6Addr; 5] = [
+    Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254),      // Google
+    Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe), // Oracle
+    Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042),      // Scaleway
+    Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 0x0001), // Akamai
+    Ipv6Addr::new(0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200), // Alibaba
+];
+
+/// The blocks of IPv6 that are not public, beside all that is outside of 2000::/3.
+const IPV6: [(Ipv6Addr, u8, Standing); 9] = [
+    (Ipv6Addr::UNSPECIFIED, 128, Standing::Never),
+    (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, Standing::Never), // multicast
+    (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, Standing::Guarded), // link-local
+    (Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0), 32, Standing::Guarded), // AWS: metadata, credentials of pods, names, time
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, Standing::Internal), // protocol assignments, Teredo among them
+    (Ipv6Addr::new(0x2001, 0x0db8, 0, 0, 0, 0, 0, 0), 32, Standing::Internal), // documentation
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, Standing::Internal), // 6to4
+    (Ipv6Addr::new(0x2620, 0x004f, 0x8000, 0, 0, 0, 0, 0), 48, Standing::Internal), // AS112
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, Standing::Internal), // documentation
+];
+
+/// What is given out of IPv6.
+const GLOBAL_UNICAST: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+/// NAT64's well-known prefix, which names an IPv4 server in networks without IPv4.
+const NAT64: (Ipv6Addr, u8) = (Ipv6Addr::new(0x0064, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
+
+/// The standing of an address.
+pub(crate) fn standing(address: IpAddr) -> Standing {
+    // A socket to a mapped address connects over IPv4.
+    match address.to_canonical() {
+        IpAddr::V4(address) => standing_v4(address),
+        IpAddr::V6(address) => standing_v6(address),
+    }
+}
+
+fn standing_v4(address: Ipv4Addr) -> Standing {
+    if METADATA_IPV4.contains(&address) {
+        return Standing::Guarded;
+    }
+    let block = IPV4.iter().find(|(network, bits, _)| shares_v4(address, *network, *bits));
+    block.map_or(Standing::Public, |(_, _, standing)| *standing)
+}
+
+fn standing_v6(address: Ipv6Addr) -> Standing {
+    if METADATA_IPV6.contains(&address) {
+        return Standing::Guarded;
+    }
+    if let Some((_, _, standing)) = IPV6.iter().find(|(network, bits, _)| shares_v6(address, *network, *bits)) {
+        return *standing;
+    }
+    let [.., owner, kind, high, low] = address.segments();
+    let [a, b] = high.to_be_bytes();
+    let [c, d] = low.to_be_bytes();
+    let within = Ipv4Addr::new(a, b, c, d);
+    if shares_v6(address, NAT64.0, NAT64.1) {
+        return standing_v4(within);
+    }
+    if !shares_v6(address, GLOBAL_UNICAST.0, GLOBAL_UNICAST.1) {
+        return Standing::Internal;
+    }
+    // ISATAP: a tunnel to an IPv4 address of the site. Two bits of the owner's part say whether it is universal and whether a group's.
+    if owner & !0x0300 == 0 && kind == 0x5efe {
+        return standing_v4(within);
+    }
+    Standing::Public
+}
+
+fn shares_v4(address: Ipv4Addr, network: Ipv4Addr, bits: u8) -> bool {
+    let differs = address.to_bits() ^ network.to_bits();
+    differs.leading_zeros() >= u32::from(bits)
+}
+
+fn shares_v6(address: Ipv6Addr, network: Ipv6Addr, bits: u8) -> bool {
+    let differs = address.to_bits() ^ network.to_bits();
+    differs.leading_zeros() >= u32::from(bits)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::{Standing, standing};
+
+    #[test]
+    fn each_kind_of_address_has_its_standing() {
+        let table = [
+            (Standing::Public, "8.8.8.8 1.1.1.1 223.255.255.255 2606:4700::1111 2a00:1450::8a 64:ff9b::8.8.8.8 ::ffff:8.8.8.8"),
+            (Standing::Public, "2a00:1450::5efe:808:808"),
+            (Standing::Internal, "127.0.0.1 10.1.2.3 172.31.0.1 192.168.0.1 100.64.0.1 198.18.0.1 203.0.113.5 240.0.0.1"),
+            (Standing::Internal, "::1 fc00::1 fd12::1 fec0::1 ::127.0.0.1 ::8.8.8.8 2001::1 2001:db8::1 2002:808:808:: 64:ff9b:1::808:808"),
+            (Standing::Internal, "::ffff:127.0.0.1 64:ff9b::10.0.0.1 2a00:1450::5efe:a00:1 2a00:1450::300:5efe:7f00:1 4000::1 5f00::1"),
+            (Standing::Internal, "::ffff:0:7f00:1 100::1 3fff::1 2620:4f:8000::1"),
+            (Standing::Guarded, "169.254.169.254 169.254.0.1 100.100.100.200 168.63.129.16 192.0.0.192 fe80::1 fd00:ec2::254 fd20:ce::254"),
+            (
+                Standing::Guarded,
+                "::ffff:169.254.169.254 64:ff9b::169.254.169.254 fd00:c1::a9fe:a9fe fd00:ec2::23 fd00:a9fe:a9fe::1 fd00:100::100:200",
+            ),
+            (Standing::Never, "0.0.0.0 0.1.2.3 224.0.0.1 239.255.255.250 255.255.255.255 :: ff02::1 ::ffff:0.0.0.0 64:ff9b::"),
+        ];
+        for (expected, addresses) in table {
+            for address in addresses.split(' ') {
+                assert_eq!(standing(address.parse().unwrap()), expected, "{address}");
+            }
+        }
+    }
+}

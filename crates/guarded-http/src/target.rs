@@ -1,0 +1,111 @@
+//! A URL that may be asked as far as its text tells: the scheme, the port, no credentials, and its address if it gives one.
+//!
+//! It must not take a name for what it stands for: names are judged when they are resolved. The `url` crate reads the text by the WHATWG
+//! standard, so that `0x7f.1`, `2130706433`, full-width digits and percent-encoded ones arrive here as the address that they are; and what
+//! it has read is what the client connects to, as no other program reads the text again.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use crate::{Error, GuardSettings, InvalidUrl, Place, Result, Rule};
+
+/// Longer than any address that a person or a store of files gives (signed ones have some two thousand).
+pub(crate) const MAX_URL_BYTES: usize = 8192;
+/// The longest name of the DNS, without its last dot.
+const MAX_HOST_BYTES: usize = 253;
+
+/// A URL whose text has passed.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) url: Url,
+    pub(crate) host: TargetHost,
+    pub(crate) port: u16,
+}
+
+/// What the URL gives as its host.
+#[derive(Clone)]
+pub(crate) enum TargetHost {
+    /// In lower case and punycode, as the URL has it, with its last dot if it has one.
+    Name(String),
+    /// Judged already.
+    Address(IpAddr),
+}
+
+impl Target {
+    /// Reads and judges a caller's text.
+    pub(crate) fn read(text: &str, settings: &GuardSettings) -> Result<(Self, Place)> {
+        if text.len() > MAX_URL_BYTES {
+            return Err(Error::BadUrl(InvalidUrl::TooLong));
+        }
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(Error::BadUrl(InvalidUrl::Blank));
+        }
+        let url = Url::parse(text).map_err(|source| Error::BadUrl(source.into()))?;
+        if url.host_str().is_some_and(|host| host.trim_end_matches('.').len() > MAX_HOST_BYTES) {
+            return Err(Error::BadUrl(InvalidUrl::LongHost));
+        }
+        let place = Place::of(&url);
+        Self::judge(url, settings).map(|target| (target, place.clone())).map_err(|rule| Error::Refused { place, rule })
+    }
+
+    /// Where a redirect leads.
+    pub(crate) fn redirected(&self, location: &[u8], settings: &GuardSettings) -> Result<Self, Rule> {
+        let location = std::str::from_utf8(location).map_err(|_| Rule::Location)?;
+        if location.len() > MAX_URL_BYTES || location.chars().any(char::is_control) {
+            return Err(Rule::Location);
+        }
+        let url = self.url.join(location).map_err(|_| Rule::Location)?;
+        if self.url.scheme() == "https" && url.scheme() == "http" {
+            return Err(Rule::Downgrade);
+        }
+        Self::judge(url, settings)
+    }
+
+    fn judge(url: Url, settings: &GuardSettings) -> Result<Self, Rule> {
+        if !["http", "https"].contains(&url.scheme()) {
+            return Err(Rule::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Rule::Credentials);
+        }
+        let port = url.port_or_known_default().ok_or_else(|| settings.port_rule())?;
+        let address = match url.host().ok_or(Rule::Address)? {
+            Host::Domain(name) => {
+                if !settings.may_be_open(port) {
+                    return Err(settings.port_rule());
+                }
+                let host = TargetHost::Name(name.to_owned());
+                return Ok(Self { host, url, port });
+            }
+            Host::Ipv4(address) => IpAddr::from(address),
+            Host::Ipv6(address) => IpAddr::from(address),
+        };
+        settings.judge(None, address, port)?;
+        Ok(Self { host: TargetHost::Address(address), url, port })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::Target;
+    use crate::{GuardSettings, Rule};
+
+    /// The tests across sockets have no certificate for https; this is what those redirects do.
+    #[test]
+    fn https_does_not_redirect_to_http() {
+        let settings = GuardSettings::default();
+        let (from, _) = Target::read("https://pictures.example/a?b=c", &settings).unwrap();
+        for location in ["http://pictures.example/a", "HTTP://pictures.example/a", "http://8.8.8.8/", "http:\\\\pictures.example/a"] {
+            assert_eq!(from.redirected(location.as_bytes(), &settings).err(), Some(Rule::Downgrade), "{location}");
+        }
+        for location in ["/next", "//other.example/next", "https://other.example/next", "?d=e", "http:relative"] {
+            let expected = location.strip_prefix("http:").map(|_| Rule::Downgrade);
+            assert_eq!(from.redirected(location.as_bytes(), &settings).err(), expected, "{location}");
+        }
+        let (from, _) = Target::read("http://pictures.example/", &settings).unwrap();
+        assert!(from.redirected(b"https://pictures.example/", &settings).is_ok());
+    }
+}

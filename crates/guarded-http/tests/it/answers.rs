@@ -1,0 +1,205 @@
+//! Servers that answer too much, too slowly, or something else than they say.
+
+use std::time::{Duration, Instant};
+
+use guarded_http::{Error, ErrorKind, Fetched, Guard, Limits, Stage};
+
+use crate::{
+    scripted::{LIMITS, ScriptedResolver, settings},
+    server::{PATIENCE, Server, Step, ok},
+};
+
+const SCRIPT: &str = "origin.example 127.0.0.1\nslow.example 127.0.0.1";
+
+async fn fetch_within(steps: Vec<Step>, limits: Limits) -> Result<Fetched, Error> {
+    let server = Server::start(move |_| steps.clone()).await;
+    let allow = [format!("origin.example:{}", server.port())];
+    let guard = Guard::with_resolver(settings(&allow, &[]), ScriptedResolver::new(SCRIPT));
+    let url = format!("http://origin.example:{}/path?secret=1", server.port());
+    let fetched = guard.get(&url, &limits).await;
+    if let Err(error) = &fetched {
+        let said = error.to_string();
+        assert!(said.starts_with("origin.example: ") && !said.contains('\n'), "{said}");
+        for word in ["secret", "path", "127.0.0.1", "smuggled"] {
+            assert!(!format!("{said} {error:?}").contains(word), "{error:?}");
+        }
+    }
+    fetched
+}
+
+async fn fetch(answer: impl Into<Vec<u8>>) -> Result<Fetched, Error> {
+    fetch_within(vec![Step::Send(answer.into())], LIMITS).await
+}
+
+#[tokio::test]
+async fn a_picture_within_the_limits_arrives() {
+    let body: Vec<u8> = (0..1000_u32).map(|index| (index % 251) as u8).collect();
+    let fetched = fetch(ok("image/png", &body)).await.unwrap();
+    assert_eq!((&fetched.bytes, fetched.media_type), (&body, "image/png"));
+    assert_eq!(fetched.final_url.path(), "/path");
+    assert_eq!(format!("{fetched:?}"), r#"Fetched { bytes: 1000, media_type: "image/png", host: Some("origin.example"), .. }"#);
+    // Chunked, and without any length until the connection ends.
+    let chunked =
+        "HTTP/1.1 200 OK\r\nContent-Type: IMAGE/PNG; charset=x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    assert_eq!(fetch(chunked).await.unwrap().bytes, b"abcde");
+    let open = "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Encoding: identity\r\n\r\nabc";
+    assert_eq!(fetch(open).await.unwrap().media_type, "image/jpeg");
+}
+
+#[tokio::test]
+async fn more_than_the_limit_is_not_taken() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n";
+    let chunk = [b"400\r\n".as_slice(), &[b'x'; 0x400], b"\r\n"].concat();
+    let cases = [
+        // One byte too many, told beforehand; nothing of the body is waited for.
+        vec![Step::Send(format!("{head}Content-Length: 1001\r\n\r\n").into()), Step::Hold],
+        vec![Step::Send(format!("{head}Content-Length: 18446744073709551613\r\n\r\n").into()), Step::Hold],
+        // Never told and never ending.
+        vec![Step::Send(format!("{head}Transfer-Encoding: chunked\r\n\r\n").into()), Step::SendForever(chunk)],
+        vec![Step::Send(format!("{head}\r\n").into()), Step::SendForever(vec![b'x'; 100])],
+        // One byte too many in small pieces.
+        vec![Step::Send(format!("{head}\r\n").into()), Step::Send(vec![b'x'; 1001])],
+    ];
+    for (case, steps) in cases.into_iter().enumerate() {
+        let error = fetch_within(steps, LIMITS).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "case {case}: {error}");
+        assert_eq!(error.to_string(), "origin.example: the answer has more than 1000 bytes");
+    }
+}
+
+#[tokio::test]
+async fn lengths_that_lie_bring_nothing_in() {
+    // More bytes than were told: what is over is never read, and the connection is not used again.
+    let fetched = fetch("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\ngoodHTTP/1.1 200 smuggled").await.unwrap();
+    assert_eq!(fetched.bytes, b"good");
+    // Fewer: the answer broke off.
+    let error = fetch("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 40\r\n\r\nsmuggled").await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { stage: Stage::Body, .. }), "{error:?}");
+    // Two lengths, lengths that are none, and a chunk that is none.
+    for head in ["Content-Length: 4\r\nContent-Length: 9", "Content-Length: smuggled", "Content-Length: -1"] {
+        let error = fetch(format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n{head}\r\n\r\n")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{head}: {error:?}");
+    }
+    let error = fetch("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nsmuggled").await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { stage: Stage::Body, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn slow_servers_are_cut_by_the_whole_timeout() {
+    let limits = Limits { timeout: Duration::from_millis(300), ..LIMITS };
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 900\r\n\r\n".to_vec();
+    let pause = Duration::from_millis(20);
+    let cases = [
+        // Says nothing; a byte of the head now and then; a byte of the body now and then; stops in the middle of the body; asks for
+        // patience again and again.
+        vec![Step::Hold],
+        vec![Step::Send(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), Step::Trickle(b"x".to_vec(), pause)],
+        vec![Step::Send(head.clone()), Step::Trickle(b"x".to_vec(), pause)],
+        vec![Step::Send(head), Step::Send(vec![b'x'; 500]), Step::Hold],
+        vec![Step::Trickle(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(), pause)],
+    ];
+    for (case, steps) in cases.into_iter().enumerate() {
+        let started = Instant::now();
+        let error = fetch_within(steps, limits).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "case {case}: {error:?}");
+        assert_eq!(error.to_string(), "origin.example: no complete answer within 300ms");
+        assert!(started.elapsed() < PATIENCE && error.is_transient());
+    }
+}
+
+#[tokio::test]
+async fn the_settings_timeout_holds_where_a_call_asks_for_more() {
+    let server = Server::start(|_| vec![Step::Hold]).await;
+    let allow = [format!("origin.example:{}", server.port())];
+    let settings = guarded_http::GuardSettings { timeout: Duration::from_millis(200), ..settings(&allow, &[]) };
+    let guard = Guard::with_resolver(settings, ScriptedResolver::new(SCRIPT));
+    let url = format!("http://origin.example:{}/", server.port());
+    assert_eq!(guard.get(&url, &LIMITS).await.unwrap_err().to_string(), "origin.example: no complete answer within 200ms");
+    let posted = guard.post(&url, Default::default(), Vec::new(), LIMITS.timeout).await;
+    assert_eq!(posted.unwrap_err().kind(), ErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn other_media_types_are_refused() {
+    let length = "Content-Length: 8\r\n";
+    let heads = [
+        "Content-Type: text/html\r\n",
+        "Content-Type: smuggled\r\n",
+        "Content-Type: image/svg+xml\r\n",
+        "Content-Type: image/png, text/html\r\n",
+        "Content-Type: image/pngx\r\n",
+        "Content-Type: image/*\r\n",
+        "Content-Type: \r\n",
+        "Content-Type: text/html; image/png\r\n",
+        "Content-Type: image/png\r\nContent-Type: text/html\r\n",
+        "X-Content-Type: image/png\r\n",
+        "",
+    ];
+    for head in heads {
+        let error = fetch(format!("HTTP/1.1 200 OK\r\n{head}{length}\r\nsmuggled")).await.unwrap_err();
+        assert_eq!(error.to_string(), "origin.example: the answer's media type must be image/png or image/jpeg", "{head}");
+        assert_eq!(error.kind(), ErrorKind::WrongType);
+    }
+}
+
+#[tokio::test]
+async fn compressed_answers_are_not_unpacked() {
+    // The head of a gzip file; a bomb would go on. Nobody looks at it.
+    let body = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03";
+    for encoding in
+        ["gzip", "GZIP", "br", "deflate", "zstd", "identity, gzip", "gzip, gzip, gzip", "smuggled", "identity\r\nContent-Encoding: gzip"]
+    {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Encoding: {encoding}\r\nContent-Length: 10\r\n\r\n");
+        let error = fetch([head.as_bytes(), body].concat()).await.unwrap_err();
+        assert_eq!(error.to_string(), "origin.example: the answer is encoded (compressed), which is not undone", "{encoding}");
+    }
+    // Another way to say it; what is not known is read to the end of the connection, as it is.
+    for encoding in ["gzip, chunked", "gzip", "smuggled"] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: {encoding}\r\n\r\n");
+        let error = fetch([head.as_bytes(), b"a\r\n", body, b"\r\n0\r\n\r\n"].concat()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongType, "{encoding}: {error:?}");
+    }
+    // Without the header the bytes are bytes.
+    assert_eq!(fetch(ok("image/png", body)).await.unwrap().bytes, body);
+}
+
+#[tokio::test]
+async fn statuses_and_garbage_are_told_apart() {
+    for status in [204, 400, 401, 404, 418, 429, 500, 503] {
+        let error = fetch(format!("HTTP/1.1 {status} smuggled\r\nContent-Length: 0\r\n\r\n")).await.unwrap_err();
+        if status == 204 {
+            assert_eq!(error.kind(), ErrorKind::WrongType);
+            continue;
+        }
+        assert_eq!(error.to_string(), format!("origin.example: answered with status {status}"));
+        assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Status, status == 429 || status >= 500));
+    }
+    for garbage in ["smuggled", "SSH-2.0-OpenSSH_9.9\r\n", "", "HTTP/1.1 smuggled\r\n\r\n", "\0\0\0\0"] {
+        let error = fetch(garbage).await.unwrap_err();
+        assert!(matches!(error, Error::Unreachable { stage: Stage::Answer, .. }), "{garbage:?}: {error:?}");
+        assert_eq!(error.to_string(), "origin.example: the server gave no valid answer");
+    }
+    // A head without end.
+    let endless = vec![Step::Send(b"HTTP/1.1 200 OK\r\n".to_vec()), Step::SendForever(b"X: yyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(100))];
+    let error = fetch_within(endless, LIMITS).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { stage: Stage::Answer, .. }), "{error:?}");
+    let endless = vec![Step::Send(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), Step::SendForever(vec![b'y'; 10_000])];
+    let error = fetch_within(endless, LIMITS).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { stage: Stage::Answer, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn closed_ports_and_plain_servers_behind_https_are_unreachable() {
+    let server = Server::start(|_| vec![Step::Send(ok("image/png", b"x"))]).await;
+    // Bound and not listening: nobody else gets the port meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = socket.local_addr().unwrap().port();
+    let guard = Guard::with_resolver(settings(&["127.0.0.1".to_owned()], &[server.port(), closed]), ScriptedResolver::new(SCRIPT));
+    for url in [format!("http://origin.example:{closed}/"), format!("https://origin.example:{}/", server.port())] {
+        let error = guard.get(&url, &LIMITS).await.unwrap_err();
+        let Error::Unreachable { stage, .. } = &error else { panic!("{url}: {error:?}") };
+        assert!(matches!(stage, Stage::Connect | Stage::Setup), "{url}: {error:?}");
+    }
+    assert!(server.requests().is_empty());
+}

@@ -1,0 +1,11 @@
+//! The crate's integration tests: one binary, one module a subject.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod posts;
+mod private_addresses;
+mod ranges;
+mod rebinding;
+mod redirects;
+mod scripted;
+mod server;
