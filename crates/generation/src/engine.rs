@@ -201,6 +201,11 @@ impl Engine {
         self.inner.queue.jobs()
     }
 
+    /// The jobs that wait for the device.
+    pub fn waiting(&self) -> usize {
+        self.inner.queue.waiting()
+    }
+
     /// Waits until the model is loaded.
     ///
     /// # Errors

@@ -12,11 +12,21 @@ use actix_web::{
         header::{ALLOW, RETRY_AFTER},
     },
 };
-use generation::{GenerationError, SubmitError, field_error::ContextValue};
+use generation::{
+    GenerationError, SubmitError,
+    field_error::{ContextValue, shortened},
+    jobs::{StoreError, SubmitJobError},
+};
 use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
-use crate::wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail};
+use crate::{
+    fields::value_fault,
+    wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
+};
+
+/// Whole seconds after which to ask again whose own jobs are too many: nobody knows which of them ends first.
+const WAIT_FOR_OWN_JOBS: u64 = 5;
 
 /// Everything that a handler can answer but success.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +79,47 @@ pub enum ApiError {
     /// The engine took the job and has no video.
     #[error(transparent)]
     Video(GenerationError),
+    /// A job is not taken, for another reason than the engine's.
+    #[error(transparent)]
+    Job(SubmitJobError),
+    /// What is stored of jobs cannot be read or written. The reason is the operator's business.
+    #[error("Internal Server Error")]
+    Store(StoreError),
+    /// There is no such job, or it is another's; the sentence says so.
+    #[error("{0}")]
+    NoSuchJob(&'static str),
+    /// The file was removed, to make room or for its age.
+    #[error("The file is no longer kept")]
+    NoLongerKept,
+    /// The operator has asked for what this program does not do yet; the sentence says what.
+    #[error("{0}")]
+    NotServed(&'static str),
     /// A fault of ours.
     #[error("Internal Server Error")]
     Internal,
+}
+
+impl From<SubmitJobError> for ApiError {
+    fn from(error: SubmitJobError) -> Self {
+        match error {
+            SubmitJobError::Submit(error) => Self::Submit(error),
+            SubmitJobError::Store(error) => error.into(),
+            error @ (SubmitJobError::TooManyWaiting { .. }
+            | SubmitJobError::IdempotencyConflict { .. }
+            | SubmitJobError::IdTaken(_)
+            | SubmitJobError::BadId(_)) => Self::Job(error),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::ShuttingDown) {
+            return Self::Submit(SubmitError::ShuttingDown);
+        }
+        tracing::error!(%error, "the store of jobs");
+        Self::Store(error)
+    }
 }
 
 /// The two shapes of an error's body.
@@ -90,14 +138,12 @@ impl ApiError {
             // A combination that only the model can judge, such as steps that a scheduler cannot space.
             Self::Generation(GenerationError::Model(diffusion_core::Error::Params { field, reason }))
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { field, reason })) => {
-                let detail = ValidationErrorDetail {
-                    kind: "value_error".into(),
-                    loc: vec!["body".into(), (*field).into()],
-                    msg: format!("Value error, {reason}"),
-                    input: Value::Null,
-                    ctx: Some(Map::from_iter([("error".to_owned(), Value::from(reason.as_str()))])),
-                };
+                let detail = value_fault(vec!["body".into(), (*field).into()], reason, Value::Null);
                 Body::Fields(ValidationErrorBody { detail: vec![detail] })
+            }
+            Self::Job(error @ SubmitJobError::IdempotencyConflict { key }) => {
+                let place = vec!["header".into(), "idempotency-key".into()];
+                Body::Fields(ValidationErrorBody { detail: vec![value_fault(place, &error.to_string(), Value::from(shortened(key)))] })
             }
             Self::Generation(GenerationError::Cancelled) | Self::Video(GenerationError::Cancelled) => {
                 sentence("The server is shutting down".into())
@@ -114,6 +160,11 @@ impl ApiError {
             | Self::TooFewScenes
             | Self::Scratch(_)
             | Self::Submit(_)
+            | Self::Job(_)
+            | Self::Store(_)
+            | Self::NoSuchJob(_)
+            | Self::NoLongerKept
+            | Self::NotServed(_)
             | Self::Internal => sentence(self.to_string()),
         }
     }
@@ -122,7 +173,8 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchJob(_) => StatusCode::NOT_FOUND,
+            Self::NoLongerKept => StatusCode::GONE,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes => StatusCode::BAD_REQUEST,
@@ -131,11 +183,15 @@ impl ResponseError for ApiError {
             Self::Invalid(_)
             | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. }))
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Submit(SubmitError::QueueFull { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Submit(SubmitError::QueueFull { .. }) | Self::Job(SubmitJobError::TooManyWaiting { .. }) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Job(SubmitJobError::IdempotencyConflict { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotServed(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(GenerationError::Cancelled)
             | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Generation(_) | Self::Video(_) | Self::Scratch(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Generation(_) | Self::Video(_) | Self::Scratch(_) | Self::Job(_) | Self::Store(_) | Self::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -153,6 +209,9 @@ impl ResponseError for ApiError {
             Self::Submit(SubmitError::Loading) => {
                 response.insert_header((RETRY_AFTER, 1));
             }
+            Self::Job(SubmitJobError::TooManyWaiting { .. }) => {
+                response.insert_header((RETRY_AFTER, WAIT_FOR_OWN_JOBS));
+            }
             Self::NotFound
             | Self::UnsupportedMediaType(_)
             | Self::MalformedJson(_)
@@ -165,6 +224,11 @@ impl ResponseError for ApiError {
             | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(_)
             | Self::Video(_)
+            | Self::Job(_)
+            | Self::Store(_)
+            | Self::NoSuchJob(_)
+            | Self::NoLongerKept
+            | Self::NotServed(_)
             | Self::Internal => {}
         }
         response.json(self.body())

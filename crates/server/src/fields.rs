@@ -135,12 +135,18 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
     ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
 }
 
-fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {
+/// A fault that no rule of pydantic's has a name for; the sentence says what.
+pub(crate) fn value_fault(loc: Vec<Value>, sentence: &str, input: Value) -> ValidationErrorDetail {
+    let ctx = Some(Map::from_iter([("error".to_owned(), Value::from(sentence))]));
+    ValidationErrorDetail { ctx, ..detail("value_error", loc, format!("Value error, {sentence}"), input) }
+}
+
+pub(crate) fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {
     ValidationErrorDetail { kind: kind.to_owned(), loc, msg, input, ctx: None }
 }
 
 /// A value of the caller's, small enough to send back.
-fn echo(value: &Value) -> Value {
+pub(crate) fn echo(value: &Value) -> Value {
     if let Some(literal) = non_finite::literal(value) {
         return Value::from(literal);
     }
