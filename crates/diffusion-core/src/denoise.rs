@@ -27,6 +27,12 @@ pub trait StepMonitor {
     /// Called after every step.
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()>;
 
+    /// Called instead of [`Self::on_step`] where a run's steps are not made because what they give was kept.
+    fn on_kept(&mut self) {}
+
+    /// Called where memory did not suffice and the work goes on in smaller parts; `what` is a sentence for a log.
+    fn on_step_down(&mut self, _what: &str) {}
+
     /// Called after every frame that a pipeline of many pictures has decoded and left in its sink: `frame` of `frames` are done, from 1.
     fn on_frame(&mut self, _frame: usize, _frames: usize) -> ControlFlow<()> {
         ControlFlow::Continue(())

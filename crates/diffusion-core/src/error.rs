@@ -16,9 +16,16 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A tensor operation failed: out of memory, a device fault, or a fault of ours.
+    /// A tensor operation failed: a device fault, or a fault of ours.
     #[error("tensor operation failed: {0}")]
-    Candle(#[from] candle_core::Error),
+    Candle(#[source] candle_core::Error),
+
+    /// The device has not the memory for it, and what could be made in smaller parts was.
+    #[error("out of memory: {what}")]
+    OutOfMemory {
+        /// What was being made, where that is known, and the driver's own word.
+        what: String,
+    },
 
     /// A weight file lacks a tensor, holds it in another shape, or cannot be read as what it claims to be.
     #[error("{component}: {file}: tensor {tensor}: {reason}", file = file.display())]
@@ -123,6 +130,29 @@ pub enum Error {
     Cancelled,
 }
 
+/// The one place where a driver's error becomes this crate's.
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        let text = error.to_string();
+        // Behind the first line there may be a backtrace, which names functions of all kinds.
+        let line = text.lines().next().unwrap_or_default();
+        match OUT_OF_MEMORY.iter().any(|word| line.contains(word)) {
+            true => Self::OutOfMemory { what: line.to_owned() },
+            false => Self::Candle(error),
+        }
+    }
+}
+
+/// How drivers say that memory is short. candle keeps their errors as text or behind types that a build without their features does not
+/// have: CUDA's `DriverError`, cuBLAS's `CublasError`, Metal's refusal of a buffer, and of a command that needed more than there was.
+const OUT_OF_MEMORY: [&str; 5] = [
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "Failed to create metal resource: Buffer",
+    "kIOGPUCommandBufferCallbackErrorOutOfMemory",
+    "Insufficient Memory",
+];
+
 impl Error {
     /// An [`Error::Config`] from anything that prints.
     pub fn config(file: impl Into<String>, field: impl Into<String>, reason: impl Into<String>) -> Self {
@@ -132,5 +162,37 @@ impl Error {
     /// An [`Error::File`] from anything that prints.
     pub fn file(file: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::File { file: file.into(), reason: reason.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_that_are_short_of_memory_are_understood() {
+        use candle_core::Error as Candle;
+        let driver = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+        let short = [
+            Candle::Cuda(driver.into()),
+            Candle::Cuda("CublasError(CUBLAS_STATUS_ALLOC_FAILED)".into()),
+            Candle::Msg("Metal error Failed to create metal resource: Buffer".into()),
+            Candle::wrap("Command buffer had following error: Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)"),
+            Candle::WithBacktrace {
+                inner: Box::new(Candle::Cuda(driver.into())),
+                backtrace: Box::new(std::backtrace::Backtrace::force_capture()),
+            },
+        ];
+        for error in short {
+            let text = error.to_string();
+            assert!(matches!(Error::from(error), Error::OutOfMemory { what } if text.starts_with(&what) && !what.contains('\n')), "{text}");
+        }
+        let other = [
+            Candle::Cuda("DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access was encountered\")".into()),
+            Candle::Msg("shape mismatch\n  at CUDA_ERROR_OUT_OF_MEMORY".into()),
+        ];
+        for error in other {
+            assert!(matches!(Error::from(error), Error::Candle(_)));
+        }
     }
 }

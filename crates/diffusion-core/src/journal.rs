@@ -10,7 +10,7 @@ use std::fmt;
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 
-use crate::{Error, Result};
+use crate::{Error, Result, denoise::StepMonitor};
 
 /// The name of the one tensor in kept latents' bytes.
 const TENSOR: &str = "latents";
@@ -134,11 +134,17 @@ impl<'a> Kept<'a> {
     }
 
     /// The run's latents of this shape: those that were kept, else those that are made now, which are kept.
-    pub(crate) fn latents_or(&mut self, shape: &[usize], make: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
+    pub(crate) fn latents_or(
+        &mut self,
+        shape: &[usize],
+        monitor: &mut dyn StepMonitor,
+        make: impl FnOnce(&mut dyn StepMonitor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         if let Some(latents) = self.journal.latents(self.run).and_then(|latents| latents.of_shape(shape)) {
+            monitor.on_kept();
             return Ok(latents);
         }
-        let latents = KeptLatents::new(make()?);
+        let latents = KeptLatents::new(make(monitor)?);
         self.journal.keep_latents(self.run, &latents);
         Ok(latents.0)
     }

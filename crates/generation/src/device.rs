@@ -324,6 +324,10 @@ impl StepMonitor for PictureMonitor<'_> {
         self.watched.progress.send_replace(progress);
         self.watched.go_on()
     }
+
+    fn on_step_down(&mut self, what: &str) {
+        tracing::warn!("{what}");
+    }
 }
 
 struct VideoMonitor<'a> {
@@ -367,6 +371,10 @@ impl SceneMonitor for VideoMonitor<'_> {
             share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
         });
         self.watched.go_on()
+    }
+
+    fn on_step_down(&mut self, what: &str) {
+        tracing::warn!("{what}");
     }
 }
 

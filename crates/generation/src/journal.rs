@@ -144,7 +144,7 @@ mod tests {
         journal.keep_picture(RUN, 0, &picture());
         let file = journal.picture_file(RUN, 0);
         let whole = fs::read(&file).unwrap();
-        for end in 0..whole.len() {
+        for end in (0..whole.len()).step_by(5) {
             fs::write(&file, &whole[..end]).unwrap();
             assert!(journal.picture(RUN, 0).is_none_or(|found| found == picture()), "torn at {end} of {}", whole.len());
             // As a power cut leaves a file whose blocks were not all written.

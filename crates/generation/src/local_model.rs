@@ -248,14 +248,22 @@ struct AnimationMonitor<'a> {
 
 impl StepMonitor for AnimationMonitor<'_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> std::ops::ControlFlow<()> {
-        let work_done = self.progress.work_total * step.step as f64 / step.steps.max(1) as f64;
+        // Frames that were kept may have counted for more, if the rest is made again.
+        let work_done = (self.progress.work_total * step.step as f64 / step.steps.max(1) as f64).max(self.progress.work_done);
         self.progress = SceneProgress { step: step.step, steps: step.steps, work_done, ..self.progress };
         self.monitor.on_progress(&self.progress)
     }
 
+    fn on_kept(&mut self) {
+        self.progress.work_done = self.progress.work_total;
+    }
+
+    fn on_step_down(&mut self, what: &str) {
+        self.monitor.on_step_down(what);
+    }
+
     fn on_frame(&mut self, frame: usize, _: usize) -> std::ops::ControlFlow<()> {
-        // Steps that were kept are not reported, and where there are frames all steps are done.
-        self.progress = SceneProgress { frame, work_done: self.progress.work_total, ..self.progress };
+        self.progress.frame = frame;
         self.monitor.on_progress(&self.progress)
     }
 }

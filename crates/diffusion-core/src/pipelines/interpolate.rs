@@ -7,10 +7,9 @@
 //! `interpolate_stable_diffusion` (after Shoemake, "Animating rotation with quaternion curves").
 
 use candle_core::Tensor;
-use image::RgbImage;
 
 use super::{Error, Result, SeededNoise, StableDiffusion, StepMonitor, TextToImageParams, prompt::PromptEmbeds};
-use crate::{denoise::Denoising, frames};
+use crate::denoise::Denoising;
 
 /// Above this cosine two directions are taken for one, and the way between them for a straight line.
 const PARALLEL: f64 = 0.9995;
@@ -60,15 +59,6 @@ impl<'a> Between<'a> {
     }
 }
 
-impl StableDiffusion {
-    /// The pictures of several requests' finished latents, [1, channels, height, width] each, decoded at once.
-    pub(super) fn decode_pictures(&self, latents: &[Tensor]) -> Result<Vec<RgbImage>> {
-        let all = (Tensor::cat(latents, 0)? / self.vae.config().scaling_factor)?;
-        let decoded = self.vae.decode(&all)?;
-        (0..latents.len()).map(|index| frames::to_rgb_image(&decoded.narrow(0, index, 1)?)).collect()
-    }
-}
-
 /// Refuses two requests of different sizes: their noise has no way from one to the other.
 pub(super) fn check_sizes(from: &TextToImageParams, to: &TextToImageParams) -> Result<()> {
     let reason = || format!("{}x{} and {}x{} have no way between them", from.width, from.height, to.width, to.height);
@@ -99,25 +89,9 @@ fn slerp(from: &Tensor, to: &Tensor, position: f64) -> Result<Tensor> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use candle_core::{DType, Device};
+    use candle_core::Device;
 
     use super::*;
-    use crate::{pipelines::nano_sd, policy::ExecutionPolicy};
-
-    #[test]
-    fn a_picture_does_not_depend_on_those_it_is_decoded_with() {
-        for dtype in [DType::F32, DType::BF16] {
-            let policy = ExecutionPolicy { vae: dtype, ..ExecutionPolicy::cpu_f32() };
-            let model = StableDiffusion::load(&nano_sd(), &policy).unwrap();
-            for (width, height, pictures) in [(16, 16, 5), (3, 5, 7), (1, 1, 3)] {
-                let mut noise = SeededNoise::new(5);
-                let latents = (0..pictures).map(|_| noise.randn(&[1, 4, height, width])).collect::<Result<Vec<Tensor>>>().unwrap();
-                let together = model.decode_pictures(&latents).unwrap();
-                let alone = latents.iter().map(|latents| model.decode_latents(latents).unwrap()).collect::<Vec<RgbImage>>();
-                assert!(together == alone, "{width}x{height} latents, {dtype:?}");
-            }
-        }
-    }
 
     #[test]
     fn halfway_between_two_axes_is_the_diagonal() {

@@ -6,6 +6,8 @@
 //! draws it; a call makes one picture or one video, so neither can depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`
 //! and `pipelines/stable_video_diffusion/`.
 
+mod decode;
+mod division;
 mod embedded;
 mod image_to_image;
 mod image_to_video;
@@ -28,7 +30,6 @@ pub use self::{
 use crate::{
     Error, Result,
     denoise::StepMonitor,
-    frames,
     journal::Kept,
     models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
     noise::SeededNoise,
@@ -135,14 +136,16 @@ impl StableDiffusion {
         let base = params.base();
         base.check(self.pixels_per_latent())?;
         if let Some(picture) = kept.picture(0, (base.width, base.height)) {
+            monitor.on_kept();
             return Ok(picture);
         }
-        let latents = kept.latents_or(&self.latents_shape(base), || match params {
+        let latents = kept.latents_or(&self.latents_shape(base), monitor, |monitor| match params {
             PictureParams::TextToImage(params) => self.text_latents(params, monitor),
             PictureParams::ImageToImage(params) => self.image_latents(params, monitor),
             PictureParams::Inpaint(params) => self.inpaint_latents(params, monitor),
         })?;
-        let picture = self.decode_latents(&latents)?;
+        let pictures = self.decode_pictures(&[latents], monitor)?;
+        let picture = pictures.into_iter().next().ok_or(Error::Candle(candle_core::Error::UnwrapNone))?;
         kept.keep_picture(0, &picture);
         Ok(picture)
     }
@@ -172,11 +175,6 @@ impl StableDiffusion {
         let latents = self.vae.encode(image)?.sample(noise)?;
         let latents = latents.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
         Ok((latents * self.vae.config().scaling_factor)?)
-    }
-
-    /// The picture of finished latents.
-    fn decode_latents(&self, latents: &Tensor) -> Result<RgbImage> {
-        frames::to_rgb_image(&self.vae.decode(&(latents / self.vae.config().scaling_factor)?)?)
     }
 }
 

@@ -10,6 +10,14 @@ pub enum StoreError {
     /// The database refuses.
     #[error("job store: {0}")]
     Database(#[from] rusqlite::Error),
+    /// The database cannot be opened.
+    #[error("job store {path}: {source}", path = path.display())]
+    Unusable {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
     /// The database is of another version, or cannot be brought to this one.
     #[error("job store: {0}")]
     Migration(#[from] rusqlite_migration::Error),

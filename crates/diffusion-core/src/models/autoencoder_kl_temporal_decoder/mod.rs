@@ -57,6 +57,11 @@ impl AutoencoderKlTemporalDecoder {
         Self { tiling, ..self }
     }
 
+    /// When and how it codes pictures in tiles.
+    pub fn tiling(&self) -> Option<Tiling> {
+        self.tiling
+    }
+
     /// The configuration that it was loaded with.
     pub fn config(&self) -> &AutoencoderKlTemporalDecoderConfig {
         &self.config
@@ -77,6 +82,14 @@ impl AutoencoderKlTemporalDecoder {
     /// # Errors
     /// [`Error::Shape`] if the channels are not the config's.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        self.decode_tiled(latents, self.tiling)
+    }
+
+    /// The same with other tiling than the model's own; `None` decodes every picture whole.
+    ///
+    /// # Errors
+    /// As [`Self::decode`]; [`Error::Params`] if the tiling is not one.
+    pub fn decode_tiled(&self, latents: &Tensor, tiling: Option<Tiling>) -> Result<Tensor> {
         let factor = self.config.factor();
         let channels = self.config.latent_channels;
         if !matches!(latents.dims(), [frames, found, height, width] if *found == channels && frames * height * width > 0) {
@@ -84,7 +97,7 @@ impl AutoencoderKlTemporalDecoder {
             return Err(Error::Shape { what: "latents to decode", expected, found: latents.dims().to_vec() });
         }
         let latents = latents.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
-        match Tiling::of_picture(self.tiling, latents.dims(), factor, factor)? {
+        match Tiling::of_picture(tiling, latents.dims(), factor, factor)? {
             Some(tiles) => tiles.run(&latents, factor, Direction::Decode, |tile| self.decode_whole(tile)),
             None => self.decode_whole(&latents),
         }

@@ -4,17 +4,19 @@
 //! diffusers' order, what is added to the picture and then the frames' own; latents are f32 on the CPU between steps, for they begin at
 //! 700 times their deviation; and a call's frames are decoded in diffusers' chunks, which do not see one another.
 
+mod leaving;
 mod params;
 
 use candle_core::{DType, Tensor};
-use image::RgbImage;
 
 pub use params::{ImageToVideoParams, MotionParams};
 
+use self::leaving::Leaving;
+use super::division::Division;
 use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
-    frames::{self, FrameSink},
+    frames::FrameSink,
     guidance::{VideoConditioning, VideoConditions},
     journal::{Kept, Run},
     models::{
@@ -157,6 +159,9 @@ impl StableVideoDiffusion {
         while leaving.done < num_frames
             && let Some(frame) = kept.picture(leaving.done, (width, height))
         {
+            if leaving.done == 0 {
+                leaving.monitor.on_kept();
+            }
             leaving.push(frame)?;
         }
         if leaving.done == num_frames {
@@ -164,8 +169,13 @@ impl StableVideoDiffusion {
         }
         let side = |pixels: u32| (pixels / self.pixels_per_latent()) as usize;
         let shape = [num_frames, self.vae.config().latent_channels, side(height), side(width)];
-        let latents = kept.latents_or(&shape, || self.latents(params, &shape, leaving.monitor))?;
-        self.decode_frames(&latents, chunk, &mut leaving, &mut kept)
+        let latents = kept.latents_or(&shape, leaving.monitor, |monitor| self.latents(params, &shape, monitor))?;
+        let division = Division::new(chunk, (width, height), self.vae.tiling());
+        leaving.decode(division, &mut kept, |frames, division| {
+            let together = latents.narrow(0, frames.start, frames.len())?;
+            let scaled = (together * (1.0 / self.vae.config().scaling_factor))?;
+            self.vae.decode_tiled(&scaled, division.tiling(self.vae.tiling()))
+        })
     }
 
     /// The finished latents of a call's frames, of this shape.
@@ -225,43 +235,9 @@ impl StableVideoDiffusion {
         }
     }
 
-    /// Decodes finished latents, `chunk` frames at a time, from the chunk on in which the first frame lies that has not left.
-    fn decode_frames(&self, latents: &Tensor, chunk: usize, leaving: &mut Leaving<'_>, kept: &mut Kept<'_>) -> Result<()> {
-        let frames = latents.dim(0)?;
-        while leaving.done < frames {
-            // Frames that left already are decoded with those that have not: they see one another.
-            let first = leaving.done - leaving.done % chunk.max(1);
-            let together = latents.narrow(0, first, chunk.clamp(1, frames - first))?;
-            let decoded = self.vae.decode(&(together * (1.0 / self.vae.config().scaling_factor))?)?;
-            for index in leaving.done - first..decoded.dim(0)? {
-                let frame = frames::to_rgb_image(&decoded.narrow(0, index, 1)?)?;
-                kept.keep_picture(first + index, &frame);
-                leaving.push(frame)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Pixels to a side of a latent: 8 in Stable Video Diffusion.
     fn pixels_per_latent(&self) -> u32 {
         u32::try_from(self.vae.config().factor()).unwrap_or(8)
-    }
-}
-
-/// A call's frames on their way out.
-struct Leaving<'a> {
-    frames: usize,
-    /// Those that have left.
-    done: usize,
-    monitor: &'a mut dyn StepMonitor,
-    sink: &'a mut dyn FrameSink,
-}
-
-impl Leaving<'_> {
-    fn push(&mut self, frame: RgbImage) -> Result<()> {
-        self.sink.push(frame).map_err(Error::Sink)?;
-        self.done += 1;
-        if self.monitor.on_frame(self.done, self.frames).is_break() { Err(Error::Cancelled) } else { Ok(()) }
     }
 }
 

@@ -9,6 +9,7 @@ use image::RgbImage;
 use super::{Film, ScenesParams};
 use crate::{
     Result,
+    denoise::StepMonitor as _,
     journal::{Journal, Kept, Run},
     pipelines::{StableDiffusion, TextToImageParams, interpolate::Between},
     preprocess,
@@ -40,17 +41,18 @@ impl StableDiffusion {
             let run = Run::Between { scene, frame };
             film.begin_run(from.num_inference_steps as f64);
             if let Some(picture) = Kept::new(journal, run).picture(0, size) {
+                film.on_kept();
                 film.end_run();
                 waiting.push_all(film, journal)?;
                 waiting.push(&picture, film)?;
                 continue;
             }
-            let latents = Kept::new(journal, run).latents_or(&self.latents_shape(from), || {
+            let latents = Kept::new(journal, run).latents_or(&self.latents_shape(from), film, |monitor| {
                 let between = match &between {
                     Some(between) => between,
                     None => between.insert(Between::new(self, from, to)?),
                 };
-                between.latents((frame + 1) as f64 / (frames + 1) as f64, film)
+                between.latents((frame + 1) as f64 / (frames + 1) as f64, monitor)
             })?;
             film.end_run();
             waiting.pictures.push((run, latents));
@@ -77,7 +79,7 @@ impl Waiting<'_> {
         if runs.is_empty() {
             return Ok(());
         }
-        let pictures = self.model.decode_pictures(&latents)?;
+        let pictures = self.model.decode_pictures(&latents, film)?;
         for (run, picture) in runs.into_iter().zip(&pictures) {
             Kept::new(journal, run).keep_picture(0, picture);
         }

@@ -103,8 +103,17 @@ impl<'a> Film<'a> {
 impl StepMonitor for Film<'_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         let share = step.step as f64 / step.steps.max(1) as f64;
-        let work_done = self.work_before + self.run_work * share;
+        // Frames that were kept may have counted for more, if the rest is made again.
+        let work_done = (self.work_before + self.run_work * share).max(self.progress.work_done);
         self.progress = SceneProgress { step: step.step, steps: step.steps, work_done, ..self.progress };
         self.monitor.on_progress(&self.progress)
+    }
+
+    fn on_kept(&mut self) {
+        self.progress.work_done = self.work_before + self.run_work;
+    }
+
+    fn on_step_down(&mut self, what: &str) {
+        self.monitor.on_step_down(what);
     }
 }

@@ -173,6 +173,9 @@ pub struct SceneProgress {
 pub trait SceneMonitor {
     /// Called when something new begins, after every model step, and after every frame that was pushed.
     fn on_progress(&mut self, progress: &SceneProgress) -> std::ops::ControlFlow<()>;
+
+    /// Called where memory did not suffice and the work goes on in smaller parts; `what` is a sentence for a log.
+    fn on_step_down(&mut self, _what: &str) {}
 }
 
 /// A monitor that sees nothing and never stops.

@@ -92,6 +92,14 @@ impl StepMonitor for Watch<'_, '_, '_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         self.0.borrow_mut().on_step(step)
     }
+
+    fn on_kept(&mut self) {
+        self.0.borrow_mut().on_kept();
+    }
+
+    fn on_step_down(&mut self, what: &str) {
+        self.0.borrow_mut().on_step_down(what);
+    }
 }
 
 /// The model's frames on their way to the video.

@@ -1,0 +1,160 @@
+//! A program to be killed: it takes a queue of mixed jobs on the models in the program, makes them, and says what it does. Its test
+//! (`tests/it/killed.rs`) kills it at a moment of its choice and starts it again on the same folder.
+//!
+//! `killable FOLDER [POINT NTH]`: at the NTH time that it gets to the fail point POINT, it says so and stops there, to be killed.
+#![expect(clippy::print_stdout, reason = "its test reads what it says")]
+
+use std::{
+    env,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Instant, SystemTime},
+};
+
+use anyhow::{Context as _, Result, bail};
+use diffusion_core::{
+    pipelines::{nano_sd, nano_svd},
+    policy::{DeviceChoice, ExecutionPolicy, Precision},
+};
+use generation::{
+    Engine, EngineSettings, ImageRequest, Limits, LoadedModel, ModelInfo,
+    field_error::FieldError,
+    jobs::{Cancelled, FailHook, FailPoint, JobState, Jobs, JobsSettings, NewJob, Page, Priority, Work},
+    video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest, VideoSpec},
+};
+use image::RgbImage;
+
+/// The job that its owner calls off while it runs.
+const CALLED_OFF: &str = "called-off";
+
+fn main() -> Result<()> {
+    let mut arguments = env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().context("usage: killable FOLDER [POINT NTH]")?);
+    let point = arguments.next().map(|name| point(&name)).transpose()?;
+    let nth: usize = arguments.next().map_or(Ok(1), |nth| nth.parse())?;
+    tokio::runtime::Runtime::new()?.block_on(run(folder, point, nth))
+}
+
+fn point(name: &str) -> Result<FailPoint> {
+    let found = FailPoint::ALL.into_iter().find(|point| format!("{point:?}") == name);
+    found.with_context(|| format!("no fail point {name:?}"))
+}
+
+async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()> {
+    let engine = Engine::start(EngineSettings::new(Instant::now), || {
+        let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
+        LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()))
+    })?;
+    let hook = match point {
+        Some(wanted) => {
+            let times = AtomicUsize::new(0);
+            FailHook::new(move |point| {
+                if point == wanted && times.fetch_add(1, Ordering::Relaxed) + 1 == nth {
+                    println!("at {point:?}");
+                    loop {
+                        std::thread::park();
+                    }
+                }
+            })
+        }
+        None => FailHook::default(),
+    };
+    let jobs = Jobs::open(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder, SystemTime::now) }, engine.clone())?;
+    let info = engine.loaded().await.map_err(anyhow::Error::msg)?;
+    // What an earlier life took is there already, under the same keys.
+    for (id, work) in mixed(&info)? {
+        let new = NewJob {
+            id: id.into(),
+            owner: String::new(),
+            priority: Priority::Normal,
+            work,
+            note: serde_json::Value::Null,
+            idempotency: Some(generation::jobs::Idempotency { key: id.into(), fingerprint: id.into() }),
+            callback_url: None,
+        };
+        jobs.submit(new).await?;
+        println!("accepted {id}");
+    }
+    call_off(&jobs).await?;
+    let all = Page { beyond: None, limit: 100, state: None, newest_first: false };
+    for job in jobs.list("", all).await? {
+        let Some(ended) = jobs.finished("", &job.id).await? else { bail!("{} is gone", job.id) };
+        println!("{} {}", ended.state, ended.id);
+    }
+    // Nothing is left to be written down when this returns.
+    jobs.shut_down(std::time::Duration::from_secs(60)).await;
+    println!("done");
+    Ok(())
+}
+
+/// Calls the long job off as soon as it runs.
+async fn call_off(jobs: &Jobs) -> Result<()> {
+    let mut changes = jobs.changes();
+    loop {
+        let Some(job) = jobs.get("", CALLED_OFF).await? else { bail!("{CALLED_OFF} is gone") };
+        if job.state != JobState::Queued {
+            break;
+        }
+        changes.changed().await?;
+    }
+    match jobs.cancel("", CALLED_OFF).await? {
+        Cancelled::Done(_) | Cancelled::Finished(_) => Ok(()),
+        Cancelled::Unknown => bail!("{CALLED_OFF} is gone"),
+    }
+}
+
+fn refused(faults: Vec<FieldError>) -> anyhow::Error {
+    anyhow::anyhow!("{faults:?}")
+}
+
+/// Jobs of every kind, small ones.
+fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
+    let limits = Limits::default();
+    let picture = |prompt: &str, steps: i128, count: i128| {
+        let request = ImageRequest {
+            prompt: Some(prompt.into()),
+            num_inference_steps: Some(steps),
+            count: Some(count),
+            seed: Some(11),
+            ..ImageRequest::default()
+        };
+        request.validate(&limits, info).map(Work::Pictures).map_err(refused)
+    };
+    let scene = |prompt: &str, source: &str, motion: Option<MotionRequest>| SceneRequest {
+        prompt: Some(prompt.into()),
+        source: Some(source.into()),
+        motion,
+        ..SceneRequest::default()
+    };
+    let scenes = |scenes: Vec<SceneRequest>, join: &str, seconds: f64| {
+        let request = ScenesRequest {
+            scenes: Some(scenes),
+            join: Some(join.into()),
+            duration_per_scene: Some(seconds),
+            transition_frames: Some(4),
+            num_inference_steps: Some(8),
+            width: Some(128),
+            height: Some(128),
+            seed: Some(5),
+            ..ScenesRequest::default()
+        };
+        request.validate(&limits).map(|spec| Work::Video(VideoSpec::Scenes(spec))).map_err(refused)
+    };
+    let motion = || MotionRequest { num_inference_steps: Some(4), ..MotionRequest::default() };
+    let still = |prompt: &str| scene(prompt, "still", None);
+    let animation = AnimationRequest {
+        image: Some(RgbImage::from_fn(128, 128, |x, y| image::Rgb([(2 * x) as u8, (2 * y) as u8, 90]))),
+        motion: motion(),
+        seed: Some(3),
+        ..AnimationRequest::default()
+    };
+    let animation = animation.validate(&limits).map_err(refused)?;
+    Ok(vec![
+        ("pictures", picture("a red circle on a blue background", 10, 3)?),
+        ("crossfade", scenes(vec![still("a beach at noon"), still("a desert at sunset"), still("a forest")], "crossfade", 0.3)?),
+        (CALLED_OFF, picture("a city at night", 150, 16)?),
+        ("slerp", scenes(vec![still("a green star"), still("a yellow triangle")], "slerp", 0.2)?),
+        ("moving", scenes(vec![still("a beach at noon with boats"), scene("an orange star", "moving", Some(motion()))], "cut", 2.0)?),
+        ("animation", Work::Video(VideoSpec::Animation(animation))),
+    ])
+}

@@ -1,0 +1,353 @@
+//! Jobs from submission to their files: order of events, failures, cancelling, idempotency, going on after a restart, fairness, and
+//! what is kept.
+
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use generation::{
+    Engine, Limits, SubmitError,
+    jobs::{
+        Cancelled, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, NewJob, Page, Priority, Retention, StoreError,
+        SubmitJobError, Work,
+    },
+    video::{SceneRequest, ScenesRequest, VideoSpec},
+};
+use serde_json::json;
+
+use crate::{
+    fake::{engine, request, spec},
+    fake_model::PATIENCE,
+};
+
+/// The store's clock in these tests: the real one, and what is added to it.
+static LATER_SECONDS: AtomicU64 = AtomicU64::new(0);
+
+fn now() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(LATER_SECONDS.load(Ordering::Relaxed))
+}
+
+fn settings(folder: &Path) -> JobsSettings {
+    JobsSettings::new(folder, SystemTime::now)
+}
+
+async fn jobs(folder: &Path, places: usize) -> Jobs {
+    Jobs::open(settings(folder), engine(places).await).unwrap()
+}
+
+fn pictures(id: &str, prompt: &str) -> NewJob {
+    NewJob {
+        id: id.into(),
+        owner: String::new(),
+        priority: Priority::Normal,
+        work: Work::Pictures(spec(prompt)),
+        note: json!({"api": "test"}),
+        idempotency: None,
+        callback_url: None,
+    }
+}
+
+fn video(id: &str, prompt: &str) -> NewJob {
+    let scene = |prompt: &str| SceneRequest { prompt: Some(prompt.into()), ..SceneRequest::default() };
+    let request = ScenesRequest {
+        scenes: Some(vec![scene(prompt), scene("a star")]),
+        duration_per_scene: Some(0.5),
+        width: Some(64),
+        height: Some(48),
+        seed: Some(1),
+        ..ScenesRequest::default()
+    };
+    NewJob { work: Work::Video(VideoSpec::Scenes(request.validate(&Limits::default()).unwrap())), ..pictures(id, prompt) }
+}
+
+async fn end_of(jobs: &Jobs, id: &str) -> Job {
+    tokio::time::timeout(PATIENCE, jobs.finished("", id)).await.expect("it ends").unwrap().unwrap()
+}
+
+async fn kinds(jobs: &Jobs, id: &str) -> Vec<String> {
+    let events = jobs.events("", id, 0, 1000).await.unwrap().unwrap();
+    assert!(events.windows(2).all(|pair| pair[0].id < pair[1].id));
+    events.into_iter().map(|event| event.kind).filter(|kind| kind != "progress" && kind != "part").collect()
+}
+
+/// Waits until a job stands somewhere.
+async fn until(jobs: &Jobs, id: &str, state: JobState) {
+    let reached = async {
+        let mut changes = jobs.changes();
+        while jobs.get("", id).await.unwrap().unwrap().state != state {
+            changes.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.expect("it gets there");
+}
+
+#[tokio::test]
+async fn a_job_runs_from_the_queue_to_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 4).await;
+    let taken = jobs.submit(video("vid_1", "a boat")).await.unwrap();
+    assert!(!taken.replayed && !taken.job.state.is_final());
+    let job = end_of(&jobs, "vid_1").await;
+    assert_eq!((job.state, job.attempts, job.progress.share, &job.note), (JobState::Completed, 1, 1.0, &json!({"api": "test"})));
+    assert_eq!(kinds(&jobs, "vid_1").await, ["queued", "started", "completed"]);
+    let outcome = job.outcome.unwrap();
+    assert_eq!((outcome.width, outcome.height, outcome.frames, outcome.fps.as_str(), outcome.seed), (64, 48, 36, "24", 1));
+
+    let file = jobs.artifact("", "vid_1", "video.mp4").await.unwrap().unwrap();
+    assert_eq!(fs::metadata(&file.path).unwrap().len(), file.artifact.bytes);
+    assert_eq!((file.artifact.media_type.as_str(), file.artifact.sha256.len()), ("video/mp4", 64));
+    assert!(jobs.artifact("", "vid_1", "other").await.unwrap().is_none());
+    for left in ["staging", "journal"] {
+        assert_eq!(fs::read_dir(folder.path().join(left)).unwrap().count(), 0, "{left}");
+    }
+}
+
+#[tokio::test]
+async fn pictures_lie_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 4).await;
+    let spec = generation::ImageRequest { count: Some(3), ..request("a boat") };
+    let work = Work::Pictures(spec.validate(&Limits::default(), &crate::fake::info()).unwrap());
+    jobs.submit(NewJob { work, ..pictures("img_1", "a boat") }).await.unwrap();
+    let job = end_of(&jobs, "img_1").await;
+    let names: Vec<&str> = job.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
+    assert_eq!(names, ["image-0.png", "image-1.png", "image-2.png"]);
+    assert_eq!(job.outcome.unwrap().parameters.len(), 3);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_fails_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 32).await;
+    for (prompt, kind, message) in
+        [("panic", JobErrorKind::Internal, "internal error"), ("broken", JobErrorKind::Model, "tokenizer: broken as told")]
+    {
+        jobs.submit(pictures(prompt, prompt)).await.unwrap();
+        let after: Vec<String> = (0..10).map(|index| format!("{prompt}-{index}")).collect();
+        for id in &after {
+            jobs.submit(video(id, "a boat")).await.unwrap();
+        }
+        let job = end_of(&jobs, prompt).await;
+        let error = job.error.unwrap();
+        assert_eq!((job.state, error.kind), (JobState::Failed, kind));
+        assert!(error.message.contains(message), "{}", error.message);
+        assert_eq!(kinds(&jobs, prompt).await, ["queued", "started", "failed"]);
+        for id in &after {
+            assert_eq!(end_of(&jobs, id).await.state, JobState::Completed, "{id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn cancelling_works_before_during_and_not_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 4).await;
+    jobs.submit(video("running", "slow")).await.unwrap();
+    jobs.submit(video("waiting", "a boat")).await.unwrap();
+    until(&jobs, "running", JobState::Running).await;
+    assert_eq!(jobs.get("", "waiting").await.unwrap().unwrap().position, Some(0));
+    assert!(matches!(jobs.cancel("other", "waiting").await.unwrap(), Cancelled::Unknown), "it is as if it were not there");
+    assert!(matches!(jobs.cancel("", "unknown").await.unwrap(), Cancelled::Unknown));
+    for id in ["waiting", "running"] {
+        let Cancelled::Done(job) = jobs.cancel("", id).await.unwrap() else { panic!("{id} can be cancelled") };
+        assert_eq!(job.state, JobState::Cancelled);
+        let Cancelled::Finished(job) = jobs.cancel("", id).await.unwrap() else { panic!("{id} was cancelled") };
+        assert_eq!(job.state, JobState::Cancelled);
+    }
+    // The device is free: the next job ends, and nothing is left of the others.
+    jobs.submit(video("next", "a boat")).await.unwrap();
+    assert_eq!(end_of(&jobs, "next").await.state, JobState::Completed);
+    assert_eq!(jobs.get("", "running").await.unwrap().unwrap().state, JobState::Cancelled);
+    crate::fake::eventually("their folders go", || fs::read_dir(folder.path().join("staging")).unwrap().count() == 0).await;
+    let kept: Vec<_> = fs::read_dir(folder.path().join("artifacts")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(kept, ["next"]);
+}
+
+#[tokio::test]
+async fn jobs_are_their_owners() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 8).await;
+    for (id, owner) in [("a1", "a"), ("b1", "b"), ("a2", "a")] {
+        jobs.submit(NewJob { owner: owner.into(), ..pictures(id, "a boat") }).await.unwrap();
+    }
+    let list = async |owner: &str, newest_first: bool, beyond: Option<i64>| {
+        let page = Page { beyond, limit: 1, state: None, newest_first };
+        jobs.list(owner, page).await.unwrap().into_iter().map(|job| (job.id, job.number)).collect::<Vec<_>>()
+    };
+    let first = list("a", false, None).await;
+    assert_eq!(first[0].0, "a1");
+    assert_eq!(list("a", false, Some(first[0].1)).await[0].0, "a2");
+    assert_eq!(list("a", true, None).await[0].0, "a2");
+    assert_eq!(list("b", true, None).await[0].0, "b1");
+    assert!(jobs.get("b", "a1").await.unwrap().is_none());
+    assert!(jobs.events("b", "a1", 0, 10).await.unwrap().is_none());
+    assert!(jobs.artifact("b", "a1", "image-0.png").await.unwrap().is_none());
+    assert!(jobs.finished("b", "a1").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_same_request_makes_one_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 2).await;
+    let named = |id: &str, fingerprint: &str, owner: &str| NewJob {
+        idempotency: Some(Idempotency { key: "k".into(), fingerprint: fingerprint.into() }),
+        owner: owner.into(),
+        ..pictures(id, "slow")
+    };
+    jobs.submit(named("a", "1", "")).await.unwrap();
+    jobs.submit(named("other", "1", "someone")).await.unwrap();
+    // The queue is full, which is no reason to refuse what was taken before.
+    let again = jobs.submit(named("b", "1", "")).await.unwrap();
+    assert!(again.replayed && again.job.id == "a");
+    assert!(matches!(jobs.submit(named("c", "2", "")).await, Err(SubmitJobError::IdempotencyConflict { .. })));
+    assert!(jobs.get("", "b").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_is_refused_and_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = Jobs::open(JobsSettings { most_waiting: 2, ..settings(folder.path()) }, engine(3).await).unwrap();
+    for id in ["a", "b"] {
+        jobs.submit(pictures(id, "slow")).await.unwrap();
+    }
+    assert!(matches!(jobs.submit(pictures("c", "slow")).await, Err(SubmitJobError::TooManyWaiting { waiting: 2, limit: 2 })));
+    jobs.submit(NewJob { owner: "someone".into(), ..pictures("d", "slow") }).await.unwrap();
+    let full = jobs.submit(NewJob { owner: "else".into(), ..pictures("e", "slow") }).await;
+    assert!(matches!(full, Err(SubmitJobError::Submit(SubmitError::QueueFull { places: 3, .. }))));
+    assert!(matches!(jobs.submit(pictures("../x", "slow")).await, Err(SubmitJobError::BadId(_))));
+    jobs.cancel("", "b").await.unwrap();
+    assert!(matches!(jobs.submit(pictures("a", "slow")).await, Err(SubmitJobError::IdTaken(_))));
+    let all = Page { beyond: None, limit: 100, state: None, newest_first: false };
+    assert_eq!(jobs.list("", all).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_second_program_cannot_have_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = jobs(folder.path(), 1).await;
+    let error = Jobs::open(settings(folder.path()), engine(1).await).unwrap_err();
+    assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn the_end_of_the_program_puts_jobs_back_and_the_next_life_makes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let jobs = jobs(folder.path(), 8).await;
+        jobs.submit(pictures("stuck", "slow")).await.unwrap();
+        for id in ["a", "b"] {
+            jobs.submit(video(id, "a boat")).await.unwrap();
+        }
+        until(&jobs, "stuck", JobState::Running).await;
+        jobs.shut_down(Duration::ZERO).await;
+        assert_eq!(kinds(&jobs, "stuck").await, ["queued", "started", "requeued"]);
+        assert!(matches!(jobs.submit(pictures("late", "a boat")).await, Err(SubmitJobError::Submit(SubmitError::ShuttingDown))));
+    }
+    let jobs = reopened(folder.path(), 1).await;
+    jobs.cancel("", "stuck").await.unwrap();
+    for id in ["a", "b"] {
+        let job = end_of(&jobs, id).await;
+        assert_eq!((job.state, job.attempts), (JobState::Completed, 1), "{id}");
+    }
+    assert!(jobs.get("", "late").await.unwrap().is_none());
+}
+
+/// The folder is free when the last of the old program's threads has let go of it.
+async fn reopened(folder: &Path, places: usize) -> Jobs {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        match Jobs::open(settings(folder), engine(places).await) {
+            Ok(jobs) => return jobs,
+            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_running_job_may_end_before_the_program_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 8).await;
+    jobs.submit(pictures("running", "stuck")).await.unwrap();
+    jobs.submit(video("waiting", "a boat")).await.unwrap();
+    until(&jobs, "running", JobState::Running).await;
+    jobs.shut_down(PATIENCE).await;
+    assert_eq!(jobs.get("", "running").await.unwrap().unwrap().state, JobState::Completed);
+    assert_eq!(jobs.get("", "waiting").await.unwrap().unwrap().state, JobState::Queued);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_one_who_has_many_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 32).await;
+    jobs.submit(NewJob { owner: "z".into(), ..pictures("first", "slow") }).await.unwrap();
+    let of = |owner: &str, id: String, priority| NewJob { owner: owner.into(), priority, ..pictures(&id, "a boat") };
+    for index in 0..6 {
+        jobs.submit(of("many", format!("many-{index}"), Priority::Normal)).await.unwrap();
+    }
+    for index in 0..2 {
+        jobs.submit(of("few", format!("few-{index}"), Priority::Normal)).await.unwrap();
+    }
+    jobs.submit(of("many", "urgent".into(), Priority::High)).await.unwrap();
+    jobs.submit(of("few", "whenever".into(), Priority::Low)).await.unwrap();
+    let place = async |owner: &str, id: &str| jobs.get(owner, id).await.unwrap().unwrap().position.unwrap();
+    assert_eq!(place("many", "urgent").await, 0);
+    assert!(place("few", "few-0").await <= 3 && place("few", "few-1").await <= 4);
+    assert_eq!((place("many", "many-5").await, place("few", "whenever").await), (8, 9));
+    jobs.cancel("z", "first").await.unwrap();
+    for (owner, id) in [("many", "many-5"), ("few", "whenever")] {
+        let job = tokio::time::timeout(PATIENCE, jobs.finished(owner, id)).await.unwrap().unwrap().unwrap();
+        assert_eq!(job.state, JobState::Completed);
+    }
+    let started = async |owner: &str, id: &str| jobs.get(owner, id).await.unwrap().unwrap().started_at.unwrap();
+    assert!(started("few", "few-1").await <= started("many", "many-3").await);
+    assert!(started("many", "urgent").await <= started("many", "many-0").await);
+    assert!(started("few", "whenever").await >= started("many", "many-5").await);
+}
+
+#[tokio::test]
+async fn old_files_go_and_their_jobs_after_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Retention { age: Duration::from_secs(3600), bytes: 1 << 40 };
+    let settings = JobsSettings { keep, now, ..JobsSettings::new(folder.path(), now) };
+    let jobs = Jobs::open(settings, engine(8).await).unwrap();
+    jobs.submit(video("old", "a boat")).await.unwrap();
+    let bytes = end_of(&jobs, "old").await.artifacts[0].bytes;
+    assert_eq!(jobs.sweep().await.unwrap(), bytes);
+    LATER_SECONDS.store(3000, Ordering::Relaxed);
+    jobs.submit(video("new", "a boat")).await.unwrap();
+    end_of(&jobs, "new").await;
+    LATER_SECONDS.store(4000, Ordering::Relaxed);
+    assert_eq!(jobs.sweep().await.unwrap(), bytes);
+    assert!(jobs.get("", "old").await.unwrap().is_none(), "it is forgotten with its file");
+    assert!(!folder.path().join("artifacts/old").exists() && folder.path().join("artifacts/new/video.mp4").exists());
+}
+
+#[tokio::test]
+async fn the_oldest_files_make_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = Jobs::open(settings(folder.path()), engine(8).await).unwrap();
+    for id in ["a", "b"] {
+        jobs.submit(video(id, "a boat")).await.unwrap();
+        end_of(&jobs, id).await;
+    }
+    drop(jobs);
+    let keep = Retention { bytes: 1, ..Retention::default() };
+    let engine: Engine = engine(8).await;
+    let opened = async {
+        loop {
+            match Jobs::open(JobsSettings { keep, ..settings(folder.path()) }, engine.clone()) {
+                Ok(jobs) => return jobs,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    let jobs = tokio::time::timeout(PATIENCE, opened).await.unwrap();
+    let job = jobs.get("", "a").await.unwrap().unwrap();
+    assert!(job.state == JobState::Completed && job.artifacts[0].expired, "what it made is told of, and that it is gone");
+    assert!(!folder.path().join("artifacts/a").exists());
+    assert_eq!(jobs.stats().await.unwrap().kept_bytes, 0);
+}

@@ -1,0 +1,190 @@
+//! A program that is killed, at every fail point and at seeded moments: every job that it took ends, once, with the bytes that an unbroken
+//! run makes.
+//!
+//! The program is the example `killable`, a process of its own with the models in it; killed means SIGKILL.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use generation::jobs::{FailPoint, JobState, Jobs, JobsSettings, Page};
+
+use crate::fake::engine;
+
+/// Every job of `killable`, and how it ends.
+const ENDS: [(&str, JobState); 6] = [
+    ("pictures", JobState::Completed),
+    ("crossfade", JobState::Completed),
+    ("called-off", JobState::Cancelled),
+    ("slerp", JobState::Completed),
+    ("moving", JobState::Completed),
+    ("animation", JobState::Completed),
+];
+
+/// No life of the program takes this long, on any machine.
+const A_LIFE: Duration = Duration::from_secs(300);
+
+fn program() -> PathBuf {
+    // Next to this test's own folder, where cargo puts examples, which it builds with the tests.
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("examples/killable");
+    assert!(path.exists(), "{} is missing; it is built by a `cargo test` that is not told `--test`", path.display());
+    path
+}
+
+/// One life of the program.
+struct Life {
+    process: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Life {
+    fn begin(folder: &Path, point: Option<(FailPoint, usize)>) -> Self {
+        let mut command = Command::new(program());
+        command.arg(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+        if let Some((point, nth)) = point {
+            command.args([format!("{point:?}"), nth.to_string()]);
+        }
+        let mut process = command.spawn().unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { process, lines }
+    }
+
+    /// Waits for a line; `None` if the program ends without it.
+    fn wait_for(&self, wanted: &str, patience: Duration) -> Option<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) if line == wanted => return Some(()),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        let status = self.process.wait().unwrap();
+        #[cfg(unix)]
+        assert!(std::os::unix::process::ExitStatusExt::signal(&status) == Some(9) || status.success(), "killed, or it had ended: {status}");
+    }
+
+    fn ends(mut self) {
+        assert!(self.wait_for("done", A_LIFE).is_some(), "it does all its work");
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+/// All files of jobs, by their path.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for job in fs::read_dir(folder.join("artifacts")).unwrap().map(Result::unwrap) {
+        for file in fs::read_dir(job.path()).unwrap().map(Result::unwrap) {
+            let name = format!("{}/{}", job.file_name().to_str().unwrap(), file.file_name().to_str().unwrap());
+            found.insert(name, fs::read(file.path()).unwrap());
+        }
+    }
+    found
+}
+
+/// Every job has ended as it should, once, and has left nothing but its files.
+async fn check(folder: &Path) -> Vec<(String, u32)> {
+    let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), engine(1).await).unwrap();
+    let all = jobs.list("", Page { beyond: None, limit: 100, state: None, newest_first: false }).await.unwrap();
+    let ends: Vec<(&str, JobState)> = all.iter().map(|job| (job.id.as_str(), job.state)).collect();
+    assert_eq!(ends, ENDS);
+    for job in &all {
+        let events = jobs.events("", &job.id, 0, 10_000).await.unwrap().unwrap();
+        let of = |kind: &str| events.iter().filter(|event| event.kind == kind).count();
+        assert_eq!(of("queued"), 1, "{}", job.id);
+        assert_eq!(of("completed") + of("cancelled") + of("failed"), 1, "{} ended once", job.id);
+        assert_eq!(of("started"), job.attempts as usize, "{}", job.id);
+        assert!(events.last().unwrap().kind == job.state.name(), "{}: nothing happens after the end", job.id);
+    }
+    for left in ["staging", "journal"] {
+        let names: Vec<_> = fs::read_dir(folder.join(left)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.is_empty(), "{left}: {names:?}");
+    }
+    all.into_iter().map(|job| (job.id, job.attempts)).collect()
+}
+
+fn unbroken() -> (BTreeMap<String, Vec<u8>>, Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    Life::begin(folder.path(), None).ends();
+    (files(folder.path()), started.elapsed())
+}
+
+fn same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, when: &str) {
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{when}");
+    for (name, bytes) in expected {
+        assert!(found.get(name) == Some(bytes), "{when}: {name} differs");
+    }
+}
+
+#[tokio::test]
+async fn killed_at_every_fail_point_it_goes_on() {
+    let (expected, _) = unbroken();
+    assert_eq!(expected.len(), 7);
+    for point in FailPoint::ALL {
+        // Deep enough into the queue that other jobs lie on both sides; what is reached once a life is reached the first time.
+        let nth = match point {
+            FailPoint::Inserted => 4,
+            FailPoint::Started => 2,
+            FailPoint::Progressed => 6,
+            FailPoint::LatentsKept => 5,
+            FailPoint::PicturesKept => 9,
+            FailPoint::Made | FailPoint::Placed | FailPoint::Completed => 2,
+            FailPoint::Cancelled | FailPoint::Recovered => 1,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        if point == FailPoint::Recovered {
+            // There is something to go on with.
+            let life = Life::begin(folder.path(), Some((FailPoint::PicturesKept, 4)));
+            assert!(life.wait_for("at PicturesKept", A_LIFE).is_some());
+            life.kill();
+        }
+        let life = Life::begin(folder.path(), Some((point, nth)));
+        assert!(life.wait_for(&format!("at {point:?}"), A_LIFE).is_some(), "{point:?} is reached {nth} times");
+        life.kill();
+        Life::begin(folder.path(), None).ends();
+        same(&files(folder.path()), &expected, &format!("killed at {point:?}"));
+        check(folder.path()).await;
+    }
+}
+
+#[tokio::test]
+async fn killed_at_ten_moments_it_goes_on() {
+    let (expected, whole) = unbroken();
+    let folder = tempfile::tempdir().unwrap();
+    // Moments of a linear congruential generator (Knuth's MMIX), so that a failure can be seen again.
+    let mut state: u64 = 20_261_121;
+    let mut broken_off = 0;
+    for _ in 0..10 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // Up to a third of the whole time each: the queue lasts for several lives, and some begin with an empty one.
+        let share = (state >> 33) as f64 / f64::from(1_u32 << 31) / 3.0;
+        let life = Life::begin(folder.path(), None);
+        broken_off += u32::from(life.wait_for("done", whole.mul_f64(share)).is_none());
+        life.kill();
+    }
+    Life::begin(folder.path(), None).ends();
+    same(&files(folder.path()), &expected, "killed at ten moments");
+    let attempts = check(folder.path()).await;
+    assert!(broken_off >= 3, "some of the kills came in the middle");
+    assert!(attempts.iter().any(|(_, attempts)| *attempts > 1), "a job was begun more than once: {attempts:?}");
+}
