@@ -2,15 +2,23 @@
 //!
 //! Every resource answers a method that it lacks with 405 and an `Allow` header, and every other path is 404, both as JSON.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{
     Resource, Route,
+    middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use generation::{Engine, Limits, jobs::Jobs};
 
-use crate::{animate_api, docs_api, error::ApiError, generate_api, health_api, root_api, video_api};
+use crate::{
+    access::{self, Access},
+    animate_api, docs_api,
+    error::ApiError,
+    generate_api, health_api, root_api,
+    uploads::{UploadLimits, UploadStore},
+    video_api,
+};
 
 /// What the handlers share; cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,6 +37,10 @@ pub struct ApiState {
     pub picture_body_limit: usize,
     /// Where videos lie while they are written and sent, each in a folder of its own.
     pub scratch: PathBuf,
+    /// Who may ask what.
+    pub access: Arc<Access>,
+    /// The pictures that callers have sent.
+    pub uploads: UploadStore,
 }
 
 /// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
@@ -41,7 +53,7 @@ pub const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ApiState {
-    /// The state with the limits that the service ships with; videos lie in `scratch` while they are written.
+    /// The state with the limits that the service ships with, for callers on this machine; videos lie in `scratch` while they are written, and uploads in a folder of it.
     pub fn new(jobs: Jobs, scratch: PathBuf) -> Self {
         Self {
             engine: jobs.engine().clone(),
@@ -50,15 +62,20 @@ impl ApiState {
             body_limit: DEFAULT_BODY_LIMIT,
             body_timeout: DEFAULT_BODY_TIMEOUT,
             picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
+            uploads: UploadStore::new(scratch.join("uploads"), UploadLimits::default()),
             scratch,
+            access: Arc::new(Access::loopback()),
         }
     }
 }
 
-/// Adds the routes to an actix app.
+/// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
+    config.app_data(Data::new(state)).service(web::scope("").configure(routes).wrap(from_fn(access::gate)));
+}
+
+fn routes(config: &mut ServiceConfig) {
     config
-        .app_data(Data::new(state))
         .service(resource("/", "GET", web::get().to(root_api::root)))
         .service(resource("/health", "GET", web::get().to(health_api::health)))
         .service(resource("/generate", "POST", web::post().to(generate_api::generate)))

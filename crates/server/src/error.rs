@@ -9,24 +9,24 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{ALLOW, RETRY_AFTER},
+        header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use generation::{
     GenerationError, SubmitError,
-    field_error::{ContextValue, shortened},
+    field_error::ContextValue,
     jobs::{StoreError, SubmitJobError},
 };
 use serde::Serialize;
 use serde_json::{Number, Value};
 
 use crate::{
-    fields::value_fault,
+    access::Refusal,
+    fields::{detail, value_fault},
+    idempotency::IDEMPOTENCY_KEY,
+    uploads::UploadError,
     wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
 };
-
-/// Whole seconds after which to ask again whose own jobs are too many: nobody knows which of them ends first.
-const WAIT_FOR_OWN_JOBS: u64 = 5;
 
 /// Everything that a handler can answer but success.
 #[derive(Debug, thiserror::Error)]
@@ -79,47 +79,30 @@ pub enum ApiError {
     /// The engine took the job and has no video.
     #[error(transparent)]
     Video(GenerationError),
-    /// A job is not taken, for another reason than the engine's.
+    /// The file was there once.
+    #[error("{0} is no longer kept: it was removed for its age or to make room")]
+    FileExpired(String),
+    /// The job is not taken.
     #[error(transparent)]
-    Job(SubmitJobError),
-    /// What is stored of jobs cannot be read or written. The reason is the operator's business.
-    #[error("Internal Server Error")]
-    Store(StoreError),
+    Job(#[from] SubmitJobError),
+    /// What is stored of jobs cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// There is no such job, or it is another's; the sentence says so.
     #[error("{0}")]
     NoSuchJob(&'static str),
-    /// The file was removed, to make room or for its age.
-    #[error("The file is no longer kept")]
-    NoLongerKept,
     /// The operator has asked for what this program does not do yet; the sentence says what.
     #[error("{0}")]
     NotServed(&'static str),
+    /// The gate does not let the request in.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// An uploaded file is not taken.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     /// A fault of ours.
     #[error("Internal Server Error")]
     Internal,
-}
-
-impl From<SubmitJobError> for ApiError {
-    fn from(error: SubmitJobError) -> Self {
-        match error {
-            SubmitJobError::Submit(error) => Self::Submit(error),
-            SubmitJobError::Store(error) => error.into(),
-            error @ (SubmitJobError::TooManyWaiting { .. }
-            | SubmitJobError::IdempotencyConflict { .. }
-            | SubmitJobError::IdTaken(_)
-            | SubmitJobError::BadId(_)) => Self::Job(error),
-        }
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::ShuttingDown) {
-            return Self::Submit(SubmitError::ShuttingDown);
-        }
-        tracing::error!(%error, "the store of jobs");
-        Self::Store(error)
-    }
 }
 
 /// The two shapes of an error's body.
@@ -141,12 +124,21 @@ impl ApiError {
                 let detail = value_fault(vec!["body".into(), (*field).into()], reason, Value::Null);
                 Body::Fields(ValidationErrorBody { detail: vec![detail] })
             }
-            Self::Job(error @ SubmitJobError::IdempotencyConflict { key }) => {
-                let place = vec!["header".into(), "idempotency-key".into()];
-                Body::Fields(ValidationErrorBody { detail: vec![value_fault(place, &error.to_string(), Value::from(shortened(key)))] })
-            }
             Self::Generation(GenerationError::Cancelled) | Self::Video(GenerationError::Cancelled) => {
                 sentence("The server is shutting down".into())
+            }
+            Self::Job(SubmitJobError::IdempotencyConflict { .. }) => {
+                let place = vec!["header".into(), IDEMPOTENCY_KEY.into()];
+                Body::Fields(ValidationErrorBody { detail: vec![value_fault(place, &self.to_string(), Value::Null)] })
+            }
+            // What is wrong with the disk is for the log.
+            Self::Store(error) | Self::Job(SubmitJobError::Store(error)) if !matches!(error, StoreError::ShuttingDown) => {
+                sentence(Self::Internal.to_string())
+            }
+            Self::Job(SubmitJobError::IdTaken(_) | SubmitJobError::BadId(_)) => sentence(Self::Internal.to_string()),
+            Self::Upload(UploadError::NoSuchPart(field)) => {
+                let detail = detail("missing", vec!["body".into(), (*field).into()], "Field required".into(), Value::Null);
+                Body::Fields(ValidationErrorBody { detail: vec![detail] })
             }
             Self::Generation(error) => sentence(format!("Generation failed: {}", first_line(error))),
             Self::Video(error) => sentence(format!("Video generation failed: {}", first_line(error))),
@@ -160,11 +152,13 @@ impl ApiError {
             | Self::TooFewScenes
             | Self::Scratch(_)
             | Self::Submit(_)
+            | Self::FileExpired(_)
             | Self::Job(_)
             | Self::Store(_)
             | Self::NoSuchJob(_)
-            | Self::NoLongerKept
             | Self::NotServed(_)
+            | Self::Refused(_)
+            | Self::Upload(_)
             | Self::Internal => sentence(self.to_string()),
         }
     }
@@ -173,20 +167,33 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NoSuchJob(_) => StatusCode::NOT_FOUND,
-            Self::NoLongerKept => StatusCode::GONE,
+            Self::NotFound | Self::NoSuchJob(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
+            Self::FileExpired(_) => StatusCode::GONE,
+            Self::Refused(Refusal::Unauthorized) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::ForeignOrigin(_) | Refusal::LinkExpired) => StatusCode::FORBIDDEN,
+            Self::Refused(Refusal::ForeignHost(_)) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Upload(error) => error.status_code(),
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes => StatusCode::BAD_REQUEST,
+            Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes | Self::Refused(Refusal::MalformedHost) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_)
+            | Self::Job(SubmitJobError::IdempotencyConflict { .. })
             | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. }))
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Submit(SubmitError::QueueFull { .. }) | Self::Job(SubmitJobError::TooManyWaiting { .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Job(SubmitJobError::IdempotencyConflict { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotServed(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Submit(SubmitError::QueueFull { .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { .. }) | SubmitJobError::TooManyWaiting { .. })
+            | Self::Refused(Refusal::TooManyRequests { .. } | Refusal::TooManyAtOnce { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
+            | Self::Job(
+                SubmitJobError::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
+                | SubmitJobError::Store(StoreError::ShuttingDown),
+            )
+            | Self::Store(StoreError::ShuttingDown)
+            | Self::NotServed(_)
             | Self::Generation(GenerationError::Cancelled)
             | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Generation(_) | Self::Video(_) | Self::Scratch(_) | Self::Job(_) | Self::Store(_) | Self::Internal => {
@@ -201,16 +208,29 @@ impl ResponseError for ApiError {
             Self::MethodNotAllowed { allow } => {
                 response.insert_header((ALLOW, *allow));
             }
-            Self::Submit(SubmitError::QueueFull { retry_after, .. }) => {
+            Self::Submit(SubmitError::QueueFull { retry_after, .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { retry_after, .. })) => {
                 // Whole seconds, rounded up: zero would ask for a storm.
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 response.insert_header((RETRY_AFTER, seconds.max(1)));
             }
-            Self::Submit(SubmitError::Loading) => {
+            Self::Submit(SubmitError::Loading)
+            | Self::Job(SubmitJobError::Submit(SubmitError::Loading) | SubmitJobError::TooManyWaiting { .. }) => {
                 response.insert_header((RETRY_AFTER, 1));
             }
-            Self::Job(SubmitJobError::TooManyWaiting { .. }) => {
-                response.insert_header((RETRY_AFTER, WAIT_FOR_OWN_JOBS));
+            Self::Store(error) | Self::Job(SubmitJobError::Store(error)) => {
+                if !matches!(error, StoreError::ShuttingDown) {
+                    tracing::error!(%error, "what is stored of jobs cannot be used");
+                }
+            }
+            Self::Refused(refusal) => {
+                if *refusal == Refusal::Unauthorized {
+                    // Bearer alone: a browser that is offered Basic asks people for a password, and then sends it to every page's liking.
+                    response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"framewright\""));
+                }
+                if let Some(seconds) = refusal.retry_after() {
+                    response.insert_header((RETRY_AFTER, seconds));
+                }
             }
             Self::NotFound
             | Self::UnsupportedMediaType(_)
@@ -218,16 +238,16 @@ impl ResponseError for ApiError {
             | Self::UnreadableBody(_)
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow { .. }
+            | Self::Upload(_)
             | Self::Invalid(_)
             | Self::TooFewScenes
             | Self::Scratch(_)
             | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(_)
             | Self::Video(_)
+            | Self::FileExpired(_)
             | Self::Job(_)
-            | Self::Store(_)
             | Self::NoSuchJob(_)
-            | Self::NoLongerKept
             | Self::NotServed(_)
             | Self::Internal => {}
         }

@@ -6,9 +6,10 @@
 //! * [`Server::bind`] takes the address, [`Server::run`] serves until a signal comes or the engine fails;
 //! * [`app::configure`] is the routes alone, for tests that need no socket.
 //!
-//! The invariants: no handler blocks (the engine has its own thread), no handler panics on user input, and every answer but a picture,
-//! a page or a script is JSON.
+//! The invariants: no handler blocks (the engine has its own thread), no handler panics on user input, every answer but a picture, a page
+//! or a script is JSON, and [`access::gate`] stands before every route.
 
+pub mod access;
 mod animate_api;
 pub mod app;
 mod body;
@@ -17,12 +18,16 @@ pub mod error;
 mod fields;
 mod generate_api;
 mod health_api;
+pub mod jail;
+pub mod multipart_file;
 mod non_finite;
 mod request_body;
+pub mod request_id;
 mod request_log;
 mod root_api;
 pub mod scenes_body;
 mod serve;
+pub mod uploads;
 mod video_api;
 pub mod video_wire;
 pub mod wire;

@@ -38,13 +38,18 @@ impl RequestBody {
 
     /// The answer, which holds this body until it is sent.
     pub(crate) fn held_by(self, answer: HttpResponse) -> HttpResponse {
-        answer.map_body(|_, body| BoxBody::new(Answer { body, _request: self }))
+        answer.map_body(|_, body| holding(body, self))
     }
+}
+
+/// An answer's body that holds something until it is sent or given up.
+pub(crate) fn holding<T: 'static>(body: BoxBody, held: T) -> BoxBody {
+    BoxBody::new(Answer { body, _held: Box::new(held) })
 }
 
 struct Answer {
     body: BoxBody,
-    _request: RequestBody,
+    _held: Box<dyn std::any::Any>,
 }
 
 impl MessageBody for Answer {

@@ -1,29 +1,40 @@
-//! One log line a request: method, path, status and milliseconds; or that the client hung up.
+//! One log line a request: its name, method, path, status and milliseconds; or that the client hung up.
+//!
+//! Neither queries nor headers are logged: keys and signatures stand there.
 
 use std::time::Instant;
 
 use actix_web::{
-    Error,
+    Error, HttpMessage as _,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::Method,
     middleware::Next,
 };
 
+use crate::request_id::{RequestId, X_REQUEST_ID};
+
 /// The middleware.
 pub(crate) async fn log(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut line = Line { method: request.method().clone(), path: request.path().to_owned(), started: Instant::now(), answered: false };
-    let response = next.call(request).await;
+    let id = RequestId::of(request.headers());
+    request.extensions_mut().insert(id.clone());
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let mut line = Line { id, method, path, started: Instant::now(), answered: false };
+    let mut response = next.call(request).await;
     line.answered = true;
+    if let (Ok(response), Some(id)) = (&mut response, line.id.header()) {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
     let status = match &response {
         Ok(response) => response.status(),
         Err(error) => error.as_response_error().status_code(),
     };
-    tracing::info!(method = %line.method, path = %line.path, status = status.as_u16(), ms = line.milliseconds(), "answered");
+    tracing::info!(id = line.id.as_str(), method = %line.method, path = %line.path, status = status.as_u16(), ms = line.milliseconds(), "answered");
     response
 }
 
 struct Line {
+    id: RequestId,
     method: Method,
     path: String,
     started: Instant,
@@ -40,7 +51,7 @@ impl Drop for Line {
     fn drop(&mut self) {
         // Actix drops the handler's future when the client is gone.
         if !self.answered {
-            tracing::info!(method = %self.method, path = %self.path, ms = self.milliseconds(), "the client hung up");
+            tracing::info!(id = self.id.as_str(), method = %self.method, path = %self.path, ms = self.milliseconds(), "the client hung up");
         }
     }
 }

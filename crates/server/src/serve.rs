@@ -4,14 +4,24 @@
 //! may end, for a while; after that it is put back, and requests that are waited for are cancelled, so that their clients are answered.
 //! Open connections have [`SHUTDOWN_SECONDS`] to take their answers.
 
-use std::{env, future::Future, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    env,
+    future::Future,
+    io,
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
 use generation::{Engine, Limits, jobs::Jobs};
 
 use crate::{
+    access::{Access, AccessSettings, LinkSecret},
     app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT},
     request_log,
+    uploads::{UploadLimits, UploadStore},
 };
 
 /// How long open connections may take after the end was asked for.
@@ -42,6 +52,14 @@ pub struct ServerSettings {
     pub head_timeout: Duration,
     /// The bounds of a request.
     pub limits: Limits,
+    /// Who may ask what.
+    pub access: AccessSettings,
+    /// What links are signed with; drawn anew if absent, so that links end with the server.
+    pub link_secret: Option<LinkSecret>,
+    /// Where the pictures lie that callers have sent.
+    pub uploads: PathBuf,
+    /// How much of them is kept, and for how long.
+    pub upload_limits: UploadLimits,
     /// How long the stored job that runs may take to end when the server is told to stop.
     pub shutdown_limit: Duration,
 }
@@ -57,6 +75,10 @@ impl Default for ServerSettings {
             scratch: env::temp_dir(),
             head_timeout: HEAD_TIMEOUT,
             limits: Limits::default(),
+            access: AccessSettings::default(),
+            link_secret: None,
+            uploads: env::temp_dir().join("framewright-uploads"),
+            upload_limits: UploadLimits::default(),
             shutdown_limit: Duration::from_secs(10),
         }
     }
@@ -67,6 +89,7 @@ pub struct Server {
     engine: Engine,
     jobs: Jobs,
     shutdown_limit: Duration,
+    uploads: UploadStore,
     addresses: Vec<SocketAddr>,
     server: dev::Server,
 }
@@ -75,17 +98,24 @@ impl Server {
     /// Listens on the address. Answers come with [`Self::run`]. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// If the address cannot be listened on, with the address in the message.
+    /// If the address cannot be listened on, with the address in the message, or the access settings forbid it.
     pub fn bind(settings: &ServerSettings, jobs: Jobs) -> io::Result<Self> {
-        let ServerSettings { host, port, head_timeout, shutdown_limit, .. } = settings.clone();
+        let ServerSettings { host, port, head_timeout, shutdown_limit, access, link_secret, .. } = settings.clone();
+        // The very addresses that are judged are those that are listened on: a name could be asked twice and answer differently.
+        let addresses: Vec<_> = (host.as_str(), port).to_socket_addrs().map_err(|error| explain_bind_error(&host, port, &error))?.collect();
+        let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
+        let access = Access::new(access, &ips, link_secret.unwrap_or_else(LinkSecret::random)).map_err(io::Error::other)?;
         let engine = jobs.engine().clone();
         let state = ApiState {
             limits: settings.limits.clone(),
             body_limit: settings.body_limit,
             body_timeout: settings.body_timeout,
             picture_body_limit: settings.picture_body_limit,
+            access: Arc::new(access),
+            uploads: UploadStore::new(settings.uploads.clone(), settings.upload_limits),
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
+        let uploads = state.uploads.clone();
         let server = HttpServer::new(move || {
             let state = state.clone();
             App::new().wrap(from_fn(request_log::log)).configure(move |config| app::configure(config, state))
@@ -96,10 +126,10 @@ impl Server {
         .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
-        .bind((host.as_str(), port))
+        .bind(addresses.as_slice())
         .map_err(|error| explain_bind_error(&host, port, &error))?;
         let addresses = server.addrs();
-        Ok(Self { engine, jobs, shutdown_limit, addresses, server: server.run() })
+        Ok(Self { engine, jobs, shutdown_limit, uploads, addresses, server: server.run() })
     }
 
     /// The addresses that it listens on.
@@ -120,7 +150,7 @@ impl Server {
     /// # Errors
     /// As [`Self::run`].
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { engine, jobs, shutdown_limit, addresses, server } = self;
+        let Self { engine, jobs, shutdown_limit, uploads, addresses, server } = self;
         for address in &addresses {
             tracing::info!("listening on http://{address}");
         }
@@ -128,6 +158,7 @@ impl Server {
         let mut server = std::pin::pin!(server);
         let failure = tokio::select! {
             result = &mut server => return result,
+            never = uploads.prune_now_and_then() => match never {},
             () = stop => None,
             reason = engine.failed() => Some(reason),
         };

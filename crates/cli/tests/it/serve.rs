@@ -36,10 +36,10 @@ fn it_serves_where_it_says_and_ends_with_code_0() {
     let first = lines.next().unwrap().unwrap();
     let address = first.strip_prefix("serving http://").unwrap().split(' ').next().unwrap().to_owned();
 
-    let health = String::from_utf8(exchange(&address, "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")).unwrap();
+    let health = String::from_utf8(exchange(&address, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).unwrap();
     assert!(health.starts_with("HTTP/1.1 200") && health.contains("\"model_loaded\":true"), "{health}");
     let body = r#"{"prompt": "a red circle on a blue background", "num_inference_steps": 2, "seed": 1}"#;
-    let head = "POST /generate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json";
+    let head = "POST /generate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json";
     let answer = exchange(&address, &format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     assert!(answer.windows(8).any(|bytes| bytes == b"\x89PNG\r\n\x1a\n"), "no PNG in the answer");

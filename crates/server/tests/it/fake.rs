@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -50,11 +51,16 @@ pub(crate) async fn ask(request: test::TestRequest) -> Answer {
 
 pub(crate) async fn ask_engine(engine: Engine, request: test::TestRequest) -> Answer {
     let data = tempfile::tempdir().unwrap();
-    let jobs = Jobs::open(JobsSettings::new(data.path(), SystemTime::now), engine).unwrap();
+    let jobs = jobs(data.path(), engine);
     let app = test::init_service(App::new().configure(|config| app::configure(config, ApiState::new(jobs, std::env::temp_dir())))).await;
     let response = test::call_service(&app, request.to_request()).await;
     let (status, headers) = (response.status(), response.headers().clone());
     Answer { status, headers, body: test::read_body(response).await.to_vec() }
+}
+
+/// Jobs that lie in a folder.
+pub(crate) fn jobs(folder: &Path, engine: Engine) -> Jobs {
+    Jobs::open(JobsSettings::new(folder, SystemTime::now), engine).unwrap()
 }
 
 /// `POST /generate` with a body as it stands.
@@ -89,8 +95,8 @@ impl Running {
     /// With these settings, at a free port.
     pub(crate) fn with_settings(settings: ServerSettings, engine: Engine) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let jobs = Jobs::open(JobsSettings::new(data.path(), SystemTime::now), engine.clone()).unwrap();
-        let server = Server::bind(&ServerSettings { port: 0, ..settings }, jobs).unwrap();
+        let jobs = jobs(data.path(), engine.clone());
+        let server = Server::bind(&ServerSettings { port: 0, uploads: data.path().join("uploads"), ..settings }, jobs).unwrap();
         let address = server.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run_until(async {
@@ -107,8 +113,10 @@ impl Running {
     pub(crate) async fn request(&self, prompt: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let body = format!(r#"{{"prompt": "{prompt}"}}"#);
-        let head =
-            format!("POST /generate HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body.as_bytes()).await.unwrap();
         stream

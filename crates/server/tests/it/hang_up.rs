@@ -67,7 +67,7 @@ async fn a_connection_is_used_again_for_the_next_picture() {
         assert!(count > 0, "the server has closed the connection after {} bytes", seen.len());
         seen.extend_from_slice(&buffer[..count]);
     }
-    client.write_all(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    client.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let count = tokio::time::timeout(PATIENCE, client.read(&mut buffer)).await.unwrap().unwrap();
     assert!(buffer[..count].starts_with(b"HTTP/1.1 200 OK"));
 }

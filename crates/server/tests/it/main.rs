@@ -1,6 +1,8 @@
 //! The crate's integration tests: one binary, one module a subject.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
+mod attacks;
 mod bad_input;
 mod docs;
 mod fake;
@@ -11,4 +13,5 @@ mod hang_up;
 mod service;
 mod shutdown;
 mod slow_client;
+mod uploads;
 mod videos;

@@ -42,7 +42,7 @@ async fn trickle(server: &Running, head: &str, rest: &str) -> String {
 #[actix_web::test]
 async fn a_body_that_trickles_in_is_408() {
     let server = hurried().await;
-    let head = "POST /generate HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n";
+    let head = "POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     // A body of a known length, and one in chunks of a space each.
     for (framing, rest) in [("Content-Length: 1000000\r\n\r\n", " "), ("Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n")] {
         let answer = trickle(&server, &format!("{head}{framing}"), rest).await;

@@ -1,0 +1,66 @@
+//! What a browser is told about pages of other origins: nothing, unless the operator allows origins.
+//!
+//! Written out by hand and not taken from actix-cors, because the same list also decides which forged requests are refused
+//! ([`super::origins`]), and two readings of one list would differ one day. The invariant: `Access-Control-Allow-Credentials` is never
+//! sent. A key travels in a header that a page sets itself, so there are no credentials to allow, with or without `*`.
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        Method,
+        header::{
+            ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+            ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
+        },
+    },
+};
+
+use super::origins::AllowedOrigins;
+
+const METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
+
+/// What a page may send beside the headers that every page may.
+const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Range, X-Request-Id";
+
+/// What a page may read beside the headers that every page may.
+const ANSWER_HEADERS: &str = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, \
+                              X-Hero-Used, X-Prompt-Truncated, X-Request-Id, X-Seed, X-Video-Duration, X-Video-FPS, X-Video-Scenes";
+
+/// Ten minutes, after which a browser asks again; Chrome remembers no longer than two hours.
+const MAX_AGE_SECONDS: &str = "600";
+
+/// Whether the request is a browser's question and not the page's own.
+pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Whose page asks, if it is an origin that the operator allows; `*` stands for every one.
+pub(crate) fn allowed_origin(allowed: &AllowedOrigins, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(ORIGIN)?;
+    if allowed.is_any() {
+        Some(HeaderValue::from_static("*"))
+    } else {
+        origin.to_str().is_ok_and(|origin| allowed.contains(origin)).then(|| origin.clone())
+    }
+}
+
+/// The answer to a browser's question.
+pub(crate) fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS))
+        .finish()
+}
+
+/// Opens an answer to the page that asked.
+pub(crate) fn open(headers: &mut HeaderMap, allowed: &AllowedOrigins, origin: Option<HeaderValue>) {
+    if !allowed.is_empty() && !allowed.is_any() {
+        // A cache must not give one page what another was answered.
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+    if let Some(origin) = origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(ANSWER_HEADERS));
+    }
+}

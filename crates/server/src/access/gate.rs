@@ -1,0 +1,151 @@
+//! The gate that every request goes through: whose host it names, whose page sent it, who asks, and how much of late.
+//!
+//! It must not know what handlers do; that a path is open to everybody, or can be opened by a signed link, is told by its name alone. The
+//! invariant: behind it, [`Caller`] is who asks. A request that is turned away is answered at once, and its body is not read.
+
+use std::time::SystemTime;
+
+use actix_web::{
+    Error, HttpMessage as _, ResponseError as _,
+    body::{BoxBody, MessageBody},
+    dev::{RequestHead, ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{HOST, HeaderValue},
+    },
+    middleware::Next,
+    web::{Data, Payload},
+};
+
+use super::{
+    Access, Caller,
+    answer_head::{self, Kind},
+    authority::Authority,
+    cors,
+    limits::Held,
+    refusal::Refusal,
+};
+use crate::{app::ApiState, error::ApiError, request_body::holding};
+
+/// Who is let in, and as whom.
+enum Entry {
+    /// A browser that asks whether a page may.
+    Preflight,
+    /// Anybody, for there is nothing of anybody's.
+    Open,
+    /// Somebody.
+    As { caller: Caller, by_link: bool, held: Held },
+}
+
+/// The middleware.
+///
+/// # Errors
+/// Those of what stands behind it.
+pub async fn gate(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(state) = request.app_data::<Data<ApiState>>().cloned() else { return Err(ApiError::Internal.into()) };
+    let access = &state.access;
+    let origin = cors::allowed_origin(access.origins.allowed(), request.headers());
+    let mut kind = kind_of(request.path());
+    let mut shared = !access.origins.allowed().is_empty();
+    let mut response = match access.admit(request.head(), SystemTime::now()) {
+        Ok(Entry::Preflight) => request.into_response(cors::preflight()),
+        Ok(Entry::Open) => next.call(request).await?.map_into_boxed_body(),
+        Ok(Entry::As { caller, by_link, held }) => {
+            shared |= by_link;
+            request.extensions_mut().insert(caller);
+            next.call(request).await?.map_body(|_, body| holding(body.boxed(), held))
+        }
+        Err(refusal) => {
+            // What is told of a refusal is nobody's file.
+            kind = if kind == Kind::Open { Kind::Open } else { Kind::Own };
+            let body = request.extract::<Payload>().await?;
+            let answer = ApiError::from(refusal).error_response();
+            request.into_response(answer.map_body(|_, answer| holding(answer, body)))
+        }
+    };
+    cors::open(response.headers_mut(), access.origins.allowed(), origin);
+    answer_head::complete(response.headers_mut(), kind, shared);
+    Ok(response)
+}
+
+impl Access {
+    fn admit(&self, head: &RequestHead, now: SystemTime) -> Result<Entry, Refusal> {
+        let target = target_of(head)?;
+        if let Some(target) = &target {
+            self.hosts.check(&target.host)?;
+        }
+        if cors::is_preflight(&head.method, &head.headers) {
+            let allowed = cors::allowed_origin(self.origins.allowed(), &head.headers).is_some();
+            let origin = || head.headers.get("origin").and_then(|origin| origin.to_str().ok()).unwrap_or("one that is no text");
+            return if allowed { Ok(Entry::Preflight) } else { Err(Refusal::foreign_origin(origin())) };
+        }
+        self.origins.check(&head.method, &head.headers, target.as_ref())?;
+        if self.keys.is_empty() {
+            return Ok(Entry::As { caller: Caller { owner: String::new() }, by_link: false, held: self.meters.take("")? });
+        }
+        let path = head.uri.path();
+        if kind_of(path) == Kind::Open {
+            return Ok(Entry::Open);
+        }
+        let (owner, by_link) = match self.keys.caller(&head.headers)? {
+            Some(owner) => (owner, false),
+            None => (self.link_owner(head, now)?, true),
+        };
+        Ok(Entry::As { caller: Caller { owner: owner.to_owned() }, by_link, held: self.meters.take(owner)? })
+    }
+
+    /// Whose file a signed link opens.
+    fn link_owner(&self, head: &RequestHead, now: SystemTime) -> Result<&str, Refusal> {
+        let query = head.uri.query().filter(|query| query.contains("signature="));
+        let reads = head.method == Method::GET || head.method == Method::HEAD;
+        match query {
+            Some(query) if reads && kind_of(head.uri.path()) == Kind::File => {
+                self.links.check(self.keys.names(), head.uri.path(), query, now).map_err(Refusal::from)
+            }
+            Some(_) | None => Err(Refusal::Unauthorized),
+        }
+    }
+}
+
+/// What lies at a path, by its name alone. What is open is what tells nothing of anybody: probes of machines, and the documentation, in
+/// which people enter their key.
+fn kind_of(path: &str) -> Kind {
+    let under = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    if ["/", "/health", "/ready", "/openapi.json", "/docs", "/redoc"].contains(&path) || under("/docs") || under("/redoc") {
+        Kind::Open
+    } else if under("/files") || under("/videos") || under("/uploads") {
+        Kind::File
+    } else {
+        Kind::Own
+    }
+}
+
+/// Whom a request is for; none if it does not say, as HTTP/1.0 need not.
+fn target_of(head: &RequestHead) -> Result<Option<Authority>, Refusal> {
+    let parse = |text: &str| Authority::parse(text).ok_or(Refusal::MalformedHost);
+    let mut hosts = head.headers.get_all(HOST);
+    let host = match (hosts.next(), hosts.next()) {
+        (None, _) => None,
+        (Some(host), None) => Some(parse(host.to_str().map_err(|_| Refusal::MalformedHost)?)?),
+        (Some(_), Some(_)) => return Err(Refusal::MalformedHost),
+    };
+    // A target in absolute form counts before the header, says RFC 9112, and not everyone reads it so: both have to say the same.
+    let absolute = head.uri.authority().map(|authority| parse(authority.as_str())).transpose()?;
+    match (absolute, host) {
+        (Some(absolute), Some(host)) if absolute != host => Err(Refusal::MalformedHost),
+        (absolute, host) => Ok(absolute.or(host)),
+    }
+}
+
+/// What a request calls this server: `http://` and its host, or the public URL without its final slash. [`gate`] has let the host in.
+pub(super) fn base_url(access: &Access, head: &RequestHead, listens: &str) -> String {
+    if let Some(url) = &access.public_url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
+    let host = head.uri.authority().map(|authority| authority.as_str()).or_else(|| head.headers.get(HOST).and_then(text));
+    format!("http://{}", host.unwrap_or(listens))
+}
+
+fn text(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok()
+}

@@ -1,0 +1,246 @@
+//! Links that open one file for a while, for whoever has them: a browser's `<video>` cannot send a key.
+//!
+//! The signature is an HMAC-SHA256 over owner, path and expiry. The owner stands not in the link: whoever checks it tries every owner that
+//! there is, of whom there are few, so a link dies with its owner's key. The invariants: the signature is compared in constant time; a
+//! path is signed and checked only in its one canonical spelling; an expiry counts only once the signature is right, so that nobody
+//! learns from "expired" that a link was ever good.
+
+use std::{
+    fmt, io,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::keys::from_hex;
+
+/// What links are signed with.
+#[derive(Clone)]
+pub struct LinkSecret([u8; 32]);
+
+impl LinkSecret {
+    /// From a text that the operator chose: the same text on several servers makes their links good on all of them.
+    pub fn from_text(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
+    /// A new one, good for as long as it is kept.
+    pub fn random() -> Self {
+        // A version 4 UUID has 122 random bits from the operating system.
+        let drawn = [(); 3].map(|()| Uuid::new_v4().into_bytes());
+        Self(Sha256::digest(drawn.as_flattened()).into())
+    }
+
+    /// The one that a file keeps; drawn and written, for its owner's eyes alone, if there is no such file yet.
+    ///
+    /// # Errors
+    /// If the file cannot be read or made, or holds something else.
+    pub fn kept_in(path: &Path) -> io::Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                keep_private(path)?;
+                let secret = from_hex(text.trim()).map(Self);
+                return secret.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it holds no 64 hexadecimal digits"));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let secret = Self::random();
+        let folder = path.parent().unwrap_or(Path::new("."));
+        // Temporary files are their owner's alone from the start.
+        let mut file = tempfile::Builder::new().prefix(".link-secret-").tempfile_in(folder)?;
+        let hex: String = secret.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        io::Write::write_all(&mut file, hex.as_bytes())?;
+        file.as_file().sync_all()?;
+        match file.persist_noclobber(path) {
+            Ok(_) => Ok(secret),
+            // Another server of the same folder was faster; its secret is the secret.
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Self::kept_in(path),
+            Err(error) => Err(error.error),
+        }
+    }
+}
+
+impl fmt::Debug for LinkSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkSecret")
+    }
+}
+
+/// Takes a file's rights from everyone but its owner; a copy of the folder may have given them.
+#[cfg(unix)]
+fn keep_private(path: &Path) -> io::Result<()> {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+    if std::fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(file = %path.display(), "others could read the secret of signed links; they no longer can");
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_private(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Why a link opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// We did not sign it.
+    #[error("the link is not signed by this server")]
+    Forged,
+    /// We signed it, and its time is over.
+    #[error("the link has expired")]
+    Expired,
+}
+
+/// Signs links and checks them.
+#[derive(Clone, Debug)]
+pub struct SignedLinks {
+    secret: LinkSecret,
+}
+
+impl SignedLinks {
+    /// With this secret.
+    pub fn new(secret: LinkSecret) -> Self {
+        Self { secret }
+    }
+
+    /// The query, with its question mark, that opens `owner`'s file at `path` until `expires_at` (whole seconds).
+    pub fn sign(&self, owner: &str, path: &str, expires_at: SystemTime) -> String {
+        let expires = seconds(expires_at);
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.mac(owner, path, expires).finalize().into_bytes());
+        format!("?expires={expires}&signature={signature}")
+    }
+
+    /// Which of the owners opens `path` to whoever has this query (without its question mark).
+    ///
+    /// # Errors
+    /// [`LinkError::Forged`] if it is not our signature of this path and expiry, or there is more in the query than these two;
+    /// [`LinkError::Expired`] if it is, and `now` is not before the expiry.
+    pub fn check<'a>(
+        &self,
+        owners: impl IntoIterator<Item = &'a str>,
+        path: &str,
+        query: &str,
+        now: SystemTime,
+    ) -> Result<&'a str, LinkError> {
+        let (expires, signature) = parse(query).ok_or(LinkError::Forged)?;
+        if !is_canonical(path) {
+            return Err(LinkError::Forged);
+        }
+        let mut found = None;
+        for owner in owners {
+            if self.mac(owner, path, expires).verify_slice(&signature).is_ok() {
+                found = Some(owner);
+            }
+        }
+        match found {
+            None => Err(LinkError::Forged),
+            Some(_) if seconds(now) >= expires => Err(LinkError::Expired),
+            Some(owner) => Ok(owner),
+        }
+    }
+
+    fn mac(&self, owner: &str, path: &str, expires: u64) -> Hmac<Sha256> {
+        // A shorter key is filled with zeros to the block's length, says RFC 2104.
+        let mut key = [0; 64];
+        for (to, from) in key.iter_mut().zip(self.secret.0) {
+            *to = from;
+        }
+        let mut mac = Hmac::<Sha256>::new(&key.into());
+        // Neither an owner's name nor a canonical path holds a line break.
+        mac.update(format!("framewright link 1\n{owner}\n{path}\n{expires}").as_bytes());
+        mac
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+/// Expiry and signature of a query that holds these two and nothing else.
+fn parse(query: &str) -> Option<(u64, Vec<u8>)> {
+    let (mut expires, mut signature) = (None, None);
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=')?;
+        let place = match name {
+            "expires" => &mut expires,
+            "signature" => &mut signature,
+            _ => return None,
+        };
+        if place.replace(value).is_some() {
+            return None;
+        }
+    }
+    let expires = expires.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some((expires.parse().ok()?, BASE64_URL_SAFE_NO_PAD.decode(signature?).ok()?))
+}
+
+/// Whether the path is written in the one way that we write it: plain names between single slashes.
+fn is_canonical(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let name = |name: &str| !name.is_empty() && name.bytes().all(plain) && name.bytes().any(|byte| byte != b'.');
+    path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(name))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    const PATH: &str = "/files/vid_0123456789ab/video.mp4";
+    const OWNERS: [&str; 3] = ["alice", "bob", ""];
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_link_opens_its_file_until_it_expires() {
+        let links = SignedLinks::new(LinkSecret::from_text("secret"));
+        for owner in OWNERS {
+            let query = links.sign(owner, PATH, at(1_000));
+            let query = query.strip_prefix('?').unwrap();
+            assert_eq!(links.check(OWNERS, PATH, query, at(999)), Ok(owner));
+            assert_eq!(links.check(OWNERS, PATH, query, at(1_000)), Err(LinkError::Expired));
+            let (expires, signature) = query.split_once('&').unwrap();
+            assert_eq!(links.check(OWNERS, PATH, &format!("{signature}&{expires}"), at(0)), Ok(owner));
+        }
+    }
+
+    #[test]
+    fn the_signature_is_an_hmac_that_others_can_compute() {
+        // Python: hmac.new(hashlib.sha256(b"secret").digest(), b"framewright link 1\nalice\n/files/a/b.png\n1000", "sha256")
+        let links = SignedLinks::new(LinkSecret::from_text("secret"));
+        let query = links.sign("alice", "/files/a/b.png", at(1_000));
+        assert_eq!(query, "?expires=1000&signature=dxma5ofBmP7t955vH2NrZd5BrVqB8OvNTfSs3cIgXes");
+    }
+
+    #[test]
+    fn the_secret_is_kept_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("link-secret");
+        let drawn = LinkSecret::kept_in(&path).unwrap();
+        assert_eq!(LinkSecret::kept_in(&path).unwrap().0, drawn.0);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&path), 0o600);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            LinkSecret::kept_in(&path).unwrap();
+            assert_eq!(mode(&path), 0o600, "a copy that others could read");
+        }
+        std::fs::write(&path, "short").unwrap();
+        assert!(LinkSecret::kept_in(&path).is_err());
+        assert_ne!(LinkSecret::random().0, LinkSecret::random().0);
+        assert_eq!(format!("{drawn:?}"), "LinkSecret");
+    }
+}

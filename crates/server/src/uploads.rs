@@ -1,0 +1,259 @@
+//! Pictures that callers upload: read, written anew under a name of ours, and kept for a while.
+//!
+//! What is stored is never what was sent: the picture is decoded within the bounds of [`generation::given_picture`] and encoded as a PNG,
+//! so that metadata, a second file behind the first and broken files that a later reader may fall for are gone. The invariants: a file
+//! lies in its owner's folder under a random name, or not at all (staged beside it, then renamed); no name of the sender's is used for
+//! anything; at most [`DECODED_AT_ONCE`] pictures are in memory at once.
+
+use std::{
+    convert::Infallible,
+    ffi::OsStr,
+    fs::{self, DirEntry},
+    io::{self, BufWriter, Cursor},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use actix_web::http::StatusCode;
+use generation::given_picture;
+use image::{DynamicImage, ImageFormat, ImageReader};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::{
+    error::ApiError,
+    jail::{self, JailError, Jailed},
+    multipart_file::SentFile,
+};
+
+/// The longest file unless the operator says otherwise: a camera's.
+pub const DEFAULT_UPLOAD_BYTES: usize = 32 << 20;
+/// How long an upload is kept unless the operator says otherwise.
+pub const DEFAULT_UPLOAD_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How much all uploads may take unless the operator says otherwise, in bytes.
+pub const DEFAULT_UPLOADS_BYTES: u64 = 4 << 30;
+
+/// Each takes up to 256 MiB and more while it is written.
+const DECODED_AT_ONCE: usize = 2;
+
+/// The names of files that are not finished begin with this, which no name of the jail's does.
+const STAGED: &str = ".staged-";
+/// After this nobody works on a staged file any more: the server that did has died.
+const STAGED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// How often old uploads are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// The folder of those who have no name; no name of a key begins so.
+const NOBODY: &str = "_";
+
+/// Why an upload is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The body is something other than a form with a file.
+    #[error("Unsupported Media Type: send the file as multipart/form-data, not {0}")]
+    NotMultipart(String),
+    /// The form cannot be read.
+    #[error("Malformed multipart body: {0}")]
+    Malformed(String),
+    /// The form lacks the file.
+    #[error("the form has no file named {0}")]
+    NoSuchPart(&'static str),
+    /// The form has it twice.
+    #[error("Malformed multipart body: more than one file named {0}")]
+    SamePart(&'static str),
+    /// The form has more parts than a form has.
+    #[error("Malformed multipart body: more than {limit} parts")]
+    TooManyParts {
+        /// The most.
+        limit: usize,
+    },
+    /// It is not even called a picture.
+    #[error("File must be an image")]
+    NotCalledAPicture,
+    /// It is called one.
+    #[error("File must be an image: a PNG, JPEG or WebP of at most {max} pixels a side", max = given_picture::MAX_SIDE)]
+    NotAPicture,
+    /// There is no room for it, or no right to write it.
+    #[error("the file could not be stored")]
+    Store(#[from] io::Error),
+}
+
+impl UploadError {
+    pub(crate) fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NotMultipart(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NoSuchPart(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Malformed(_) | Self::SamePart(_) | Self::TooManyParts { .. } | Self::NotCalledAPicture | Self::NotAPicture => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// How much is kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadLimits {
+    /// The longest file, in bytes.
+    pub bytes: usize,
+    /// How long an upload is kept.
+    pub age: Duration,
+    /// How much all uploads may take, in bytes; the oldest go first.
+    pub total_bytes: u64,
+}
+
+impl Default for UploadLimits {
+    fn default() -> Self {
+        Self { bytes: DEFAULT_UPLOAD_BYTES, age: DEFAULT_UPLOAD_AGE, total_bytes: DEFAULT_UPLOADS_BYTES }
+    }
+}
+
+/// The folder of uploads; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct UploadStore {
+    root: PathBuf,
+    limits: UploadLimits,
+    decoding: Arc<Semaphore>,
+}
+
+/// A picture that was uploaded and is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// The name of its file: `character_<uuid>.png`, say.
+    pub name: String,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+}
+
+impl UploadStore {
+    /// In this folder, which is made when it is first needed.
+    pub fn new(root: PathBuf, limits: UploadLimits) -> Self {
+        Self { root, limits, decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)) }
+    }
+
+    /// How much is kept, and for how long.
+    pub fn limits(&self) -> UploadLimits {
+        self.limits
+    }
+
+    /// Stores a picture of `owner`'s as `<stem>_<uuid>.png`.
+    ///
+    /// # Errors
+    /// [`UploadError`] if it is not called a picture or is none, or cannot be stored.
+    pub async fn save(&self, owner: &str, stem: &'static str, file: SentFile) -> Result<Upload, ApiError> {
+        if !file.declared.starts_with("image/") {
+            return Err(UploadError::NotCalledAPicture.into());
+        }
+        // The semaphore is never closed.
+        let _decoding = self.decoding.acquire().await.map_err(|_| ApiError::Internal)?;
+        let folder = self.folder(owner);
+        let saved = actix_web::web::block(move || store(&folder, stem, &file.bytes)).await.map_err(|_| ApiError::Internal)?;
+        let upload = saved.inspect_err(|error| {
+            if let UploadError::Store(error) = error {
+                tracing::error!(%error, "an upload cannot be stored");
+            }
+        })?;
+        Ok(upload)
+    }
+
+    /// Opens an upload of `owner`'s by its name. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// [`JailError`] if there is none.
+    pub fn open(&self, owner: &str, name: &str) -> Result<Jailed, JailError> {
+        // One part: what lies deeper is nobody's upload.
+        if name.contains('/') {
+            return Err(JailError::Name);
+        }
+        jail::open(&self.folder(owner), name)
+    }
+
+    /// Removes what is older than the limits say, then the oldest until the rest is within them; gives how many files went. To be called
+    /// now and then. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// If a folder cannot be read. A file that cannot be removed stays for the next time.
+    pub fn prune(&self, now: SystemTime) -> io::Result<usize> {
+        let mut removed = 0;
+        let mut kept = Vec::new();
+        for folder in entries(&self.root)? {
+            if !folder.file_type()?.is_dir() {
+                continue;
+            }
+            for entry in entries(&folder.path())? {
+                // It may have gone since the folder was read.
+                let Ok(metadata) = entry.metadata() else { continue };
+                let age = metadata.modified().ok().and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default();
+                let staged = entry.file_name().as_encoded_bytes().starts_with(STAGED.as_bytes());
+                if age > if staged { STAGED_FOR } else { self.limits.age } {
+                    removed += usize::from(fs::remove_file(entry.path()).is_ok());
+                } else if !staged {
+                    kept.push((age, metadata.len(), entry.path()));
+                }
+            }
+        }
+        // The youngest first: those that fit stay.
+        kept.sort();
+        let mut total = 0_u64;
+        for (_, bytes, path) in kept {
+            total = total.saturating_add(bytes);
+            if total > self.limits.total_bytes {
+                removed += usize::from(fs::remove_file(path).is_ok());
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Prunes at once and then every hour, for as long as it is waited for.
+    pub async fn prune_now_and_then(&self) -> Infallible {
+        loop {
+            let store = self.clone();
+            let pruned = actix_web::web::block(move || store.prune(SystemTime::now())).await;
+            if let Ok(Err(error)) = pruned {
+                tracing::error!(%error, "old uploads cannot be removed");
+            }
+            tokio::time::sleep(PRUNE_EVERY).await;
+        }
+    }
+
+    fn folder(&self, owner: &str) -> PathBuf {
+        // Names of keys are names of folders too; whatever else comes here has a folder that nobody opens.
+        self.root.join(match owner {
+            "" => OsStr::new(NOBODY),
+            owner if jail::is_name(owner) => OsStr::new(owner),
+            _ => OsStr::new("__"),
+        })
+    }
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Decodes, encodes, stages and renames.
+fn store(folder: &Path, stem: &str, bytes: &[u8]) -> Result<Upload, UploadError> {
+    let picture = given_picture::read(ImageReader::new(Cursor::new(bytes))).map_err(|_| UploadError::NotAPicture)?;
+    // Eight bits are what models see; more would double the file.
+    let picture = match picture.color().has_alpha() {
+        true => DynamicImage::from(picture.into_rgba8()),
+        false => DynamicImage::from(picture.into_rgb8()),
+    };
+    let (width, height) = (picture.width(), picture.height());
+    fs::create_dir_all(folder)?;
+    let staged = tempfile::Builder::new().prefix(STAGED).tempfile_in(folder)?;
+    let mut writer = BufWriter::new(staged.as_file());
+    picture.write_to(&mut writer, ImageFormat::Png).map_err(|error| UploadError::Store(io::Error::other(error)))?;
+    writer.into_inner().map_err(|error| UploadError::Store(error.into_error()))?;
+    staged.as_file().sync_all()?;
+    let name = format!("{stem}_{}.png", Uuid::new_v4());
+    staged.persist_noclobber(folder.join(&name)).map_err(|error| error.error)?;
+    Ok(Upload { name, width, height })
+}

@@ -1,0 +1,120 @@
+//! Names that lead out of the folder: in paths of requests and in names of uploaded files.
+
+use std::{fs, path::Path};
+
+use super::{FileServer, Raw, SECRET, exchange, pictures, request};
+use crate::fake::PATIENCE;
+
+/// Paths as they stand in the request's first line; each is refused. What they would lead to is there.
+const PATHS: [(&str, &str); 34] = [
+    ("one folder up", "/uploads/../secret.txt"),
+    ("two folders up", "/uploads/../../secret.txt"),
+    ("a job's folder up", "/files/../secret.txt"),
+    ("a job's name up", "/files/job-1/../../secret.txt"),
+    ("encoded slash", "/uploads/..%2fsecret.txt"),
+    ("encoded dots", "/uploads/%2e%2e/secret.txt"),
+    ("encoded dots and slash", "/uploads/%2e%2e%2fsecret.txt"),
+    ("encoded twice", "/uploads/%252e%252e%252fsecret.txt"),
+    ("encoded three times", "/uploads/%25252e%25252e%25252fsecret.txt"),
+    ("backslash", "/uploads/..\\secret.txt"),
+    ("encoded backslash", "/uploads/..%5csecret.txt"),
+    ("backslash encoded twice", "/uploads/..%255csecret.txt"),
+    ("absolute", "/uploads//etc/passwd"),
+    ("absolute, encoded", "/uploads/%2fetc%2fpasswd"),
+    ("absolute as a job", "/files/%2fetc/passwd"),
+    ("a drive", "/uploads/C:%5cWindows%5cwin.ini"),
+    ("a device of Windows", "/uploads/%5c%5c.%5cC:"),
+    ("NUL at the end", "/uploads/good.png%00"),
+    ("NUL before another ending", "/uploads/secret.txt%00.png"),
+    ("overlong dots and slash", "/uploads/%c0%ae%c0%ae%c0%afsecret.txt"),
+    ("overlong slash in three bytes", "/uploads/..%e0%80%afsecret.txt"),
+    ("a letter that looks like two dots", "/uploads/%e2%80%a5/secret.txt"),
+    ("a wide slash", "/uploads/..%ef%bc%8fsecret.txt"),
+    ("what IIS decoded", "/uploads/..%u2215secret.txt"),
+    ("the folder itself", "/uploads/."),
+    ("the folder's folder", "/uploads/.."),
+    ("dots alone", "/uploads/...."),
+    ("dots and a parameter", "/uploads/..;/secret.txt"),
+    ("a link to outside", "/uploads/link.png"),
+    ("a link to inside", "/uploads/alias.png"),
+    ("a folder that is a link", "/files/linked/secret.txt"),
+    ("a hidden file", "/uploads/.staged-secret"),
+    ("a folder", "/uploads/folder.png"),
+    ("a space behind the name", "/uploads/good.png%20"),
+];
+
+#[cfg(unix)]
+fn link(to: &Path, at: &Path) {
+    std::os::unix::fs::symlink(to, at).unwrap();
+}
+
+#[cfg(unix)]
+#[actix_web::test]
+async fn no_path_leads_out() {
+    let server = FileServer::start(Vec::new(), PATIENCE).await;
+    let root = server.folder.path();
+    let uploads = root.join("uploads/_");
+    let files = root.join("artifacts");
+    fs::create_dir_all(uploads.join("folder.png")).unwrap();
+    fs::create_dir_all(files.join("job-1")).unwrap();
+    for secret in
+        ["secret.txt", "uploads/secret.txt", "artifacts/secret.txt", "uploads/_/.staged-secret", "uploads/_/folder.png/secret.txt"]
+    {
+        fs::write(root.join(secret), SECRET).unwrap();
+    }
+    fs::write(uploads.join("good.png"), "good").unwrap();
+    fs::write(files.join("job-1/video.mp4"), "good").unwrap();
+    link(&root.join("secret.txt"), &uploads.join("link.png"));
+    link(&uploads.join("good.png"), &uploads.join("alias.png"));
+    link(root, &files.join("linked"));
+
+    let get = |path: &str| exchange(server.address, request(&format!("GET {path}"), &["Host: localhost"], ""));
+    for good in ["/uploads/good.png", "/files/job-1/video.mp4", "/files/job-1/%76ideo.mp4"] {
+        assert_eq!((get(good).await.status(), get(good).await.body()), (200, "good"), "{good}");
+    }
+    let mut opened = Vec::new();
+    for (name, path) in PATHS {
+        let answer: Raw = get(path).await;
+        if ![400, 404].contains(&answer.status()) || answer.0.contains(SECRET) || answer.0.contains("root:") {
+            opened.push((name, answer.0));
+        }
+    }
+    assert!(opened.is_empty(), "{opened:?}");
+}
+
+/// Names of uploaded files as they stand in the form. None of them is a name of anything.
+const FILE_NAMES: [(&str, &str); 14] = [
+    ("one folder up", "filename=\"../evil.png\""),
+    ("many folders up", "filename=\"../../../../../../tmp/evil.png\""),
+    ("absolute", "filename=\"/tmp/evil.png\""),
+    ("backslashes", "filename=\"..\\..\\evil.png\""),
+    ("encoded", "filename=\"%2e%2e%2fevil.png\""),
+    ("a second name", "filename=\"good.png\"; filename*=UTF-8''..%2fevil.png"),
+    ("a page", "filename=\"evil.html\""),
+    ("a script of the server's", "filename=\"evil.php\""),
+    ("two endings", "filename=\"evil.php.png\""),
+    ("no ending", "filename=\"evil\""),
+    ("dots", "filename=\"..\""),
+    ("empty", "filename=\"\""),
+    ("a device", "filename=\"CON\""),
+    ("a setting of a web server", "filename=\".htaccess\""),
+];
+
+#[actix_web::test]
+async fn an_uploads_name_is_ours_whatever_it_is_called() {
+    let server = FileServer::start(Vec::new(), PATIENCE).await;
+    for (row, (name, disposition)) in FILE_NAMES.into_iter().enumerate() {
+        let answer = pictures::upload(server.address, disposition, "image/png", &pictures::png(2, 3)).await;
+        assert_eq!(answer.status(), 200, "{name}: {}", answer.0);
+        let stored = server.stored();
+        assert_eq!(stored.len(), row + 1, "{name}: {stored:?}");
+        let ours = |path: &String| {
+            let id = path.strip_prefix("uploads/_/character_").and_then(|rest| rest.strip_suffix(".png"));
+            id.is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
+        };
+        assert!(stored.iter().all(ours), "{name}: {stored:?}");
+        assert!(stored.iter().any(|path| path.ends_with(answer.body())), "{name}: {}", answer.body());
+    }
+    let long = format!("filename=\"{}.png\"", "a".repeat(5000));
+    assert_eq!(pictures::upload(server.address, &long, "image/png", &pictures::png(2, 3)).await.status(), 200);
+}

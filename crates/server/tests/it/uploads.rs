@@ -1,0 +1,73 @@
+//! The store of uploads: whose they are, and how long they stay.
+
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
+
+use actix_web::http::StatusCode;
+use image::{ImageFormat, RgbImage};
+use server::{
+    multipart_file::SentFile,
+    uploads::{UploadLimits, UploadStore},
+};
+
+fn file() -> SentFile {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    RgbImage::from_pixel(5, 3, image::Rgb([9, 8, 7])).write_to(&mut bytes, ImageFormat::Png).unwrap();
+    SentFile { bytes: bytes.into_inner(), declared: "image/png".into() }
+}
+
+#[actix_web::test]
+async fn an_upload_is_its_owners() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = UploadStore::new(folder.path().join("uploads"), UploadLimits::default());
+    for owner in ["alice", "", "../alice", "a/b"] {
+        let upload = store.save(owner, "character", file()).await.unwrap();
+        assert_eq!((upload.width, upload.height), (5, 3));
+        assert!(store.open(owner, &upload.name).is_ok(), "{owner:?}");
+        for other in ["alice", "bob", "", "_", ".."].into_iter().filter(|other| *other != owner) {
+            assert!(store.open(other, &upload.name).is_err(), "{owner:?} {other:?}");
+        }
+    }
+    let kept: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(kept, ["uploads"], "nothing lies outside");
+}
+
+#[actix_web::test]
+async fn the_old_and_the_too_many_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let age = Duration::from_secs(1000);
+    let measured = UploadStore::new(folder.path().join("measured"), UploadLimits::default());
+    let name = measured.save("", "character", file()).await.unwrap().name;
+    let bytes = measured.open("", &name).unwrap().file.metadata().unwrap().len();
+    let limits = UploadLimits { age, total_bytes: 2 * bytes, ..UploadLimits::default() };
+    let store = UploadStore::new(folder.path().join("uploads"), limits);
+    assert_eq!(store.prune(SystemTime::now()).unwrap(), 0, "there is no folder yet");
+    let mut names = Vec::new();
+    for (owner, seconds) in [("alice", 900), ("bob", 100), ("alice", 10), ("alice", 2000)] {
+        let name = store.save(owner, "character", file()).await.unwrap().name;
+        let opened = store.open(owner, &name).unwrap();
+        let written = fs::File::options().write(true).open(opened.path).unwrap();
+        written.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+        names.push((owner, name));
+    }
+    let staged = folder.path().join("uploads/alice/.staged-1");
+    fs::write(&staged, "what a server left that died").unwrap();
+    assert_eq!(store.prune(SystemTime::now()).unwrap(), 2);
+    let there: Vec<_> = names.iter().map(|(owner, name)| store.open(owner, name).is_ok()).collect();
+    assert_eq!(there, [false, true, true, false]);
+    assert!(staged.exists(), "it may be being written");
+    assert_eq!(store.prune(SystemTime::now() + Duration::from_secs(4000)).unwrap(), 3);
+}
+
+#[actix_web::test]
+async fn a_store_that_cannot_be_written_is_500_and_says_no_path() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("uploads"), "no folder").unwrap();
+    let store = UploadStore::new(folder.path().join("uploads"), UploadLimits::default());
+    let error = store.save("alice", "character", file()).await.unwrap_err();
+    let response = actix_web::ResponseError::error_response(&error);
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(error.to_string(), "the file could not be stored");
+}
