@@ -22,12 +22,21 @@ use crate::error::ApiError;
         crate::root_api::root,
         crate::health_api::health,
         crate::generate_api::generate,
-        crate::video_api::generate_video,
+        crate::ops_api::ready,
+        crate::ops_api::metrics,
+        crate::dispatch_api::generate_video,
         crate::video_api::video_info,
-        crate::animate_api::animate
+        crate::text_video_api::video_status,
+        crate::animate_api::animate,
+        crate::character_api::upload_character,
+        crate::character_api::generation,
+        crate::character_api::generations,
+        crate::character_api::uploaded,
+        crate::stored_video::video
     ),
     tags(
         (name = "generation", description = "Making pictures and videos"),
+        (name = "characters", description = "Characters in motion: uploads, and videos as jobs"),
         (name = "service", description = "The service itself")
     )
 )]

@@ -16,11 +16,13 @@ use std::{
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
 use generation::{Engine, Limits, jobs::Jobs};
+use guarded_http::{Guard, GuardSettings};
 
 use crate::{
     access::{Access, AccessSettings, LinkSecret},
-    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT},
+    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH},
     request_log,
+    text_video_api::TextRoute,
     uploads::{UploadLimits, UploadStore},
 };
 
@@ -60,6 +62,14 @@ pub struct ServerSettings {
     pub uploads: PathBuf,
     /// How much of them is kept, and for how long.
     pub upload_limits: UploadLimits,
+    /// How requests to addresses that callers name are made.
+    pub guard: GuardSettings,
+    /// How much of a character's picture its script repaints, 0 (nothing) to 1.
+    pub repaint_strength: f64,
+    /// Where videos from texts are made.
+    pub text_route: TextRoute,
+    /// The memory that this process holds, in bytes, where the system says; for `/metrics`.
+    pub resident_memory: fn() -> Option<u64>,
     /// How long the stored job that runs may take to end when the server is told to stop.
     pub shutdown_limit: Duration,
 }
@@ -79,6 +89,10 @@ impl Default for ServerSettings {
             link_secret: None,
             uploads: env::temp_dir().join("framewright-uploads"),
             upload_limits: UploadLimits::default(),
+            guard: GuardSettings::default(),
+            repaint_strength: DEFAULT_REPAINT_STRENGTH,
+            text_route: TextRoute::default(),
+            resident_memory: || None,
             shutdown_limit: Duration::from_secs(10),
         }
     }
@@ -113,6 +127,10 @@ impl Server {
             picture_body_limit: settings.picture_body_limit,
             access: Arc::new(access),
             uploads: UploadStore::new(settings.uploads.clone(), settings.upload_limits),
+            guard: Guard::new(settings.guard.clone()),
+            repaint_strength: settings.repaint_strength,
+            text_route: settings.text_route,
+            resident_memory: settings.resident_memory,
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
         let uploads = state.uploads.clone();

@@ -1,14 +1,12 @@
-//! The video of a stored job: where it is told to be, and sending it.
+//! The video of a stored job: where it is told to be, and `GET /videos/video_{id}.mp4`.
 
-use actix_files::NamedFile;
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CONTENT_TYPE, HeaderValue},
     web::{Data, Path},
 };
 use generation::jobs::Job;
 
-use crate::{app::ApiState, caller, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
+use crate::{app::ApiState, artifact_file, caller, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
 
 /// The name of a job's video among its files.
 const FILE: &str = "video.mp4";
@@ -24,24 +22,13 @@ pub(crate) fn percent(job: &Job) -> u32 {
     (job.progress.share * 100.0).clamp(0.0, 100.0) as u32
 }
 
-/// The path as its owner's client can use it.
-pub(crate) fn link(_request: &HttpRequest, _state: &ApiState, path: &str) -> String {
-    path.to_owned()
-}
-
-/// As [`link`], with scheme and host.
-pub(crate) fn absolute_link(request: &HttpRequest, state: &ApiState, path: &str) -> String {
-    let connection = request.connection_info();
-    format!("http://{}{}", connection.host(), link(request, state, path))
-}
-
 /// A job's video.
 ///
 /// Answers to the key that made it, or by a signed link. Ranges are served, so that a browser can seek.
 #[utoipa::path(
     get,
     path = "/videos/{name}",
-    tag = "files",
+    tag = "characters",
     params(("name" = String, Path, description = "video_ID.mp4, as `videoUrl` has it", example = "video_vid_0123456789ab.mp4")),
     responses(
         (status = 200, description = "The video", body = Mp4File, content_type = "video/mp4"),
@@ -49,23 +36,14 @@ pub(crate) fn absolute_link(request: &HttpRequest, state: &ApiState, path: &str)
         (status = 304, description = "It is what the client has"),
         (status = 404, description = "There is no such video, or it is another's", body = ErrorBody),
         (status = 410, description = "It is no longer kept", body = ErrorBody),
+        (status = 412, description = "It is another than the client names"),
         (status = 416, description = "It has no such part"),
         (status = 500, description = "It cannot be read", body = ErrorBody),
+        (status = 503, description = "The server is shutting down", body = ErrorBody),
     )
 )]
 pub(crate) async fn video(request: HttpRequest, name: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
     let id = name.strip_prefix("video_").and_then(|rest| rest.strip_suffix(".mp4")).ok_or(ApiError::NotFound)?;
     let found = state.jobs.artifact(&caller::owner(&request), id, FILE).await?.ok_or(ApiError::NotFound)?;
-    if found.artifact.expired {
-        return Err(ApiError::NoLongerKept);
-    }
-    let opened = actix_web::web::block(move || NamedFile::open(found.path)).await.map_err(|_| ApiError::Internal)?;
-    let file = opened.map_err(|error| {
-        // The store says that it is there.
-        tracing::error!(%error, "a video cannot be read");
-        ApiError::Internal
-    })?;
-    let mut response = file.into_response(&request);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("video/mp4"));
-    Ok(response)
+    artifact_file::answer(&request, found).await
 }

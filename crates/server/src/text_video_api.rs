@@ -22,6 +22,7 @@ use crate::{
     error::ApiError,
     fields::{Fields, detail, integer, judged, string},
     generate_api::random_seed,
+    idempotency,
     intake::{self, Asked},
     stored_video,
     text_wire::{DEFAULT_TEXT_SEED, MAX_TEXT_CHARS, MAX_TEXT_SEED, TextStatus},
@@ -63,18 +64,21 @@ pub(crate) async fn generate(
         TextRoute::Bedrock => return Err(ApiError::NotServed(NO_BEDROCK)),
         TextRoute::Local => ready(state)?,
     }
-    let asked = Asked { owner: caller::owner(request), idempotency: intake::idempotency(request, bytes)? };
-    let note = json!({"api": "text"});
+    let asked = Asked { owner: caller::owner(request), idempotency: idempotency::of(request, bytes)? };
+    let note = json!({"api": "text", "base_url": caller::base_url(request, state)});
     let work = Work::Video(VideoSpec::Scenes(spec));
-    let job = intake::submit(state, asked, intake::short_id("vid_"), work, note).await?.job;
-    Ok(HttpResponse::Ok().json(TextStatus {
+    let submitted = intake::submit(state, asked, intake::short_id("vid_"), work, note).await?;
+    let job = submitted.job;
+    let mut answer = HttpResponse::Ok().json(TextStatus {
         job_id: job.id,
         status: "processing".into(),
         message: "Video generation started successfully".into(),
         video_url: None,
         progress: 0,
         queue_position: job.position,
-    }))
+    });
+    idempotency::mark(&mut answer, submitted.replayed);
+    Ok(answer)
 }
 
 fn spec(json: &Map<String, Value>, limits: &Limits) -> Result<ScenesSpec, ApiError> {
@@ -174,7 +178,7 @@ fn status(request: &HttpRequest, state: &ApiState, job: Job) -> TextStatus {
         JobState::Cancelled => ("failed", "Video generation failed: it was cancelled".to_owned()),
     };
     TextStatus {
-        video_url: stored_video::path(&job).map(|path| stored_video::absolute_link(request, state, &path)),
+        video_url: stored_video::path(&job).map(|path| caller::base_url(request, state) + &caller::link(state, &caller::owner(request), &path)),
         progress: stored_video::percent(&job),
         queue_position: job.position,
         job_id: job.id,
