@@ -1,7 +1,6 @@
 //! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
 
 use std::{
-    io::IsTerminal as _,
     path::PathBuf,
     time::{Duration, SystemTime},
 };
@@ -11,10 +10,9 @@ use generation::{
     Limits,
     jobs::{Jobs, JobsSettings, Retention},
 };
-use server::{Server, ServerSettings};
-use tracing_subscriber::EnvFilter;
+use server::{Server, ServerSettings, TextRoute};
 
-use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, output, settings::Settings};
+use crate::{ALLOCATOR, args::ServeArgs, engine, log::Log, memory, output, settings::Settings};
 
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.
@@ -31,7 +29,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// # Errors
 /// If the address cannot be listened on, or the model cannot be loaded.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
-    let filter = EnvFilter::try_new(&settings.server.log).map_err(|error| Usage(format!("setting server.log: {error}")))?;
+    let log = Log::new(&settings.server)?;
     let engine = engine::start(settings, args.prediction_type.as_deref(), true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
@@ -41,6 +39,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             body_timeout: Duration::from_secs(settings.server.body_timeout_seconds),
             limits: Limits::DEFAULT,
             shutdown_limit: Duration::from_secs(settings.jobs.shutdown_seconds),
+            repaint_strength: settings.characters.repaint_strength,
+            text_route: if settings.text_is_bedrocks() { TextRoute::Bedrock } else { TextRoute::Local },
+            resident_memory: memory::resident,
             ..ServerSettings::default()
         };
         tokio::spawn(async {
@@ -65,13 +66,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             output::remark(format_args!("serving http://{address} (try it out: http://{address}/docs)"));
         }
         output::remark(format_args!("model: {state}"));
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-        if std::io::stderr().is_terminal() {
-            log.init();
-        } else {
-            // Colours are for terminals; in a file they are noise.
-            log.with_ansi(false).init();
-        }
+        log.start();
         Ok(server.run().await?)
     })
 }

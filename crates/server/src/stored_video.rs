@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use generation::jobs::Job;
+use generation::jobs::{Job, JobState};
 
 use crate::{app::ApiState, artifact_file, caller, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
 
@@ -19,7 +19,11 @@ pub(crate) fn path(job: &Job) -> Option<String> {
 
 /// How far a job is, in whole percent.
 pub(crate) fn percent(job: &Job) -> u32 {
-    (job.progress.share * 100.0).clamp(0.0, 100.0) as u32
+    match job.state {
+        JobState::Completed => 100,
+        // 100 is said of what is there.
+        JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled => ((job.progress.share * 100.0) as u32).min(99),
+    }
 }
 
 /// A job's video.

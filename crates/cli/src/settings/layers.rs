@@ -15,11 +15,12 @@ use super::SettingsError;
 enum Kind {
     Text,
     Whole,
+    Number,
     Truth,
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 20] = [
+const KEYS: [(&str, Kind); 29] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("compute.device", Kind::Text),
@@ -40,11 +41,20 @@ const KEYS: [(&str, Kind); 20] = [
     ("hub.endpoint", Kind::Text),
     ("hub.cache_dir", Kind::Text),
     ("hub.offline", Kind::Truth),
+    ("server.log_format", Kind::Text),
+    ("characters.repaint_strength", Kind::Number),
+    ("routing.text", Kind::Text),
+    ("bedrock.access_key_id", Kind::Text),
+    ("bedrock.secret_access_key", Kind::Text),
+    ("bedrock.region", Kind::Text),
+    ("bedrock.bucket", Kind::Text),
+    ("client.server", Kind::Text),
+    ("client.api_key", Kind::Text),
 ];
 
 /// Variables that other programs define, which act here too: the later in this list, the stronger.
 /// The second word is the setting, the third what is appended to the value (the cache lies inside `HF_HOME`).
-const FOREIGN: [(&str, &str, &str); 11] = [
+const FOREIGN: [(&str, &str, &str); 15] = [
     ("PORT", "server.port", ""),
     ("HUGGING_FACE_TOKEN", "hub.token", ""),
     ("HF_TOKEN", "hub.token", ""),
@@ -56,6 +66,10 @@ const FOREIGN: [(&str, &str, &str); 11] = [
     ("HF_HUB_CACHE", "hub.cache_dir", ""),
     ("HF_ENDPOINT", "hub.endpoint", ""),
     ("HF_HUB_OFFLINE", "hub.offline", ""),
+    ("AWS_ACCESS_KEY_ID", "bedrock.access_key_id", ""),
+    ("AWS_SECRET_ACCESS_KEY", "bedrock.secret_access_key", ""),
+    ("AWS_REGION", "bedrock.region", ""),
+    ("S3_BUCKET_NAME", "bedrock.bucket", ""),
 ];
 
 const PREFIX: &str = "FRAMEWRIGHT__";
@@ -120,6 +134,7 @@ fn read(kind: Kind, text: &str) -> Value {
     match kind {
         Kind::Text => text.into(),
         Kind::Whole => text.trim().parse::<i64>().map_or_else(|_| text.into(), Value::from),
+        Kind::Number => text.trim().parse::<f64>().map_or_else(|_| text.into(), Value::from),
         Kind::Truth => match text.trim().to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" | "on" => true.into(),
             "0" | "false" | "no" | "off" => false.into(),
