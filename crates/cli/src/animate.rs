@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use anyhow::Result;
 use generation::{
-    Limits,
-    video::{AnimationRequest, FpsRequest, VideoSpec},
+    FieldError, Limits,
+    video::{AnimationRequest, ClipRequest, ClipRules, ClipSpec, FpsRequest, VideoSpec},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     args::AnimateArgs,
     engine,
     image::{random_seed, read_image},
+    output,
     settings::Settings,
     video,
 };
@@ -26,6 +27,9 @@ const TRIED_SIZE: (u32, u32) = (512, 512);
 /// [`crate::failure::Usage`] for input outside its limits; otherwise if the model cannot be loaded or run, or a file cannot be read or
 /// written.
 pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
+    if args.clip.are_given() {
+        return clip(args, settings);
+    }
     let began = Instant::now();
     let request = AnimationRequest {
         image: Some(read_image(&args.image)?.to_rgb8()),
@@ -33,7 +37,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
         fps: args.fps.clone().map(FpsRequest::Text),
         width: args.width.map(i128::from),
         height: args.height.map(i128::from),
-        seed: Some(args.seed.map_or_else(|| i128::from(random_seed()), i128::from)),
+        seed: Some(seed(args)),
     };
     let spec = request.validate(&Limits::DEFAULT).map_err(|errors| video::refused(&errors))?;
     let output = video::video_output(&args.output)?;
@@ -49,4 +53,91 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
         "device_reason": model.device_reason,
     });
     video::report(args.output.json, &made, &described, began.elapsed())
+}
+
+fn seed(args: &AnimateArgs) -> i128 {
+    args.seed.map_or_else(|| i128::from(random_seed()), i128::from)
+}
+
+/// A picture in motion for as long as is wanted.
+fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
+    let began = Instant::now();
+    let flags = &args.clip;
+    let request = ClipRequest {
+        image: Some(read_image(&args.image)?.to_rgb8()),
+        prompt: flags.prompt.clone(),
+        strength: flags.strength,
+        duration: flags.duration,
+        fps: args.fps.clone().map(FpsRequest::Text),
+        resolution: flags.resolution.clone(),
+        quality: flags.quality.clone(),
+        motion_strength: flags.motion_strength,
+        camera_motion: flags.camera.clone(),
+        seed: Some(seed(args)),
+        motion: video::motion(&args.motion, args.steps),
+        ..ClipRequest::default()
+    };
+    // Here nobody else waits: a clip may be as long as the service's limits let it.
+    let rules = ClipRules { seconds: (0.0, f64::MAX), ..ClipRules::default() };
+    let spec = request.validate(&rules, &Limits::DEFAULT).map_err(|errors| video::refused(&by_flags(errors)))?;
+    let output = video::video_output(&args.output)?;
+    video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
+    let engine = if spec.repaint().is_some() { engine::start(settings, None, false)? } else { engine::start_motion(settings)? };
+    let (model, made) = video::make(&engine, |_| Ok((VideoSpec::Clip(spec.clone()), output)))?;
+    if let Some(native) = made.shape.native {
+        output::remark(format_args!(
+            "of the model: {} frames of {}x{}, at {} in a second, in {} runs",
+            native.frames,
+            native.width,
+            native.height,
+            spec.motion().conditioning_fps(),
+            native.windows
+        ));
+    }
+    let mut described = described_clip(&spec);
+    for (key, value) in [
+        ("image", args.image.display().to_string()),
+        ("motion_model", model.motion.clone()),
+        ("device", model.device.clone()),
+        ("device_reason", model.device_reason.clone()),
+    ] {
+        described[key] = value.into();
+    }
+    described["native"] = made.shape.native.map_or(
+        Value::Null,
+        |native| json!({ "width": native.width, "height": native.height, "frames": native.frames, "windows": native.windows }),
+    );
+    video::report(args.output.json, &made, &described, began.elapsed())
+}
+
+/// Everything that decides a clip but its picture and its models.
+fn described_clip(spec: &ClipSpec) -> Value {
+    let repaint = spec.repaint().map(|repaint| {
+        json!({
+            "prompt": repaint.prompt(),
+            "strength": repaint.strength(),
+            "num_inference_steps": repaint.num_inference_steps(),
+            "guidance_scale": repaint.guidance_scale(),
+        })
+    });
+    json!({
+        "repaint": repaint,
+        "motion": video::described_motion(spec.motion()),
+        "camera": spec.camera().name(),
+        "seed": spec.seed(),
+    })
+}
+
+/// Faults under names that lead to this command's flags: here nothing is in groups, and a prompt is no scene's.
+fn by_flags(errors: Vec<FieldError>) -> Vec<FieldError> {
+    let named = |error: FieldError| FieldError {
+        group: None,
+        field: match error.field {
+            "prompt" => "--prompt",
+            "camera_motion" => "--camera",
+            other => other,
+        },
+        ..error
+    };
+    errors.into_iter().map(named).collect()
 }

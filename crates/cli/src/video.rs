@@ -342,6 +342,10 @@ fn with_flag(error: &FieldError) -> String {
         "min_guidance_scale" => "--min-guidance",
         "max_guidance_scale" => "--max-guidance",
         "decode_chunk_size" => "--decode-chunk-size",
+        "resolution" => "--resolution",
+        "quality" => "--quality",
+        "motion_strength" => "--motion-strength",
+        "strength" => "--strength",
         "image" => "IMAGE",
         other => other,
     };

@@ -20,7 +20,7 @@ use generation::{
     Engine, EngineSettings, ImageRequest, Limits, LoadedModel, ModelInfo,
     field_error::FieldError,
     jobs::{Cancelled, FailHook, FailPoint, JobState, Jobs, JobsSettings, NewJob, Page, Priority, Work},
-    video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest, VideoSpec},
+    video::{AnimationRequest, ClipRequest, ClipRules, MotionRequest, SceneRequest, ScenesRequest, VideoSpec},
 };
 use image::RgbImage;
 
@@ -142,12 +142,19 @@ fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
     };
     let motion = || MotionRequest { num_inference_steps: Some(4), ..MotionRequest::default() };
     let still = |prompt: &str| scene(prompt, "still", None);
-    let animation = AnimationRequest {
-        image: Some(RgbImage::from_fn(128, 128, |x, y| image::Rgb([(2 * x) as u8, (2 * y) as u8, 90]))),
+    let given = RgbImage::from_fn(128, 128, |x, y| image::Rgb([(2 * x) as u8, (2 * y) as u8, 90]));
+    let clip = ClipRequest {
+        image: Some(given.clone()),
+        prompt: Some("a beach at noon with boats".into()),
+        duration: Some(2.0),
+        camera_motion: Some("pan".into()),
+        resolution: Some("160x96".into()),
         motion: motion(),
-        seed: Some(3),
-        ..AnimationRequest::default()
+        seed: Some(9),
+        ..ClipRequest::default()
     };
+    let clip = clip.validate(&ClipRules::default(), &limits).map_err(refused)?;
+    let animation = AnimationRequest { image: Some(given), motion: motion(), seed: Some(3), ..AnimationRequest::default() };
     let animation = animation.validate(&limits).map_err(refused)?;
     Ok(vec![
         ("pictures", picture("a red circle on a blue background", 10, 3)?),
@@ -156,5 +163,6 @@ fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
         ("slerp", scenes(vec![still("a green star"), still("a yellow triangle")], "slerp", 0.2)?),
         ("moving", scenes(vec![still("a beach at noon with boats"), scene("an orange star", "moving", Some(motion()))], "cut", 2.0)?),
         ("animation", Work::Video(VideoSpec::Animation(animation))),
+        ("clip", Work::Video(VideoSpec::Clip(clip))),
     ])
 }

@@ -190,12 +190,7 @@ impl Device {
         let mut monitor = VideoMonitor { watched, now: self.settings.now, last: None, measured: &self.measured };
         let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
         let truncated = made.map_err(output::unwrapped)?;
-        if let VideoSpec::Animation(spec) = spec
-            && spec.size().is_none()
-        {
-            let steps = usize::try_from(spec.motion().num_inference_steps()).unwrap_or(usize::MAX);
-            self.timings.send_modify(|timings| timings.animation(steps, shape.frames, self.since(started)));
-        }
+        self.timings.send_modify(|timings| timings.video(spec, &shape, self.since(started)));
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)

@@ -127,6 +127,11 @@ impl CancelSwitch {
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
+
+    /// Whether it was told to stop, here or elsewhere.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What a job is given beside its spec; by default nothing.

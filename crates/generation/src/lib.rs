@@ -31,8 +31,9 @@ pub mod png;
 mod queue;
 pub mod request;
 pub mod spec;
-mod stored_names;
+mod stored_joins;
 mod stored_picture;
+mod stored_text;
 pub mod validate;
 pub mod video;
 

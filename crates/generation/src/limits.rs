@@ -83,8 +83,8 @@ impl Limits {
             max_pictures: 512,
             min_side: 16,
             max_num_frames: 64,
-            // Stable Video Diffusion's 25 frames of 1024 x 576, and half as many again.
-            max_motion_pixels: 1024 * 576 * 38,
+            // Stable Video Diffusion's 25 frames in a square of their longer side, the most that a clip makes at once too.
+            max_motion_pixels: 1024 * 1024 * 25,
             max_motion_frames: 512,
             // The model was trained on 1 to 255; other tools let people go on to here.
             max_motion_bucket_id: 1023,

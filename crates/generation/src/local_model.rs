@@ -3,6 +3,8 @@
 //! The specs' variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is cut as diffusers cuts it,
 //! and both the picture and the log say so. The model that sets pictures in motion is loaded when it is first asked for.
 
+mod clip;
+
 use diffusion_core::{
     Error, Result,
     denoise::{StepMonitor, StepReport},
@@ -148,14 +150,21 @@ impl DeviceModel for LocalModel {
                 if spec.moves() {
                     self.motion.open()?;
                 }
-                Ok(VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames() })
+                Ok(VideoShape {
+                    width: spec.width(),
+                    height: spec.height(),
+                    fps: spec.fps(),
+                    frames: spec.timeline().frames(),
+                    native: None,
+                })
             }
             VideoSpec::Animation(spec) => {
                 let model = self.motion.open()?;
                 let (width, height) = spec.size().unwrap_or_else(|| model.default_size());
                 let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
-                Ok(VideoShape { width, height, fps: spec.fps(), frames })
+                Ok(VideoShape { width, height, fps: spec.fps(), frames, native: None })
             }
+            VideoSpec::Clip(spec) => self.clip_shape(spec),
         }
     }
 
@@ -173,6 +182,7 @@ impl DeviceModel for LocalModel {
                 self.animate(spec, monitor, sink, Kept::new(journal, Run::Motion { scene: 0, run: 0 }))?;
                 Ok(Vec::new())
             }
+            VideoSpec::Clip(spec) => self.clip(spec, first_frame, monitor, sink, journal),
         }
     }
 }

@@ -5,7 +5,7 @@ use diffusion_core::schedulers::SchedulerName;
 use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use crate::{stored_names, stored_picture};
+use crate::{stored_picture, stored_text};
 
 /// What a picture is made from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct ImageSpec {
     pub(crate) height: u32,
     pub(crate) count: u32,
     pub(crate) seed: u64,
-    #[serde(with = "stored_names::optional_word")]
+    #[serde(with = "stored_text::option")]
     pub(crate) scheduler: Option<SchedulerName>,
     pub(crate) clip_skip: u32,
     pub(crate) mode: ImageMode,

@@ -180,13 +180,61 @@ pub(crate) struct FramesArgs {
     pub engine: VideoEngineArgs,
 }
 
+/// A clip: a picture in motion for as long as is wanted, at the size and rate that are wanted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Clip (any of these makes one)")]
+#[group(id = "clip", multiple = true)]
+pub(crate) struct ClipArgs {
+    /// How long the video lasts, in seconds: as many runs of the model as it takes, each from the last frame of the one before
+    /// [default: what one run is enough for].
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub duration: Option<f64>,
+
+    /// A frame's size; the picture is cut to its proportions [default: what --quality says, else the size that the model makes].
+    #[arg(long, value_name = "WxH")]
+    pub resolution: Option<String>,
+
+    /// The longer side of the model's own frames, as far as the model goes, 256 to 1024 [default: what it was made for].
+    #[arg(long, value_name = "PIXELS")]
+    pub quality: Option<String>,
+
+    /// How the camera moves: static, pan (to the right), tilt (upwards) or zoom (in) [default: static].
+    #[arg(long, value_name = "NAME")]
+    pub camera: Option<String>,
+
+    /// How much moves, 0 to 1: another way to say --motion-bucket-id.
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, conflicts_with = "motion_bucket_id")]
+    pub motion_strength: Option<f64>,
+
+    /// Repaint the picture by this text before it moves.
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+
+    /// How much of it to repaint, 0 to 1 [default: 0.4].
+    #[arg(long, value_name = "SHARE", requires = "prompt", allow_negative_numbers = true)]
+    pub strength: Option<f64>,
+
+    /// What repaints it: a diffusers folder, a .safetensors file, a hub id, or nano-sd [default: nano-sd].
+    #[arg(long, value_name = "FOLDER|FILE|ID", requires = "prompt")]
+    pub picture_model: Option<String>,
+}
+
+impl ClipArgs {
+    /// Whether there is a flag that makes a clip.
+    pub(crate) fn are_given(&self) -> bool {
+        let texts = [&self.resolution, &self.quality, &self.camera, &self.prompt];
+        texts.into_iter().any(Option::is_some) || self.duration.is_some() || self.motion_strength.is_some()
+    }
+}
+
 /// `framewright animate`.
 #[derive(Debug, Args)]
 pub(crate) struct AnimateArgs {
     /// The picture.
     pub image: PathBuf,
 
-    /// Frames in a second, which the model is told too unless --conditioning-fps says otherwise [default: 7].
+    /// Frames in a second, which the model is told too unless --conditioning-fps says otherwise [default: 7]. Of a clip: those of the
+    /// video, mixed of the model's, which are --conditioning-fps in a second [default: 30].
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub fps: Option<String>,
 
@@ -195,16 +243,19 @@ pub(crate) struct AnimateArgs {
     pub steps: Option<i64>,
 
     /// Pixels across, a multiple of 8; wants --height [default: the model's own].
-    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, conflicts_with = "clip")]
     pub width: Option<i64>,
 
     /// Pixels down, a multiple of 8; wants --width [default: the model's own].
-    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, conflicts_with = "clip")]
     pub height: Option<i64>,
 
     /// The same seed gives the same video [default: drawn at random].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<i64>,
+
+    #[command(flatten)]
+    pub clip: ClipArgs,
 
     #[command(flatten)]
     pub motion: MotionArgs,
@@ -246,6 +297,7 @@ impl AnimateArgs {
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let mut layers = self.compute.layers();
         layers.extend(self.model.as_ref().map(|model| Layer::flag("--model", "model.motion", model.as_str())));
+        layers.extend(self.clip.picture_model.as_ref().map(|model| Layer::flag("--picture-model", "model.name", model.as_str())));
         layers
     }
 }

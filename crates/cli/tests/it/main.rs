@@ -1,6 +1,7 @@
 //! Runs the program as a person would: what it prints, what it writes, how it exits.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod animate;
 mod bench;
 mod image;
 mod models;

@@ -6,17 +6,24 @@
 //! draws it; a call makes one picture or one video, so neither can depend on its neighbours. Follows diffusers' `pipelines/stable_diffusion/`
 //! and `pipelines/stable_video_diffusion/`.
 
+mod blend;
+pub mod clip;
 mod decode;
 mod division;
 mod embedded;
+mod film;
 mod image_to_image;
 mod image_to_video;
 mod inpaint;
 mod interpolate;
 mod params;
 mod prompt;
+mod retime;
 pub mod scenes;
+mod seam;
+mod sizes;
 mod text_to_image;
+mod windows;
 
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
@@ -110,6 +117,14 @@ impl StableDiffusion {
         let (height, width) = self.unet.config().sample_size.unwrap_or((64, 64));
         let side = |latents: usize| u32::try_from(latents).unwrap_or(64).saturating_mul(self.pixels_per_latent());
         (side(width), side(height))
+    }
+
+    /// The size for a picture of the proportions of `aspect`: about the model's own number of pixels, sides that every level of the model
+    /// halves without a rest. Proportions beyond 4:1 are not followed.
+    pub fn size_for(&self, aspect: (u32, u32)) -> (u32, u32) {
+        let (width, height) = self.default_size();
+        let multiple = sizes::multiple(self.pixels_per_latent(), self.unet.config().levels.len());
+        sizes::of_pixels(f64::from(width) * f64::from(height), aspect, multiple)
     }
 
     /// The scheduler that is used when a request names none.

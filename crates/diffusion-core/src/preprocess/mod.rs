@@ -18,6 +18,12 @@ use crate::{Error, Result};
 /// Fractional bits of a resampling coefficient: 32 of the accumulator, less 8 of a byte and 2 of head room for the negative lobes.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
 
+/// Half of a byte's step in a sum of weighted bytes, so that cutting its fraction off rounds it.
+const HALF: i32 = 1 << (PRECISION_BITS - 1);
+
+/// How far a part's edge may lie outside of its picture for the arithmetic that made it.
+const ROUNDING: f64 = 1e-6;
+
 /// The Lanczos window's half-width in source pixels.
 const LANCZOS_SUPPORT: f64 = 3.0;
 
@@ -26,7 +32,7 @@ const LANCZOS_SUPPORT: f64 = 3.0;
 /// # Errors
 /// [`Error::Params`] if the picture or the wanted size is empty.
 pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor> {
-    let bytes = resize::<3>(image.as_raw(), image.dimensions(), (width, height), "init_image")?;
+    let bytes = resize::<3>(image.as_raw(), image.dimensions(), Part::whole(image.width(), image.height()), (width, height), "init_image")?;
     let (width, height) = (width as usize, height as usize);
     let mut planes = vec![0f32; bytes.len()];
     for (pixel_index, pixel) in bytes.chunks_exact(3).enumerate() {
@@ -44,7 +50,49 @@ pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor>
 /// # Errors
 /// [`Error::Params`] if the picture or the wanted size is empty.
 pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
-    let bytes = resize::<3>(image.as_raw(), image.dimensions(), (width, height), "image")?;
+    resized_part(image, Part::whole(image.width(), image.height()), width, height)
+}
+
+/// A part of a picture, in pixels from its top left corner; its edges may lie between pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// Pixels left of it.
+    pub left: f64,
+    /// Pixels above it.
+    pub top: f64,
+    /// Pixels across it.
+    pub width: f64,
+    /// Pixels down it.
+    pub height: f64,
+}
+
+impl Part {
+    /// A picture of this size, all of it.
+    pub fn whole(width: u32, height: u32) -> Self {
+        Self { left: 0.0, top: 0.0, width: f64::from(width), height: f64::from(height) }
+    }
+
+    /// The largest part of a picture that has the proportions of `to`, in its middle: what is left when a picture covers a frame and no
+    /// side of it is stretched. The whole picture where a side of either is empty.
+    pub fn covering(picture: (u32, u32), to: (u32, u32)) -> Self {
+        let whole = Self::whole(picture.0, picture.1);
+        let (across, down) = (whole.width * f64::from(to.1), whole.height * f64::from(to.0));
+        if across <= 0.0 || down <= 0.0 {
+            return whole;
+        }
+        // One of the two is the picture's own, to the last bit.
+        let (width, height) = if across > down { (down / f64::from(to.1), whole.height) } else { (whole.width, across / f64::from(to.0)) };
+        Self { left: (whole.width - width) / 2.0, top: (whole.height - height) / 2.0, width, height }
+    }
+}
+
+/// A part of a picture in another size, as Pillow's Lanczos filter makes it of a `box`: pixels beyond its edges have their say in those
+/// within, as they do in the whole picture.
+///
+/// # Errors
+/// [`Error::Params`] if the part or the wanted size is empty, or the part is not inside the picture.
+pub fn resized_part(image: &RgbImage, part: Part, width: u32, height: u32) -> Result<RgbImage> {
+    let bytes = resize::<3>(image.as_raw(), image.dimensions(), part, (width, height), "image")?;
     RgbImage::from_raw(width, height, bytes).ok_or_else(|| Error::Params { field: "image", reason: format!("no {width}x{height} pixels") })
 }
 
@@ -53,7 +101,7 @@ pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
 /// # Errors
 /// [`Error::Params`] if the mask or the wanted size is empty.
 pub fn mask_tensor(mask: &GrayImage, width: u32, height: u32) -> Result<Tensor> {
-    let bytes = resize::<1>(mask.as_raw(), mask.dimensions(), (width, height), "mask_image")?;
+    let bytes = resize::<1>(mask.as_raw(), mask.dimensions(), Part::whole(mask.width(), mask.height()), (width, height), "mask_image")?;
     let values = bytes.iter().map(|value| if f32::from(*value) / 255.0 < 0.5 { 0.0 } else { 1.0 }).collect::<Vec<f32>>();
     Ok(Tensor::from_vec(values, (1, 1, height as usize, width as usize), &Device::Cpu)?)
 }
@@ -78,53 +126,68 @@ struct Window {
     weights: Vec<i32>,
 }
 
-fn resize<const CHANNELS: usize>(bytes: &[u8], from: (u32, u32), to: (u32, u32), field: &'static str) -> Result<Vec<u8>> {
+fn resize<const CHANNELS: usize>(bytes: &[u8], from: (u32, u32), part: Part, to: (u32, u32), field: &'static str) -> Result<Vec<u8>> {
     let ((width, height), (to_width, to_height)) = ((from.0 as usize, from.1 as usize), (to.0 as usize, to.1 as usize));
     if width == 0 || height == 0 || to_width == 0 || to_height == 0 {
         let reason = format!("a picture of {width}x{height} pixels cannot be resized to {to_width}x{to_height}");
         return Err(Error::Params { field, reason });
     }
+    let (across, down) = ((part.left, part.left + part.width), (part.top, part.top + part.height));
+    let inside = |(start, end): (f64, f64), side: u32| start >= 0.0 && start < end && end <= f64::from(side) + ROUNDING;
+    if !inside(across, from.0) || !inside(down, from.1) {
+        let reason = format!("{part:?} is no part of a picture of {width}x{height} pixels");
+        return Err(Error::Params { field, reason });
+    }
     let mut current = bytes.to_vec();
-    if to_width != width {
-        let windows = windows(width, to_width);
+    if to_width != width || across != (0.0, f64::from(from.0)) {
+        let windows = windows(width, across, to_width);
         let mut next = Vec::with_capacity(to_width * height * CHANNELS);
         for row in current.chunks_exact(width * CHANNELS) {
             for window in &windows {
-                for channel in 0..CHANNELS {
-                    next.push(weigh(window, row.iter().skip(window.start * CHANNELS + channel).step_by(CHANNELS)));
+                let mut sums = [HALF; CHANNELS];
+                for (pixel, weight) in row.chunks_exact(CHANNELS).skip(window.start).zip(&window.weights) {
+                    for (sum, value) in sums.iter_mut().zip(pixel) {
+                        *sum = sum.wrapping_add(weight * i32::from(*value));
+                    }
                 }
+                next.extend(sums.map(to_byte));
             }
         }
         current = next;
     }
-    if to_height != height {
+    if to_height != height || down != (0.0, f64::from(from.1)) {
         let stride = to_width * CHANNELS;
         let mut next = Vec::with_capacity(stride * to_height);
-        for window in windows(height, to_height) {
-            for column in 0..stride {
-                next.push(weigh(&window, current.iter().skip(window.start * stride + column).step_by(stride)));
+        let mut sums = vec![HALF; stride];
+        for window in windows(height, down, to_height) {
+            // A row at a time, which the compiler turns into vectors.
+            sums.fill(HALF);
+            for (row, weight) in current.chunks_exact(stride).skip(window.start).zip(&window.weights) {
+                for (sum, value) in sums.iter_mut().zip(row) {
+                    *sum = sum.wrapping_add(weight * i32::from(*value));
+                }
             }
+            next.extend(sums.iter().map(|sum| to_byte(*sum)));
         }
         current = next;
     }
     Ok(current)
 }
 
-fn weigh<'a>(window: &Window, pixels: impl Iterator<Item = &'a u8>) -> u8 {
-    let half = 1i32 << (PRECISION_BITS - 1);
-    let sum = window.weights.iter().zip(pixels).fold(half, |sum, (weight, pixel)| sum.wrapping_add(weight * i32::from(*pixel)));
+/// A sum of weighted bytes, rounded.
+fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
-/// The windows of every output position along one axis.
-fn windows(from: usize, to: usize) -> Vec<Window> {
-    let scale = from as f64 / to as f64;
+/// The windows of every output position along one axis, of which `part` is shown.
+fn windows(from: usize, part: (f64, f64), to: usize) -> Vec<Window> {
+    let scale = (part.1 - part.0) / to as f64;
     let filter_scale = scale.max(1.0);
     let support = LANCZOS_SUPPORT * filter_scale;
     let one = f64::from(1u32 << PRECISION_BITS);
     (0..to)
         .map(|position| {
-            let center = (position as f64 + 0.5) * scale;
+            let center = part.0 + (position as f64 + 0.5) * scale;
             // A cast of a negative float to usize gives 0, which is the clamp that is wanted.
             let start = (center - support + 0.5) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
@@ -169,19 +232,63 @@ mod tests {
     #[test]
     fn an_equal_size_keeps_every_byte() {
         let bytes = pattern(16, 8, 3);
-        assert_eq!(resize::<3>(&bytes, (16, 8), (16, 8), "init_image").unwrap(), bytes);
+        assert_eq!(resize::<3>(&bytes, (16, 8), Part::whole(16, 8), (16, 8), "init_image").unwrap(), bytes);
     }
 
     #[test]
     fn lanczos_gives_pillows_bytes() {
         let rgb = pattern(37, 23, 3);
         let gray = pattern(37, 23, 1);
-        let small = resize::<3>(&rgb, (37, 23), (16, 8), "init_image").unwrap();
-        let large = resize::<3>(&rgb, (37, 23), (64, 48), "init_image").unwrap();
-        let mask = resize::<1>(&gray, (37, 23), (24, 40), "mask_image").unwrap();
-        let wide = resize::<1>(&gray, (37, 23), (80, 23), "mask_image").unwrap();
+        let whole = Part::whole(37, 23);
+        let small = resize::<3>(&rgb, (37, 23), whole, (16, 8), "init_image").unwrap();
+        let large = resize::<3>(&rgb, (37, 23), whole, (64, 48), "init_image").unwrap();
+        let mask = resize::<1>(&gray, (37, 23), whole, (24, 40), "mask_image").unwrap();
+        let wide = resize::<1>(&gray, (37, 23), whole, (80, 23), "mask_image").unwrap();
         let found = [&small, &large, &mask, &wide].map(|bytes| digest(bytes));
         assert_eq!(found, PILLOW, "first bytes {:?}", &small[..12]);
+    }
+
+    #[test]
+    fn a_part_gives_pillows_bytes() {
+        let image = RgbImage::from_raw(37, 23, pattern(37, 23, 3)).unwrap();
+        let digest = |part: [f64; 4], size: (u32, u32)| {
+            let [left, top, right, bottom] = part;
+            let part = Part { left, top, width: right - left, height: bottom - top };
+            digest(resized_part(&image, part, size.0, size.1).unwrap().as_raw())
+        };
+        // `image.resize(size, LANCZOS, box=part)`, Pillow 13.0.
+        assert_eq!(digest([2.25, 1.5, 30.75, 20.125], (37, 23)), 0x03f7_4ac0);
+        assert_eq!(digest([0.0, 0.0, 18.5, 23.0], (64, 48)), 0xd75b_6f83);
+        assert_eq!(digest([11.125, 3.0, 37.0, 20.0], (16, 8)), 0x9389_a0e9);
+    }
+
+    #[test]
+    fn a_covering_part_has_the_frames_proportions_and_lies_in_the_middle() {
+        let part = |picture, to| Part::covering(picture, to);
+        assert_eq!(part((100, 50), (20, 10)), Part::whole(100, 50));
+        assert_eq!(part((100, 50), (10, 10)), Part { left: 25.0, top: 0.0, width: 50.0, height: 50.0 });
+        assert_eq!(part((50, 100), (16, 9)), Part { left: 0.0, top: 35.9375, width: 50.0, height: 28.125 });
+        // Whatever the sizes, it is a part that can be resized.
+        for side in 1..60 {
+            let image = RgbImage::new(61 - side, side);
+            let part = part(image.dimensions(), (1920, 1000 + side));
+            assert_eq!(resized_part(&image, part, 4, 3).unwrap().dimensions(), (4, 3), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_part_of_a_picture_is_an_error() {
+        let image = RgbImage::new(8, 8);
+        let whole = Part::whole(8, 8);
+        for part in [
+            Part { left: -0.5, ..whole },
+            Part { top: 1.0, ..whole },
+            Part { width: 0.0, ..whole },
+            Part { height: f64::NAN, ..whole },
+            Part { width: f64::INFINITY, ..whole },
+        ] {
+            assert!(matches!(resized_part(&image, part, 4, 4), Err(Error::Params { field: "image", .. })), "{part:?}");
+        }
     }
 
     #[test]

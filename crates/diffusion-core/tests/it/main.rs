@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 #![expect(clippy::print_stderr, reason = "how near the goldens are is worth a line")]
 
+mod clip;
 mod golden_weights;
 #[cfg(feature = "hub")]
 mod hub;

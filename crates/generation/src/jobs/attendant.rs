@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     error::StoreError,
     fail_point::FailPoint,
-    record::{Artifact, JobError, JobErrorKind, Outcome},
+    record::{Artifact, JobError, JobErrorKind, NativeVideo, Outcome},
     service::{Inner, Live},
     store::{Started, Waiting},
 };
@@ -49,6 +49,8 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
         journal: Some(inner.files.journal_of(&job.id)),
         fail_hook: inner.settings.fail_hook.clone(),
     };
+    // Locked until the job is known here, for its turn may come at once.
+    let mut all = inner.live();
     let handle = inner.engine.submit_stored((job.parts, begin), context, place)?;
     let live = Live {
         engine_id: handle.id(),
@@ -58,7 +60,8 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
         began: None,
         expected,
     };
-    inner.live().insert(job.id.clone(), live);
+    all.insert(job.id.clone(), live);
+    drop(all);
     tokio::spawn(attend(Arc::clone(inner), job.id, handle));
     Ok(())
 }
@@ -73,6 +76,10 @@ fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
         }
     };
     inner.settings.fail_hook.reached(FailPoint::Started);
+    let now = inner.now();
+    if let Some(live) = inner.live().get_mut(id) {
+        live.began = Some((now, 0.0));
+    }
     inner.changed();
     let staging = inner.files.begin(id)?;
     let output = VideoOutput::new(staging.join(VIDEO))?;
@@ -122,11 +129,11 @@ async fn follow(inner: Arc<Inner>, id: &str, mut progress: tokio::sync::watch::R
         if !now.started {
             continue;
         }
-        if !told.started {
-            let at = inner.now();
-            if let Some(live) = inner.live().get_mut(id) {
-                live.began = Some((at, now.share));
-            }
+        if !told.started
+            && let Some((_, share)) = inner.live().get_mut(id).and_then(|live| live.began.as_mut())
+        {
+            // Of a job that is gone on with, a part was there already.
+            *share = now.share;
         }
         let (percent, kind) = (percent(&now), if now.part > told.part { "part" } else { "progress" });
         let is_news = now.part > told.part || percent > self::percent(&told);
@@ -177,6 +184,7 @@ impl End {
         let (kind, retryable) = match &error {
             GenerationError::Cancelled => return Self::BrokenOff,
             GenerationError::Model(diffusion_core::Error::Device { .. }) => return Self::DeviceLost,
+            GenerationError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, true),
             GenerationError::Model(_) => (JobErrorKind::Model, false),
             // A full disk has room again one day.
             GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Store(_) => (JobErrorKind::Encoder, true),
@@ -265,7 +273,7 @@ fn placed(inner: &Inner, id: &str, made: &Made, seconds: f64) -> Result<(Vec<Art
                 seed: video.seed,
                 frames: video.shape.frames,
                 fps: video.shape.fps.to_string(),
-                native: None,
+                native: video.shape.native.map(|native| NativeVideo { width: native.width, height: native.height, frames: native.frames }),
                 parameters: Vec::new(),
                 truncated: !video.truncated.is_empty(),
                 seconds,

@@ -205,7 +205,7 @@ impl Jobs {
             return Err(SubmitError::ShuttingDown.into());
         }
         let limit = self.inner.settings.most_waiting;
-        let waiting = self.inner.live().values().filter(|live| live.owner == owner).count();
+        let waiting = self.inner.live().values().filter(|live| live.owner == owner && !live.cancel.is_cancelled()).count();
         if waiting >= limit {
             return Err(SubmitJobError::TooManyWaiting { waiting, limit });
         }

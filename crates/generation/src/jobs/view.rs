@@ -16,6 +16,7 @@ const TELLING_SHARE: f64 = 0.02;
 pub(super) fn expected(engine: &Engine, work: &Work) -> Option<Duration> {
     match work {
         Work::Video(VideoSpec::Scenes(spec)) => engine.timings().estimate(spec),
+        Work::Video(VideoSpec::Clip(spec)) => engine.timings().clip(spec),
         Work::Video(VideoSpec::Animation(_)) | Work::Pictures(_) => None,
     }
 }

@@ -1,16 +1,20 @@
 //! Videos: from a raw request to a validated one, and from frames to a file.
 //!
-//! * [`ScenesRequest`] and [`AnimationRequest`] are what a caller wrote; their `validate` makes a [`VideoSpec`]'s two kinds of them;
+//! * [`ScenesRequest`], [`AnimationRequest`] and [`ClipRequest`] are what a caller wrote; their `validate` makes a [`VideoSpec`]'s three
+//!   kinds of them;
 //! * [`VideoOutput`] says which file is written and how; [`VideoWriter`] writes it, and is opened before the first frame is made;
 //! * [`Timings`] is how fast this machine has been, and what a video will take.
 
+mod clip;
 mod estimate;
 pub(crate) mod output;
 mod request;
 mod spec;
 mod validate;
+mod validate_clip;
 
 pub use self::{
+    clip::{ClipRequest, ClipRules, ClipSpec, RepaintSpec},
     estimate::Timings,
     output::{GeneratedVideo, VideoOutput, VideoShape, VideoWriter},
     request::{AnimationRequest, FpsRequest, MotionRequest, SceneRequest, ScenesRequest},

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use diffusion_core::{error::BoxError, frames::FrameSink};
+use diffusion_core::{error::BoxError, frames::FrameSink, pipelines::clip::NativeFrames};
 use image::RgbImage;
 use video_encode::{Codec, ContactSheet, Container, EncoderSettings, FrameRate, OddSize, PngFolder, Quality, VideoEncoder};
 
@@ -75,6 +75,8 @@ pub struct VideoShape {
     pub fps: FrameRate,
     /// All frames.
     pub frames: usize,
+    /// What of a clip is the motion model's own, before it is brought to the video's rate and size; `None` for other videos.
+    pub native: Option<NativeFrames>,
 }
 
 /// A finished video.

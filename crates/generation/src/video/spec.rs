@@ -9,7 +9,8 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
-use crate::{stored_names, stored_picture};
+use super::ClipSpec;
+use crate::{stored_joins, stored_picture, stored_text};
 
 /// A validated request for a video.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -17,8 +18,10 @@ use crate::{stored_names, stored_picture};
 pub enum VideoSpec {
     /// A video of scenes.
     Scenes(ScenesSpec),
-    /// A picture in motion.
+    /// A picture in motion, for one run of a model.
     Animation(AnimationSpec),
+    /// A picture in motion for as long as is wanted.
+    Clip(ClipSpec),
 }
 
 impl VideoSpec {
@@ -26,7 +29,7 @@ impl VideoSpec {
     pub fn parts(&self) -> u32 {
         match self {
             Self::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
-            Self::Animation(_) => 1,
+            Self::Animation(_) | Self::Clip(_) => 1,
         }
     }
 
@@ -35,6 +38,7 @@ impl VideoSpec {
         match self {
             Self::Scenes(spec) => spec.seed,
             Self::Animation(spec) => spec.seed,
+            Self::Clip(spec) => spec.seed(),
         }
     }
 }
@@ -135,14 +139,14 @@ impl SceneSpec {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenesSpec {
     pub(crate) scenes: Vec<SceneSpec>,
-    #[serde(with = "stored_names::joins")]
+    #[serde(with = "stored_joins")]
     pub(crate) joins: Vec<Join>,
     pub(crate) has_hero: bool,
     pub(crate) num_inference_steps: u32,
     pub(crate) guidance_scale: f64,
-    #[serde(with = "stored_names::optional_word")]
+    #[serde(with = "stored_text::option")]
     pub(crate) scheduler: Option<SchedulerName>,
-    #[serde(with = "stored_names::word")]
+    #[serde(with = "stored_text")]
     pub(crate) fps: FrameRate,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -234,7 +238,7 @@ pub struct AnimationSpec {
     #[serde(with = "stored_picture::rgb")]
     pub(crate) image: RgbImage,
     pub(crate) motion: MotionSpec,
-    #[serde(with = "stored_names::word")]
+    #[serde(with = "stored_text")]
     pub(crate) fps: FrameRate,
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) seed: u64,

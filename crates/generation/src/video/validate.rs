@@ -18,18 +18,23 @@ use crate::{
 const DEFAULT_SCENE_SECONDS: f64 = 3.0;
 /// Frames in a second of a video of scenes when nobody says.
 const DEFAULT_FPS: u32 = 24;
+/// The lowest frame rate.
+pub(super) const SLOWEST: f64 = 1.0;
 /// Pixels of a side of a video of scenes when nobody says, whatever the model's own size.
 const DEFAULT_SIDE: u32 = 512;
 /// Frames between two scenes when nobody says.
 const DEFAULT_TRANSITION_FRAMES: u32 = 12;
 /// The frame rate that a motion model is told when nobody says: diffusers' default.
-const DEFAULT_CONDITIONING_FPS: u32 = 7;
+pub(super) const DEFAULT_CONDITIONING_FPS: u32 = 7;
 /// How much moves when nobody says: diffusers' default, the middle of what the model was trained on.
 const DEFAULT_MOTION_BUCKET_ID: u32 = 127;
 /// Noise added to the picture when nobody says: diffusers' default.
 const DEFAULT_NOISE_AUG_STRENGTH: f64 = 0.02;
 /// Guidance of the first and of the last frame when nobody says: diffusers' defaults.
 const DEFAULT_MOTION_GUIDANCE: (f64, f64) = (1.0, 3.0);
+
+/// The motion bucket of a motion strength of 1: the highest that Stable Video Diffusion was trained on.
+pub(super) const MAX_BUCKET_OF_STRENGTH: u32 = 255;
 
 /// The most frames that Stable Video Diffusion's models were made for.
 const USUAL_FRAMES: u32 = 25;
@@ -59,7 +64,7 @@ impl ScenesRequest {
         let guidance_scale = check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, 0.0, limits.max_guidance_scale);
         let scheduler = check.scheduler(self.scheduler);
         let seconds = check.seconds("duration_per_scene", self.duration_per_scene, DEFAULT_SCENE_SECONDS, limits);
-        let fps = check.fps(self.fps, FrameRate::whole(DEFAULT_FPS), limits);
+        let fps = check.fps(self.fps, FrameRate::whole(DEFAULT_FPS), (SLOWEST, video.max_fps));
         let width = check.integer("width", self.width, DEFAULT_SIDE, video.min_side, limits.max_side);
         let height = check.integer("height", self.height, DEFAULT_SIDE, video.min_side, limits.max_side);
         check.pixels(width, height, limits);
@@ -136,7 +141,7 @@ impl AnimationRequest {
             None => check.fail("image", "", FieldErrorKind::Missing),
             Some(image) => check.not_empty("image", image.dimensions()).then_some(image),
         };
-        let fps = check.fps(self.fps, FrameRate::whole(DEFAULT_CONDITIONING_FPS), limits);
+        let fps = check.fps(self.fps, FrameRate::whole(DEFAULT_CONDITIONING_FPS), (SLOWEST, limits.video.max_fps));
         // A video's own rate is what its motion is made for, as far as that is a number that the model knows.
         let told = fps.map_or(DEFAULT_CONDITIONING_FPS, |fps| (fps.as_f64().round() as u32).clamp(1, limits.video.max_fps as u32));
         let motion = check.motion(self.motion, told, limits);
@@ -222,7 +227,7 @@ impl Check {
         let frames = scene_frames(seconds?, base.fps.as_f64());
         let motion = if moves? { Some(motion?) } else { None };
         if let Some(motion) = &motion {
-            self.native_frames(motion, frames, base)?;
+            self.native_frames("scene", motion, frames, base.fps.as_f64(), limits)?;
         }
         let prompt = prompt.filter(|_| negative_fits)?;
         let prompt = if base.hero.is_empty() { prompt } else { format!("{}, {prompt}", base.hero) };
@@ -243,14 +248,14 @@ impl Check {
         }
     }
 
-    /// Bounds the frames that a motion model makes for a scene.
-    fn native_frames(&mut self, motion: &MotionSpec, frames: usize, base: &SceneDefaults<'_>) -> Option<()> {
-        let native = (frames as f64 * f64::from(motion.conditioning_fps) / base.fps.as_f64()).ceil();
-        let max = base.limits.video.max_motion_frames;
+    /// Bounds the frames that a motion model makes for a scene or a clip.
+    pub(super) fn native_frames(&mut self, part: &str, motion: &MotionSpec, frames: usize, fps: f64, limits: &Limits) -> Option<()> {
+        let native = (frames as f64 * f64::from(motion.conditioning_fps) / fps).ceil();
+        let max = limits.video.max_motion_frames;
         if native <= max as f64 {
             return Some(());
         }
-        let error = format!("{frames} frames of the video are {native} of the motion model, which makes at most {max} for a scene");
+        let error = format!("{frames} frames of the video are {native} of the motion model, which makes at most {max} for a {part}");
         self.fail("duration", frames, FieldErrorKind::Value { error })
     }
 
@@ -286,13 +291,13 @@ impl Check {
         self.float(field, value, default, 0.0, limits.video.max_scene_seconds)
     }
 
-    fn fps(&mut self, value: Option<FpsRequest>, default: FrameRate, limits: &Limits) -> Option<FrameRate> {
-        let max = limits.video.max_fps;
+    pub(super) fn fps(&mut self, value: Option<FpsRequest>, default: FrameRate, (min, max): (f64, f64)) -> Option<FrameRate> {
         let (text, rate) = match value {
             None => return Some(default),
             Some(FpsRequest::Number(number)) if !number.is_finite() => return self.fail("fps", number, FieldErrorKind::FiniteNumber),
-            Some(FpsRequest::Number(number)) if number < 1.0 => {
-                return self.fail("fps", number, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(1) });
+            Some(FpsRequest::Number(number)) if number < min => {
+                let ge = if min.fract() == 0.0 { Bound::Integer(min as i128) } else { Bound::Float(min) };
+                return self.fail("fps", number, FieldErrorKind::GreaterThanEqual { ge });
             }
             Some(FpsRequest::Number(number)) if number > max => {
                 return self.fail("fps", number, FieldErrorKind::LessThanEqual { le: Bound::Float(max) });
@@ -304,9 +309,9 @@ impl Check {
             }
         };
         match rate {
-            Ok(rate) if (1.0..=max).contains(&rate.as_f64()) => Some(rate),
+            Ok(rate) if (min..=max).contains(&rate.as_f64()) => Some(rate),
             Ok(_) => {
-                let error = format!("{text} is outside 1 to {max} frames a second");
+                let error = format!("{text} is outside {min} to {max} frames a second");
                 self.fail("fps", text, FieldErrorKind::Value { error })
             }
             Err(error) => self.fail("fps", text, FieldErrorKind::Value { error: error.to_string() }),
@@ -323,7 +328,7 @@ impl Check {
         }
     }
 
-    fn motion(&mut self, motion: MotionRequest, default_fps: u32, limits: &Limits) -> Option<MotionSpec> {
+    pub(super) fn motion(&mut self, motion: MotionRequest, default_fps: u32, limits: &Limits) -> Option<MotionSpec> {
         let video = &limits.video;
         let num_frames = match motion.num_frames {
             None => Some(None),

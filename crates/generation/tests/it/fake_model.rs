@@ -1,9 +1,10 @@
 //! A model that needs no weights, so that the engine can be tested in milliseconds and stopped at any step. The server's tests include
 //! this file, so it knows nothing of either crate's other tests.
 //!
-//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse" and "broken" fail in the two ways
-//! that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, and everything else is a picture in the
-//! colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a video, the first scene's prompt says what it
+//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "broken" and "memory" fail in the
+//! ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two milliseconds a
+//! step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a
+//! video, the first scene's prompt says what it
 //! does; frames are in the colour of their number.
 
 use std::{
@@ -17,7 +18,10 @@ use diffusion_core::{
     frames::FrameSink,
     journal::{Journal, Kept},
     noise::SeededNoise,
-    pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
+    pipelines::{
+        clip::NativeFrames,
+        scenes::{Activity, SceneMonitor, SceneProgress},
+    },
     schedulers::SchedulerKind,
 };
 use generation::{
@@ -57,12 +61,13 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
         "refuse" => return Err(Error::Params { field: "num_inference_steps", reason: "not with this scheduler".into() }),
         "stuck" => std::thread::sleep(Duration::from_secs(1)),
         "broken" => return Err(Error::Tokenizer("broken as told\nbacktrace".into())),
+        "memory" => return Err(Error::OutOfMemory { what: "as told".into() }),
         "device" => return Err(Error::Device { wanted: "cuda", reason: "fell off the bus".into() }),
         _ => {}
     }
     let steps = if slow { usize::MAX } else { spec.num_inference_steps() as usize };
     for step in 1..=steps {
-        if slow {
+        if slow || spec.prompt() == "unhurried" {
             std::thread::sleep(Duration::from_millis(2));
         }
         if monitor.on_step(&StepReport { step, steps, timestep: 0.0, latents: &latents }) == ControlFlow::Break(()) {
@@ -85,9 +90,14 @@ impl DeviceModel for FakeModel {
     fn video_shape(&mut self, spec: &VideoSpec) -> diffusion_core::Result<VideoShape> {
         Ok(match spec {
             VideoSpec::Scenes(spec) => {
-                VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames() }
+                VideoShape { width: spec.width(), height: spec.height(), fps: spec.fps(), frames: spec.timeline().frames(), native: None }
             }
-            VideoSpec::Animation(spec) => VideoShape { width: 64, height: 64, fps: spec.fps(), frames: 8 },
+            VideoSpec::Animation(spec) => VideoShape { width: 64, height: 64, fps: spec.fps(), frames: 8, native: None },
+            VideoSpec::Clip(spec) => {
+                let (width, height) = spec.size().unwrap_or((64, 64));
+                let native = NativeFrames { width: 64, height: 64, frames: 15, windows: 2, window_frames: 8 };
+                VideoShape { width, height, fps: spec.fps(), frames: spec.frames().unwrap_or(31), native: Some(native) }
+            }
         })
     }
 
@@ -103,6 +113,7 @@ impl DeviceModel for FakeModel {
         let (prompt, scenes) = match spec {
             VideoSpec::Scenes(spec) => (spec.scenes()[0].prompt(), spec.scenes().len()),
             VideoSpec::Animation(_) => ("", 1),
+            VideoSpec::Clip(spec) => (spec.repaint().map_or("", |repaint| repaint.prompt()), 1),
         };
         let slow = prompt == "slow";
         let frames = if slow { usize::MAX } else { shape.frames };

@@ -315,7 +315,7 @@ async fn a_job_that_was_let_go_ends_with_the_same_file() {
     let output = |name: &str| VideoOutput::new(folder.path().join(name)).unwrap();
     engine.submit_video(scenes(), output("whole.mp4")).unwrap().finished().await.unwrap();
     let journal = folder.path().join("journal");
-    let context = || JobContext { journal: Some(journal.clone()) };
+    let context = || JobContext { journal: Some(journal.clone()), ..JobContext::default() };
     for frames in [1, 6, 12] {
         let job = engine.submit_video_in(scenes(), output("gone-on.mp4"), context()).unwrap();
         job.progress().wait_for(|progress| progress.frame >= frames).await.unwrap();

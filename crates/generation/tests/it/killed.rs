@@ -18,13 +18,14 @@ use generation::jobs::{FailPoint, JobState, Jobs, JobsSettings, Page};
 use crate::fake::engine;
 
 /// Every job of `killable`, and how it ends.
-const ENDS: [(&str, JobState); 6] = [
+const ENDS: [(&str, JobState); 7] = [
     ("pictures", JobState::Completed),
     ("crossfade", JobState::Completed),
     ("called-off", JobState::Cancelled),
     ("slerp", JobState::Completed),
     ("moving", JobState::Completed),
     ("animation", JobState::Completed),
+    ("clip", JobState::Completed),
 ];
 
 /// No life of the program takes this long, on any machine.
@@ -139,7 +140,7 @@ fn same(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>,
 #[tokio::test]
 async fn killed_at_every_fail_point_it_goes_on() {
     let (expected, _) = unbroken();
-    assert_eq!(expected.len(), 7);
+    assert_eq!(expected.len(), 8);
     for point in FailPoint::ALL {
         // Deep enough into the queue that other jobs lie on both sides; what is reached once a life is reached the first time.
         let nth = match point {

@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod artifact;
+mod clips;
+mod clips_validate;
 mod engine;
 mod fake;
 mod fake_model;
 mod jobs;
-mod killed;
 mod journal;
+mod killed;
 mod pictures;
 mod queue;
 mod validate;

@@ -76,6 +76,7 @@ pub(crate) fn post_to(path: &str, body: impl Into<Vec<u8>>) -> test::TestRequest
 /// The server behind a real socket; it stops when it is dropped.
 pub(crate) struct Running {
     pub(crate) engine: Engine,
+    pub(crate) jobs: Jobs,
     /// Where its jobs lie.
     pub(crate) _data: tempfile::TempDir,
     pub(crate) address: SocketAddr,
@@ -96,13 +97,14 @@ impl Running {
     pub(crate) fn with_settings(settings: ServerSettings, engine: Engine) -> Self {
         let data = tempfile::tempdir().unwrap();
         let jobs = jobs(data.path(), engine.clone());
-        let server = Server::bind(&ServerSettings { port: 0, uploads: data.path().join("uploads"), ..settings }, jobs).unwrap();
+        let settings = ServerSettings { port: 0, uploads: data.path().join("uploads"), ..settings };
+        let server = Server::bind(&settings, jobs.clone()).unwrap();
         let address = server.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run_until(async {
             let _ = stopped.await;
         }));
-        Self { engine, _data: data, address, stop, ended }
+        Self { engine, jobs, _data: data, address, stop, ended }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

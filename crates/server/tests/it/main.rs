@@ -10,6 +10,7 @@ mod fake;
 mod fake_model;
 mod generate;
 mod hang_up;
+mod load;
 mod service;
 mod shutdown;
 mod slow_client;

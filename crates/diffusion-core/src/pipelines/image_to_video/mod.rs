@@ -12,7 +12,7 @@ use candle_core::{DType, Tensor};
 pub use params::{ImageToVideoParams, MotionParams};
 
 use self::leaving::Leaving;
-use super::division::Division;
+use super::{division::Division, sizes};
 use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
@@ -122,6 +122,20 @@ impl StableVideoDiffusion {
                 (side(width), side(height))
             }
         }
+    }
+
+    /// The size for frames of the proportions of `aspect`: about the model's own number of pixels, or a longer side of `longer` pixels,
+    /// and sides that every level of the model halves without a rest. Proportions beyond 4:1 are not followed.
+    ///
+    /// No more pixels than a square of the model's own longer side has (1024 x 1024 of Stable Video Diffusion), and fewer where
+    /// `num_frames` is more than the model was made for, so that no run holds more than as many such squares as that.
+    pub fn size_for(&self, aspect: (u32, u32), longer: Option<u32>, num_frames: Option<usize>) -> (u32, u32) {
+        let (width, height) = self.default_size();
+        let own_frames = self.default_num_frames().max(1) as f64;
+        let most = f64::from(width.max(height)).powi(2) * own_frames / (num_frames.unwrap_or(0) as f64).max(own_frames);
+        let wanted = longer.map_or_else(|| f64::from(width) * f64::from(height), |longer| sizes::pixels_of(longer, aspect));
+        let multiple = sizes::multiple(self.pixels_per_latent(), self.unet.config().levels.len());
+        sizes::of_pixels(wanted.min(most), aspect, multiple)
     }
 
     /// How many frames the model was trained on: 14, or 25 for the extended model.

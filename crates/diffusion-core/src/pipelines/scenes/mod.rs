@@ -6,17 +6,14 @@
 //! does whose API the server is compatible with; its crossfade's weights are i / n, so that a join begins with the old scene.
 
 mod between;
-mod blend;
-mod film;
 mod moving;
-mod retime;
 mod timeline;
 
 use image::RgbImage;
 
+use self::moving::push_moving;
 pub use self::timeline::{Span, Timeline, scene_frames};
-use self::{blend::blend, film::Film, moving::push_moving};
-use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, interpolate};
+use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, blend::blend, film::Film, interpolate};
 use crate::{
     Error, Result,
     frames::FrameSink,

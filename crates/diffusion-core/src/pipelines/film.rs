@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use image::RgbImage;
 
-use super::{Activity, SceneMonitor, SceneProgress};
+use super::scenes::{Activity, SceneMonitor, SceneProgress};
 use crate::{
     Error, Result,
     denoise::{StepMonitor, StepReport},

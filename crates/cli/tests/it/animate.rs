@@ -1,0 +1,65 @@
+//! `framewright animate`: clips from a picture, with every flag that makes one.
+
+use std::path::Path;
+
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+
+use crate::program::{Run, framewright};
+
+fn with_picture() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = RgbImage::from_fn(60, 40, |x, y| Rgb([(x * 4) as u8, (y * 6) as u8, 90]));
+    picture.save(folder.path().join("a.png")).unwrap();
+    folder
+}
+
+fn animate(folder: &Path, more: &[&str]) -> Run {
+    framewright(folder, &[&["animate", "a.png", "--steps", "1", "--seed", "1"], more].concat())
+}
+
+#[test]
+fn a_clip_has_the_length_the_rate_and_the_size_of_its_flags() {
+    let folder = with_picture();
+    let flags = ["--camera", "pan", "--duration", "1.5", "--fps", "24", "--resolution", "64x36", "--motion-strength", "0.5"];
+    let made = animate(folder.path(), &[&flags[..], &["--out", "a.mp4", "--json"]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!((&made["width"], &made["height"], &made["frames"], &made["fps"]), (&64.into(), &36.into(), &36.into(), &"24".into()));
+    let settings = &made["settings"];
+    assert_eq!((&settings["camera"], &settings["motion"]["motion_bucket_id"]), (&"pan".into(), &128.into()));
+    assert_eq!(settings["native"], serde_json::json!({ "width": 176, "height": 96, "frames": 12, "windows": 2 }));
+    assert!(folder.path().join("a.mp4").exists());
+
+    let painted = ["--prompt", "a boat", "--strength", "0.2", "--quality", "256", "--out", "b.mp4", "--json"];
+    let made = animate(folder.path(), &painted);
+    assert_eq!(made.code, 0, "{made:?}");
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!((&made["width"], &made["height"], &made["frames"]), (&256.into(), &170.into(), &31.into()));
+    assert_eq!((&made["settings"]["repaint"]["prompt"], &made["settings"]["repaint"]["strength"]), (&"a boat".into(), &0.2.into()));
+}
+
+#[test]
+fn bad_input_is_refused_with_flag_value_and_limit() {
+    let folder = with_picture();
+    let table: [(&[&str], &[&str]); 10] = [
+        (&["--resolution", "large"], &["--resolution", "large", "1280x720"]),
+        (&["--resolution", "8x8"], &["--resolution", "8x8", "16 to 2048"]),
+        (&["--camera", "roll"], &["--camera", "roll", "zoom"]),
+        (&["--duration", "601"], &["--duration", "601", "600"]),
+        (&["--duration", "80"], &["--duration", "at most 512"]),
+        (&["--duration", "2", "--fps", "0.5"], &["--fps", "0.5", "1 to 120"]),
+        (&["--quality", "99"], &["--quality", "99", "256 to 1024"]),
+        (&["--prompt", "a boat", "--strength", "2"], &["--strength", "2", "less than or equal to 1"]),
+        (&["--duration", "2", "--width", "64"], &["--width", "cannot be used with"]),
+        (&["--strength", "0.5"], &["--prompt"]),
+    ];
+    for (more, parts) in table {
+        let refused = animate(folder.path(), &[more, &["--out", "a.mp4"]].concat());
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{more:?}: {refused:?}");
+        for part in parts {
+            assert!(refused.stderr.contains(part), "{part} is not said for {more:?}: {refused:?}");
+        }
+    }
+    assert!(!folder.path().join("a.mp4").exists());
+}

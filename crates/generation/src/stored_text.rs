@@ -1,0 +1,62 @@
+//! A value inside a stored spec as the text that it prints and is read from, for fields that are written with
+//! `#[serde(with = "stored_text")]`, or `stored_text::option` where there may be none.
+//!
+//! It must not know the values. The invariant: what is read back is what a person would get who typed the text; another text is an error.
+
+use std::{fmt::Display, str::FromStr};
+
+use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+pub(crate) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+/// For a field of type [`Option`].
+pub(crate) mod option {
+    use std::{fmt::Display, str::FromStr};
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => super::serialize(value, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+        Option::<String>::deserialize(deserializer)?.map(|text| text.parse().map_err(de::Error::custom)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use serde::{Deserialize, Serialize};
+    use video_encode::FrameRate;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Rates {
+        #[serde(with = "super")]
+        fps: FrameRate,
+        #[serde(with = "super::option")]
+        other: Option<FrameRate>,
+    }
+
+    #[test]
+    fn values_come_back_from_their_text() {
+        let fps = FrameRate::new(30_000, 1001).unwrap();
+        for (other, text) in [(None, r#"{"fps":"30000/1001","other":null}"#), (Some(fps), r#"{"fps":"30000/1001","other":"30000/1001"}"#)] {
+            let rates = Rates { fps, other };
+            assert_eq!(serde_json::to_string(&rates).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Rates>(text).unwrap(), rates);
+        }
+        assert!(serde_json::from_str::<Rates>(r#"{"fps":"fast","other":null}"#).is_err());
+        assert!(serde_json::from_str::<Rates>(r#"{"fps":"24","other":"0/0"}"#).is_err());
+    }
+}
