@@ -22,7 +22,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 pub(crate) use layers::{Layer, environment_layers};
-pub(crate) use services::{BedrockSettings, CharactersSettings, ClientSettings, LogFormat, RoutingSettings, TextRouting};
+pub(crate) use services::{BedrockSettings, CharactersSettings, ClientSettings, LogFormat, RoutingSettings};
 
 /// The file that is read when no other is named and it exists in the working directory.
 pub(crate) const DEFAULT_FILE: &str = "framewright.toml";
@@ -209,7 +209,7 @@ mod tests {
 
     use secrecy::ExposeSecret as _;
 
-    use super::*;
+    use super::{services::TextRouting, *};
 
     fn variables(pairs: &[(&str, &str)]) -> Result<Vec<Layer>, SettingsError> {
         environment_layers(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))

@@ -53,7 +53,7 @@ pub(crate) struct CharacterBody {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Generation {
     /// Its id: a UUID.
-    #[schema(format = Uuid, example = "0b9d2c0e-8f0a-4e51-9c76-0a5f9c1b2d3e")]
+    #[schema(example = "0b9d2c0e-8f0a-4e51-9c76-0a5f9c1b2d3e")]
     pub(crate) id: String,
     /// The picture, as it was asked for.
     #[schema(example = "/uploads/character_5f0c6f5e-3f4b-4d0e-9d3c-0a5f9c1b2d3e.png")]

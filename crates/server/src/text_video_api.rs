@@ -86,7 +86,7 @@ fn spec(json: &Map<String, Value>, limits: &Limits) -> Result<ScenesSpec, ApiErr
     let text = fields.required("text", string);
     let seed = match json.get("seed") {
         // Explicit null is no default.
-        Some(Value::Null) => Some(random_seed().into()),
+        Some(Value::Null) => Some(i128::from(random_seed()) % (MAX_TEXT_SEED + 1)),
         None => Some(DEFAULT_TEXT_SEED.into()),
         Some(_) => fields.read("seed", integer),
     };

@@ -4,6 +4,8 @@
 mod access;
 mod attacks;
 mod bad_input;
+mod characters;
+mod dispatch;
 mod docs;
 mod fake;
 #[path = "../../../generation/tests/it/fake_model.rs"]
@@ -11,6 +13,7 @@ mod fake_model;
 mod generate;
 mod hang_up;
 mod load;
+mod ops;
 mod service;
 mod shutdown;
 mod slow_client;
