@@ -169,6 +169,14 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
+    /// A file with the API key that every request must carry. (On a command line the key itself would be there for all to see.)
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+
+    /// Let others than this machine use the server without a key.
+    #[arg(long)]
+    pub allow_public_without_key: bool,
+
     /// What a single-file checkpoint predicts, which the file does not say: epsilon or v_prediction.
     #[arg(long, value_name = "TYPE")]
     pub prediction_type: Option<String>,
@@ -278,6 +286,12 @@ impl ServeArgs {
         layers.extend(self.host.as_ref().map(|host| Layer::flag("--host", "server.host", host.as_str())));
         layers.extend(self.port.map(|port| Layer::flag("--port", "server.port", port)));
         layers.extend(self.data_dir.as_ref().map(|folder| Layer::flag("--data-dir", "jobs.data_dir", folder.display().to_string())));
+        layers.extend(
+            self.api_key_file.as_ref().map(|file| Layer::flag("--api-key-file", "access.api_key_file", file.display().to_string())),
+        );
+        if self.allow_public_without_key {
+            layers.push(Layer::flag("--allow-public-without-key", "access.allow_public_without_key", true));
+        }
         layers
     }
 }

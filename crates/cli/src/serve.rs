@@ -1,7 +1,7 @@
 //! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -10,7 +10,7 @@ use generation::{
     Limits,
     jobs::{Jobs, JobsSettings, Retention},
 };
-use server::{Server, ServerSettings, TextRoute};
+use server::{Server, ServerSettings, TextRoute, access::LinkSecret, uploads::UploadLimits};
 
 use crate::{ALLOCATOR, args::ServeArgs, engine, log::Log, memory, output, settings::Settings};
 
@@ -30,10 +30,28 @@ const IDLE: Duration = Duration::from_secs(10);
 /// If the address cannot be listened on, or the model cannot be loaded.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     let log = Log::new(&settings.server)?;
+    let access = settings.access.resolved(settings.server.public_url.as_ref()).map_err(|error| Usage(error.to_string()))?;
+    // Before a model is loaded, which may take a while; the server judges it once more.
+    access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
+    let exposed = access.keys.is_empty() && !settings.server.host.to_canonical().is_loopback();
     let engine = engine::start(settings, args.prediction_type.as_deref(), true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
+        let folder = settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
+        let jobs = Jobs::open(jobs_settings(&settings.jobs, folder.clone()), engine.clone()).context("cannot serve")?;
+        let link_secret = match &settings.access.link_secret {
+            Some(secret) => secret.clone(),
+            None => kept_secret(&folder.join("link-secret"))?,
+        };
         let server_settings = ServerSettings {
+            access,
+            link_secret: Some(link_secret),
+            uploads: folder.join("uploads"),
+            upload_limits: UploadLimits {
+                bytes: settings.uploads.max_bytes,
+                age: Duration::from_secs(settings.uploads.keep_days * 24 * 3600),
+                total_bytes: settings.uploads.keep_bytes,
+            },
             host: settings.server.host.to_string(),
             port: settings.server.port,
             body_timeout: Duration::from_secs(settings.server.body_timeout_seconds),
@@ -54,7 +72,6 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
                 }
             }
         });
-        let jobs = Jobs::open(jobs_settings(&settings.jobs), engine.clone()).context("cannot serve")?;
         let server = Server::bind(&server_settings, jobs).context("cannot serve")?;
         let loaded = tokio::time::timeout(PATIENCE, engine.loaded()).await;
         let state = match loaded {
@@ -66,13 +83,20 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             output::remark(format_args!("serving http://{address} (try it out: http://{address}/docs)"));
         }
         output::remark(format_args!("model: {state}"));
+        if exposed {
+            output::remark(format_args!("others can reach this server, and it asks nobody for a key"));
+        }
         log.start();
         Ok(server.run().await?)
     })
 }
 
-fn jobs_settings(settings: &crate::settings::JobsSettings) -> JobsSettings {
-    let folder = settings.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
+/// What links are signed with, as the data folder keeps it.
+fn kept_secret(path: &Path) -> Result<LinkSecret> {
+    LinkSecret::kept_in(path).with_context(|| format!("cannot serve: {}", path.display()))
+}
+
+fn jobs_settings(settings: &crate::settings::JobsSettings, folder: PathBuf) -> JobsSettings {
     JobsSettings {
         most_waiting: settings.waiting_per_key,
         keep: Retention { age: Duration::from_secs(settings.keep_days * 24 * 3600), bytes: settings.keep_bytes },

@@ -3,6 +3,7 @@
 //! This is the only place in the project that reads the environment. It knows nothing of what the settings are used for. The
 //! invariant: a [`Settings`] that exists is valid, and every refusal names the setting, where its value came from, and the limit.
 
+mod access;
 mod layers;
 mod services;
 mod values;
@@ -20,7 +21,10 @@ use figment::{
 };
 use secrecy::SecretString;
 use serde::Deserialize;
+use server::uploads::{DEFAULT_UPLOAD_BYTES, DEFAULT_UPLOADS_BYTES};
+use url::Url;
 
+pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
 pub(crate) use services::{BedrockSettings, CharactersSettings, ClientSettings, LogFormat, RoutingSettings};
 
@@ -37,6 +41,10 @@ pub(crate) struct Settings {
     pub compute: ComputeSettings,
     /// The HTTP server.
     pub server: ServerSettings,
+    /// Who may ask it what.
+    pub access: AccessSettings,
+    /// The pictures that callers send.
+    pub uploads: UploadSettings,
     /// The jobs that the server keeps.
     pub jobs: JobsSettings,
     /// The hub that models are fetched from.
@@ -101,6 +109,9 @@ pub(crate) struct ServerSettings {
     /// How long a request's body may take to arrive, in seconds, 1..=3600; after that it is answered 408.
     #[serde(deserialize_with = "values::body_timeout_seconds")]
     pub body_timeout_seconds: u64,
+    /// Where clients find the server, if a proxy stands before it; absent: where their requests say.
+    #[serde(deserialize_with = "values::public_url")]
+    pub public_url: Option<Url>,
     /// What is logged: error, warn, info, debug or trace, or such a level for each part (`info,actix_server=debug`).
     pub log: String,
     /// How it is logged: text, for people, or json, an object a line, for programs.
@@ -115,6 +126,7 @@ impl Default for ServerSettings {
             port: 8000,
             queue_capacity: 16,
             body_timeout_seconds: 30,
+            public_url: None,
             log: "warn".into(),
             log_format: LogFormat::default(),
         }
@@ -144,6 +156,27 @@ pub(crate) struct JobsSettings {
 impl Default for JobsSettings {
     fn default() -> Self {
         Self { data_dir: None, keep_days: 7, keep_bytes: 10_000_000_000, waiting_per_key: 1024, shutdown_seconds: 10 }
+    }
+}
+
+/// The pictures that callers send.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct UploadSettings {
+    /// The longest file, in bytes, 1..=1073741824.
+    #[serde(deserialize_with = "values::upload_bytes")]
+    pub max_bytes: usize,
+    /// How many days an upload is kept, 1..=36500.
+    #[serde(deserialize_with = "values::days")]
+    pub keep_days: u64,
+    /// How many bytes of uploads are kept; beyond that the oldest are removed.
+    #[serde(deserialize_with = "values::bytes")]
+    pub keep_bytes: u64,
+}
+
+impl Default for UploadSettings {
+    fn default() -> Self {
+        Self { max_bytes: DEFAULT_UPLOAD_BYTES, keep_days: 7, keep_bytes: DEFAULT_UPLOADS_BYTES }
     }
 }
 
@@ -208,6 +241,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use secrecy::ExposeSecret as _;
+    use server::access::{AllowedHosts, AllowedOrigins, ApiKey};
 
     use super::{services::TextRouting, *};
 
@@ -217,6 +251,15 @@ mod tests {
 
     fn from_environment(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Settings::resolve(None, variables(pairs)?)
+    }
+
+    /// The part of the settings that the server's gate gets.
+    fn access(settings: &Settings) -> server::access::AccessSettings {
+        settings.access.resolved(None).unwrap()
+    }
+
+    fn key(text: &str) -> ApiKey {
+        ApiKey::new("default", text).unwrap()
     }
 
     /// Every setting as text; secrets in the clear.
@@ -230,7 +273,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 43] = [
+        let table: [Row; 57] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -250,7 +293,25 @@ mod tests {
             ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),
             ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),
             ("FRAMEWRIGHT__SERVER__BODY_TIMEOUT_SECONDS", "5", |s| s.server.body_timeout_seconds == 5),
+            ("FRAMEWRIGHT__SERVER__PUBLIC_URL", "https://a.example/x", |s| s.server.public_url.as_ref().unwrap().path() == "/x"),
             ("FRAMEWRIGHT__SERVER__LOG", "info", |s| s.server.log == "info"),
+            ("FRAMEWRIGHT__ACCESS__API_KEY", "1234567890123456", |s| access(s).keys == [key("1234567890123456")]),
+            ("FRAMEWRIGHT__ACCESS__API_KEY_FILE", "Cargo.toml", |s| s.access.api_key_file.as_deref() == Some(Path::new("Cargo.toml"))),
+            ("FRAMEWRIGHT__ACCESS__ALLOW_PUBLIC_WITHOUT_KEY", "true", |s| access(s).allow_public_without_key),
+            ("FRAMEWRIGHT__ACCESS__ALLOWED_HOSTS", "a.example, 10.0.0.1", |s| {
+                access(s).allowed_hosts == AllowedHosts::parse(&["a.example", "10.0.0.1"]).unwrap()
+            }),
+            ("FRAMEWRIGHT__ACCESS__ALLOWED_ORIGINS", "https://a.example", |s| {
+                access(s).allowed_origins == AllowedOrigins::parse(&["https://a.example"]).unwrap()
+            }),
+            ("FRAMEWRIGHT__ACCESS__REQUESTS_PER_MINUTE", "5", |s| access(s).key_limits.requests_per_minute.unwrap().get() == 5),
+            ("FRAMEWRIGHT__ACCESS__BURST", "6", |s| access(s).key_limits.burst.get() == 6),
+            ("FRAMEWRIGHT__ACCESS__CONCURRENT_REQUESTS", "7", |s| access(s).key_limits.concurrent_requests.unwrap().get() == 7),
+            ("FRAMEWRIGHT__ACCESS__LINK_SECONDS", "60", |s| access(s).link_lifetime.as_secs() == 60),
+            ("FRAMEWRIGHT__ACCESS__LINK_SECRET", "12345678901234567890123456789012", |s| s.access.link_secret.is_some()),
+            ("FRAMEWRIGHT__UPLOADS__MAX_BYTES", "8", |s| s.uploads.max_bytes == 8),
+            ("FRAMEWRIGHT__UPLOADS__KEEP_DAYS", "9", |s| s.uploads.keep_days == 9),
+            ("FRAMEWRIGHT__UPLOADS__KEEP_BYTES", "10", |s| s.uploads.keep_bytes == 10),
             ("XDG_DATA_HOME", "/data", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/data/framewright"))),
             ("FRAMEWRIGHT__JOBS__DATA_DIR", "/jobs", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/jobs"))),
             ("FRAMEWRIGHT__JOBS__KEEP_DAYS", "30", |s| s.jobs.keep_days == 30),
@@ -416,5 +477,15 @@ mod tests {
             let settings = from_environment(&[(name, "hf_secret")]).unwrap();
             assert!(!format!("{settings:?}").contains("hf_secret"), "{name}");
         }
+        let secrets = [
+            ("HF_TOKEN", "hf_secret"),
+            ("FRAMEWRIGHT__ACCESS__API_KEY", "a-key-that-is-hf_secret"),
+            ("FRAMEWRIGHT__ACCESS__LINK_SECRET", "what-links-are-signed-with-is-hf_secret"),
+        ];
+        let settings = from_environment(&secrets).unwrap();
+        assert!(!format!("{settings:?}").contains("hf_secret"));
+        let refused = from_environment(&[("FRAMEWRIGHT__ACCESS__API_KEY", "hf_secret")]).unwrap_err().to_string();
+        let expected = "setting access.api_key: the key \"default\" has 9 characters, which is outside 16..=512";
+        assert_eq!(refused, format!("{expected} (from FRAMEWRIGHT__ACCESS__API_KEY)"));
     }
 }

@@ -10,7 +10,13 @@ use actix_web::{
     http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ContentType, LOCATION},
     web::{Bytes, Path},
 };
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        ComponentsBuilder,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
 
 use crate::error::ApiError;
 
@@ -38,9 +44,24 @@ use crate::error::ApiError;
         (name = "generation", description = "Making pictures and videos"),
         (name = "characters", description = "Characters in motion: uploads, and videos as jobs"),
         (name = "service", description = "The service itself")
-    )
+    ),
+    modifiers(&Keys)
 )]
 pub(crate) struct ApiDoc;
+
+/// Says how a key is sent, so that the pages have a place to enter one. It is wanted only where the operator has set one.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key, where the server has any")).build();
+        let components = api.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
+        let with_key = ComponentsBuilder::from(components).security_scheme("key", SecurityScheme::Http(scheme)).build();
+        api.components = Some(with_key);
+        let no_scopes: [&str; 0] = [];
+        api.security = Some(vec![SecurityRequirement::default(), SecurityRequirement::new("key", no_scopes)]);
+    }
+}
 
 /// Scripts and styles from here only; Redoc searches in a worker that it makes from a blob.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \

@@ -7,7 +7,6 @@
 
 use std::{
     convert::Infallible,
-    ffi::OsStr,
     fs::{self, DirEntry},
     io::{self, BufWriter, Cursor},
     path::{Path, PathBuf},
@@ -150,7 +149,7 @@ impl UploadStore {
         }
         // The semaphore is never closed.
         let _decoding = self.decoding.acquire().await.map_err(|_| ApiError::Internal)?;
-        let folder = self.folder(owner);
+        let folder = self.folder(owner).ok_or(ApiError::Internal)?;
         let saved = actix_web::web::block(move || store(&folder, stem, &file.bytes)).await.map_err(|_| ApiError::Internal)?;
         let upload = saved.inspect_err(|error| {
             if let UploadError::Store(error) = error {
@@ -169,7 +168,7 @@ impl UploadStore {
         if name.contains('/') {
             return Err(JailError::Name);
         }
-        jail::open(&self.folder(owner), name)
+        jail::open(&self.folder(owner).ok_or(JailError::Name)?, name)
     }
 
     /// Removes what is older than the limits say, then the oldest until the rest is within them; gives how many files went. To be called
@@ -220,13 +219,15 @@ impl UploadStore {
         }
     }
 
-    fn folder(&self, owner: &str) -> PathBuf {
-        // Names of keys are names of folders too; whatever else comes here has a folder that nobody opens.
-        self.root.join(match owner {
-            "" => OsStr::new(NOBODY),
-            owner if jail::is_name(owner) => OsStr::new(owner),
-            _ => OsStr::new("__"),
-        })
+    /// Where an owner's uploads lie; none for a name that no key has.
+    fn folder(&self, owner: &str) -> Option<PathBuf> {
+        // Names of keys are names of folders too.
+        let name = match owner {
+            "" => NOBODY,
+            owner if jail::is_name(owner) && !owner.starts_with(NOBODY) => owner,
+            _ => return None,
+        };
+        Some(self.root.join(name))
     }
 }
 

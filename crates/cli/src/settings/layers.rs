@@ -17,10 +17,12 @@ enum Kind {
     Whole,
     Number,
     Truth,
+    /// Texts with commas between them.
+    List,
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 29] = [
+const KEYS: [(&str, Kind); 43] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("compute.device", Kind::Text),
@@ -31,7 +33,21 @@ const KEYS: [(&str, Kind); 29] = [
     ("server.port", Kind::Whole),
     ("server.queue_capacity", Kind::Whole),
     ("server.body_timeout_seconds", Kind::Whole),
+    ("server.public_url", Kind::Text),
     ("server.log", Kind::Text),
+    ("access.api_key", Kind::Text),
+    ("access.api_key_file", Kind::Text),
+    ("access.allow_public_without_key", Kind::Truth),
+    ("access.allowed_hosts", Kind::List),
+    ("access.allowed_origins", Kind::List),
+    ("access.requests_per_minute", Kind::Whole),
+    ("access.burst", Kind::Whole),
+    ("access.concurrent_requests", Kind::Whole),
+    ("access.link_seconds", Kind::Whole),
+    ("access.link_secret", Kind::Text),
+    ("uploads.max_bytes", Kind::Whole),
+    ("uploads.keep_days", Kind::Whole),
+    ("uploads.keep_bytes", Kind::Whole),
     ("jobs.data_dir", Kind::Text),
     ("jobs.keep_days", Kind::Whole),
     ("jobs.keep_bytes", Kind::Whole),
@@ -135,6 +151,7 @@ fn read(kind: Kind, text: &str) -> Value {
         Kind::Text => text.into(),
         Kind::Whole => text.trim().parse::<i64>().map_or_else(|_| text.into(), Value::from),
         Kind::Number => text.trim().parse::<f64>().map_or_else(|_| text.into(), Value::from),
+        Kind::List => text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect::<Vec<_>>().into(),
         Kind::Truth => match text.trim().to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" | "on" => true.into(),
             "0" | "false" | "no" | "off" => false.into(),

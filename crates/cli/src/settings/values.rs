@@ -2,11 +2,13 @@
 //!
 //! Nothing here knows which setting the value is for, nor where it came from; whoever asks adds that.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use cpu_kernels::Level;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
+use server::access::{AllowedHosts, AllowedOrigins, ApiKey, LinkSecret};
+use url::Url;
 
 pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -82,6 +84,69 @@ fn level_where(text: &str, has: impl Fn(Level) -> bool) -> Result<Option<Level>,
 
 pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     String::deserialize(deserializer).map(|text| Some(text.into()))
+}
+
+/// A text that no error repeats.
+pub(super) fn secret_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    let text = String::deserialize(deserializer).map_err(|_| D::Error::custom("expected a text in quotes"))?;
+    Ok(Some(text.into()))
+}
+
+pub(super) fn api_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    let key = secret_text(deserializer)?;
+    if let Some(key) = &key {
+        // The name is of no matter here.
+        ApiKey::new("default", key.expose_secret()).map_err(D::Error::custom)?;
+    }
+    Ok(key)
+}
+
+pub(super) fn link_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LinkSecret>, D::Error> {
+    match secret_text(deserializer)? {
+        Some(text) if text.expose_secret().chars().count() >= 32 => Ok(Some(LinkSecret::from_text(text.expose_secret()))),
+        Some(_) | None => Err(D::Error::custom("a secret has at least 32 characters")),
+    }
+}
+
+pub(super) fn allowed_hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AllowedHosts, D::Error> {
+    AllowedHosts::parse(&Vec::<String>::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+pub(super) fn allowed_origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AllowedOrigins, D::Error> {
+    AllowedOrigins::parse(&Vec::<String>::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+pub(super) fn requests_per_minute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    within(deserializer, 0, 1_000_000)?.try_into().map(Some).map_err(D::Error::custom)
+}
+
+pub(super) fn burst<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let burst: u32 = within(deserializer, 1, 1_000_000)?.try_into().map_err(D::Error::custom)?;
+    burst.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn concurrent_requests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    within(deserializer, 0, 65_536)?.try_into().map(Some).map_err(D::Error::custom)
+}
+
+pub(super) fn link_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    within(deserializer, 60, 31_536_000)?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn upload_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    within(deserializer, 1, 1 << 30)?.try_into().map_err(D::Error::custom)
+}
+
+/// Where clients find the server: a host, perhaps a path, nothing behind it and nobody's name in it.
+pub(super) fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let url = Url::parse(&text).map_err(|error| D::Error::custom(format!("{text:?}: {error}")))?;
+    let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if bare && matches!(url.scheme(), "http" | "https") {
+        Ok(Some(url))
+    } else {
+        Err(D::Error::custom(format!("{text:?} is not an http:// or https:// address alone")))
+    }
 }
 
 pub(super) fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

@@ -69,3 +69,49 @@ fn it_serves_where_it_says_and_ends_with_code_0() {
     served.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
     assert_eq!(stdout, "");
 }
+
+#[test]
+fn it_is_not_served_to_others_without_a_key() {
+    let data = tempfile::tempdir().unwrap();
+    let data_dir = data.path().to_str().unwrap();
+    let serve = ["serve", "--host", "0.0.0.0", "--port", "0", "--data-dir", data_dir];
+    let refused = crate::program::framewright(std::path::Path::new("/"), &serve);
+    assert_eq!((refused.code, refused.stderr.lines().count()), (2, 1), "{refused:?}");
+    for way in ["FRAMEWRIGHT__ACCESS__API_KEY", "--allow-public-without-key", "access.allow_public_without_key = true"] {
+        assert!(refused.stderr.contains(way), "{refused:?}");
+    }
+
+    // With a key it is, and neither the key nor a link's signature comes into the log.
+    let key = "alices-secret-key-1";
+    std::fs::write(data.path().join("key"), format!("{key}\n")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
+    command.args(serve).args(["--api-key-file", data.path().join("key").to_str().unwrap()]);
+    command.env_clear().env("FRAMEWRIGHT__SERVER__LOG", "trace").stderr(Stdio::piped()).stdout(Stdio::null());
+    let mut served = Served(command.spawn().unwrap());
+    let mut stderr = BufReader::new(served.0.stderr.take().unwrap());
+    let mut first = String::new();
+    stderr.read_line(&mut first).unwrap();
+    let port = first.split(':').nth(2).unwrap().split(' ').next().unwrap().to_owned();
+    let rest = std::thread::spawn(move || {
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        rest
+    });
+    let address = format!("127.0.0.1:{port}");
+    let get = |path: &str, line: &str| {
+        let answer =
+            exchange(&address, &format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-Id: mine\r\n{line}\r\n"));
+        String::from_utf8(answer).unwrap()
+    };
+    let right = format!("Authorization: Bearer {key}\r\n");
+    assert!(get("/none", "").starts_with("HTTP/1.1 401"), "{}", get("/none", ""));
+    assert!(get("/none", &right).starts_with("HTTP/1.1 404"), "{}", get("/none", &right));
+    assert!(get("/files/a/b?expires=1&signature=c2lnbmF0dXJl", "").starts_with("HTTP/1.1 404"));
+    assert!(data.path().join("link-secret").exists());
+
+    assert!(Command::new("kill").args(["-TERM", &served.0.id().to_string()]).status().unwrap().success());
+    assert_eq!(served.0.wait().unwrap().code(), Some(0));
+    let log = rest.join().unwrap();
+    assert!(log.contains("id=\"mine\" method=GET path=/files/a/b status=404"), "{log}");
+    assert!(!log.contains(key) && !log.contains("c2lnbmF0dXJl"), "{log}");
+}

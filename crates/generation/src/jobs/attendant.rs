@@ -54,7 +54,7 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
     let handle = inner.engine.submit_stored((job.parts, begin), context, place)?;
     let live = Live {
         engine_id: handle.id(),
-        owner: job.owner,
+        owner: job.owner.clone(),
         cancel: handle.cancel_switch(),
         progress: handle.progress(),
         began: None,
@@ -62,12 +62,15 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
     };
     all.insert(job.id.clone(), live);
     drop(all);
-    tokio::spawn(attend(Arc::clone(inner), job.id, handle));
+    tokio::spawn(attend(Arc::clone(inner), job, handle));
     Ok(())
 }
 
 /// Fetches a job whose turn has come. Runs on the device's thread, which has nothing else to do until it knows what.
 fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
+    // First of all, for where there is no room for files the job has not been begun.
+    let staging = inner.files.begin(id)?;
+    let output = VideoOutput::new(staging.join(VIDEO))?;
     let work = match inner.store.start(id, inner.settings.most_idle_attempts, inner.now())? {
         Started::Work(work) => *work,
         Started::Ended => {
@@ -81,13 +84,12 @@ fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
         live.began = Some((now, 0.0));
     }
     inner.changed();
-    let staging = inner.files.begin(id)?;
-    let output = VideoOutput::new(staging.join(VIDEO))?;
     Ok(StoredWork { work, output })
 }
 
 /// Looks after a job until its end is written down.
-async fn attend(inner: Arc<Inner>, id: String, handle: JobHandle<Made>) {
+async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
+    let id = job.id.clone();
     let progress = handle.progress();
     let mut finished = std::pin::pin!(handle.finished());
     let result = tokio::select! {
@@ -96,6 +98,7 @@ async fn attend(inner: Arc<Inner>, id: String, handle: JobHandle<Made>) {
         () = follow(Arc::clone(&inner), &id, progress) => finished.await,
     };
     let mut end = End::of(result);
+    let is_to_be_queued_again = matches!(end, End::NotBegun(_));
     loop {
         let (disk, name) = (Arc::clone(&inner), id.clone());
         // The end comes back, for it is wanted again where the disk refuses it.
@@ -119,6 +122,11 @@ async fn attend(inner: Arc<Inner>, id: String, handle: JobHandle<Made>) {
     }
     inner.live().remove(&id);
     inner.changed();
+    if is_to_be_queued_again {
+        tokio::time::sleep(AGAIN).await;
+        // Only an engine that goes down refuses, and then the job waits in the store.
+        let _waits_in_the_store: Result<(), SubmitError> = queue(&inner, job, None, None);
+    }
 }
 
 /// Writes progress down until the job has no more of it.
@@ -169,6 +177,8 @@ fn percent(progress: &JobProgress) -> u32 {
 enum End {
     Made(Made),
     Failed(JobError),
+    /// The disk did not let the device take it; its time comes again.
+    NotBegun(StoreError),
     /// It was called off, or the program goes down.
     BrokenOff,
     /// The device is lost, and the program goes down for it: whether the job had a part in that shows when it is taken again.
@@ -179,6 +189,7 @@ impl End {
     fn of(result: JobResult<Made>) -> Self {
         let error = match result {
             Ok(made) => return Self::Made(made),
+            Err(GenerationError::Store(error)) => return Self::NotBegun(error),
             Err(error) => error,
         };
         let (kind, retryable) = match &error {
@@ -217,6 +228,10 @@ fn write_down(inner: &Inner, id: &str, end: &End) -> Result<(), StoreError> {
         End::Failed(error) => {
             inner.store.fail(id, error, inner.now())?;
             inner.files.clear(id)
+        }
+        End::NotBegun(error) => {
+            tracing::error!(job = %id, %error, "a job cannot be begun; trying again");
+            inner.store.requeue(id, inner.now()).map(drop)
         }
         End::BrokenOff => {
             // A job that its owner called off is cancelled already, and goes; one that the program's end broke off goes back.

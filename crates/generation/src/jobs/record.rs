@@ -16,7 +16,6 @@ use crate::{ImageSpec, JobProgress, video::VideoSpec};
 /// What a job makes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "one at a time is held, and by whoever works on it")]
 pub enum Work {
     /// Pictures, as PNG files `image-0.png`, `image-1.png`, ..
     Pictures(ImageSpec),

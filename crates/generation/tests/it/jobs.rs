@@ -280,6 +280,26 @@ async fn a_running_job_may_end_before_the_program_does() {
 }
 
 #[tokio::test]
+async fn a_disk_that_refuses_delays_a_job_and_does_not_fail_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 4).await;
+    let staging = folder.path().join("staging");
+    fs::remove_dir(&staging).unwrap();
+    fs::write(&staging, "no folder").unwrap();
+    jobs.submit(video("vid_1", "a boat")).await.unwrap();
+    let mut changes = jobs.changes();
+    // It is taken off the queue and put back, at least once.
+    for _ in 0..2 {
+        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
+    }
+    let job = jobs.get("", "vid_1").await.unwrap().unwrap();
+    assert_eq!((job.state, job.attempts), (JobState::Queued, 0));
+    fs::remove_file(&staging).unwrap();
+    assert_eq!(end_of(&jobs, "vid_1").await.state, JobState::Completed);
+    assert_eq!(kinds(&jobs, "vid_1").await, ["queued", "started", "completed"]);
+}
+
+#[tokio::test]
 async fn nobody_waits_for_one_who_has_many_jobs() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 32).await;

@@ -25,6 +25,14 @@ async fn the_description_lists_the_routes_and_their_answers() {
 }
 
 #[actix_web::test]
+async fn the_description_says_how_a_key_is_sent() {
+    let api = get("/openapi.json").await.json();
+    let scheme = &api["components"]["securitySchemes"]["key"];
+    assert_eq!((&scheme["type"], &scheme["scheme"]), (&json!("http"), &json!("bearer")));
+    assert_eq!(api["security"], json!([{}, {"key": []}]));
+}
+
+#[actix_web::test]
 async fn the_documented_bounds_of_videos_are_the_ones_that_are_checked() {
     let api = get("/openapi.json").await.json();
     let bound = |schema: &str, field: &str, name: &str| {

@@ -1,0 +1,248 @@
+//! Who may ask the server what: keys, hosts, origins, limits.
+//!
+//! What the settings say is judged here as far as they alone can tell; that two keys differ, and that a public address has one, is judged
+//! where the server is started. The invariant: a key stands in no error and in no log. Of keys that only the server needs, nothing but
+//! the digest is kept; the one key of `api_key` stays, for the commands that ask a running server.
+
+use std::{
+    fs,
+    num::{NonZeroU32, NonZeroUsize},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use server::access::{self, AllowedHosts, AllowedOrigins, ApiKey, KeyLimits, LinkSecret};
+use url::Url;
+
+use super::{SettingsError, values};
+
+/// The name of the key that has no other.
+const DEFAULT_NAME: &str = "default";
+
+/// No key's file is longer.
+const MAX_KEY_FILE: u64 = 4096;
+
+/// Who may ask the server what.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AccessSettings {
+    /// The API key of a server that needs one alone; its name is "default". 16 to 512 visible ASCII characters. Never printed.
+    #[serde(deserialize_with = "values::api_key")]
+    pub api_key: Option<SecretString>,
+    /// A file that holds it, in the place of the key itself.
+    pub api_key_file: Option<PathBuf>,
+    /// Keys with names: each sees its own jobs alone.
+    pub keys: Vec<NamedKey>,
+    /// Whether others than this machine may ask without a key.
+    pub allow_public_without_key: bool,
+    /// Hosts that requests may name beside those that are the server's anyway; `*` allows every one.
+    #[serde(deserialize_with = "values::allowed_hosts")]
+    pub allowed_hosts: AllowedHosts,
+    /// Origins whose pages may ask, `https://example.com`; `*` allows every one.
+    #[serde(deserialize_with = "values::allowed_origins")]
+    pub allowed_origins: AllowedOrigins,
+    /// Requests in a minute that a key may make, 0..=1000000; 0: as many as come. Absent: 600 with keys, and no limit without.
+    #[serde(deserialize_with = "values::requests_per_minute")]
+    pub requests_per_minute: Option<u32>,
+    /// Requests that may come at once before the rate counts, 1..=1000000.
+    #[serde(deserialize_with = "values::burst")]
+    pub burst: NonZeroU32,
+    /// Requests that a key may hold at once, 0..=65536; 0: as many as come. Absent: 32 with keys, and no limit without.
+    #[serde(deserialize_with = "values::concurrent_requests")]
+    pub concurrent_requests: Option<usize>,
+    /// How long signed links are good, in seconds, 60..=31536000.
+    #[serde(deserialize_with = "values::link_seconds")]
+    pub link_seconds: u64,
+    /// What links are signed with, at least 32 characters; absent: drawn at the first start and kept in the data folder.
+    #[serde(deserialize_with = "values::link_secret")]
+    pub link_secret: Option<LinkSecret>,
+}
+
+impl Default for AccessSettings {
+    fn default() -> Self {
+        Self {
+            api_key: None,
+            api_key_file: None,
+            keys: Vec::new(),
+            allow_public_without_key: false,
+            allowed_hosts: AllowedHosts::default(),
+            allowed_origins: AllowedOrigins::default(),
+            requests_per_minute: None,
+            burst: access::DEFAULT_BURST,
+            concurrent_requests: None,
+            link_seconds: access::DEFAULT_LINK_LIFETIME.as_secs(),
+            link_secret: None,
+        }
+    }
+}
+
+/// A key with a name: `[[access.keys]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "WrittenKey")]
+pub(crate) enum NamedKey {
+    /// The key itself, or its digest.
+    Given(ApiKey),
+    /// A file that holds it.
+    InFile {
+        /// The key's name.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A key as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenKey {
+    name: String,
+    #[serde(default, deserialize_with = "values::secret_text")]
+    key: Option<SecretString>,
+    #[serde(default)]
+    key_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "values::secret_text")]
+    sha256: Option<SecretString>,
+}
+
+impl TryFrom<WrittenKey> for NamedKey {
+    type Error = String;
+
+    fn try_from(written: WrittenKey) -> Result<Self, String> {
+        let WrittenKey { name, key, key_file, sha256 } = written;
+        match (key, key_file, sha256) {
+            (Some(key), None, None) => ApiKey::new(&name, key.expose_secret()).map(Self::Given).map_err(|error| error.to_string()),
+            (None, Some(path), None) => Ok(Self::InFile { name, path }),
+            (None, None, Some(hex)) => ApiKey::from_sha256(&name, hex.expose_secret()).map(Self::Given).map_err(|error| error.to_string()),
+            _ => Err(format!("the key {name:?} wants one of key, key_file and sha256")),
+        }
+    }
+}
+
+impl AccessSettings {
+    /// What the server wants to know; files with keys are read now.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if a file cannot be read or holds no key, or there are two answers to one question.
+    pub(crate) fn resolved(&self, public_url: Option<&Url>) -> Result<access::AccessSettings, SettingsError> {
+        let mut keys = Vec::new();
+        match (&self.api_key, &self.api_key_file) {
+            (Some(_), Some(_)) => {
+                return Err(SettingsError("settings access.api_key and access.api_key_file: one of them, not both".into()));
+            }
+            (Some(key), None) => keys.push(named("access.api_key", DEFAULT_NAME, key)?),
+            (None, Some(path)) => keys.push(named("access.api_key_file", DEFAULT_NAME, &read("access.api_key_file", path)?)?),
+            (None, None) => {}
+        }
+        for key in &self.keys {
+            keys.push(match key {
+                NamedKey::Given(key) => key.clone(),
+                NamedKey::InFile { name, path } => named("access.keys", name, &read("access.keys", path)?)?,
+            });
+        }
+        let limits = |default: KeyLimits| KeyLimits {
+            requests_per_minute: self.requests_per_minute.map_or(default.requests_per_minute, NonZeroU32::new),
+            burst: self.burst,
+            concurrent_requests: self.concurrent_requests.map_or(default.concurrent_requests, NonZeroUsize::new),
+        };
+        Ok(access::AccessSettings {
+            keys,
+            allow_public_without_key: self.allow_public_without_key,
+            allowed_hosts: self.allowed_hosts.clone(),
+            allowed_origins: self.allowed_origins.clone(),
+            public_url: public_url.cloned(),
+            key_limits: limits(KeyLimits::default()),
+            keyless_limits: limits(KeyLimits::NONE),
+            link_lifetime: Duration::from_secs(self.link_seconds),
+        })
+    }
+}
+
+fn named(setting: &str, name: &str, key: &SecretString) -> Result<ApiKey, SettingsError> {
+    ApiKey::new(name, key.expose_secret()).map_err(|error| SettingsError(format!("setting {setting}: {error}")))
+}
+
+/// A key from its file, without the line break that editors put behind it.
+fn read(setting: &str, path: &Path) -> Result<SecretString, SettingsError> {
+    let refused = |reason: String| SettingsError(format!("setting {setting}: {}: {reason}", path.display()));
+    let length = fs::metadata(path).map_err(|error| refused(error.to_string()))?.len();
+    if length > MAX_KEY_FILE {
+        return Err(refused(format!("{length} bytes are no key")));
+    }
+    let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    Ok(text.trim_end().into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::settings::Settings;
+
+    const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    /// What a settings file with this text makes of the keys, or the refusal.
+    fn keys(text: &str) -> Result<Vec<ApiKey>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        let key_file = folder.path().join("key");
+        fs::write(&key_file, "a-key-in-a-file-of-its-own\n").unwrap();
+        fs::write(&file, text.replace("KEY_FILE", key_file.to_str().unwrap())).unwrap();
+        let settings = Settings::resolve(Some(&file), []).map_err(|error| error.to_string())?;
+        settings.access.resolved(None).map(|access| access.keys).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn keys_are_written_in_three_ways() {
+        let text = format!(
+            "[access]\napi_key = \"the-key-of-everybody\"\n[[access.keys]]\nname = \"alice\"\nkey = \"alices-secret-key-1\"\n\
+             [[access.keys]]\nname = \"bob\"\nkey_file = \"KEY_FILE\"\n[[access.keys]]\nname = \"carol\"\nsha256 = \"{DIGEST}\"\n"
+        );
+        let expected = [
+            ApiKey::new("default", "the-key-of-everybody"),
+            ApiKey::new("alice", "alices-secret-key-1"),
+            ApiKey::new("bob", "a-key-in-a-file-of-its-own"),
+            ApiKey::from_sha256("carol", DIGEST),
+        ];
+        assert_eq!(keys(&text).unwrap(), expected.map(Result::unwrap));
+        assert_eq!(keys("[access]\napi_key_file = \"KEY_FILE\"\n").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_refused_and_not_told() {
+        for (text, reason) in [
+            ("[access]\napi_key = \"hunter2\"\n", "the key \"default\" has 7 characters, which is outside 16..=512"),
+            ("[access]\napi_key = 1234567890123456\n", "expected a text in quotes"),
+            ("[[access.keys]]\nname = \"a\"\nkey = 1234567890123456\n", "expected a text in quotes"),
+            ("[[access.keys]]\nname = \"a\"\nkey = \"hunter2 hunter2 hunter2\"\n", "no visible ASCII"),
+            ("[[access.keys]]\nname = \"A\"\nkey = \"hunter2-hunter2-hunter2\"\n", "a key's name has 1..=64 characters"),
+            ("[[access.keys]]\nname = \"a\"\n", "wants one of key, key_file and sha256"),
+            ("[[access.keys]]\nname = \"a\"\nkey = \"hunter2-hunter2-hunter2\"\nsha256 = \"00\"\n", "wants one of key"),
+            ("[[access.keys]]\nname = \"a\"\nsha256 = \"hunter2\"\n", "is not 64 hexadecimal digits"),
+            ("[[access.keys]]\nname = \"a\"\nkey_file = \"/nowhere/key\"\n", "setting access.keys: /nowhere/key: "),
+            ("[access]\napi_key = \"hunter2-hunter2-hunter2\"\napi_key_file = \"KEY_FILE\"\n", "one of them, not both"),
+            ("[access]\nlink_secret = \"hunter2\"\n", "at least 32 characters"),
+            ("[access]\nallowed_hosts = [\"https://a.com\"]\n", "is no host"),
+            ("[access]\nallowed_origins = [\"a.com\"]\n", "is no origin"),
+            ("[access]\nburst = 0\n", "0 is outside 1..=1000000"),
+        ] {
+            let refused = keys(text).unwrap_err();
+            assert!(refused.contains(reason) && refused.contains("access"), "{text}: {refused}");
+            assert!(!refused.contains("hunter2") && !refused.contains("1234567890"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_for_the_keyless_only_where_they_are_set() {
+        let limits = |settings: AccessSettings| {
+            let access = settings.resolved(None).unwrap();
+            (access.key_limits, access.keyless_limits)
+        };
+        assert_eq!(limits(AccessSettings::default()), (KeyLimits::default(), KeyLimits::NONE));
+        let set = AccessSettings { requests_per_minute: Some(5), concurrent_requests: Some(0), ..AccessSettings::default() };
+        let expected = KeyLimits { requests_per_minute: NonZeroU32::new(5), concurrent_requests: None, ..KeyLimits::default() };
+        assert_eq!(limits(set), (expected, expected));
+    }
+}
