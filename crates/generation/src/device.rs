@@ -15,7 +15,9 @@ use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     journal::{Journal, Kept, Run},
     pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
+    preprocess::{self, Part},
 };
+use image::RgbImage;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
@@ -159,6 +161,7 @@ impl Device {
             let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
             let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
             self.learn(spec, info, &monitor.clock);
+            let image = of_model(|| brought_to(image, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
         }
@@ -205,6 +208,7 @@ impl Device {
             guidance_scale: crate::validate::DEFAULT_GUIDANCE_SCALE,
             width: info.default_width,
             height: info.default_height,
+            output_size: None,
             count: 1,
             seed: 0,
             scheduler: None,
@@ -370,6 +374,14 @@ impl SceneMonitor for VideoMonitor<'_> {
 
     fn on_step_down(&mut self, what: &str) {
         tracing::warn!("{what}");
+    }
+}
+
+/// A finished picture in the size that was asked for: what its proportions have no room for is cut off at both ends, for nothing is squeezed.
+fn brought_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
+    match size.filter(|size| *size != image.dimensions()) {
+        None => Ok(image),
+        Some((width, height)) => preprocess::resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     generate_api, health_api,
     metrics::RequestMetrics,
     ops_api, request_metrics, root_api, stored_video,
+    tasks::{self, OpenStreams, TasksSettings},
     text_video_api::{self, TextRoute},
     uploads::{UploadLimits, UploadStore},
     video_api,
@@ -45,8 +46,12 @@ pub struct ApiState {
     pub access: Arc<Access>,
     /// The pictures that callers have sent.
     pub uploads: UploadStore,
-    /// Fetches pictures from where callers say.
+    /// Asks the addresses that callers name.
     pub guard: Guard,
+    /// How the Tasks API works.
+    pub tasks: TasksSettings,
+    /// The streams of events that are open.
+    pub streams: OpenStreams,
     /// How much of a character's picture its script repaints, 0 (nothing) to 1.
     pub repaint_strength: f64,
     /// Where videos from texts are made.
@@ -84,6 +89,8 @@ impl ApiState {
             scratch,
             access: Arc::new(Access::loopback()),
             guard: Guard::new(GuardSettings::default()),
+            tasks: TasksSettings::default(),
+            streams: OpenStreams::default(),
             repaint_strength: DEFAULT_REPAINT_STRENGTH,
             text_route: TextRoute::default(),
             requests: RequestMetrics::default(),
@@ -94,12 +101,18 @@ impl ApiState {
 
 /// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
-    let all = web::scope("").configure(routes).wrap(from_fn(access::gate)).wrap(from_fn(request_metrics::count));
+    // The last that is wrapped around stands first: what the gate refuses is counted, and told in the envelope too.
+    let all = web::scope("")
+        .configure(routes)
+        .wrap(from_fn(access::gate))
+        .wrap(from_fn(tasks::envelope::add))
+        .wrap(from_fn(request_metrics::count));
     config.app_data(Data::new(state)).service(all);
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
+        .configure(tasks::configure)
         .service(resource("/", "GET", web::get().to(root_api::root)))
         .service(resource("/health", "GET", web::get().to(health_api::health)))
         .service(resource("/generate", "POST", web::post().to(generate_api::generate)))
@@ -123,7 +136,7 @@ fn routes(config: &mut ServiceConfig) {
         .default_service(web::to(not_found));
 }
 
-fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
+pub(crate) fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
     let not_allowed = web::to(move || std::future::ready(Err::<&str, _>(ApiError::MethodNotAllowed { allow })));
     web::resource(path.to_owned()).route(route).default_service(not_allowed)
 }

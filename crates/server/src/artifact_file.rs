@@ -26,7 +26,7 @@ use actix_web::{
 use futures_util::stream;
 use generation::jobs::ArtifactFile;
 
-use crate::{app::ApiState, caller, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
+use crate::{access::Caller, app::ApiState, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
 
 /// How much of a file is read at once.
 const PIECE: u64 = 64 << 10;
@@ -63,11 +63,12 @@ const PIECE: u64 = 64 << 10;
 )]
 pub(crate) async fn file(
     request: HttpRequest,
+    caller: Caller,
     path: Path<(String, String)>,
     state: Data<ApiState>,
 ) -> Result<HttpResponse, ApiError> {
     let (job, name) = path.into_inner();
-    let found = state.jobs.artifact(&caller::owner(&request), &job, &name).await?;
+    let found = state.jobs.artifact(&caller.owner, &job, &name).await?;
     answer(&request, found.ok_or(ApiError::NotFound)?).await
 }
 
@@ -118,7 +119,10 @@ pub(crate) async fn answer(request: &HttpRequest, found: ArtifactFile) -> Result
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     All,
-    Part { start: u64, length: u64 },
+    Part {
+        start: u64,
+        length: u64,
+    },
     NoSuchPart,
     /// Nothing, for they have it.
     Unchanged,

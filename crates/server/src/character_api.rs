@@ -5,13 +5,15 @@
 //! `quality` act, and the script guides how the picture is repainted before it moves (at the operator's strength; at 0 it does not, and the
 //! answer says so). The invariants: a generation answers to its owner alone, and what it says of itself was noted when it was taken.
 
+use std::time::SystemTime;
+
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
     web::{self, Data, Path, Payload},
 };
 use generation::{
     FieldError,
-    jobs::{Job, JobState, Page, Work},
+    jobs::{Job, JobState, Page, Submitted, Work},
     video::{ClipRequest, ClipRules, ClipSpec, FpsRequest, VideoSpec},
 };
 use jiff::{Timestamp, Unit};
@@ -20,18 +22,19 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     app::ApiState,
-    caller,
     character_picture::{self, Found},
     character_wire::{Generation, UploadForm, Uploaded, VideoFacts},
     error::ApiError,
-    fields::{Fields, detail, integer, judged, string, value_fault},
+    fields::{Fields, detail, integer, judged, string, value_error, value_fault},
     generate_api::random_seed,
     idempotency,
-    intake::{self, Asked},
+    intake::Asked,
     multipart_file::{FileLimits, MultipartBody},
     picture_source::{Asker, SourceError},
     stored_video,
+    tasks::clip_body::callback_fault,
     video_api::ready,
     wire::{ErrorBody, PngFile, ValidationErrorBody},
 };
@@ -49,7 +52,7 @@ const MAX_LISTED: usize = 1000;
 const PAGE: usize = 200;
 
 /// The order in which faults are told.
-const FIELDS: [&str; 5] = ["characterImageUrl", "script", "duration", "quality", "seed"];
+const FIELDS: [&str; 6] = ["characterImageUrl", "script", "duration", "quality", "seed", "callback_url"];
 
 /// What is noted with a job, for its answers later on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,18 +94,17 @@ enum Api {
         (status = 500, description = "It could not be stored", body = ErrorBody),
     )
 )]
-pub(crate) async fn upload_character(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn upload_character(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = MultipartBody::new(payload);
-    let answer = upload(&request, &mut body, &state).await;
+    let answer = upload(&request, &caller, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-async fn upload(request: &HttpRequest, body: &mut MultipartBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn upload(request: &HttpRequest, caller: &Caller, body: &mut MultipartBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     let limits = FileLimits { bytes: state.uploads.limits().bytes, timeout: state.body_timeout };
     let file = body.read(request, "character", &limits).await?;
-    let owner = caller::owner(request);
-    let upload = state.uploads.save(&owner, "character", file).await?;
-    let image_url = caller::link(state, &owner, &format!("/uploads/{}", upload.name));
+    let upload = state.uploads.save(&caller.owner, "character", file).await?;
+    let image_url = state.access.link(caller, &format!("/uploads/{}", upload.name), SystemTime::now());
     Ok(HttpResponse::Ok().json(Uploaded { image_url }))
 }
 
@@ -124,32 +126,42 @@ async fn upload(request: &HttpRequest, body: &mut MultipartBody, state: &ApiStat
         (status = 500, description = "It cannot be read", body = ErrorBody),
     )
 )]
-pub(crate) async fn uploaded(request: HttpRequest, name: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
-    let (uploads, owner) = (state.uploads.clone(), caller::owner(&request));
-    let opened = web::block(move || uploads.open(&owner, &name)).await.map_err(|_| ApiError::Internal)?;
+pub(crate) async fn uploaded(
+    request: HttpRequest,
+    caller: Caller,
+    name: Path<String>,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, ApiError> {
+    let uploads = state.uploads.clone();
+    let opened = web::block(move || uploads.open(&caller.owner, &name)).await.map_err(|_| ApiError::Internal)?;
     Ok(opened?.answer(&request, "image/png"))
 }
 
 /// Takes a video of a character.
 pub(crate) async fn generate(
     request: &HttpRequest,
+    mut asked: Asked,
     json: Map<String, Value>,
-    bytes: &[u8],
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { owner: asked.owner.clone() };
+    if let Some(before) = asked.before(state).await? {
+        return taken(before, &caller, state);
+    }
     ready(state)?;
-    let owner = caller::owner(request);
-    let base_url = caller::base_url(request, state);
-    let name = idempotency::of(request, bytes)?;
-    let body = Body::read(json)?;
-    let (spec, note) = body.into_spec(Asker { owner: &owner, base_url: &base_url }, state).await?;
-    let work = Work::Video(VideoSpec::Clip(spec));
-    let asked = Asked { owner: owner.clone(), idempotency: name };
+    let base_url = state.access.base_url(request);
+    let mut body = Body::read(json, state)?;
+    asked.callback_url = body.callback_url.take();
+    let (spec, note) = body.into_spec(Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
     // It holds nothing that JSON cannot.
     let note = serde_json::to_value(note).map_err(|_| ApiError::Internal)?;
-    let submitted = intake::submit(state, asked, Uuid::new_v4().to_string(), work, note).await?;
-    let mut answer = HttpResponse::Ok().json(shown(&submitted.job, &owner, state).ok_or(ApiError::Internal)?);
-    idempotency::mark(&mut answer, submitted.replayed);
+    let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(VideoSpec::Clip(spec)), note).await?;
+    taken(submitted, &caller, state)
+}
+
+fn taken(Submitted { job, replayed }: Submitted, caller: &Caller, state: &ApiState) -> Result<HttpResponse, ApiError> {
+    let mut answer = HttpResponse::Ok().json(shown(&job, caller, state).ok_or(ApiError::Internal)?);
+    idempotency::mark(&mut answer, replayed);
     Ok(answer)
 }
 
@@ -161,30 +173,33 @@ struct Body {
     duration: i128,
     quality: String,
     seed: i128,
+    callback_url: Option<String>,
 }
 
 impl Body {
     /// Reads all fields; whatever is missing or of another type is told at once, before anything is fetched.
-    fn read(json: Map<String, Value>) -> Result<Self, ApiError> {
+    fn read(json: Map<String, Value>, state: &ApiState) -> Result<Self, ApiError> {
         let mut fields = Fields::new(&json);
         let source = fields.required("characterImageUrl", string);
         let script = fields.required("script", string);
         let duration = fields.read("duration", integer);
         let quality = fields.read("quality", string);
         let seed = fields.read("seed", integer);
-        let faults = fields.faults;
+        let callback_url = fields.read("callback_url", string);
+        let mut faults = fields.faults;
+        faults.extend(callback_url.as_deref().and_then(|url| callback_fault(url, &state.guard)));
         let missing = ["characterImageUrl", "script"].into_iter().filter(|field| !json.contains_key(*field));
         let missing: Vec<_> = missing.map(|field| FieldError::new(field, "", generation::FieldErrorKind::Missing)).collect();
         let checked = source.zip(script).ok_or(missing);
         let (source, script) = judged(checked, faults, &json, &FIELDS)?;
         let duration = duration.unwrap_or(DEFAULT_SECONDS);
         let quality = quality.unwrap_or_else(|| DEFAULT_QUALITY.into());
-        Ok(Self { source, script, duration, quality, seed: seed.unwrap_or(random_seed().into()), json })
+        Ok(Self { source, script, duration, quality, seed: seed.unwrap_or(random_seed().into()), callback_url, json })
     }
 
     /// Fetches the picture and checks the rest.
     async fn into_spec(self, asker: Asker<'_>, state: &ApiState) -> Result<(ClipSpec, Note), ApiError> {
-        let Self { json, source, script, duration, quality, seed } = self;
+        let Self { json, source, script, duration, quality, seed, callback_url: _ } = self;
         let strength = state.repaint_strength;
         let script_used = strength > 0.0 && !script.trim().is_empty();
         let request = ClipRequest {
@@ -202,10 +217,9 @@ impl Body {
         judged(request.clone().validate(&rules, &state.limits).map_err(renamed), Vec::new(), &json, &FIELDS)?;
         let Found { picture, name } = match character_picture::find(&source, asker, state).await {
             Ok(found) => found,
-            Err(SourceError::Failed(error)) => return Err(error),
+            Err(SourceError::Failed(error)) => return Err(*error),
             Err(SourceError::Refused(sentence)) => {
-                let input = json.get("characterImageUrl").map_or(Value::Null, crate::fields::echo);
-                return Err(ApiError::Invalid(vec![value_fault(vec!["body".into(), "characterImageUrl".into()], &sentence, input)]));
+                return Err(ApiError::Invalid(vec![value_error("characterImageUrl", sentence, &Value::from(source))]));
             }
         };
         let request = ClipRequest { image: Some(picture), ..request };
@@ -249,7 +263,7 @@ fn renamed(errors: Vec<FieldError>) -> Vec<FieldError> {
 }
 
 /// A generation as it stands; none if the job is of another API.
-fn shown(job: &Job, owner: &str, state: &ApiState) -> Option<Generation> {
+fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
     let note: Note = serde_json::from_value(job.note.clone()).ok()?;
     let (status, error) = match job.state {
         JobState::Queued => ("pending", None),
@@ -259,6 +273,7 @@ fn shown(job: &Job, owner: &str, state: &ApiState) -> Option<Generation> {
         // This API has no word for it, and its clients ask again for ever while they read one that they do not know.
         JobState::Cancelled => ("failed", Some("cancelled".to_owned())),
     };
+    let link = |path: &str| state.access.link(caller, path, SystemTime::now());
     let is_upload = note.character_image_url.starts_with('/');
     let path = stored_video::path(job);
     let mut notes = note.notes;
@@ -271,13 +286,13 @@ fn shown(job: &Job, owner: &str, state: &ApiState) -> Option<Generation> {
     Some(Generation {
         id: job.id.clone(),
         character_image_url: match is_upload {
-            true => caller::link(state, owner, &note.character_image_url),
+            true => link(&note.character_image_url),
             false => note.character_image_url,
         },
         script: note.script,
         duration: note.duration,
         quality: note.quality,
-        video_url: path.map(|path| caller::link(state, owner, &path)),
+        video_url: path.map(|path| link(&path)),
         status: status.into(),
         created_at: timestamp(job.created_at),
         progress: stored_video::percent(job),
@@ -300,7 +315,7 @@ fn shown(job: &Job, owner: &str, state: &ApiState) -> Option<Generation> {
 }
 
 /// RFC 3339 in UTC with three digits of a second, as browsers write it.
-fn timestamp(time: std::time::SystemTime) -> String {
+fn timestamp(time: SystemTime) -> String {
     let time = Timestamp::try_from(time).and_then(|time| time.round(Unit::Millisecond)).unwrap_or_default();
     format!("{time:.3}")
 }
@@ -318,10 +333,9 @@ fn timestamp(time: std::time::SystemTime) -> String {
         (status = 503, description = "The server is shutting down", body = ErrorBody),
     )
 )]
-pub(crate) async fn generation(request: HttpRequest, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
-    let owner = caller::owner(&request);
-    let job = state.jobs.get(&owner, &id).await?;
-    let found = job.and_then(|job| shown(&job, &owner, &state)).ok_or(ApiError::NoSuchJob("Generation not found"))?;
+pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
+    let job = state.jobs.get(&caller.owner, &id).await?;
+    let found = job.and_then(|job| shown(&job, &caller, &state)).ok_or(ApiError::NoSuchJob("Generation not found"))?;
     Ok(HttpResponse::Ok().json(found))
 }
 
@@ -340,16 +354,15 @@ pub(crate) async fn generation(request: HttpRequest, id: Path<String>, state: Da
         (status = 503, description = "The server is shutting down", body = ErrorBody),
     )
 )]
-pub(crate) async fn generations(request: HttpRequest, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
     let limit = limit(request.query_string())?;
-    let owner = caller::owner(&request);
     let mut found = Vec::new();
     let mut beyond = None;
     while found.len() < limit {
-        let page = state.jobs.list(&owner, Page { beyond, limit: PAGE, state: None, newest_first: true }).await?;
+        let page = state.jobs.list(&caller.owner, Page { beyond, limit: PAGE, state: None, newest_first: true }).await?;
         let Some(last) = page.last() else { break };
         beyond = Some(last.number);
-        found.extend(page.iter().filter_map(|job| shown(job, &owner, &state)));
+        found.extend(page.iter().filter_map(|job| shown(job, &caller, &state)));
     }
     found.truncate(limit);
     Ok(HttpResponse::Ok().json(found))
@@ -375,7 +388,7 @@ fn limit(query: &str) -> Result<usize, ApiError> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     use super::*;
 

@@ -62,7 +62,7 @@ async fn upload(name: String, owner: &str, state: &ApiState) -> Result<RgbImage,
     });
     match opened.await.map_err(|_| ApiError::Internal)? {
         Ok(bytes) => picture_source::of_file(bytes).await,
-        Err(JailError::Io(error)) => Err(SourceError::Failed(JailError::Io(error).into())),
+        Err(error @ JailError::Io(_)) => Err(ApiError::from(error).into()),
         Err(JailError::Name | JailError::Missing | JailError::NotAFile) => {
             Err(SourceError::Refused("there is no such upload of yours".into()))
         }

@@ -46,6 +46,9 @@ pub(crate) struct CharacterBody {
     /// The noise's seed. Drawn at random if absent.
     #[schema(minimum = 0, maximum = 9223372036854775807i64)]
     seed: Option<i64>,
+    /// Where to tell that the job has ended: an http or https address.
+    #[serde(rename = "callback_url")]
+    callback_url: Option<String>,
 }
 
 /// A video of a character, as it stands.

@@ -10,11 +10,13 @@ use actix_web::{
 use serde_json::{Map, Value};
 
 use crate::{
+    access::Caller,
     app::ApiState,
     body, character_api,
     character_wire::{CharacterBody, Generation},
     error::ApiError,
     fields::{echo, parse_object, value_fault},
+    intake::Asked,
     request_body::RequestBody,
     text_video_api,
     text_wire::{TextBody, TextStatus},
@@ -143,20 +145,20 @@ pub(crate) enum VideoJobAnswer {
         (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = ErrorBody),
     )
 )]
-pub(crate) async fn generate_video(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = answer(&request, &mut body, &state).await;
+    let answer = answer(&request, caller, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
     let json = parse_object(&bytes)?;
     match Shape::of(&json)? {
         Shape::Scenes => video_api::video(request, json, state).await,
-        Shape::Character => character_api::generate(request, json, &bytes, state).await,
-        Shape::Text => text_video_api::generate(request, json, &bytes, state).await,
+        Shape::Character => character_api::generate(request, Asked::by(caller.owner, request, &bytes)?, json, state).await,
+        Shape::Text => text_video_api::generate(request, Asked::by(caller.owner, request, &bytes)?, json, state).await,
     }
 }
 

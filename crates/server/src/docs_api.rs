@@ -38,11 +38,22 @@ use crate::error::ApiError;
         crate::character_api::generation,
         crate::character_api::generations,
         crate::character_api::uploaded,
-        crate::stored_video::video
+        crate::stored_video::video,
+        crate::tasks::videos_api::generate,
+        crate::tasks::videos_api::status,
+        crate::tasks::images_api::generate,
+        crate::tasks::images_api::generate_from_picture,
+        crate::tasks::images_api::services,
+        crate::tasks::tasks_api::list,
+        crate::tasks::tasks_api::show,
+        crate::tasks::tasks_api::cancel,
+        crate::tasks::events_api::events,
+        crate::artifact_file::file
     ),
     tags(
         (name = "generation", description = "Making pictures and videos"),
         (name = "characters", description = "Characters in motion: uploads, and videos as jobs"),
+        (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
     modifiers(&Keys)

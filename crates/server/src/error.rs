@@ -15,15 +15,13 @@ use actix_web::{
 use generation::{
     GenerationError, SubmitError,
     field_error::ContextValue,
-    jobs::{StoreError, SubmitJobError},
+    jobs::{JobError, JobState, StoreError, SubmitJobError},
 };
 use serde::Serialize;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::{
     access::Refusal,
-    fields::{detail, value_fault},
-    idempotency::IDEMPOTENCY_KEY,
     uploads::UploadError,
     wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
 };
@@ -79,6 +77,34 @@ pub enum ApiError {
     /// The engine took the job and has no video.
     #[error(transparent)]
     Video(GenerationError),
+    /// The gate does not let the request in.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// An uploaded file is not taken.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// There is no such task, or it is another's.
+    #[error("Task not found: {0}")]
+    TaskNotFound(String),
+    /// The task has ended, and stays as it ended.
+    #[error("Task {id} {}", how_it_ended(.state))]
+    TaskEnded {
+        /// Its id.
+        id: String,
+        /// How it ended.
+        state: JobState,
+    },
+    /// The task that is waited for was called off.
+    #[error("Task {0} has been cancelled")]
+    TaskCancelled(String),
+    /// The task that is waited for could not be done.
+    #[error("{} failed: {}", .what, .error.message)]
+    TaskFailed {
+        /// What was made: "Image generation".
+        what: &'static str,
+        /// Why.
+        error: JobError,
+    },
     /// The file was there once.
     #[error("{0} is no longer kept: it was removed for its age or to make room")]
     FileExpired(String),
@@ -88,21 +114,30 @@ pub enum ApiError {
     /// What is stored of jobs cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The caller follows as many tasks as they may.
+    #[error("you follow {limit} tasks at once, which is the limit; close one of the streams")]
+    TooManyStreams {
+        /// The most.
+        limit: usize,
+    },
     /// There is no such job, or it is another's; the sentence says so.
     #[error("{0}")]
     NoSuchJob(&'static str),
     /// The operator has asked for what this program does not do yet; the sentence says what.
     #[error("{0}")]
     NotServed(&'static str),
-    /// The gate does not let the request in.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// An uploaded file is not taken.
-    #[error(transparent)]
-    Upload(#[from] UploadError),
     /// A fault of ours.
     #[error("Internal Server Error")]
     Internal,
+}
+
+fn how_it_ended(state: &JobState) -> &'static str {
+    match state {
+        JobState::Completed => "is completed already",
+        JobState::Failed => "has failed already",
+        JobState::Cancelled => "has been cancelled already",
+        JobState::Queued | JobState::Running => "has not ended",
+    }
 }
 
 /// The two shapes of an error's body.
@@ -121,25 +156,34 @@ impl ApiError {
             // A combination that only the model can judge, such as steps that a scheduler cannot space.
             Self::Generation(GenerationError::Model(diffusion_core::Error::Params { field, reason }))
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { field, reason })) => {
-                let detail = value_fault(vec!["body".into(), (*field).into()], reason, Value::Null);
+                let detail = ValidationErrorDetail {
+                    kind: "value_error".into(),
+                    loc: vec!["body".into(), (*field).into()],
+                    msg: format!("Value error, {reason}"),
+                    input: Value::Null,
+                    ctx: Some(Map::from_iter([("error".to_owned(), Value::from(reason.as_str()))])),
+                };
                 Body::Fields(ValidationErrorBody { detail: vec![detail] })
             }
             Self::Generation(GenerationError::Cancelled) | Self::Video(GenerationError::Cancelled) => {
                 sentence("The server is shutting down".into())
             }
-            Self::Job(SubmitJobError::IdempotencyConflict { .. }) => {
-                let place = vec!["header".into(), IDEMPOTENCY_KEY.into()];
-                Body::Fields(ValidationErrorBody { detail: vec![value_fault(place, &self.to_string(), Value::Null)] })
+            Self::Upload(UploadError::NoSuchPart(field)) => {
+                let detail = ValidationErrorDetail {
+                    kind: "missing".into(),
+                    loc: vec!["body".into(), (*field).into()],
+                    msg: "Field required".into(),
+                    input: Value::Null,
+                    ctx: None,
+                };
+                Body::Fields(ValidationErrorBody { detail: vec![detail] })
             }
+            Self::Job(SubmitJobError::IdempotencyConflict { .. }) => Body::Fields(ValidationErrorBody { detail: vec![conflict(self)] }),
             // What is wrong with the disk is for the log.
             Self::Store(error) | Self::Job(SubmitJobError::Store(error)) if !matches!(error, StoreError::ShuttingDown) => {
                 sentence(Self::Internal.to_string())
             }
             Self::Job(SubmitJobError::IdTaken(_) | SubmitJobError::BadId(_)) => sentence(Self::Internal.to_string()),
-            Self::Upload(UploadError::NoSuchPart(field)) => {
-                let detail = detail("missing", vec!["body".into(), (*field).into()], "Field required".into(), Value::Null);
-                Body::Fields(ValidationErrorBody { detail: vec![detail] })
-            }
             Self::Generation(error) => sentence(format!("Generation failed: {}", first_line(error))),
             Self::Video(error) => sentence(format!("Video generation failed: {}", first_line(error))),
             Self::NotFound
@@ -152,13 +196,18 @@ impl ApiError {
             | Self::TooFewScenes
             | Self::Scratch(_)
             | Self::Submit(_)
+            | Self::Refused(_)
+            | Self::Upload(_)
+            | Self::TaskNotFound(_)
+            | Self::NoSuchJob(_)
+            | Self::NotServed(_)
+            | Self::TaskEnded { .. }
+            | Self::TaskCancelled(_)
+            | Self::TaskFailed { .. }
             | Self::FileExpired(_)
             | Self::Job(_)
             | Self::Store(_)
-            | Self::NoSuchJob(_)
-            | Self::NotServed(_)
-            | Self::Refused(_)
-            | Self::Upload(_)
+            | Self::TooManyStreams { .. }
             | Self::Internal => sentence(self.to_string()),
         }
     }
@@ -167,12 +216,13 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NoSuchJob(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
-            Self::FileExpired(_) => StatusCode::GONE,
+            Self::NotFound | Self::TaskNotFound(_) | Self::NoSuchJob(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
             Self::Refused(Refusal::Unauthorized) => StatusCode::UNAUTHORIZED,
             Self::Refused(Refusal::ForeignOrigin(_) | Refusal::LinkExpired) => StatusCode::FORBIDDEN,
             Self::Refused(Refusal::ForeignHost(_)) => StatusCode::MISDIRECTED_REQUEST,
             Self::Upload(error) => error.status_code(),
+            Self::TaskEnded { .. } => StatusCode::CONFLICT,
+            Self::FileExpired(_) | Self::TaskCancelled(_) => StatusCode::GONE,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes | Self::Refused(Refusal::MalformedHost) => {
@@ -186,6 +236,7 @@ impl ResponseError for ApiError {
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Submit(SubmitError::QueueFull { .. })
             | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { .. }) | SubmitJobError::TooManyWaiting { .. })
+            | Self::TooManyStreams { .. }
             | Self::Refused(Refusal::TooManyRequests { .. } | Refusal::TooManyAtOnce { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Job(
@@ -196,9 +247,14 @@ impl ResponseError for ApiError {
             | Self::NotServed(_)
             | Self::Generation(GenerationError::Cancelled)
             | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Generation(_) | Self::Video(_) | Self::Scratch(_) | Self::Job(_) | Self::Store(_) | Self::Internal => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::TaskFailed { error, .. } if error.retryable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Generation(_)
+            | Self::Video(_)
+            | Self::Scratch(_)
+            | Self::TaskFailed { .. }
+            | Self::Job(_)
+            | Self::Store(_)
+            | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -215,7 +271,8 @@ impl ResponseError for ApiError {
                 response.insert_header((RETRY_AFTER, seconds.max(1)));
             }
             Self::Submit(SubmitError::Loading)
-            | Self::Job(SubmitJobError::Submit(SubmitError::Loading) | SubmitJobError::TooManyWaiting { .. }) => {
+            | Self::Job(SubmitJobError::Submit(SubmitError::Loading) | SubmitJobError::TooManyWaiting { .. })
+            | Self::TooManyStreams { .. } => {
                 response.insert_header((RETRY_AFTER, 1));
             }
             Self::Store(error) | Self::Job(SubmitJobError::Store(error)) => {
@@ -245,13 +302,28 @@ impl ResponseError for ApiError {
             | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Generation(_)
             | Self::Video(_)
-            | Self::FileExpired(_)
-            | Self::Job(_)
+            | Self::TaskNotFound(_)
             | Self::NoSuchJob(_)
             | Self::NotServed(_)
+            | Self::TaskEnded { .. }
+            | Self::TaskCancelled(_)
+            | Self::TaskFailed { .. }
+            | Self::FileExpired(_)
+            | Self::Job(_)
             | Self::Internal => {}
         }
         response.json(self.body())
+    }
+}
+
+/// The fault of a request whose name another request has.
+fn conflict(error: &ApiError) -> ValidationErrorDetail {
+    ValidationErrorDetail {
+        kind: "value_error".into(),
+        loc: vec!["header".into(), "Idempotency-Key".into()],
+        msg: format!("Value error, {error}"),
+        input: Value::Null,
+        ctx: None,
     }
 }
 

@@ -45,6 +45,11 @@ impl<'a> Fields<'a> {
         Self { object, place: vec!["body".into()], faults: Vec::new() }
     }
 
+    /// Of a query, whose values are texts.
+    pub(crate) fn of_query(object: &'a Map<String, Value>) -> Self {
+        Self { object, place: vec!["query".into()], faults: Vec::new() }
+    }
+
     /// Of an object inside.
     pub(crate) fn inside(&self, object: &'a Map<String, Value>, steps: &[Value]) -> Self {
         Self { object, place: self.place.iter().chain(steps).cloned().collect(), faults: Vec::new() }
@@ -139,6 +144,11 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
 pub(crate) fn value_fault(loc: Vec<Value>, sentence: &str, input: Value) -> ValidationErrorDetail {
     let ctx = Some(Map::from_iter([("error".to_owned(), Value::from(sentence))]));
     ValidationErrorDetail { ctx, ..detail("value_error", loc, format!("Value error, {sentence}"), input) }
+}
+
+/// A fault of a field of the body that only looking beyond the body shows.
+pub(crate) fn value_error(field: &'static str, error: String, value: &Value) -> ValidationErrorDetail {
+    value_fault(vec!["body".into(), field.into()], &error, echo(value))
 }
 
 pub(crate) fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {

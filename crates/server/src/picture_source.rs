@@ -41,12 +41,12 @@ pub(crate) enum SourceError {
     /// The caller's fault, in a sentence.
     Refused(String),
     /// Ours.
-    Failed(ApiError),
+    Failed(Box<ApiError>),
 }
 
 impl From<ApiError> for SourceError {
     fn from(error: ApiError) -> Self {
-        Self::Failed(error)
+        Self::Failed(Box::new(error))
     }
 }
 

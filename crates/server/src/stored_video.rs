@@ -6,7 +6,7 @@ use actix_web::{
 };
 use generation::jobs::{Job, JobState};
 
-use crate::{app::ApiState, artifact_file, caller, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
+use crate::{access::Caller, app::ApiState, artifact_file, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
 
 /// The name of a job's video among its files.
 const FILE: &str = "video.mp4";
@@ -46,8 +46,13 @@ pub(crate) fn percent(job: &Job) -> u32 {
         (status = 503, description = "The server is shutting down", body = ErrorBody),
     )
 )]
-pub(crate) async fn video(request: HttpRequest, name: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn video(
+    request: HttpRequest,
+    caller: Caller,
+    name: Path<String>,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, ApiError> {
     let id = name.strip_prefix("video_").and_then(|rest| rest.strip_suffix(".mp4")).ok_or(ApiError::NotFound)?;
-    let found = state.jobs.artifact(&caller::owner(&request), id, FILE).await?.ok_or(ApiError::NotFound)?;
+    let found = state.jobs.artifact(&caller.owner, id, FILE).await?.ok_or(ApiError::NotFound)?;
     artifact_file::answer(&request, found).await
 }

@@ -3,6 +3,8 @@
 //! The API is that of a small service before Amazon's Nova Reel: six seconds at 24 frames a second, 1280x720. The operator decides where
 //! they are made ([`TextRoute`]); here they are made of one scene, a picture of the text set in motion.
 
+use std::time::SystemTime;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Query},
@@ -10,24 +12,25 @@ use actix_web::{
 use generation::{
     Limits,
     field_error::{Bound, FieldError, FieldErrorKind},
-    jobs::{Job, JobState, Work},
+    jobs::{Job, JobState, Submitted, Work},
     video::{FpsRequest, SceneRequest, ScenesRequest, ScenesSpec, VideoSpec},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    access::Caller,
     app::ApiState,
-    caller,
     error::ApiError,
     fields::{Fields, detail, integer, judged, string},
     generate_api::random_seed,
     idempotency,
-    intake::{self, Asked},
+    intake::Asked,
     stored_video,
+    tasks::{clip_body::callback_fault, new_id},
     text_wire::{DEFAULT_TEXT_SEED, MAX_TEXT_CHARS, MAX_TEXT_SEED, TextStatus},
     video_api::ready,
-    wire::{ErrorBody, ValidationErrorBody},
+    wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
 };
 
 /// How long a video is, its rate and its size: what Nova Reel makes.
@@ -36,7 +39,7 @@ const FPS: f64 = 24.0;
 const SIZE: (i128, i128) = (1280, 720);
 
 /// The order in which faults are told.
-const FIELDS: [&str; 2] = ["text", "seed"];
+const FIELDS: [&str; 3] = ["text", "seed", "callback_url"];
 
 /// Where videos from texts are made; the operator's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,20 +58,25 @@ const NO_BEDROCK: &str = "Videos from texts go to Amazon Bedrock here (routing.t
 /// Takes a video from a text.
 pub(crate) async fn generate(
     request: &HttpRequest,
+    mut asked: Asked,
     json: Map<String, Value>,
-    bytes: &[u8],
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
-    let spec = spec(&json, &state.limits)?;
+    if let Some(before) = asked.before(state).await? {
+        return Ok(taken(before));
+    }
+    let (spec, callback_url) = spec(&json, state)?;
     match state.text_route {
         TextRoute::Bedrock => return Err(ApiError::NotServed(NO_BEDROCK)),
         TextRoute::Local => ready(state)?,
     }
-    let asked = Asked { owner: caller::owner(request), idempotency: idempotency::of(request, bytes)? };
-    let note = json!({"api": "text", "base_url": caller::base_url(request, state)});
-    let work = Work::Video(VideoSpec::Scenes(spec));
-    let submitted = intake::submit(state, asked, intake::short_id("vid_"), work, note).await?;
-    let job = submitted.job;
+    asked.callback_url = callback_url;
+    let note = json!({"api": "text", "base_url": state.access.base_url(request)});
+    Ok(taken(asked.submit(state, new_id("vid"), Work::Video(VideoSpec::Scenes(spec)), note).await?))
+}
+
+/// The same for one request, however its job stands by now.
+fn taken(Submitted { job, replayed }: Submitted) -> HttpResponse {
     let mut answer = HttpResponse::Ok().json(TextStatus {
         job_id: job.id,
         status: "processing".into(),
@@ -77,11 +85,18 @@ pub(crate) async fn generate(
         progress: 0,
         queue_position: job.position,
     });
-    idempotency::mark(&mut answer, submitted.replayed);
-    Ok(answer)
+    idempotency::mark(&mut answer, replayed);
+    answer
 }
 
-fn spec(json: &Map<String, Value>, limits: &Limits) -> Result<ScenesSpec, ApiError> {
+/// What is to be made, and who is told of its end.
+fn spec(json: &Map<String, Value>, state: &ApiState) -> Result<(ScenesSpec, Option<String>), ApiError> {
+    let callback_url = Fields::new(json).read("callback_url", string);
+    let fault = callback_url.as_deref().and_then(|url| callback_fault(url, &state.guard));
+    Ok((scenes(json, fault, &state.limits)?, callback_url))
+}
+
+fn scenes(json: &Map<String, Value>, fault: Option<ValidationErrorDetail>, limits: &Limits) -> Result<ScenesSpec, ApiError> {
     let mut fields = Fields::new(json);
     let text = fields.required("text", string);
     let seed = match json.get("seed") {
@@ -90,7 +105,9 @@ fn spec(json: &Map<String, Value>, limits: &Limits) -> Result<ScenesSpec, ApiErr
         None => Some(DEFAULT_TEXT_SEED.into()),
         Some(_) => fields.read("seed", integer),
     };
-    let faults = fields.faults;
+    let _checked_already = fields.read("callback_url", string);
+    let mut faults = fields.faults;
+    faults.extend(fault);
     let checked = check_text(text).and_then(|text| check_seed(seed).map(|seed| (text, seed)));
     let (text, seed) = judged(checked, faults, json, &FIELDS)?;
     let scene = SceneRequest { prompt: Some(text), source: Some("moving".into()), ..SceneRequest::default() };
@@ -152,6 +169,7 @@ pub(crate) struct StatusQuery {
 )]
 pub(crate) async fn video_status(
     request: HttpRequest,
+    caller: Caller,
     query: Query<StatusQuery>,
     state: Data<ApiState>,
 ) -> Result<HttpResponse, ApiError> {
@@ -162,11 +180,12 @@ pub(crate) async fn video_status(
     if id.starts_with("arn:") {
         return Err(ApiError::NotServed(NO_BEDROCK));
     }
-    let job = state.jobs.get(&caller::owner(&request), &id).await?.ok_or(ApiError::NoSuchJob("Job not found"))?;
-    Ok(HttpResponse::Ok().json(status(&request, &state, job)))
+    let job = state.jobs.get(&caller.owner, &id).await?.ok_or(ApiError::NoSuchJob("Job not found"))?;
+    let link = stored_video::path(&job).map(|path| state.access.base_url(&request) + &state.access.link(&caller, &path, SystemTime::now()));
+    Ok(HttpResponse::Ok().json(status(job, link)))
 }
 
-fn status(request: &HttpRequest, state: &ApiState, job: Job) -> TextStatus {
+fn status(job: Job, video_url: Option<String>) -> TextStatus {
     let (status, message) = match job.state {
         // The upstream's word, in lower case, is what this API's clients know.
         JobState::Queued | JobState::Running => ("inprogress", "Video generation inprogress".to_owned()),
@@ -178,7 +197,7 @@ fn status(request: &HttpRequest, state: &ApiState, job: Job) -> TextStatus {
         JobState::Cancelled => ("failed", "Video generation failed: it was cancelled".to_owned()),
     };
     TextStatus {
-        video_url: stored_video::path(&job).map(|path| caller::base_url(request, state) + &caller::link(state, &caller::owner(request), &path)),
+        video_url,
         progress: stored_video::percent(&job),
         queue_position: job.position,
         job_id: job.id,
@@ -195,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_text_is_six_seconds_of_one_moving_scene() {
-        let body = |json: Value| spec(json.as_object().unwrap(), &Limits::DEFAULT);
+        let body = |json: Value| scenes(json.as_object().unwrap(), None, &Limits::DEFAULT);
         let made = body(json!({"text": "a boat"})).unwrap();
         assert_eq!((made.timeline().frames(), made.fps().to_string(), made.seed()), (144, "24".into(), 42));
         assert_eq!((made.width(), made.height(), made.moves()), (1280, 720, true));

@@ -21,6 +21,8 @@ pub(crate) struct TextBody {
     /// The noise's seed; null draws one at random.
     #[schema(minimum = 0, maximum = 2147483646, default = 42, example = 42)]
     seed: Option<i64>,
+    /// Where to tell that the job has ended: an http or https address.
+    callback_url: Option<String>,
 }
 
 /// How a video from a text stands.

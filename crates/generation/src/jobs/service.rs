@@ -17,7 +17,7 @@ use super::{
     attendant,
     error::{StoreError, SubmitJobError},
     fail_point::{FailHook, FailPoint},
-    record::{ArtifactFile, Cancelled, Delivery, Job, JobEvent, NewJob, Page, Submitted},
+    record::{ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobEvent, NewJob, Page, Submitted},
     retention::{self, Retention},
     state::JobState,
     store::{JobStore, Waiting},
@@ -180,11 +180,10 @@ impl Jobs {
 
     async fn take(&self, new: NewJob) -> Result<Submitted, SubmitJobError> {
         let new = Arc::new(new);
-        if new.idempotency.is_some() {
-            let again = Arc::clone(&new);
-            if let Some(job) = self.on_disk(move |inner| inner.store.replayed(&again)).await? {
-                return Ok(Submitted { job: self.seen(job), replayed: true });
-            }
+        if let Some(name) = &new.idempotency
+            && let Some(job) = self.replayed(&new.owner, name).await?
+        {
+            return Ok(Submitted { job, replayed: true });
         }
         let place = self.place_for(&new.owner)?;
         let expected = view::expected(&self.inner.engine, &new.work);
@@ -210,6 +209,16 @@ impl Jobs {
             return Err(SubmitJobError::TooManyWaiting { waiting, limit });
         }
         Ok(self.inner.engine.reserve()?)
+    }
+
+    /// The job that was taken under this name, for those who would otherwise work to make the same request anew; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`SubmitJobError::IdempotencyConflict`] if the name was used with another request; [`SubmitJobError::Store`].
+    pub async fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
+        let (owner, name) = (owner.to_owned(), name.clone());
+        let job = self.on_disk(move |inner| inner.store.replayed(&owner, &name)).await?;
+        Ok(job.map(|job| self.seen(job)))
     }
 
     /// A job as it stands; `None` if there is none or it is another's.
@@ -265,6 +274,11 @@ impl Jobs {
     /// Changes with every change of any job, for those who wait for one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
+    }
+
+    /// Becomes true when the program goes down, for those who would otherwise wait for changes for ever.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.inner.stopping.subscribe()
     }
 
     /// Waits for a job's end; `None` if there is no such job or it is another's.

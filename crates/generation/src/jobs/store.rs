@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{
     error::{StoreError, SubmitJobError},
     migrations::migrations,
-    record::{Artifact, Cancelled, Delivery, Job, JobError, JobErrorKind, JobEvent, NewJob, Outcome, Page, Work},
+    record::{Artifact, Cancelled, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, NewJob, Outcome, Page, Work},
     rows::{self, millis},
     state::{JobState, Priority, Transition},
 };
@@ -99,7 +99,9 @@ impl JobStore {
     pub(super) fn insert(&self, new: &NewJob, at: SystemTime) -> Result<(Job, bool), SubmitJobError> {
         let work = serde_json::to_string(&new.work).map_err(|error| corrupt(&new.id, "the work", &error))?;
         self.transaction(|transaction| {
-            if let Some(job) = replayed(transaction, new)? {
+            if let Some(name) = &new.idempotency
+                && let Some(job) = replayed(transaction, &new.owner, name)?
+            {
                 return Ok((job, true));
             }
             if rows::job(transaction, None, &new.id)?.is_some() {
@@ -126,8 +128,8 @@ impl JobStore {
     }
 
     /// The job that was made of the same request before, if there was one.
-    pub(super) fn replayed(&self, new: &NewJob) -> Result<Option<Job>, SubmitJobError> {
-        self.transaction(|transaction| replayed(transaction, new))
+    pub(super) fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
+        self.transaction(|transaction| replayed(transaction, owner, name))
     }
 
     /// Puts the jobs back that ran when the program went down, and returns all that wait, the oldest first.
@@ -316,14 +318,13 @@ pub(super) fn corrupt(job: &str, what: &'static str, reason: &dyn std::fmt::Disp
     StoreError::Corrupt { job: job.to_owned(), what, reason: reason.to_string() }
 }
 
-fn replayed(transaction: &Transaction<'_>, new: &NewJob) -> Result<Option<Job>, SubmitJobError> {
-    let Some(name) = &new.idempotency else { return Ok(None) };
+fn replayed(transaction: &Transaction<'_>, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
     let select = "SELECT jobs.id, fingerprint FROM idempotency JOIN jobs ON jobs.number = job WHERE idempotency.owner = ?1 AND key = ?2";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-    let found = transaction.query_row(select, params![new.owner, name.key], read).optional().map_err(StoreError::from)?;
+    let found = transaction.query_row(select, params![owner, name.key], read).optional().map_err(StoreError::from)?;
     match found {
         None => Ok(None),
-        Some((id, fingerprint)) if fingerprint == name.fingerprint => Ok(rows::job(transaction, Some(&new.owner), &id)?),
+        Some((id, fingerprint)) if fingerprint == name.fingerprint => Ok(rows::job(transaction, Some(owner), &id)?),
         Some(_) => Err(SubmitJobError::IdempotencyConflict { key: name.key.clone() }),
     }
 }
