@@ -12,7 +12,7 @@ use generation::{
 };
 use server::{Server, ServerSettings, TextRoute, access::LinkSecret, uploads::UploadLimits};
 
-use crate::{ALLOCATOR, args::ServeArgs, engine, log::Log, memory, output, settings::Settings};
+use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, settings::Settings};
 
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.

@@ -157,7 +157,8 @@ impl Device {
             let share = f64::from(part) / f64::from(parts.max(1));
             watched.progress.send_replace(JobProgress { started: true, part, parts, share, ..JobProgress::default() });
             let seed = spec.seed_of(part);
-            let mut monitor = PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), measured: Some(&self.measured) };
+            let mut monitor =
+                PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), measured: Some(&self.measured) };
             let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
             let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
             self.learn(spec, info, &monitor.clock);

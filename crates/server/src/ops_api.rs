@@ -57,7 +57,11 @@ pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
         store_writable: store.is_ok(),
         detail: model.err().or(store.err()),
     };
-    if answer.ready { HttpResponse::Ok().json(answer) } else { HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, 1)).json(answer) }
+    if answer.ready {
+        HttpResponse::Ok().json(answer)
+    } else {
+        HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, 1)).json(answer)
+    }
 }
 
 /// Numbers for Prometheus, in the OpenMetrics text format.

@@ -65,9 +65,8 @@ impl Client<'_> {
     }
 
     async fn upload_as(&self, part: &str, media_type: &str, file: &[u8]) -> Got {
-        let head = format!(
-            "--x\r\nContent-Disposition: form-data; name=\"{part}\"; filename=\"../me.php\"\r\nContent-Type: {media_type}\r\n\r\n"
-        );
+        let head =
+            format!("--x\r\nContent-Disposition: form-data; name=\"{part}\"; filename=\"../me.php\"\r\nContent-Type: {media_type}\r\n\r\n");
         let body = [head.as_bytes(), file, b"\r\n--x--\r\n"].concat();
         let request = reqwest::Client::new().post(self.server.url("/upload-character"));
         self.send(request.header("content-type", "multipart/form-data; boundary=x").body(body)).await

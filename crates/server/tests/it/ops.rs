@@ -47,9 +47,10 @@ async fn a_server_is_ready_when_work_can_be_handed_in() {
 
 #[actix_web::test]
 async fn a_store_that_cannot_be_written_is_not_ready_while_health_answers() {
-    let server = Running::start(2).await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::in_folder(folder.path(), ServerSettings::default(), engine(2).await);
     // Another program holds the database.
-    let other = rusqlite::Connection::open(server._data.path().join("jobs.sqlite")).unwrap();
+    let other = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let answer = reqwest::get(server.url("/ready")).await.unwrap();
     assert_eq!(answer.status().as_u16(), 503);
