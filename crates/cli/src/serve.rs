@@ -86,6 +86,11 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         if exposed {
             output::remark(format_args!("others can reach this server, and it asks nobody for a key"));
         }
+        if settings.text_is_bedrocks() {
+            output::remark(
+                "videos from texts are for Amazon Bedrock (routing.text), which this version cannot ask yet: they are answered 503",
+            );
+        }
         log.start();
         Ok(server.run().await?)
     })

@@ -125,8 +125,10 @@ fn routes(config: &mut ServiceConfig) {
         .service(resource("/upload-character", "POST", web::post().to(character_api::upload_character)))
         .service(resource("/generation/{id}", "GET", web::get().to(character_api::generation)))
         .service(resource("/generations", "GET", web::get().to(character_api::generations)))
-        .service(resource("/uploads/{name}", "GET", web::get().to(character_api::uploaded)))
-        .service(resource("/videos/{name}", "GET", web::get().to(stored_video::video)))
+        .service(
+            resource("/uploads/{name}", "GET, HEAD", web::get().to(character_api::uploaded)).route(web::head().to(character_api::uploaded)),
+        )
+        .service(resource("/videos/{name}", "GET, HEAD", web::get().to(stored_video::video)).route(web::head().to(stored_video::video)))
         .service(resource("/openapi.json", "GET", web::get().to(docs_api::openapi_json)))
         .service(resource("/docs", "GET", web::get().to(docs_api::swagger_page)))
         .service(resource("/docs/", "GET", web::get().to(docs_api::to_swagger_page)))

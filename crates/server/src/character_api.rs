@@ -27,7 +27,7 @@ use crate::{
     character_picture::{self, Found},
     character_wire::{Generation, UploadForm, Uploaded, VideoFacts},
     error::ApiError,
-    fields::{Fields, detail, integer, judged, string, value_error, value_fault},
+    fields::{Fields, detail, integer, judged, query_value, string, value_error, value_fault},
     generate_api::random_seed,
     idempotency,
     intake::Asked,
@@ -363,6 +363,9 @@ pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Dat
         let Some(last) = page.last() else { break };
         beyond = Some(last.number);
         found.extend(page.iter().filter_map(|job| shown(job, &caller, &state)));
+        if page.len() < PAGE {
+            break;
+        }
     }
     found.truncate(limit);
     Ok(HttpResponse::Ok().json(found))
@@ -370,8 +373,7 @@ pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Dat
 
 /// The limit that a query asks for.
 fn limit(query: &str) -> Result<usize, ApiError> {
-    let given = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "limit").last();
-    let Some((_, text)) = given else { return Ok(MAX_LISTED) };
+    let Some(text) = query_value(query, "limit") else { return Ok(MAX_LISTED) };
     let place = || vec!["query".into(), "limit".into()];
     let input = || Value::from(generation::field_error::shortened(&text));
     match text.parse::<usize>() {

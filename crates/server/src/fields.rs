@@ -5,6 +5,7 @@
 
 use generation::{FieldError, field_error::shortened};
 use serde_json::{Map, Value};
+use url::form_urlencoded;
 
 use crate::{
     error::{ApiError, context_value},
@@ -138,6 +139,11 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
     let input = echo(parent.get(error.field).unwrap_or(&parent));
     let ctx = (!context.is_empty()).then_some(context);
     ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
+}
+
+/// A value of a query. Of a key that is there twice, the last counts.
+pub(crate) fn query_value(query: &str, key: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == key).last().map(|(_, value)| value.into_owned())
 }
 
 /// A fault that no rule of pydantic's has a name for; the sentence says what.

@@ -80,6 +80,7 @@ pub(crate) fn read(json: Map<String, Value>) -> ScenesBody {
         fps: fields.read("fps", fps),
         width: fields.read("width", integer),
         height: fields.read("height", integer),
+        proportional: false,
         transition_frames: fields.read("transition_frames", integer),
         join: fields.read("join", string),
         seed: fields.read("seed", integer),

@@ -5,24 +5,20 @@
 
 use std::time::SystemTime;
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::{Data, Query},
-};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use generation::{
     Limits,
     field_error::{Bound, FieldError, FieldErrorKind},
     jobs::{Job, JobState, Submitted, Work},
     video::{FpsRequest, SceneRequest, ScenesRequest, ScenesSpec, VideoSpec},
 };
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
     access::Caller,
     app::ApiState,
     error::ApiError,
-    fields::{Fields, detail, integer, judged, string},
+    fields::{Fields, detail, integer, judged, query_value, string},
     generate_api::random_seed,
     idempotency,
     intake::Asked,
@@ -117,6 +113,8 @@ fn scenes(json: &Map<String, Value>, fault: Option<ValidationErrorDetail>, limit
         fps: Some(FpsRequest::Number(FPS)),
         width: Some(SIZE.0),
         height: Some(SIZE.1),
+        // What the model knows as round stays round.
+        proportional: true,
         seed: Some(seed),
         ..ScenesRequest::default()
     };
@@ -147,12 +145,6 @@ fn check_seed(seed: Option<i128>) -> Result<i128, Vec<FieldError>> {
     }
 }
 
-/// Which job.
-#[derive(Deserialize)]
-pub(crate) struct StatusQuery {
-    job_id: Option<String>,
-}
-
 /// Tells how a video from a text stands.
 #[utoipa::path(
     get,
@@ -167,13 +159,8 @@ pub(crate) struct StatusQuery {
         (status = 503, description = "The id is Amazon's, and this version cannot ask there", body = ErrorBody),
     )
 )]
-pub(crate) async fn video_status(
-    request: HttpRequest,
-    caller: Caller,
-    query: Query<StatusQuery>,
-    state: Data<ApiState>,
-) -> Result<HttpResponse, ApiError> {
-    let Some(id) = query.into_inner().job_id else {
+pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
+    let Some(id) = query_value(request.query_string(), "job_id") else {
         let place = vec!["query".into(), "job_id".into()];
         return Err(ApiError::Invalid(vec![detail("missing", place, "Field required".into(), Value::Null)]));
     };

@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, header::ACCEPT};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use crate::settings::ClientSettings;
+use crate::{failure::Usage, settings::ClientSettings};
 
 /// How long the server may take to be reached.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -80,13 +80,17 @@ impl Client {
         } else {
             said
         };
+        if status == StatusCode::UNPROCESSABLE_ENTITY {
+            // A wrong flag: the person's to mend.
+            return Err(Usage(said).into());
+        }
         Err(Refused { status, said }.into())
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
         let server = &self.settings.server;
         if error.is_builder() {
-            return crate::failure::Usage(format!("{server:?} is no address of a server")).into();
+            return Usage(format!("{server:?} is no address of a server")).into();
         }
         // The system's own reason stands at the bottom.
         let mut reason = error.source();

@@ -51,7 +51,7 @@ pub(super) async fn run(client: &Client, id: &str, as_json: bool) -> Result<()> 
             Ok(End::Connection { came, retry }) => {
                 was_connected = true;
                 in_vain = if came { 0 } else { in_vain + 1 };
-                pause = retry.unwrap_or(pause);
+                pause = retry.map_or(pause, |retry| retry.max(pause));
             }
             Err(error) if is_final(&error) || !was_connected => return Err(error),
             Err(error) if in_vain >= TRIES => return Err(error),
@@ -78,6 +78,10 @@ fn is_final(error: &anyhow::Error) -> bool {
 /// One connection, to its end.
 async fn connection(client: &Client, id: &str, last: &mut Option<String>, told: &mut Told) -> Result<End> {
     let mut answer = client.events(&format!("{}/events", path(id)), last.as_deref()).await?;
+    if answer.status() == StatusCode::NO_CONTENT {
+        // It has ended, and all of it was told.
+        return Ok(End::Job);
+    }
     let mut events = Events::default();
     let mut came = false;
     // A connection that breaks reads like one that ends: the job's own word is what counts.
