@@ -8,6 +8,8 @@ mod failure;
 mod frames;
 mod hub;
 mod image;
+mod jobs;
+mod log;
 mod memory;
 mod model;
 mod models;
@@ -87,6 +89,7 @@ fn run(cli: Cli) -> Result<()> {
             threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Low)?;
             serve::run(&args, &settings)
         }
+        Command::Jobs(command) => jobs::run(&command, &gather(config, command.client().layers())?.client),
         Command::Models(command) => {
             let hub = gather(config, Vec::new())?.hub;
             match command {
