@@ -15,6 +15,7 @@ use image::{DynamicImage, ImageReader, RgbImage};
 use serde_json::Value;
 
 use crate::{
+    access::Caller,
     app::ApiState,
     body,
     error::ApiError,
@@ -79,13 +80,13 @@ const FIELDS: [&str; 13] = [
         (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = ErrorBody),
     )
 )]
-pub(crate) async fn animate(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = answer(&request, &mut body, &state).await;
+    let answer = answer(&request, &caller, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn answer(request: &HttpRequest, caller: &Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     ready(state)?;
     let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
@@ -93,7 +94,7 @@ async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState)
     // A large picture takes a while to decode.
     let spec = actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)??;
     let fps = spec.fps().to_string();
-    let made = make(state, VideoSpec::Animation(spec)).await?;
+    let made = make(state, caller, VideoSpec::Animation(spec)).await?;
     Ok(made.answer(request, |response| insert(response, "X-Video-FPS", &fps)))
 }
 

@@ -156,9 +156,9 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
     let json = parse_object(&bytes)?;
     match Shape::of(&json)? {
-        Shape::Scenes => video_api::video(request, json, state).await,
-        Shape::Character => character_api::generate(request, Asked::by(caller.owner, request, &bytes)?, json, state).await,
-        Shape::Text => text_video_api::generate(request, Asked::by(caller.owner, request, &bytes)?, json, state).await,
+        Shape::Scenes => video_api::video(request, &caller, json, state).await,
+        Shape::Character => character_api::generate(request, Asked::by(caller, request, &bytes)?, json, state).await,
+        Shape::Text => text_video_api::generate(request, Asked::by(caller, request, &bytes)?, json, state).await,
     }
 }
 

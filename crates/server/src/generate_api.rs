@@ -13,6 +13,7 @@ use generation::{EngineStatus, ImageSpec, ModelInfo, SubmitError, job::Generated
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     app::ApiState,
     body,
     error::ApiError,
@@ -88,13 +89,13 @@ use crate::{
         ),
     )
 )]
-pub(crate) async fn generate(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = answer(&request, &mut body, &state).await;
+    let answer = answer(&request, &caller, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn answer(request: &HttpRequest, caller: &Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     let body = body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
     let return_base64 = body.return_base64();
@@ -104,7 +105,7 @@ async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState)
         EngineStatus::Failed(reason) => return Err(SubmitError::Failed(reason).into()),
     };
     let spec = body.into_spec(random_seed(), &state.limits, &model)?;
-    let job = state.engine.submit(spec.clone())?;
+    let job = state.engine.submit_in(spec.clone(), caller.context())?;
     // The request asks for one picture, so one is what comes.
     let image = job.finished().await?.into_iter().next().ok_or(ApiError::Internal)?;
     Ok(if return_base64 { as_json(&image, &spec, &model) } else { as_file(image) })

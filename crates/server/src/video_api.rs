@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     app::ApiState,
     body,
     error::ApiError,
@@ -50,14 +51,19 @@ pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Da
 }
 
 /// Makes the video and answers with it.
-pub(crate) async fn video(request: &HttpRequest, json: Map<String, Value>, state: &ApiState) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn video(
+    request: &HttpRequest,
+    caller: &Caller,
+    json: Map<String, Value>,
+    state: &ApiState,
+) -> Result<HttpResponse, ApiError> {
     let body = scenes_body::read(json);
     if body.scene_count().is_some_and(|count| count < 2) {
         return Err(ApiError::TooFewScenes);
     }
     let spec = body.into_spec(random_seed(), &state.limits)?;
     ready(state)?;
-    let made = make(state, VideoSpec::Scenes(spec.clone())).await?;
+    let made = make(state, caller, VideoSpec::Scenes(spec.clone())).await?;
     Ok(made.answer(request, |response| {
         for (name, value) in [
             ("X-Video-Scenes", spec.scenes().len().to_string()),
@@ -112,12 +118,12 @@ pub(crate) struct MadeVideo {
     seed: u64,
 }
 
-/// Makes a video and opens its file; a folder of its own is gone when this returns, or is dropped.
-pub(crate) async fn make(state: &ApiState, spec: VideoSpec) -> Result<MadeVideo, ApiError> {
+/// Makes a video for a caller and opens its file; a folder of its own is gone when this returns, or is dropped.
+pub(crate) async fn make(state: &ApiState, caller: &Caller, spec: VideoSpec) -> Result<MadeVideo, ApiError> {
     let folder = tempfile::Builder::new().prefix("framewright-").tempdir_in(&state.scratch).map_err(ApiError::Scratch)?;
     let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| ApiError::Video(error.into()))?;
     let seed = spec.seed();
-    let video = state.engine.submit_video(spec, output)?.finished().await.map_err(ApiError::Video)?;
+    let video = state.engine.submit_video_in(spec, output, caller.context())?.finished().await.map_err(ApiError::Video)?;
     let path = video.path.clone();
     let file = actix_web::web::block(|| NamedFile::open(path)).await.map_err(|_| ApiError::Internal)?.map_err(ApiError::Scratch)?;
     Ok(MadeVideo { file, video, seed })

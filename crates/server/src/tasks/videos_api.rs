@@ -8,7 +8,7 @@ use actix_web::{
     web::{Data, Json, Path, Payload},
 };
 use generation::{
-    jobs::{Job, NewJob, Priority, Submitted, Work},
+    jobs::{Job, NewJob, Submitted, Work},
     video::VideoSpec,
 };
 
@@ -70,7 +70,7 @@ use crate::{
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = taken(&request, caller.owner, &mut body, &state).await;
+    let answer = taken(&request, caller, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
@@ -100,12 +100,12 @@ pub(crate) async fn status(
     Ok(Json(document::video_status(&job, Links { state: &state, base_url: &base_url })))
 }
 
-async fn taken(request: &HttpRequest, owner: String, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
     let idempotency = idempotency::of(request, &bytes)?;
     if let Some(name) = &idempotency
-        && let Some(job) = state.jobs.replayed(&owner, name).await?
+        && let Some(job) = state.jobs.replayed(&caller.owner, name).await?
     {
         return Ok(answer(&job, true));
     }
@@ -117,7 +117,7 @@ async fn taken(request: &HttpRequest, owner: String, body: &mut RequestBody, sta
     let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
     let source = clip.source.take().ok_or(ApiError::Internal)?;
-    let image = picture_source::picture(source, Asker { owner: &owner, base_url: &base_url }, state).await;
+    let image = picture_source::picture(source, Asker { owner: &caller.owner, base_url: &base_url }, state).await;
     let image = image.map_err(|error| match error {
         SourceError::Refused(reason) => clip.picture_fault(reason),
         SourceError::Failed(error) => *error,
@@ -126,7 +126,7 @@ async fn taken(request: &HttpRequest, owner: String, body: &mut RequestBody, sta
     let callback_url = clip.callback_url.take();
     let work = Work::Video(VideoSpec::Clip(clip.into_spec(image, &state.limits)?));
     let id = new_id("vid");
-    let new = NewJob { id, owner, priority: Priority::Normal, work, note, idempotency, callback_url };
+    let new = NewJob { id, owner: caller.owner, priority: caller.priority, work, note, idempotency, callback_url };
     let Submitted { job, replayed } = state.jobs.submit(new).await?;
     Ok(answer(&job, replayed))
 }
