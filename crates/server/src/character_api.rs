@@ -5,7 +5,7 @@
 //! `quality` act, and the script guides how the picture is repainted before it moves (at the operator's strength; at 0 it does not, and the
 //! answer says so). The invariants: a generation answers to its owner alone, and what it says of itself was noted when it was taken.
 
-use std::time::SystemTime;
+use std::{fs::File, time::SystemTime};
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
@@ -28,9 +28,11 @@ use crate::{
     character_wire::{Generation, UploadForm, Uploaded, VideoFacts},
     error::ApiError,
     fields::{Fields, detail, integer, judged, query_value, string, value_error, value_fault},
+    file_answer::FileAnswer,
     generate_api::random_seed,
     idempotency,
     intake::Asked,
+    jail::JailError,
     multipart_file::{FileLimits, MultipartBody},
     picture_source::{Asker, SourceError},
     stored_video,
@@ -132,9 +134,16 @@ pub(crate) async fn uploaded(
     name: Path<String>,
     state: Data<ApiState>,
 ) -> Result<HttpResponse, ApiError> {
-    let uploads = state.uploads.clone();
-    let opened = web::block(move || uploads.open(&caller.owner, &name)).await.map_err(|_| ApiError::Internal)?;
-    Ok(opened?.answer(&request, "image/png"))
+    let (uploads, name) = (state.uploads.clone(), name.into_inner());
+    let tag = name.clone();
+    let opened = web::block(move || -> Result<(File, u64), JailError> {
+        let file = uploads.open(&caller.owner, &name)?.file;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    });
+    let (file, length) = opened.await.map_err(|_| ApiError::Internal)??;
+    // Its name is given to no other, and it is never written to: that says as much as a digest.
+    Ok(FileAnswer { file, length, name: tag.clone(), media_type: "image/png".into(), tag }.to(&request))
 }
 
 /// Takes a video of a character.
@@ -144,7 +153,7 @@ pub(crate) async fn generate(
     json: Map<String, Value>,
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
-    let caller = Caller { owner: asked.owner.clone() };
+    let caller = asked.caller.clone();
     if let Some(before) = asked.before(state).await? {
         return taken(before, &caller, state);
     }

@@ -21,6 +21,7 @@ mod dispatch_api;
 mod docs_api;
 pub mod error;
 mod fields;
+mod file_answer;
 mod generate_api;
 mod health_api;
 mod idempotency;

@@ -19,7 +19,7 @@ use image::{DynamicImage, ImageReader, RgbImage};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::{app::ApiState, error::ApiError};
+use crate::{app::ApiState, artifact_file, error::ApiError};
 
 /// What a picture by URL has to be.
 const MEDIA_TYPES: &[&str] = &["image/png", "image/jpeg", "image/webp"];
@@ -123,10 +123,7 @@ fn decoded(bytes: Bytes) -> Result<RgbImage, SourceError> {
     let bytes = match bytes {
         Bytes::Here(bytes) => bytes,
         Bytes::Text(text) => of_base64(&text)?,
-        Bytes::File(path) => std::fs::read(path).map_err(|error| {
-            tracing::error!(%error, "a job's file cannot be read");
-            ApiError::Internal
-        })?,
+        Bytes::File(path) => artifact_file::read(&path)?,
     };
     let no_picture = |_| SourceError::Refused("the picture is no PNG, JPEG or WebP of at most 8192 pixels a side".into());
     let picture = given_picture::read(ImageReader::new(Cursor::new(bytes))).map(DynamicImage::into_rgb8).map_err(no_picture)?;
