@@ -51,7 +51,11 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<Engine> {
 }
 
 fn engine_settings(settings: &Settings) -> EngineSettings {
-    EngineSettings { queue_capacity: settings.server.queue_capacity, ..EngineSettings::new(Instant::now) }
+    let places = settings.server.queue_capacity;
+    // Somebody who fills their places again and again would leave the others none.
+    let shared = if settings.access.several_keys() { places.div_ceil(2) } else { places };
+    let places_per_owner = settings.jobs.waiting_per_key.unwrap_or(shared);
+    EngineSettings { queue_capacity: places, places_per_owner, ..EngineSettings::new(Instant::now) }
 }
 
 fn open(model: &Model, name: &str, hub: &HubSettings) -> diffusion_core::Result<Box<dyn diffusion_core::weights::WeightSource>> {

@@ -119,7 +119,6 @@ fn kept_secret(path: &Path) -> Result<LinkSecret> {
 
 fn jobs_settings(settings: &crate::settings::JobsSettings, folder: PathBuf) -> JobsSettings {
     JobsSettings {
-        most_waiting: settings.waiting_per_key,
         keep: Retention { age: Duration::from_secs(settings.keep_days * 24 * 3600), bytes: settings.keep_bytes },
         ..JobsSettings::new(folder, SystemTime::now)
     }

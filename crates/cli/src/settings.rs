@@ -157,9 +157,9 @@ pub(crate) struct JobsSettings {
     /// How many bytes of files are kept; beyond that the oldest are removed.
     #[serde(deserialize_with = "values::bytes")]
     pub keep_bytes: u64,
-    /// How many jobs a key may have waiting or running, 1..=1024.
-    #[serde(deserialize_with = "values::queue_capacity")]
-    pub waiting_per_key: usize,
+    /// How many of the queue's places a key may hold, 1..=1024; absent: half of them where there are several keys, else all.
+    #[serde(deserialize_with = "values::waiting_per_key")]
+    pub waiting_per_key: Option<usize>,
     /// How long the running job may take to end when the server is told to stop, in seconds, 0..=3600; then it is put back.
     #[serde(deserialize_with = "values::shutdown_seconds")]
     pub shutdown_seconds: u64,
@@ -167,7 +167,7 @@ pub(crate) struct JobsSettings {
 
 impl Default for JobsSettings {
     fn default() -> Self {
-        Self { data_dir: None, keep_days: 7, keep_bytes: 10_000_000_000, waiting_per_key: 1024, shutdown_seconds: 10 }
+        Self { data_dir: None, keep_days: 7, keep_bytes: 10_000_000_000, waiting_per_key: None, shutdown_seconds: 10 }
     }
 }
 
@@ -332,7 +332,7 @@ mod tests {
             ("FRAMEWRIGHT__JOBS__DATA_DIR", "/jobs", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/jobs"))),
             ("FRAMEWRIGHT__JOBS__KEEP_DAYS", "30", |s| s.jobs.keep_days == 30),
             ("FRAMEWRIGHT__JOBS__KEEP_BYTES", "1000", |s| s.jobs.keep_bytes == 1000),
-            ("FRAMEWRIGHT__JOBS__WAITING_PER_KEY", "3", |s| s.jobs.waiting_per_key == 3),
+            ("FRAMEWRIGHT__JOBS__WAITING_PER_KEY", "3", |s| s.jobs.waiting_per_key == Some(3)),
             ("FRAMEWRIGHT__JOBS__SHUTDOWN_SECONDS", "60", |s| s.jobs.shutdown_seconds == 60),
             ("FRAMEWRIGHT__HUB__TOKEN", "12345", |s| s.hub.token.as_ref().unwrap().expose_secret() == "12345"),
             ("FRAMEWRIGHT__HUB__ENDPOINT", "https://hub", |s| s.hub.endpoint.as_deref() == Some("https://hub")),

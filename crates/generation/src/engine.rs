@@ -31,6 +31,8 @@ use crate::{
 pub struct EngineSettings {
     /// How many jobs may be held at once, the running one included; at least 1.
     pub queue_capacity: usize,
+    /// How many of them one owner may hold; at least 1.
+    pub places_per_owner: usize,
     /// The clock that jobs are timed with, for logs and for estimates of waiting times: `Instant::now`.
     pub now: fn() -> Instant,
     /// Whether a small picture is made as soon as the model is loaded, so that estimates have something to go by. A job that comes in
@@ -41,7 +43,7 @@ pub struct EngineSettings {
 impl EngineSettings {
     /// Sixteen places, the given clock (`Instant::now`), and no picture before the first that is asked for.
     pub fn new(now: fn() -> Instant) -> Self {
-        Self { queue_capacity: 16, now, measure_at_start: false }
+        Self { queue_capacity: 16, places_per_owner: usize::MAX, now, measure_at_start: false }
     }
 }
 
@@ -76,7 +78,7 @@ impl Engine {
         settings: EngineSettings,
         load: impl FnOnce() -> diffusion_core::Result<LoadedModel> + Send + 'static,
     ) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::new(settings.queue_capacity.max(1)));
+        let queue = Arc::new(Queue::new(settings.queue_capacity.max(1), settings.places_per_owner.max(1)));
         let (status_sender, status) = watch::channel(EngineStatus::Loading);
         let (timings_sender, timings) = watch::channel(Timings::default());
         let (measured_sender, measured) = watch::channel(Measured::default());
@@ -135,13 +137,13 @@ impl Engine {
     }
 
     /// Keeps a place for a job that is still to be written down.
-    pub(crate) fn reserve(&self, work: &Work) -> Result<Place, SubmitError> {
+    pub(crate) fn reserve(&self, owner: &str, work: &Work) -> Result<Place, SubmitError> {
         let memory = &self.ready()?.memory;
         match work {
             Work::Pictures(spec) => memory.check_pictures(spec)?,
             Work::Video(spec) => memory.check_video(spec)?,
         }
-        self.inner.queue.reserve().map_err(|error| self.refusal(error))
+        self.inner.queue.reserve(owner).map_err(|error| self.refusal(error))
     }
 
     /// Hands in a job that is written down, with the place that was kept for it; one of an earlier life of the program has none, and
@@ -174,6 +176,7 @@ impl Engine {
     fn refusal(&self, error: PushError) -> SubmitError {
         match error {
             PushError::Full { retry_after } => SubmitError::QueueFull { places: self.inner.queue.places(), retry_after },
+            PushError::OwnerFull { waiting } => SubmitError::TooManyWaiting { waiting, limit: self.inner.queue.places_per_owner() },
             PushError::Closed => SubmitError::ShuttingDown,
         }
     }
@@ -181,6 +184,11 @@ impl Engine {
     /// The numbers of the waiting jobs, in the order in which they will be served as things stand.
     pub(crate) fn order(&self) -> Vec<u64> {
         self.inner.queue.order()
+    }
+
+    /// The number of the job that the device works on.
+    pub(crate) fn running(&self) -> Option<u64> {
+        self.inner.queue.running()
     }
 
     /// How long a job takes, by the recent ones; `None` if there are none yet.

@@ -240,8 +240,8 @@ impl ResponseError for ApiError {
             Self::Submit(SubmitError::TooLarge(_)) | Self::Job(SubmitJobError::Submit(SubmitError::TooLarge(_))) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::Submit(SubmitError::QueueFull { .. })
-            | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { .. }) | SubmitJobError::TooManyWaiting { .. })
+            Self::Submit(SubmitError::QueueFull { .. } | SubmitError::TooManyWaiting { .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { .. } | SubmitError::TooManyWaiting { .. }))
             | Self::TooManyStreams { .. }
             | Self::Refused(Refusal::TooManyRequests { .. } | Refusal::TooManyAtOnce { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
@@ -276,8 +276,8 @@ impl ResponseError for ApiError {
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 response.insert_header((RETRY_AFTER, seconds.max(1)));
             }
-            Self::Submit(SubmitError::Loading)
-            | Self::Job(SubmitJobError::Submit(SubmitError::Loading) | SubmitJobError::TooManyWaiting { .. })
+            Self::Submit(SubmitError::Loading | SubmitError::TooManyWaiting { .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::Loading | SubmitError::TooManyWaiting { .. }))
             | Self::TooManyStreams { .. } => {
                 response.insert_header((RETRY_AFTER, 1));
             }

@@ -36,6 +36,10 @@ pub(super) fn queue_capacity<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     within(deserializer, 1, 1024)?.try_into().map_err(D::Error::custom)
 }
 
+pub(super) fn waiting_per_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    queue_capacity(deserializer).map(Some)
+}
+
 pub(super) fn body_timeout_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     within(deserializer, 1, 3600)?.try_into().map_err(D::Error::custom)
 }

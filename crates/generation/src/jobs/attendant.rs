@@ -23,6 +23,7 @@ use crate::{
     GenerationError, artifact,
     error::SubmitError,
     job::{Begin, JobContext, JobHandle, JobProgress, JobResult, Made, StoredWork},
+    model::{EngineStatus, ModelInfo},
     preview::Previews,
     queue::Place,
     video::VideoOutput,
@@ -32,6 +33,8 @@ use crate::{
 const QUIET: Duration = Duration::from_millis(250);
 /// How long to wait before an end that could not be written down is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Each wait is twice as long as the one before, up to this.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 /// The name of a job's video.
 const VIDEO: &str = "video.mp4";
 
@@ -88,6 +91,11 @@ fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
         live.began = Some((now, 0.0));
     }
     inner.changed();
+    if let EngineStatus::Ready(model) = inner.engine.status() {
+        let ModelInfo { name, motion, device, precision, .. } = model.as_ref();
+        let maker = format!("framewright {}, {name}, {motion}, {precision} on {device}", env!("CARGO_PKG_VERSION"));
+        inner.files.begin_journal(id, &maker)?;
+    }
     Ok(StoredWork { work, output })
 }
 
@@ -101,13 +109,15 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
         result = &mut finished => result,
         () = follow(Arc::clone(&inner), &id, progress) => finished.await,
     };
+    let seconds = let_go(&inner, &id);
     let mut end = End::of(result);
+    let mut again = AGAIN;
     let is_to_be_queued_again = matches!(end, End::NotBegun(_));
     loop {
         let (disk, name) = (Arc::clone(&inner), id.clone());
         // The end comes back, for it is wanted again where the disk refuses it.
         let written = tokio::task::spawn_blocking(move || {
-            let written = write_down(&disk, &name, &end);
+            let written = write_down(&disk, &name, &end, seconds);
             (written, end)
         });
         match written.await {
@@ -122,7 +132,8 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
         if inner.is_stopping() {
             break;
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(again).await;
+        again = (again * 2).min(AT_LEAST_EVERY);
     }
     inner.live().remove(&id);
     inner.changed();
@@ -199,15 +210,18 @@ impl End {
         let (kind, retryable) = match &error {
             GenerationError::Cancelled => return Self::BrokenOff,
             GenerationError::Model(diffusion_core::Error::Device { .. }) => return Self::DeviceLost,
-            // Others that use the device may let go of what they hold.
             GenerationError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, true),
             GenerationError::Model(_) => (JobErrorKind::Model, false),
             // A full disk has room again one day.
             GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Store(_) => (JobErrorKind::Encoder, true),
             GenerationError::Internal(_) => (JobErrorKind::Internal, false),
         };
-        // What a panic said is for the log.
-        let message = if kind == JobErrorKind::Internal { "internal error".to_owned() } else { one_line(&error.to_string()) };
+        // What a panic said, and where files lie, is for the log, which has it from the device's thread.
+        let message = match kind {
+            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Crashed => one_line(&error.to_string()),
+            JobErrorKind::Encoder => "the file could not be written; the server's log says why".to_owned(),
+            JobErrorKind::Internal => "internal error".to_owned(),
+        };
         Self::Failed(JobError { kind, message, retryable })
     }
 }
@@ -216,23 +230,22 @@ fn one_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-fn write_down(inner: &Inner, id: &str, end: &End) -> Result<(), StoreError> {
+fn write_down(inner: &Inner, id: &str, end: &End, seconds: f64) -> Result<(), StoreError> {
     match end {
         End::Made(made) => {
             inner.settings.fail_hook.reached(FailPoint::Made);
-            let seconds = seconds_since_start(inner, id);
             let (files, outcome) = placed(inner, id, made, seconds)?;
             inner.settings.fail_hook.reached(FailPoint::Placed);
             if !inner.store.complete(id, &outcome, &files, inner.now())? {
                 // It was called off at the last moment, and its owner was told so.
-                inner.files.remove(id)?;
+                return inner.files.remove(id);
             }
             inner.settings.fail_hook.reached(FailPoint::Completed);
             inner.files.clear(id)
         }
         End::Failed(error) => {
             inner.store.fail(id, error, inner.now())?;
-            inner.files.clear(id)
+            inner.files.remove(id)
         }
         End::NotBegun(error) => {
             tracing::error!(job = %id, %error, "a job cannot be begun; trying again");
@@ -241,14 +254,15 @@ fn write_down(inner: &Inner, id: &str, end: &End) -> Result<(), StoreError> {
         End::BrokenOff => {
             // A job that its owner called off is cancelled already, and goes; one that the program's end broke off goes back.
             let is_back = inner.store.requeue(id, inner.now())?;
-            if is_back || inner.store.is_open(id)? { Ok(()) } else { inner.files.clear(id) }
+            if is_back || inner.store.is_open(id)? { Ok(()) } else { inner.files.remove(id) }
         }
         End::DeviceLost => Ok(()),
     }
 }
 
-fn seconds_since_start(inner: &Inner, id: &str) -> f64 {
-    let began = inner.live().get(id).and_then(|live| live.began);
+/// The device has let go of a job: how long it had it, in seconds.
+fn let_go(inner: &Inner, id: &str) -> f64 {
+    let began = inner.live().get_mut(id).and_then(|live| live.began.take());
     began.map_or(0.0, |(began, _): (SystemTime, f64)| inner.now().duration_since(began).unwrap_or_default().as_secs_f64())
 }
 

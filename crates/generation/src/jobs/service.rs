@@ -21,7 +21,7 @@ use super::{
     retention::{self, Retention},
     state::JobState,
     store::{JobStore, Waiting},
-    view,
+    view::{self, Outlook},
 };
 use crate::{
     Engine,
@@ -43,8 +43,6 @@ pub struct JobsSettings {
     pub now: fn() -> SystemTime,
     /// A job fails when the program went down so often while working on it without its getting any further.
     pub most_idle_attempts: u32,
-    /// How many jobs an owner may have waiting or running; the queue's own bound holds beside it.
-    pub most_waiting: usize,
     /// What is kept of jobs that have ended.
     pub keep: Retention,
     /// For tests that kill the program.
@@ -52,10 +50,10 @@ pub struct JobsSettings {
 }
 
 impl JobsSettings {
-    /// Five attempts, no bound but the queue's, a week and ten gigabytes, and the given clock (`SystemTime::now`).
+    /// Five attempts, a week and ten gigabytes, and the given clock (`SystemTime::now`).
     pub fn new(folder: impl Into<PathBuf>, now: fn() -> SystemTime) -> Self {
         let folder = folder.into();
-        Self { folder, now, most_idle_attempts: 5, most_waiting: usize::MAX, keep: Retention::default(), fail_hook: FailHook::default() }
+        Self { folder, now, most_idle_attempts: 5, keep: Retention::default(), fail_hook: FailHook::default() }
     }
 }
 
@@ -116,7 +114,7 @@ impl Jobs {
         let store = JobStore::open(&settings.folder)?;
         let waiting = store.recover((settings.now)())?;
         settings.fail_hook.reached(FailPoint::Recovered);
-        files.sweep(&store.open_ids()?)?;
+        files.sweep(&store.open_ids()?, &store.ids_with_files()?)?;
         retention::sweep(&store, &files, settings.keep, (settings.now)())?;
         let inner = Inner {
             store,
@@ -193,25 +191,20 @@ impl Jobs {
         let waiting = Waiting { id: new.id.clone(), owner: new.owner.clone(), priority: new.priority, parts: new.work.parts() };
         let (job, replayed) = self.on_disk(move |inner| inner.store.insert(&new, inner.now())).await?;
         if replayed {
-            return Ok(Submitted { job: self.seen(job), replayed });
+            return Ok(Submitted { job: self.inner.seen(job), replayed });
         }
         self.inner.settings.fail_hook.reached(FailPoint::Inserted);
         self.inner.changed();
         // Only an engine that goes down refuses now; the job is in the store, and the program's next life makes it.
         let _waits_in_the_store: Result<(), SubmitError> = attendant::queue(&self.inner, waiting, Some(place), expected);
-        Ok(Submitted { job: self.seen(job), replayed })
+        Ok(Submitted { job: self.inner.seen(job), replayed })
     }
 
     fn place_for(&self, new: &NewJob) -> Result<Place, SubmitJobError> {
         if *self.inner.stopping.borrow() {
             return Err(SubmitError::ShuttingDown.into());
         }
-        let limit = self.inner.settings.most_waiting;
-        let waiting = self.inner.live().values().filter(|live| live.owner == new.owner && !live.cancel.is_cancelled()).count();
-        if waiting >= limit {
-            return Err(SubmitJobError::TooManyWaiting { waiting, limit });
-        }
-        Ok(self.inner.engine.reserve(&new.work)?)
+        Ok(self.inner.engine.reserve(&new.owner, &new.work)?)
     }
 
     /// The job that was taken under this name, for those who would otherwise work to make the same request anew; `None` if there is none.
@@ -220,8 +213,7 @@ impl Jobs {
     /// [`SubmitJobError::IdempotencyConflict`] if the name was used with another request; [`SubmitJobError::Store`].
     pub async fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
         let (owner, name) = (owner.to_owned(), name.clone());
-        let job = self.on_disk(move |inner| inner.store.replayed(&owner, &name)).await?;
-        Ok(job.map(|job| self.seen(job)))
+        self.on_disk(move |inner| Ok(inner.store.replayed(&owner, &name)?.map(|job| inner.seen(job)))).await
     }
 
     /// A job as it stands; `None` if there is none or it is another's.
@@ -230,8 +222,7 @@ impl Jobs {
     /// [`StoreError`] if the store cannot be read.
     pub async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
         let (owner, id) = (owner.to_owned(), id.to_owned());
-        let job = self.on_disk(move |inner| inner.store.get(&owner, &id)).await?;
-        Ok(job.map(|job| self.seen(job)))
+        self.on_disk(move |inner| Ok(inner.store.get(&owner, &id)?.map(|job| inner.seen(job)))).await
     }
 
     /// An owner's jobs.
@@ -240,8 +231,12 @@ impl Jobs {
     /// [`StoreError`] if the store cannot be read.
     pub async fn list(&self, owner: &str, page: Page) -> Result<Vec<Job>, StoreError> {
         let owner = owner.to_owned();
-        let jobs = self.on_disk(move |inner| inner.store.list(&owner, &page)).await?;
-        Ok(jobs.into_iter().map(|job| self.seen(job)).collect())
+        let listed = self.on_disk(move |inner| {
+            let jobs = inner.store.list(&owner, &page)?;
+            let outlook = Outlook::of(inner);
+            Ok::<_, StoreError>(jobs.into_iter().map(|job| outlook.seen(job)).collect())
+        });
+        listed.await
     }
 
     /// Calls a job off: one that waits at once, one that runs at its next step.
@@ -389,10 +384,6 @@ impl Jobs {
         // It only fails where the runtime goes down, or the work panicked.
         tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|_| E::from(StoreError::ShuttingDown))?
     }
-
-    fn seen(&self, job: Job) -> Job {
-        view::seen(&self.inner, job)
-    }
 }
 
 impl Inner {
@@ -403,6 +394,11 @@ impl Inner {
     pub(super) fn live(&self) -> MutexGuard<'_, HashMap<String, Live>> {
         // No code panics while it holds the lock.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A job as its owner sees it now.
+    fn seen(&self, job: Job) -> Job {
+        if job.state.is_final() { job } else { Outlook::of(self).seen(job) }
     }
 
     /// Wakes whoever waits for a change.

@@ -5,6 +5,7 @@
 //! disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes it.
 
 use std::{
+    collections::HashSet,
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -149,7 +150,14 @@ impl JobStore {
     /// Puts a job back that ran, for the program goes down.
     pub(super) fn requeue(&self, id: &str, at: SystemTime) -> Result<bool, StoreError> {
         let data = json!({"reason": "the server is shutting down"});
-        self.transaction(|transaction| move_on(transaction, id, Transition::Requeue, at, "requeued", &data))
+        self.transaction(|transaction| {
+            let is_back = move_on(transaction, id, Transition::Requeue, at, "requeued", &data)?;
+            if is_back {
+                // The job had no part in that, so this attempt does not count against it.
+                transaction.execute("UPDATE jobs SET idle_attempts = max(idle_attempts - 1, 0) WHERE id = ?1", [id])?;
+            }
+            Ok(is_back)
+        })
     }
 
     /// The device takes a job. One that was taken `most_idle` times without getting any further fails instead.
@@ -283,8 +291,16 @@ impl JobStore {
         Ok(self.lock().query_row(select, [id], |row| row.get(0))?)
     }
 
+    /// The ids of jobs whose files are kept.
+    pub(super) fn ids_with_files(&self) -> Result<HashSet<String>, StoreError> {
+        let connection = self.lock();
+        let mut select =
+            connection.prepare("SELECT DISTINCT jobs.id FROM artifacts JOIN jobs ON jobs.number = job WHERE removed_at IS NULL")?;
+        Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
     /// The ids of jobs that have not ended.
-    pub(super) fn open_ids(&self) -> Result<Vec<String>, StoreError> {
+    pub(super) fn open_ids(&self) -> Result<HashSet<String>, StoreError> {
         let connection = self.lock();
         let mut select = connection.prepare("SELECT id FROM jobs WHERE state IN ('queued', 'running')")?;
         Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)

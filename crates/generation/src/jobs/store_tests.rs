@@ -115,6 +115,17 @@ fn a_job_that_takes_the_program_down_again_and_again_fails() {
 }
 
 #[test]
+fn a_program_that_is_told_to_stop_takes_nothing_down() {
+    let (_folder, store) = store();
+    insert(&store, "x");
+    for _ in 0..5 {
+        assert!(matches!(store.start("x", 3, NOW).unwrap(), Started::Work(_)));
+        assert!(store.requeue("x", NOW).unwrap());
+    }
+    assert!(matches!(store.start("x", 3, NOW).unwrap(), Started::Work(_)));
+}
+
+#[test]
 fn what_cannot_be_read_any_more_fails_alone() {
     let (_folder, store) = store();
     for id in ["x", "y"] {

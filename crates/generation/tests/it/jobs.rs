@@ -209,11 +209,18 @@ async fn the_same_request_makes_one_job() {
 #[tokio::test]
 async fn what_cannot_be_taken_is_refused_and_not_stored() {
     let folder = tempfile::tempdir().unwrap();
-    let jobs = Jobs::open(JobsSettings { most_waiting: 2, ..settings(folder.path()) }, engine(3).await).unwrap();
+    let places =
+        generation::EngineSettings { queue_capacity: 3, places_per_owner: 2, ..generation::EngineSettings::new(std::time::Instant::now) };
+    let engine = Engine::start(places, || Ok(crate::fake::model())).unwrap();
+    engine.loaded().await.unwrap();
+    let jobs = Jobs::open(settings(folder.path()), engine).unwrap();
     for id in ["a", "b"] {
         jobs.submit(pictures(id, "slow")).await.unwrap();
     }
-    assert!(matches!(jobs.submit(pictures("c", "slow")).await, Err(SubmitJobError::TooManyWaiting { waiting: 2, limit: 2 })));
+    assert!(matches!(
+        jobs.submit(pictures("c", "slow")).await,
+        Err(SubmitJobError::Submit(SubmitError::TooManyWaiting { waiting: 2, limit: 2 }))
+    ));
     jobs.submit(NewJob { owner: "someone".into(), ..pictures("d", "slow") }).await.unwrap();
     let full = jobs.submit(NewJob { owner: "else".into(), ..pictures("e", "slow") }).await;
     assert!(matches!(full, Err(SubmitJobError::Submit(SubmitError::QueueFull { places: 3, .. }))));
