@@ -314,7 +314,7 @@ impl Jobs {
         Ok(artifact.map(|artifact| ArtifactFile { path: self.inner.files.path_of(id, name), artifact }))
     }
 
-    /// Messages to callbacks whose time has come, the oldest first.
+    /// Messages to callbacks whose time has come: the oldest of each owner, then the second of each, and so on.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
