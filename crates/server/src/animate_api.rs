@@ -21,6 +21,7 @@ use crate::{
     error::ApiError,
     fields::{Fields, TypeFault, integer, judged, parse_object},
     generate_api::random_seed,
+    picture_source,
     request_body::RequestBody,
     scenes_body::{fps, motion_fields},
     video_api::{insert, make, ready},
@@ -89,10 +90,12 @@ pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Paylo
 async fn answer(request: &HttpRequest, caller: &Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     ready(state)?;
-    let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
+    let (bytes, held) = body.read_large(request, caller, state).await?;
     let limits = state.limits.clone();
-    // A large picture takes a while to decode.
+    // A large picture takes a while to decode, and much memory while it is.
+    let decoding = picture_source::decoding().await?;
     let spec = actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)??;
+    drop((decoding, held));
     let fps = spec.fps().to_string();
     let made = make(state, caller, VideoSpec::Animation(spec)).await?;
     Ok(made.answer(request, |response| insert(response, "X-Video-FPS", &fps)))
@@ -121,5 +124,7 @@ fn picture(value: &Value) -> Result<RgbImage, TypeFault> {
     let bytes = BASE64_STANDARD.decode(base64.trim()).map_err(|_| ("value_error", "Value error, the picture is no base64"))?;
     let read = given_picture::read(ImageReader::new(Cursor::new(bytes)));
     read.map(DynamicImage::into_rgb8)
-        .map_err(|_| ("value_error", "Value error, the picture is no PNG, JPEG or WebP of at most 8192 pixels a side"))
+        .ok()
+        .and_then(|picture| picture_source::small_enough(picture).ok())
+        .ok_or(("value_error", "Value error, the picture is no PNG, JPEG or WebP of at most 8192 pixels a side"))
 }

@@ -35,6 +35,7 @@ use crate::{
     jail::JailError,
     multipart_file::{FileLimits, MultipartBody},
     picture_source::{Asker, SourceError},
+    request_body::memory_for,
     stored_video,
     tasks::clip_body::callback_fault,
     video_api::ready,
@@ -90,10 +91,16 @@ enum Api {
         (status = 200, description = "Where the picture is", body = Uploaded),
         (status = 400, description = "The form cannot be read, or the file is no picture", body = ErrorBody),
         (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 413, description = "The file is too long", body = ErrorBody),
+        (status = 413, description = "The file is too long, or would take more room than one may", body = ErrorBody),
         (status = 415, description = "The body is no multipart/form-data", body = ErrorBody),
         (status = 422, description = "The form has no file named character", body = ValidationErrorBody),
         (status = 500, description = "It could not be stored", body = ErrorBody),
+        (
+            status = 503,
+            description = "The server is busy with other large requests",
+            body = ErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until it is worth asking again"))
+        ),
     )
 )]
 pub(crate) async fn upload_character(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -104,6 +111,7 @@ pub(crate) async fn upload_character(request: HttpRequest, caller: Caller, paylo
 
 async fn upload(request: &HttpRequest, caller: &Caller, body: &mut MultipartBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     let limits = FileLimits { bytes: state.uploads.limits().bytes, timeout: state.body_timeout };
+    let _held = memory_for(request, limits.bytes, state).await?;
     let file = body.read(request, "character", &limits).await?;
     let upload = state.uploads.save(&caller.owner, "character", file).await?;
     let image_url = state.access.link(caller, &format!("/uploads/{}", upload.name), SystemTime::now());

@@ -17,7 +17,7 @@ use crate::{
     error::ApiError,
     fields::{echo, parse_object, value_fault},
     intake::Asked,
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
     text_video_api,
     text_wire::{TextBody, TextStatus},
     video_api,
@@ -154,11 +154,15 @@ pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    let json = parse_object(&bytes)?;
+    let json = aside(bytes.len(), {
+        let bytes = bytes.clone();
+        move || parse_object(&bytes)
+    });
+    let json = json.await??;
     match Shape::of(&json)? {
         Shape::Scenes => video_api::video(request, &caller, json, state).await,
-        Shape::Character => character_api::generate(request, Asked::by(caller, request, &bytes)?, json, state).await,
-        Shape::Text => text_video_api::generate(request, Asked::by(caller, request, &bytes)?, json, state).await,
+        Shape::Character => character_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
+        Shape::Text => text_video_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
     }
 }
 

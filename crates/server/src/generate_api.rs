@@ -17,7 +17,7 @@ use crate::{
     app::ApiState,
     body,
     error::ApiError,
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
     wire::{ErrorBody, GenerateRequest, GenerateResponse, PngFile, ValidationErrorBody},
 };
 
@@ -97,7 +97,8 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
 
 async fn answer(request: &HttpRequest, caller: &Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let body = body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
+    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let body = aside(bytes.len(), move || body::parse(&bytes)).await??;
     let return_base64 = body.return_base64();
     let model = match state.engine.status() {
         EngineStatus::Ready(model) => model,

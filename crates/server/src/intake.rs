@@ -2,7 +2,7 @@
 //!
 //! The invariant: a request with an `Idempotency-Key` makes one job, however often it is sent.
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, web::Bytes};
 use generation::jobs::{Idempotency, Job, NewJob, Submitted, Work};
 use serde_json::Value;
 
@@ -17,8 +17,8 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// By a request with this body.
-    pub(crate) fn by(caller: Caller, request: &HttpRequest, body: &[u8]) -> Result<Self, ApiError> {
-        Ok(Self { caller, idempotency: idempotency::of(request, body)?, callback_url: None })
+    pub(crate) async fn by(caller: Caller, request: &HttpRequest, body: &Bytes) -> Result<Self, ApiError> {
+        Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None })
     }
 
     /// The job that the same request has made before.

@@ -23,7 +23,7 @@ use crate::{
     body,
     error::ApiError,
     generate_api::random_seed,
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
     scenes_body,
     video_wire::{ScenesBody, VideoInfo},
     wire::{ErrorBody, ValidationErrorBody},
@@ -79,7 +79,8 @@ pub(crate) async fn video(
 
 async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let body = scenes_body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
+    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let body = aside(bytes.len(), move || scenes_body::parse(&bytes)).await??;
     let spec = body.into_spec(random_seed(), &state.limits)?;
     let estimate = state.engine.timings().estimate(&spec);
     Ok(HttpResponse::Ok().json(VideoInfo {

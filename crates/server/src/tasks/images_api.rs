@@ -29,7 +29,8 @@ use crate::{
     error::ApiError,
     idempotency,
     picture_source::{self, Asker, SourceError},
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
+    request_memory::HeldMemory,
 };
 
 /// The picture's name in its task.
@@ -150,11 +151,13 @@ async fn made(
     wants_picture: bool,
 ) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let Caller { owner, priority } = caller;
     let base_url = state.access.base_url(request);
-    let limit = if wants_picture { state.picture_body_limit } else { state.body_limit };
-    let bytes = body.read(limit, state.body_timeout).await?;
-    let idempotency = idempotency::of(request, &bytes)?;
+    let (bytes, held) = match wants_picture {
+        true => body.read_large(request, &caller, state).await?,
+        false => (body.read(state.body_limit, state.body_timeout).await?, HeldMemory::default()),
+    };
+    let Caller { owner, priority } = caller;
+    let idempotency = idempotency::of(request, &bytes).await?;
     let before = match &idempotency {
         Some(name) => state.jobs.replayed(&owner, name).await?,
         None => None,
@@ -163,13 +166,14 @@ async fn made(
     let (job, replayed, is_kept) = match before {
         Some(job) => (job, true, true),
         None => {
-            let picture = picture_body::parse(&bytes, wants_picture, &state.guard)?;
-            drop(bytes);
+            let guard = state.guard.clone();
+            let picture = aside(bytes.len(), move || picture_body::parse(&bytes, wants_picture, &guard)).await??;
             let is_kept = idempotency.is_some() || picture.callback_url.is_some();
             let Submitted { job, replayed } = submitted(picture, (asker, priority), idempotency, state).await?;
             (job, replayed, is_kept)
         }
     };
+    drop(held);
     let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
     let ended = state.jobs.finished(&owner, &job.id).await;
     // It has ended, or waits for the program's next life; but a caller who has no name for it is told to ask anew.

@@ -26,7 +26,7 @@ use crate::{
     error::ApiError,
     idempotency,
     picture_source::{self, Asker, SourceError},
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
     video_api::ready,
 };
 
@@ -102,17 +102,17 @@ pub(crate) async fn status(
 
 async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
-    let idempotency = idempotency::of(request, &bytes)?;
+    let (bytes, held) = body.read_large(request, &caller, state).await?;
+    let idempotency = idempotency::of(request, &bytes).await?;
     if let Some(name) = &idempotency
         && let Some(job) = state.jobs.replayed(&caller.owner, name).await?
     {
         return Ok(answer(&job, true));
     }
     ready(state)?;
-    let mut clip = clip_body::parse(&bytes, &state.tasks, &state.guard)?;
+    let (tasks, guard) = (state.tasks.clone(), state.guard.clone());
     // The picture alone is wanted from here on, and a body may be long.
-    drop(bytes);
+    let mut clip = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &guard)).await??;
     clip.check(&state.limits)?;
     let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
@@ -128,6 +128,7 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     let id = new_id("vid");
     let new = NewJob { id, owner: caller.owner, priority: caller.priority, work, note, idempotency, callback_url };
     let Submitted { job, replayed } = state.jobs.submit(new).await?;
+    drop(held);
     Ok(answer(&job, replayed))
 }
 

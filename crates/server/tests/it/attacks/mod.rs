@@ -13,13 +13,14 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer};
 use generation::{
-    ImageRequest, Limits,
+    ImageRequest, ImageSpec, Limits,
     jobs::{JobState, Jobs, NewJob, Priority, Work},
 };
 use server::{
     ApiState,
     access::{Access, AccessSettings, ApiKey, LinkSecret},
     app,
+    request_memory::RequestMemory,
     uploads::{UploadLimits, UploadStore},
 };
 use tempfile::TempDir;
@@ -90,7 +91,14 @@ pub(crate) struct FileServer {
     pub(crate) address: SocketAddr,
     pub(crate) folder: TempDir,
     pub(crate) access: Arc<Access>,
-    jobs: Jobs,
+    pub(crate) jobs: Jobs,
+    pub(crate) memory: RequestMemory,
+}
+
+/// One small picture.
+pub(crate) fn spec(prompt: &str) -> ImageSpec {
+    let request = ImageRequest { prompt: Some(prompt.into()), width: Some(64), height: Some(64), ..ImageRequest::default() };
+    request.validate(&Limits::DEFAULT, &model().info).unwrap()
 }
 
 /// The longest upload of [`FileServer`].
@@ -110,6 +118,7 @@ impl FileServer {
             body_timeout: timeout,
             ..ApiState::new(jobs.clone(), std::env::temp_dir())
         };
+        let memory = state.memory.clone();
         let server = HttpServer::new(move || {
             let state = state.clone();
             App::new().configure(move |config| app::configure(config, state))
@@ -117,18 +126,16 @@ impl FileServer {
         let server = server.workers(1).disable_signals().h1_allow_half_closed(false).bind(("127.0.0.1", 0)).unwrap();
         let address = server.addrs()[0];
         tokio::spawn(server.run());
-        Self { address, folder, access, jobs }
+        Self { address, folder, access, jobs, memory }
     }
 
     /// Makes a job of `owner`'s whose one file is [`PICTURE`], and then holds this text; the folder where it lies.
     pub(crate) async fn job(&self, owner: &str, id: &str, text: &str) -> PathBuf {
-        let request = ImageRequest { prompt: Some("a boat".into()), width: Some(64), height: Some(64), ..ImageRequest::default() };
-        let spec = request.validate(&Limits::DEFAULT, &model().info).unwrap();
         let new = NewJob {
             id: id.to_owned(),
             owner: owner.to_owned(),
             priority: Priority::Normal,
-            work: Work::Pictures(spec),
+            work: Work::Pictures(spec("a boat")),
             note: serde_json::Value::Null,
             idempotency: None,
             callback_url: None,
