@@ -35,6 +35,7 @@ mod request_body;
 pub mod request_id;
 mod request_log;
 mod request_metrics;
+mod respond_async;
 mod root_api;
 pub mod scenes_body;
 mod serve;
