@@ -15,6 +15,7 @@ pub mod app;
 mod artifact_file;
 mod body;
 mod character_api;
+mod character_body;
 mod character_picture;
 mod character_wire;
 mod dispatch_api;
