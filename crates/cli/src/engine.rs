@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use cpu_kernels::Priority;
 use diffusion_core::policy::ExecutionPolicy;
 use generation::{Engine, EngineSettings, LoadedModel};
 
@@ -16,15 +17,19 @@ use crate::{
 /// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the models if need be, and loads it. The
 /// model that sets pictures in motion is loaded when it is first asked for.
 ///
-/// `measure` makes a small picture at the start, for estimates.
+/// `serving` makes a small picture at the start, for estimates, and lets threads that answer people go before the device's.
 ///
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
-pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, measure: bool) -> Result<Engine> {
+pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving: bool) -> Result<Engine> {
     let model = Model::parse(&settings.model.name, prediction_type)?;
     let motion = Model::parse(&settings.model.motion, None)?;
     let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
-    Ok(Engine::start(EngineSettings { measure_at_start: measure, ..engine_settings(settings) }, move || {
+    Ok(Engine::start(EngineSettings { measure_at_start: serving, ..engine_settings(settings) }, move || {
+        if serving {
+            // Threads that this one starts, such as an encoder's, go with it.
+            Priority::Low.take();
+        }
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
         let motion = motion.open(&hub)?;

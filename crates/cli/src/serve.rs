@@ -1,7 +1,6 @@
 //! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
 
 use std::{
-    io::IsTerminal as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -12,15 +11,14 @@ use generation::{
     jobs::{Jobs, JobsSettings, Retention},
 };
 use server::{
-    GuardSettings, Server, ServerSettings,
+    GuardSettings, Server, ServerSettings, TextRoute,
     access::LinkSecret,
     tasks::TasksSettings,
     uploads::UploadLimits,
     webhooks::{WebhookSecret, WebhookSettings},
 };
-use tracing_subscriber::EnvFilter;
 
-use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, output, settings::Settings};
+use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, settings::Settings};
 
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.
@@ -37,7 +35,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// # Errors
 /// If the address cannot be listened on, or the model cannot be loaded.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
-    let filter = EnvFilter::try_new(&settings.server.log).map_err(|error| Usage(format!("setting server.log: {error}")))?;
+    let log = Log::new(&settings.server)?;
     let access = settings.access.resolved(settings.server.public_url.as_ref()).map_err(|error| Usage(error.to_string()))?;
     // Before a model is loaded, which may take a while; the server judges it once more.
     access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
@@ -75,6 +73,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             body_timeout: Duration::from_secs(settings.server.body_timeout_seconds),
             limits: Limits::DEFAULT,
             shutdown_limit: Duration::from_secs(settings.jobs.shutdown_seconds),
+            repaint_strength: settings.characters.repaint_strength,
+            text_route: if settings.text_is_bedrocks() { TextRoute::Bedrock } else { TextRoute::Local },
+            resident_memory: memory::resident,
             ..ServerSettings::default()
         };
         tokio::spawn(async {
@@ -101,13 +102,12 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         if exposed {
             output::remark(format_args!("others can reach this server, and it asks nobody for a key"));
         }
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-        if std::io::stderr().is_terminal() {
-            log.init();
-        } else {
-            // Colours are for terminals; in a file they are noise.
-            log.with_ansi(false).init();
+        if settings.text_is_bedrocks() {
+            output::remark(
+                "videos from texts are for Amazon Bedrock (routing.text), which this version cannot ask yet: they are answered 503",
+            );
         }
+        log.start();
         Ok(server.run().await?)
     })
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod layers;
+mod services;
 mod tasks;
 mod values;
 
@@ -26,6 +27,7 @@ use url::Url;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
+pub(crate) use services::{BedrockSettings, CharactersSettings, ClientSettings, LogFormat, RoutingSettings};
 pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
 
 /// The file that is read when no other is named and it exists in the working directory.
@@ -55,6 +57,14 @@ pub(crate) struct Settings {
     pub jobs: JobsSettings,
     /// The hub that models are fetched from.
     pub hub: HubSettings,
+    /// Videos of characters.
+    pub characters: CharactersSettings,
+    /// Which requests are served by whom.
+    pub routing: RoutingSettings,
+    /// Amazon Bedrock.
+    pub bedrock: BedrockSettings,
+    /// The server that `framewright jobs` asks.
+    pub client: ClientSettings,
 }
 
 /// Which model.
@@ -116,6 +126,9 @@ pub(crate) struct ServerSettings {
     pub public_url: Option<Url>,
     /// What is logged: error, warn, info, debug or trace, or such a level for each part (`info,actix_server=debug`).
     pub log: String,
+    /// How it is logged: text, for people, or json, an object a line, for programs.
+    #[serde(deserialize_with = "values::parsed")]
+    pub log_format: LogFormat,
 }
 
 impl Default for ServerSettings {
@@ -127,6 +140,7 @@ impl Default for ServerSettings {
             body_timeout_seconds: 30,
             public_url: None,
             log: "warn".into(),
+            log_format: LogFormat::default(),
         }
     }
 }
@@ -241,7 +255,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
     use server::access::{AllowedHosts, AllowedOrigins, ApiKey};
 
-    use super::*;
+    use super::{services::TextRouting, *};
 
     fn variables(pairs: &[(&str, &str)]) -> Result<Vec<Layer>, SettingsError> {
         environment_layers(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
@@ -260,16 +274,18 @@ mod tests {
         ApiKey::new("default", text).unwrap()
     }
 
-    /// Every setting as text; the token in the clear.
+    /// Every setting as text; secrets in the clear.
     fn shown(settings: &Settings) -> String {
-        let token = settings.hub.token.as_ref().map(|token| token.expose_secret().to_owned());
-        format!("{settings:?} token={token:?}")
+        let bedrock = &settings.bedrock;
+        let secrets = [&settings.hub.token, &settings.client.api_key, &bedrock.access_key_id, &bedrock.secret_access_key];
+        let secrets = secrets.map(|secret| secret.as_ref().map(|secret| secret.expose_secret().to_owned()));
+        format!("{settings:?} secrets={secrets:?}")
     }
 
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 48] = [
+        let table: [Row; 61] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -322,6 +338,19 @@ mod tests {
             ("FRAMEWRIGHT__HUB__ENDPOINT", "https://hub", |s| s.hub.endpoint.as_deref() == Some("https://hub")),
             ("FRAMEWRIGHT__HUB__CACHE_DIR", "/c", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/c"))),
             ("FRAMEWRIGHT__HUB__OFFLINE", "true", |s| s.hub.offline),
+            ("FRAMEWRIGHT__SERVER__LOG_FORMAT", "json", |s| s.server.log_format == LogFormat::Json),
+            ("FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH", "0.25", |s| s.characters.repaint_strength == 0.25),
+            ("FRAMEWRIGHT__ROUTING__TEXT", "bedrock", |s| s.routing.text == TextRouting::Bedrock),
+            ("AWS_ACCESS_KEY_ID", "AKIA1", |s| s.bedrock.access_key_id.as_ref().unwrap().expose_secret() == "AKIA1"),
+            ("AWS_SECRET_ACCESS_KEY", "s1", |s| s.bedrock.secret_access_key.as_ref().unwrap().expose_secret() == "s1"),
+            ("AWS_REGION", "eu-west-1", |s| s.bedrock.region.as_deref() == Some("eu-west-1")),
+            ("S3_BUCKET_NAME", "videos", |s| s.bedrock.bucket.as_deref() == Some("videos")),
+            ("FRAMEWRIGHT__BEDROCK__ACCESS_KEY_ID", "2", |s| s.bedrock.access_key_id.as_ref().unwrap().expose_secret() == "2"),
+            ("FRAMEWRIGHT__BEDROCK__SECRET_ACCESS_KEY", "3", |s| s.bedrock.secret_access_key.as_ref().unwrap().expose_secret() == "3"),
+            ("FRAMEWRIGHT__BEDROCK__REGION", "us-east-1", |s| s.bedrock.region.as_deref() == Some("us-east-1")),
+            ("FRAMEWRIGHT__BEDROCK__BUCKET", "b", |s| s.bedrock.bucket.as_deref() == Some("b")),
+            ("FRAMEWRIGHT__CLIENT__SERVER", "http://10.0.0.1:8000", |s| s.client.server == "http://10.0.0.1:8000"),
+            ("FRAMEWRIGHT__CLIENT__API_KEY", "k", |s| s.client.api_key.as_ref().unwrap().expose_secret() == "k"),
         ];
         let without = shown(&from_environment(&[]).unwrap());
         for (name, value, acts) in table {
@@ -331,6 +360,23 @@ mod tests {
             let empty = from_environment(&[(name, "")]).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(shown(&empty), without, "an empty {name} counts as absent");
         }
+    }
+
+    #[test]
+    fn texts_go_to_bedrock_only_where_all_of_it_is_known() {
+        let all =
+            [("AWS_ACCESS_KEY_ID", "AKIA1"), ("AWS_SECRET_ACCESS_KEY", "s1"), ("AWS_REGION", "eu-west-1"), ("S3_BUCKET_NAME", "videos")];
+        let route = |pairs: &[(&str, &str)], text: Option<&str>| {
+            let routing = text.map(|text| ("FRAMEWRIGHT__ROUTING__TEXT", text));
+            let pairs: Vec<_> = pairs.iter().copied().chain(routing).collect();
+            from_environment(&pairs).unwrap().text_is_bedrocks()
+        };
+        assert!(route(&all, None) && route(&all, Some("auto")));
+        for missing in 0..all.len() {
+            let some: Vec<_> = all.iter().enumerate().filter(|(index, _)| *index != missing).map(|(_, pair)| *pair).collect();
+            assert!(!route(&some, None), "{some:?}");
+        }
+        assert!(!route(&all, Some("local")) && route(&[], Some("bedrock")));
     }
 
     #[test]
@@ -408,6 +454,18 @@ mod tests {
             "setting compute.cpu_level: \"sse\" is none of auto, portable, avx2, avx512, avx512bf16, amx \
              (from FRAMEWRIGHT__COMPUTE__CPU_LEVEL)"
         );
+        assert_eq!(
+            refused("FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH", "1.5"),
+            "setting characters.repaint_strength: 1.5 is outside 0..=1 (from FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH)"
+        );
+        assert_eq!(
+            refused("FRAMEWRIGHT__ROUTING__TEXT", "veo"),
+            "setting routing.text: \"veo\" is none of auto, local, bedrock (from FRAMEWRIGHT__ROUTING__TEXT)"
+        );
+        assert_eq!(
+            refused("FRAMEWRIGHT__SERVER__LOG_FORMAT", "xml"),
+            "setting server.log_format: \"xml\" is none of text, json (from FRAMEWRIGHT__SERVER__LOG_FORMAT)"
+        );
         assert_eq!(refused("HF_ENDPOINT", "hub"), "setting hub.endpoint: \"hub\" is not an http:// or https:// address (from HF_ENDPOINT)");
         assert!(
             refused("FRAMEWRIGHT__SERVR__PORT", "1")
@@ -431,6 +489,10 @@ mod tests {
 
     #[test]
     fn secrets_are_never_printed() {
+        for name in ["HF_TOKEN", "FRAMEWRIGHT__CLIENT__API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            let settings = from_environment(&[(name, "hf_secret")]).unwrap();
+            assert!(!format!("{settings:?}").contains("hf_secret"), "{name}");
+        }
         let secrets = [
             ("HF_TOKEN", "hf_secret"),
             ("FRAMEWRIGHT__ACCESS__API_KEY", "a-key-that-is-hf_secret"),

@@ -14,7 +14,7 @@ use std::{
 use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     journal::{Journal, Kept, Run},
-    pipelines::scenes::{SceneMonitor, SceneProgress},
+    pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
     preprocess::{self, Part},
 };
 use image::RgbImage;
@@ -26,6 +26,7 @@ use crate::{
     job::{Begin, GeneratedImage, Job, JobProgress, JobResult, Made, StoredWork, Task},
     jobs::Work,
     journal::FolderJournal,
+    measured::{Ending, Measured},
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
     preview::{Previews, Shown},
@@ -42,6 +43,7 @@ pub(crate) struct Device {
     pub(crate) queue: Arc<Queue>,
     pub(crate) status: watch::Sender<EngineStatus>,
     pub(crate) timings: watch::Sender<Timings>,
+    pub(crate) measured: watch::Sender<Measured>,
     pub(crate) settings: EngineSettings,
 }
 
@@ -60,8 +62,10 @@ impl Device {
             self.measure(model.as_mut(), &info);
         }
 
-        while let Some(Job { id, task, context, progress, cancelled }) = self.queue.next() {
+        while let Some(Job { id, task, context, progress, cancelled, handed_in }) = self.queue.next() {
             let started = self.now();
+            let waited = handed_in.map_or(Duration::ZERO, |then| started.saturating_duration_since(then));
+            self.measured.send_modify(|measured| measured.began(waited));
             let span = tracing::info_span!("job", id);
             let _entered = span.enter();
             let is_cancelled = || cancelled.load(std::sync::atomic::Ordering::Relaxed);
@@ -112,11 +116,21 @@ impl Device {
     /// Says how a job ended, and tells if its device is lost.
     fn end<T>(&self, started: Instant, made: JobResult<T>, result: oneshot::Sender<JobResult<T>>) -> Option<String> {
         let took = self.since(started);
-        match &made {
-            Ok(_) => tracing::info!(?took, "done"),
-            Err(GenerationError::Cancelled) => tracing::info!(?took, "cancelled"),
-            Err(error) => tracing::error!(?took, %error, "failed"),
-        }
+        let ending = match &made {
+            Ok(_) => {
+                tracing::info!(?took, "done");
+                Ending::Completed
+            }
+            Err(GenerationError::Cancelled) => {
+                tracing::info!(?took, "cancelled");
+                Ending::Cancelled
+            }
+            Err(error) => {
+                tracing::error!(?took, %error, "failed");
+                Ending::Failed
+            }
+        };
+        self.measured.send_modify(|measured| measured.ended(ending, took));
         let lost = match &made {
             Err(GenerationError::Model(error @ diffusion_core::Error::Device { .. })) => Some(one_line(&error.to_string())),
             Ok(_) | Err(_) => None,
@@ -145,7 +159,8 @@ impl Device {
             let share = f64::from(part) / f64::from(parts.max(1));
             watched.progress.send_replace(JobProgress { started: true, part, parts, share, ..JobProgress::default() });
             let seed = spec.seed_of(part);
-            let mut monitor = PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now) };
+            let mut monitor =
+                PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), measured: Some(&self.measured) };
             let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
             let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
             self.learn(spec, info, &monitor.clock);
@@ -178,7 +193,7 @@ impl Device {
         let mut writer = VideoWriter::open(output, &shape)?;
         let first_frame = writer.first_frame();
         let started = self.now();
-        let mut monitor = VideoMonitor(watched);
+        let mut monitor = VideoMonitor { watched, now: self.settings.now, last: None, measured: &self.measured };
         let mut shown = Shown::new(&mut writer, first_frame, watched.previews, self.settings.now);
         let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut shown, journal));
         let truncated = made.map_err(output::unwrapped)?;
@@ -206,7 +221,7 @@ impl Device {
         };
         let (progress, _) = watch::channel(JobProgress::default());
         let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0, previews: &Previews::default() };
-        let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now) };
+        let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), measured: None };
         match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
             Ok(_) => self.learn(&spec, info, &monitor.clock),
             Err(error) => tracing::debug!(%error, "nothing was measured"),
@@ -277,10 +292,12 @@ impl StepClock {
         Self { now, started: now(), first: None, last: None }
     }
 
-    fn tick(&mut self, step: usize) {
+    /// A step is done. Returns what it took, unless it is the first, whose beginning nobody saw.
+    fn tick(&mut self, step: usize) -> Option<Duration> {
         let now = (self.now)();
         self.first.get_or_insert(now);
-        self.last = Some((step, now));
+        let before = self.last.replace((step, now));
+        before.map(|(_, then)| now.saturating_duration_since(then))
     }
 
     /// How many steps there were and what they took; the first, whose beginning nobody saw, is taken for one like the others.
@@ -296,11 +313,15 @@ struct PictureMonitor<'a> {
     part: u32,
     parts: u32,
     clock: StepClock,
+    /// None where the picture is nobody's.
+    measured: Option<&'a watch::Sender<Measured>>,
 }
 
 impl StepMonitor for PictureMonitor<'_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
-        self.clock.tick(step.step);
+        if let (Some(took), Some(measured)) = (self.clock.tick(step.step), self.measured) {
+            measured.send_modify(|measured| measured.picture_step(took));
+        }
         let StepReport { step, steps, .. } = *step;
         let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
         let progress = JobProgress { started: true, part: self.part, parts: self.parts, step, steps, share, ..JobProgress::default() };
@@ -313,12 +334,37 @@ impl StepMonitor for PictureMonitor<'_> {
     }
 }
 
-struct VideoMonitor<'a>(&'a Watched<'a>);
+struct VideoMonitor<'a> {
+    watched: &'a Watched<'a>,
+    now: fn() -> Instant,
+    /// The step that was last seen to be done, and when.
+    last: Option<(usize, Instant)>,
+    measured: &'a watch::Sender<Measured>,
+}
+
+impl VideoMonitor<'_> {
+    /// Times a step that follows right upon another of the same run; what lies between runs is no step.
+    fn time_step(&mut self, progress: &SceneProgress) {
+        if self.last.is_some_and(|(step, _)| step == progress.step) {
+            return;
+        }
+        let now = (self.now)();
+        if let Some((_, then)) = self.last.filter(|(step, _)| step + 1 == progress.step) {
+            let took = now.saturating_duration_since(then);
+            self.measured.send_modify(|measured| match progress.activity {
+                Activity::Picture | Activity::Between => measured.picture_step(took),
+                Activity::Motion => measured.motion_step(took),
+            });
+        }
+        self.last = (progress.step > 0).then_some((progress.step, now));
+    }
+}
 
 impl SceneMonitor for VideoMonitor<'_> {
     fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+        self.time_step(progress);
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        self.0.progress.send_replace(JobProgress {
+        self.watched.progress.send_replace(JobProgress {
             started: true,
             part: number(progress.scene),
             parts: number(progress.scenes),
@@ -328,7 +374,7 @@ impl SceneMonitor for VideoMonitor<'_> {
             frames: progress.frames,
             share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
         });
-        self.0.go_on()
+        self.watched.go_on()
     }
 
     fn on_step_down(&mut self, what: &str) {

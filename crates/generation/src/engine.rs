@@ -19,6 +19,7 @@ use crate::{
     error::SubmitError,
     job::{Begin, GeneratedImage, Job, JobContext, JobHandle, Made},
     jobs::Work,
+    measured::Measured,
     model::{EngineStatus, LoadedModel, ModelInfo},
     queue::{Place, PushError, Queue},
     spec::ImageSpec,
@@ -55,6 +56,8 @@ struct Inner {
     queue: Arc<Queue>,
     status: watch::Receiver<EngineStatus>,
     timings: watch::Receiver<Timings>,
+    measured: watch::Receiver<Measured>,
+    now: fn() -> Instant,
     last_id: AtomicU64,
 }
 
@@ -76,10 +79,13 @@ impl Engine {
         let queue = Arc::new(Queue::new(settings.queue_capacity.max(1)));
         let (status_sender, status) = watch::channel(EngineStatus::Loading);
         let (timings_sender, timings) = watch::channel(Timings::default());
-        let device = Device { queue: Arc::clone(&queue), status: status_sender, timings: timings_sender, settings };
+        let (measured_sender, measured) = watch::channel(Measured::default());
+        let now = settings.now;
+        let device =
+            Device { queue: Arc::clone(&queue), status: status_sender, timings: timings_sender, measured: measured_sender, settings };
         let _runs_until_the_queue_closes: JoinHandle<()> =
             std::thread::Builder::new().name("device".into()).spawn(move || device.run(load))?;
-        Ok(Self { inner: Arc::new(Inner { queue, status, timings, last_id: AtomicU64::new(0) }) })
+        Ok(Self { inner: Arc::new(Inner { queue, status, timings, measured, now, last_id: AtomicU64::new(0) }) })
     }
 
     /// Hands in a job that makes pictures; it waits its turn.
@@ -122,7 +128,8 @@ impl Engine {
     }
 
     fn push<T>(&self, make: impl FnOnce(u64, &Arc<Queue>) -> (Job, JobHandle<T>)) -> Result<JobHandle<T>, SubmitError> {
-        let (job, handle) = make(self.next_id(), &self.inner.queue);
+        let (mut job, handle) = make(self.next_id(), &self.inner.queue);
+        job.handed_in = Some((self.inner.now)());
         self.inner.queue.push(job).map_err(|error| self.refusal(error))?;
         Ok(handle)
     }
@@ -145,7 +152,8 @@ impl Engine {
         context: JobContext,
         place: Option<Place>,
     ) -> Result<JobHandle<Made>, SubmitError> {
-        let (job, handle) = Job::stored(self.next_id(), (parts, begin), context, &self.inner.queue);
+        let (mut job, handle) = Job::stored(self.next_id(), (parts, begin), context, &self.inner.queue);
+        job.handed_in = Some((self.inner.now)());
         self.inner.queue.push_taken(job, place).map_err(|error| self.refusal(error))?;
         Ok(handle)
     }
@@ -185,6 +193,11 @@ impl Engine {
         *self.inner.timings.borrow()
     }
 
+    /// What the device has done so far.
+    pub fn measured(&self) -> Measured {
+        self.inner.measured.borrow().clone()
+    }
+
     /// Where the model stands, now.
     pub fn status(&self) -> EngineStatus {
         self.inner.status.borrow().clone()
@@ -193,6 +206,11 @@ impl Engine {
     /// The jobs that hold a place: those that wait and the one that runs.
     pub fn jobs(&self) -> usize {
         self.inner.queue.jobs()
+    }
+
+    /// The jobs that wait for the device.
+    pub fn waiting(&self) -> usize {
+        self.inner.queue.waiting()
     }
 
     /// Waits until the model is loaded.

@@ -218,7 +218,12 @@ impl LocalModel {
         let prompts = spec.scenes().iter().map(|scene| scene.prompt());
         let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
         let truncated = truncated(model, prompts, negatives, spec.guidance_scale())?;
-        let (width, height) = model.default_size();
+        let size = (spec.width(), spec.height());
+        let (width, height) = if spec.proportional() { model.size_for(size) } else { model.default_size() };
+        let moving = |model: &StableVideoDiffusion, motion: &MotionSpec| {
+            let native = spec.proportional().then(|| model.size_for(size, None, motion.num_frames().map(count)));
+            motion_params(motion, native, &self.memory)
+        };
         let scenes = spec.scenes().iter().map(|scene| SceneParams {
             picture: TextToImageParams {
                 prompt: scene.prompt().to_owned(),
@@ -232,7 +237,7 @@ impl LocalModel {
                 clip_skip: 0,
             },
             frames: scene.frames(),
-            motion: scene.motion().map(|motion| motion_params(motion, None, &self.memory)),
+            motion: motion.zip(scene.motion()).map(|(model, spec)| moving(model, spec)),
         });
         let params = ScenesParams {
             scenes: scenes.collect(),

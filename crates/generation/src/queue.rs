@@ -196,6 +196,11 @@ impl Queue {
         self.lock().jobs()
     }
 
+    /// The jobs that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// The numbers of the waiting jobs in the order in which they would be served if nothing else came in and each took as long as the
     /// recent ones.
     pub(crate) fn order(&self) -> Vec<u64> {

@@ -120,6 +120,12 @@ pub enum ApiError {
         /// The most.
         limit: usize,
     },
+    /// There is no such job, or it is another's; the sentence says so.
+    #[error("{0}")]
+    NoSuchJob(&'static str),
+    /// The operator has asked for what this program does not do yet; the sentence says what.
+    #[error("{0}")]
+    NotServed(&'static str),
     /// A fault of ours.
     #[error("Internal Server Error")]
     Internal,
@@ -196,6 +202,8 @@ impl ApiError {
             | Self::Refused(_)
             | Self::Upload(_)
             | Self::TaskNotFound(_)
+            | Self::NoSuchJob(_)
+            | Self::NotServed(_)
             | Self::TaskEnded { .. }
             | Self::TaskCancelled(_)
             | Self::TaskFailed { .. }
@@ -211,7 +219,7 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::TaskNotFound(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::TaskNotFound(_) | Self::NoSuchJob(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
             Self::Refused(Refusal::Unauthorized) => StatusCode::UNAUTHORIZED,
             Self::Refused(Refusal::ForeignOrigin(_) | Refusal::LinkExpired) => StatusCode::FORBIDDEN,
             Self::Refused(Refusal::ForeignHost(_)) => StatusCode::MISDIRECTED_REQUEST,
@@ -242,6 +250,7 @@ impl ResponseError for ApiError {
                 | SubmitJobError::Store(StoreError::ShuttingDown),
             )
             | Self::Store(StoreError::ShuttingDown)
+            | Self::NotServed(_)
             | Self::Generation(GenerationError::Cancelled)
             | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TaskFailed { error, .. } if error.retryable => StatusCode::SERVICE_UNAVAILABLE,
@@ -300,6 +309,8 @@ impl ResponseError for ApiError {
             | Self::Generation(_)
             | Self::Video(_)
             | Self::TaskNotFound(_)
+            | Self::NoSuchJob(_)
+            | Self::NotServed(_)
             | Self::TaskEnded { .. }
             | Self::TaskCancelled(_)
             | Self::TaskFailed { .. }

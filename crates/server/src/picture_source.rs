@@ -69,10 +69,19 @@ pub(crate) async fn picture(source: String, asker: Asker<'_>, state: &ApiState) 
     } else {
         Bytes::Text(source)
     };
+    decode(bytes).await
+}
+
+async fn decode(bytes: Bytes) -> Result<RgbImage, SourceError> {
     // The semaphore is never closed.
     let _decoding = DECODING.acquire().await.map_err(|_| ApiError::Internal)?;
     // A large picture takes a while to decode.
     web::block(move || decoded(bytes)).await.map_err(|_| ApiError::Internal)?
+}
+
+/// The picture in a file's bytes, as [`picture`] makes one of those that it fetches.
+pub(crate) async fn of_file(bytes: Vec<u8>) -> Result<RgbImage, SourceError> {
+    decode(Bytes::Here(bytes)).await
 }
 
 /// The text as a URL, where it is one that is fetched and no picture itself.

@@ -21,9 +21,10 @@ use guarded_http::{Guard, GuardSettings};
 
 use crate::{
     access::{Access, AccessSettings, LinkSecret},
-    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT},
+    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH},
     request_log,
     tasks::TasksSettings,
+    text_video_api::TextRoute,
     uploads::{UploadLimits, UploadStore},
     webhooks::{self, WebhookSecret, WebhookSettings},
 };
@@ -64,6 +65,12 @@ pub struct ServerSettings {
     pub uploads: PathBuf,
     /// How much of them is kept, and for how long.
     pub upload_limits: UploadLimits,
+    /// How much of a character's picture its script repaints, 0 (nothing) to 1.
+    pub repaint_strength: f64,
+    /// Where videos from texts are made.
+    pub text_route: TextRoute,
+    /// The memory that this process holds, in bytes, where the system says; for `/metrics`.
+    pub resident_memory: fn() -> Option<u64>,
     /// How long the stored job that runs may take to end when the server is told to stop.
     pub shutdown_limit: Duration,
     /// Which addresses that callers name are asked.
@@ -89,6 +96,9 @@ impl Default for ServerSettings {
             link_secret: None,
             uploads: env::temp_dir().join("framewright-uploads"),
             upload_limits: UploadLimits::default(),
+            repaint_strength: DEFAULT_REPAINT_STRENGTH,
+            text_route: TextRoute::default(),
+            resident_memory: || None,
             shutdown_limit: Duration::from_secs(10),
             guard: GuardSettings::default(),
             tasks: TasksSettings::default(),
@@ -130,6 +140,9 @@ impl Server {
             uploads: UploadStore::new(settings.uploads.clone(), settings.upload_limits),
             guard: Guard::new(settings.guard.clone()),
             tasks: settings.tasks.clone(),
+            repaint_strength: settings.repaint_strength,
+            text_route: settings.text_route,
+            resident_memory: settings.resident_memory,
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
         let (told, webhooks) = (state.clone(), settings.webhooks.clone());

@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 38] = [
+const KEYS: [(&str, Kind); 47] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("compute.device", Kind::Text),
@@ -61,11 +61,20 @@ const KEYS: [(&str, Kind); 38] = [
     ("hub.endpoint", Kind::Text),
     ("hub.cache_dir", Kind::Text),
     ("hub.offline", Kind::Truth),
+    ("server.log_format", Kind::Text),
+    ("characters.repaint_strength", Kind::Number),
+    ("routing.text", Kind::Text),
+    ("bedrock.access_key_id", Kind::Text),
+    ("bedrock.secret_access_key", Kind::Text),
+    ("bedrock.region", Kind::Text),
+    ("bedrock.bucket", Kind::Text),
+    ("client.server", Kind::Text),
+    ("client.api_key", Kind::Text),
 ];
 
 /// Variables that other programs define, which act here too: the later in this list, the stronger.
 /// The second word is the setting, the third what is appended to the value (the cache lies inside `HF_HOME`).
-const FOREIGN: [(&str, &str, &str); 11] = [
+const FOREIGN: [(&str, &str, &str); 15] = [
     ("PORT", "server.port", ""),
     ("HUGGING_FACE_TOKEN", "hub.token", ""),
     ("HF_TOKEN", "hub.token", ""),
@@ -77,6 +86,10 @@ const FOREIGN: [(&str, &str, &str); 11] = [
     ("HF_HUB_CACHE", "hub.cache_dir", ""),
     ("HF_ENDPOINT", "hub.endpoint", ""),
     ("HF_HUB_OFFLINE", "hub.offline", ""),
+    ("AWS_ACCESS_KEY_ID", "bedrock.access_key_id", ""),
+    ("AWS_SECRET_ACCESS_KEY", "bedrock.secret_access_key", ""),
+    ("AWS_REGION", "bedrock.region", ""),
+    ("S3_BUCKET_NAME", "bedrock.bucket", ""),
 ];
 
 const PREFIX: &str = "FRAMEWRIGHT__";

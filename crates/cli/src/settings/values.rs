@@ -61,6 +61,15 @@ pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D
     if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside 0..=1"))) }
 }
 
+pub(super) fn server_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    // Without its final slash, so that paths can stand behind it.
+    Ok(endpoint(deserializer)?.unwrap_or_default().trim_end_matches('/').to_owned())
+}
+
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
 pub(super) fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     within(deserializer, 1, 1024)?.try_into().map(Some).map_err(D::Error::custom)
 }

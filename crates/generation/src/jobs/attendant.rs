@@ -199,6 +199,7 @@ impl End {
         let (kind, retryable) = match &error {
             GenerationError::Cancelled => return Self::BrokenOff,
             GenerationError::Model(diffusion_core::Error::Device { .. }) => return Self::DeviceLost,
+            // Others that use the device may let go of what they hold.
             GenerationError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, true),
             GenerationError::Model(_) => (JobErrorKind::Model, false),
             // A full disk has room again one day.

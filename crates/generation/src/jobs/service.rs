@@ -344,6 +344,14 @@ impl Jobs {
         self.on_disk(move |inner| inner.store.delivery_tried(id, next, Some(&reason), inner.now())).await
     }
 
+    /// Whether a job could be written down now.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the reason why not.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        self.on_disk(|inner| inner.store.check_writable()).await
+    }
+
     /// How jobs stand, in numbers.
     ///
     /// # Errors

@@ -290,6 +290,15 @@ impl JobStore {
         Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
+    /// Writes for the sake of writing: fails where the next job could not be written down.
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            // The same number as before: what counts is that a page of it reaches the disk.
+            let number: i64 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+            Ok(transaction.pragma_update(None, "application_id", number)?)
+        })
+    }
+
     /// How many jobs stand where.
     pub(super) fn counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
         rows::counts(&self.lock())

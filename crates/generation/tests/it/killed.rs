@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::{Duration, Instant, SystemTime},
@@ -15,7 +15,7 @@ use std::{
 
 use generation::jobs::{FailPoint, JobState, Jobs, JobsSettings, Page};
 
-use crate::fake::engine;
+use crate::{fake::engine, programs::example};
 
 /// Every job of `killable`, and how it ends.
 const ENDS: [(&str, JobState); 7] = [
@@ -31,14 +31,6 @@ const ENDS: [(&str, JobState); 7] = [
 /// No life of the program takes this long, on any machine.
 const A_LIFE: Duration = Duration::from_secs(300);
 
-fn program() -> PathBuf {
-    // Next to this test's own folder, where cargo puts examples, which it builds with the tests.
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples/killable");
-    assert!(path.exists(), "{} is missing; it is built by a `cargo test` that is not told `--test`", path.display());
-    path
-}
-
 /// One life of the program.
 struct Life {
     process: Child,
@@ -47,7 +39,7 @@ struct Life {
 
 impl Life {
     fn begin(folder: &Path, point: Option<(FailPoint, usize)>) -> Self {
-        let mut command = Command::new(program());
+        let mut command = Command::new(example("killable"));
         command.arg(folder).stdin(Stdio::null()).stdout(Stdio::piped());
         if let Some((point, nth)) = point {
             command.args([format!("{point:?}"), nth.to_string()]);

@@ -88,7 +88,7 @@ pub(super) fn not_optimized(value: &Value) -> Result<(), TypeFault> {
 }
 
 /// Why nothing could be posted there, as far as the address itself tells.
-pub(super) fn callback_fault(url: &str, guard: &Guard) -> Option<ValidationErrorDetail> {
+pub(crate) fn callback_fault(url: &str, guard: &Guard) -> Option<ValidationErrorDetail> {
     let error = guard.check(url).err()?;
     Some(value_error("callback_url", error.to_string(), &Value::from(url)))
 }

@@ -110,7 +110,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 }
 
 /// A new task's id: a word and twelve hexadecimal digits.
-fn new_id(word: &str) -> String {
+pub(crate) fn new_id(word: &str) -> String {
     let mut digits = Uuid::new_v4().simple().to_string();
     digits.truncate(12);
     format!("{word}_{digits}")

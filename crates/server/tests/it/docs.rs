@@ -31,7 +31,15 @@ async fn the_description_lists_the_routes_and_their_answers() {
         "/generate",
         "/generate-video",
         "/generate-video/info",
+        "/generation/{id}",
+        "/generations",
         "/health",
+        "/metrics",
+        "/ready",
+        "/upload-character",
+        "/uploads/{name}",
+        "/video-status",
+        "/videos/{name}",
     ];
     assert_eq!(paths.keys().collect::<Vec<_>>(), expected);
     let answers = paths["/generate"]["post"]["responses"].as_object().unwrap();

@@ -4,6 +4,8 @@
 mod access;
 mod attacks;
 mod bad_input;
+mod characters;
+mod dispatch;
 mod docs;
 mod events;
 mod fake;
@@ -13,6 +15,7 @@ mod generate;
 mod hang_up;
 mod idempotency;
 mod load;
+mod ops;
 mod pictures_as_tasks;
 mod service;
 mod shutdown;
