@@ -163,7 +163,7 @@ async fn making_nothing() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let running = Running::start(folder.path(), || Ok(instant::model())).await?;
     let Some(info) = model_of(&running) else { bail!("the model is gone") };
-    let picture = json!({"prompt": "a boat", "seed": 1});
+    let picture = json!({"prompt": "a boat", "seed": 1, "width": instant::SIDE, "height": instant::SIDE});
     let request = generation::ImageRequest { prompt: Some("a boat".into()), seed: Some(1), ..generation::ImageRequest::default() };
     let spec = request.validate(&generation::Limits::default(), &info).map_err(|faults| anyhow!("{faults:?}"))?;
 

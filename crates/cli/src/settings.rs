@@ -363,23 +363,6 @@ mod tests {
     }
 
     #[test]
-    fn texts_go_to_bedrock_only_where_all_of_it_is_known() {
-        let all =
-            [("AWS_ACCESS_KEY_ID", "AKIA1"), ("AWS_SECRET_ACCESS_KEY", "s1"), ("AWS_REGION", "eu-west-1"), ("S3_BUCKET_NAME", "videos")];
-        let route = |pairs: &[(&str, &str)], text: Option<&str>| {
-            let routing = text.map(|text| ("FRAMEWRIGHT__ROUTING__TEXT", text));
-            let pairs: Vec<_> = pairs.iter().copied().chain(routing).collect();
-            from_environment(&pairs).unwrap().text_is_bedrocks()
-        };
-        assert!(route(&all, None) && route(&all, Some("auto")));
-        for missing in 0..all.len() {
-            let some: Vec<_> = all.iter().enumerate().filter(|(index, _)| *index != missing).map(|(_, pair)| *pair).collect();
-            assert!(!route(&some, None), "{some:?}");
-        }
-        assert!(!route(&all, Some("local")) && route(&[], Some("bedrock")));
-    }
-
-    #[test]
     fn later_layers_win() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.toml");

@@ -7,6 +7,7 @@ use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
     web::{Data, Payload},
 };
+use generation::video::VideoSpec;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
     fields::{echo, parse_object, value_fault},
     intake::Asked,
     request_body::{RequestBody, aside},
+    respond_async,
+    tasks::wire::VideoTaskResponse,
     text_video_api,
     text_wire::{TextBody, TextStatus},
     video_api,
@@ -102,7 +105,8 @@ pub(crate) enum VideoJobAnswer {
 
 /// Makes a video: of scenes, of a character, or from a text.
 ///
-/// The keys of the body tell which. `scenes` is waited for, and the answer is the video; hanging up cancels it. `characterImageUrl` and
+/// The keys of the body tell which. `scenes` is waited for, and the answer is the video; hanging up cancels it. With `Prefer:
+/// respond-async` it makes a job instead, which `GET /api/v1/tasks/{id}` tells of. `characterImageUrl` and
 /// `script` make a job that `GET /generation/{id}` tells of; `text` makes one that `GET /video-status` tells of. A body with keys of two, or
 /// of none, is refused. Requests that make a job honour `Idempotency-Key`.
 #[utoipa::path(
@@ -110,7 +114,10 @@ pub(crate) enum VideoJobAnswer {
     path = "/generate-video",
     tag = "generation",
     request_body = VideoBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The request's own name: sent again, it makes no second job")),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The request's own name: sent again, it makes no second job"),
+        ("Prefer" = Option<String>, Header, description = "respond-async: do not wait for a video of scenes"),
+    ),
     responses(
         (
             status = 200,
@@ -124,6 +131,15 @@ pub(crate) enum VideoJobAnswer {
                 ("X-Hero-Used" = bool, description = "Whether a hero's description stands before the prompts"),
                 ("X-Seed" = u64, description = "The seed that it was made with"),
                 ("X-Prompt-Truncated" = bool, description = "true if a text was cut, for the model reads no more; else absent"),
+            )
+        ),
+        (
+            status = 202,
+            description = "The job that makes the video of scenes, for those who would rather not wait",
+            body = VideoTaskResponse,
+            headers(
+                ("Location" = String, description = "Where to ask how it stands"),
+                ("Preference-Applied" = String, description = "respond-async"),
             )
         ),
         (status = 400, description = "The body is no JSON, or there are fewer than two scenes", body = ErrorBody),
@@ -160,6 +176,11 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     });
     let json = json.await??;
     match Shape::of(&json)? {
+        Shape::Scenes if respond_async::is_wanted(request) => {
+            let asked = Asked::by(caller, request, &bytes).await?;
+            let spec = std::future::ready(video_api::scenes(json, state).map(VideoSpec::Scenes));
+            respond_async::answer(request, asked, state, spec).await
+        }
         Shape::Scenes => video_api::video(request, &caller, json, state).await,
         Shape::Character => character_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
         Shape::Text => text_video_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,

@@ -50,6 +50,17 @@ pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Da
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
+/// The video of scenes that a body describes.
+pub(crate) fn scenes(json: Map<String, Value>, state: &ApiState) -> Result<ScenesSpec, ApiError> {
+    let body = scenes_body::read(json);
+    if body.scene_count().is_some_and(|count| count < 2) {
+        return Err(ApiError::TooFewScenes);
+    }
+    let spec = body.into_spec(random_seed(), &state.limits)?;
+    ready(state)?;
+    Ok(spec)
+}
+
 /// Makes the video and answers with it.
 pub(crate) async fn video(
     request: &HttpRequest,
@@ -57,12 +68,7 @@ pub(crate) async fn video(
     json: Map<String, Value>,
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
-    let body = scenes_body::read(json);
-    if body.scene_count().is_some_and(|count| count < 2) {
-        return Err(ApiError::TooFewScenes);
-    }
-    let spec = body.into_spec(random_seed(), &state.limits)?;
-    ready(state)?;
+    let spec = scenes(json, state)?;
     let made = make(state, caller, VideoSpec::Scenes(spec.clone())).await?;
     Ok(made.answer(request, |response| {
         for (name, value) in [

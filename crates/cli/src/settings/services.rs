@@ -130,3 +130,28 @@ impl Default for ClientSettings {
         Self { server: "http://127.0.0.1:8000".into(), api_key: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::super::{Settings, environment_layers};
+
+    #[test]
+    fn texts_go_to_bedrock_only_where_all_of_it_is_known() {
+        let all =
+            [("AWS_ACCESS_KEY_ID", "AKIA1"), ("AWS_SECRET_ACCESS_KEY", "s1"), ("AWS_REGION", "eu-west-1"), ("S3_BUCKET_NAME", "videos")];
+        let route = |pairs: &[(&str, &str)], text: Option<&str>| {
+            let routing = text.map(|text| ("FRAMEWRIGHT__ROUTING__TEXT", text));
+            let pairs: Vec<_> = pairs.iter().copied().chain(routing).collect();
+            let variables = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Settings::resolve(None, environment_layers(variables).unwrap()).unwrap().text_is_bedrocks()
+        };
+        assert!(route(&all, None) && route(&all, Some("auto")));
+        for missing in 0..all.len() {
+            let some: Vec<_> = all.iter().enumerate().filter(|(index, _)| *index != missing).map(|(_, pair)| *pair).collect();
+            assert!(!route(&some, None), "{some:?}");
+        }
+        assert!(!route(&all, Some("local")) && route(&[], Some("bedrock")));
+    }
+}

@@ -1,8 +1,9 @@
 //! The files of jobs: a folder, where each appears whole or not at all.
 //!
 //! It must not know the job store or what a file holds. The invariants: a file is made in `staging/<job>/` and moved to
-//! `artifacts/<job>/<name>` by one rename on the same file system; whoever reads `artifacts/` never sees a part of a file; both the file
-//! and the entry in its folder are on the disk when [`ArtifactStore::commit`] returns. What a job needs to go on lies in
+//! `artifacts/<job>/<name>` by one rename on the same file system; whoever reads `artifacts/` never sees a part of a file (only a lost
+//! machine leaves one, of a job that is not completed and makes it again); both the file and the entry in its folder are on the disk when
+//! [`ArtifactStore::commit`] returns. What a job needs to go on lies in
 //! `journal/<job>/`, and goes with the job.
 
 use std::{
@@ -134,16 +135,18 @@ impl ArtifactStore {
     pub(super) fn commit(&self, job: &str, name: &str, media_type: &str) -> Result<Artifact, StoreError> {
         let staged = self.staging_of(job).join(name);
         let folder = self.artifacts().join(job);
+        let placed = folder.join(name);
         let place = || -> io::Result<(u64, String)> {
             let digest = digest(&staged)?;
-            sync(&staged)?;
             fs::create_dir_all(&folder)?;
-            fs::rename(&staged, folder.join(name))?;
+            fs::rename(&staged, &placed)?;
+            // All of it is there before the first sync, which on common file systems takes all of it along; the others then cost little.
+            sync(&placed)?;
             sync(&folder)?;
             sync(&self.artifacts())?;
             Ok(digest)
         };
-        let (bytes, sha256) = place().map_err(refused(&folder.join(name)))?;
+        let (bytes, sha256) = place().map_err(refused(&placed))?;
         Ok(Artifact { name: name.to_owned(), media_type: media_type.to_owned(), bytes, sha256, expired: false })
     }
 

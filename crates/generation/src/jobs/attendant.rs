@@ -1,6 +1,6 @@
 //! Follows one job through the engine: writes down that it starts, how far it is and how it ends, and puts its files in place.
 //!
-//! The invariants: the start is on the disk before the device does anything, so that a job that takes the program down is counted; the
+//! The invariants: the start is written down before the device does anything, so that a job that takes the program down is counted; the
 //! files are in place before the job is called completed; a job that the program's end broke off is put back, not failed; an end that
 //! cannot be written down is tried again for as long as the program runs.
 
@@ -17,7 +17,7 @@ use super::{
     fail_point::FailPoint,
     record::{Artifact, JobError, JobErrorKind, NativeVideo, Outcome},
     service::{Inner, Live},
-    store::{Started, Waiting},
+    store::{Started, Synced, Waiting},
 };
 use crate::{
     GenerationError, artifact,
@@ -146,7 +146,7 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
 
 /// Writes progress down until the job has no more of it.
 async fn follow(inner: Arc<Inner>, id: &str, mut progress: tokio::sync::watch::Receiver<JobProgress>) {
-    let mut told = JobProgress::default();
+    let (mut told, mut is_first) = (JobProgress::default(), true);
     while progress.changed().await.is_ok() {
         let now = *progress.borrow_and_update();
         if !now.started {
@@ -169,8 +169,11 @@ async fn follow(inner: Arc<Inner>, id: &str, mut progress: tokio::sync::watch::R
             "frame": now.frame, "frames": now.frames,
         });
         let (disk, name) = (Arc::clone(&inner), id.to_owned());
+        // What is done in a moment has its end synced at once; what takes longer has its start synced with this.
+        let synced = if is_first { Synced::Later } else { Synced::Now };
+        is_first = false;
         let written = tokio::task::spawn_blocking(move || {
-            disk.store.progress(&name, percent, kind, &data, disk.now())?;
+            disk.store.progress(&name, (percent, kind, &data), synced, disk.now())?;
             disk.settings.fail_hook.reached(FailPoint::Progressed);
             Ok::<_, StoreError>(())
         });
@@ -274,7 +277,8 @@ fn placed(inner: &Inner, id: &str, made: &Made, seconds: f64) -> Result<(Vec<Art
             let mut files = Vec::with_capacity(pictures.len());
             for (index, picture) in pictures.iter().enumerate() {
                 let name = format!("image-{index}.png");
-                artifact::write(&staging.join(&name), &picture.png)?;
+                // It is synced in its place.
+                artifact::write_unsynced(&staging.join(&name), &picture.png)?;
                 files.push(inner.files.commit(id, &name, "image/png")?);
             }
             let first = pictures.first();

@@ -366,7 +366,11 @@ impl Jobs {
         self.inner.stopping.send_replace(true);
         self.inner.engine.drain();
         let mut changes = self.changes();
-        let runs = || self.inner.live().values().any(|live| live.began.is_some());
+        // The device may have one that is not written down as begun yet, or have let go of one whose end is on its way here.
+        let runs = || {
+            let running = self.inner.engine.running();
+            self.inner.live().values().any(|live| live.began.is_some() || running == Some(live.engine_id))
+        };
         let ended = async { while runs() && changes.changed().await.is_ok() {} };
         let _in_time: Result<(), tokio::time::error::Elapsed> = tokio::time::timeout(limit, ended).await;
         self.inner.engine.shut_down();

@@ -2,7 +2,10 @@
 //!
 //! It must not know engines, files or threads: every call is one transaction, and blocks. The invariants: a job changes its state by
 //! [`JobState::after`] only, together with the event that tells of it; numbers of jobs and events only rise; what is written is on the
-//! disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes it.
+//! disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes it. The
+//! one exception is that a job has just begun ([`Synced::Later`]), which a lost machine may forget, and then begins it again.
+//!
+//! Whoever reads waits for no writer, nor for the disk that a writer waits for.
 
 use std::{
     collections::HashSet,
@@ -33,9 +36,19 @@ const BUSY: Duration = Duration::from_secs(10);
 /// The jobs on disk.
 #[derive(Debug)]
 pub(super) struct JobStore {
-    connection: Mutex<Connection>,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
     /// Held as long as the store is open; the system lets go of it however the program ends.
     _lock: File,
+}
+
+/// When what is written is on the disk, which it takes a while to say; the end of the program undoes neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Synced {
+    /// When the call returns.
+    Now,
+    /// With the next that is synced at once.
+    Later,
 }
 
 /// A job that waits, as the queue needs it.
@@ -69,14 +82,30 @@ impl JobStore {
             Err(TryLockError::Error(source)) => return Err(StoreError::Folder { path, source }),
         }
         let path = folder.join(FILE);
-        let mut connection = connected(&path).map_err(|source| StoreError::Unusable { path, source })?;
-        migrations().to_latest(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection), _lock: lock })
+        let connect = || connected(&path).map_err(|source| StoreError::Unusable { path: path.clone(), source });
+        let mut writer = connect()?;
+        migrations().to_latest(&mut writer)?;
+        let reader = connect()?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), _lock: lock })
     }
 
     /// Runs one transaction, which is rolled back if `work` fails.
     fn transaction<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.transaction_synced(Synced::Now, work)
+    }
+
+    fn transaction_synced<T, E: From<StoreError>>(
+        &self,
+        synced: Synced,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut connection = self.lock();
+        let mode = match synced {
+            Synced::Now => "full",
+            Synced::Later => "normal",
+        };
+        connection.pragma_update(None, "synchronous", mode).map_err(|error| E::from(error.into()))?;
         let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begin.map_err(|error| E::from(error.into()))?;
         let done = work(&transaction)?;
@@ -84,16 +113,26 @@ impl JobStore {
         Ok(done)
     }
 
+    /// Runs one statement as a transaction of its own.
+    fn execute(&self, statement: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+        self.transaction(|transaction| Ok(transaction.execute(statement, params)?))
+    }
+
     /// Leaves a row as no program writes it.
     #[cfg(test)]
     pub(super) fn tear(&self, id: &str) {
-        let torn = self.lock().execute("UPDATE jobs SET work = '{' WHERE id = ?1", [id]);
-        assert_eq!(torn, Ok(1));
+        let torn = self.execute("UPDATE jobs SET work = '{' WHERE id = ?1", [id]);
+        assert!(matches!(torn, Ok(1)));
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A transaction that a panic broke off was rolled back when it was dropped.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees all that was committed when it began to read.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a job in. The second of the pair says whether the same request had been taken before; then that job is returned.
@@ -130,7 +169,7 @@ impl JobStore {
 
     /// The job that was made of the same request before, if there was one.
     pub(super) fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
-        self.transaction(|transaction| replayed(transaction, owner, name))
+        replayed(&self.reader(), owner, name)
     }
 
     /// Puts the jobs back that ran when the program went down, and returns all that wait, the oldest first.
@@ -161,8 +200,10 @@ impl JobStore {
     }
 
     /// The device takes a job. One that was taken `most_idle` times without getting any further fails instead.
+    ///
+    /// The device waits for this, and does not wait for the disk: a lost machine may forget that the job had begun.
     pub(super) fn start(&self, id: &str, most_idle: u32, at: SystemTime) -> Result<Started, StoreError> {
-        self.transaction(|transaction| {
+        self.transaction_synced(Synced::Later, |transaction| {
             let select = "SELECT work, attempts, idle_attempts, percent FROM jobs WHERE id = ?1 AND state = 'queued'";
             let read = |row: &rusqlite::Row<'_>| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, u32>(2)?, row.get::<_, u32>(3)?))
@@ -192,8 +233,14 @@ impl JobStore {
     }
 
     /// Writes down how far a running job is.
-    pub(super) fn progress(&self, id: &str, percent: u32, kind: &str, data: &Value, at: SystemTime) -> Result<(), StoreError> {
-        self.transaction(|transaction| {
+    pub(super) fn progress(
+        &self,
+        id: &str,
+        (percent, kind, data): (u32, &str, &Value),
+        synced: Synced,
+        at: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.transaction_synced(synced, |transaction| {
             let update = "UPDATE jobs SET updated_at = ?2, idle_attempts = iif(?3 > percent, 0, idle_attempts), percent = max(percent, ?3)
                           WHERE id = ?1 AND state = 'running' RETURNING number";
             let number = transaction.query_row(update, params![id, millis(at), percent], |row| row.get(0)).optional()?;
@@ -237,44 +284,42 @@ impl JobStore {
 
     /// A job, if it is that owner's.
     pub(super) fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
-        rows::job(&self.lock(), Some(owner), id)
+        rows::job(&self.reader(), Some(owner), id)
     }
 
     /// An owner's jobs.
     pub(super) fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
-        rows::jobs(&self.lock(), owner, page)
+        rows::jobs(&self.reader(), owner, page)
     }
 
     /// What happened to a job after an event; `None` if it is not that owner's.
     pub(super) fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
-        let connection = self.lock();
+        let connection = self.reader();
         let Some(job) = rows::job(&connection, Some(owner), id)? else { return Ok(None) };
         rows::events(&connection, job.number, after, limit).map(Some)
     }
 
     /// Messages whose time has come, the oldest first.
     pub(super) fn due_deliveries(&self, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
-        rows::due_deliveries(&self.lock(), limit, now)
+        rows::due_deliveries(&self.reader(), limit, now)
     }
 
     /// A message was tried: it arrived (neither `next` nor `reason`), is tried again at `next`, or is given up.
     pub(super) fn delivery_tried(&self, id: i64, next: Option<SystemTime>, reason: Option<&str>, at: SystemTime) -> Result<(), StoreError> {
         let arrived = reason.is_none().then(|| millis(at));
         let update = "UPDATE deliveries SET attempts = attempts + 1, due_at = ?2, last_error = ?3, delivered_at = ?4 WHERE id = ?1";
-        self.lock().execute(update, params![id, next.map(millis), reason, arrived])?;
-        Ok(())
+        self.execute(update, params![id, next.map(millis), reason, arrived]).map(drop)
     }
 
     /// Every file that is kept, the oldest first: job, name, length, and when the job ended.
     pub(super) fn kept_files(&self) -> Result<Vec<(String, String, u64, SystemTime)>, StoreError> {
-        rows::kept_files(&self.lock())
+        rows::kept_files(&self.reader())
     }
 
     /// Writes down that a file is no longer kept.
     pub(super) fn file_removed(&self, id: &str, name: &str, at: SystemTime) -> Result<(), StoreError> {
         let update = "UPDATE artifacts SET removed_at = ?3 WHERE name = ?2 AND job = (SELECT number FROM jobs WHERE id = ?1)";
-        self.lock().execute(update, params![id, name, millis(at)])?;
-        Ok(())
+        self.execute(update, params![id, name, millis(at)]).map(drop)
     }
 
     /// Forgets jobs that ended before a time and have no files left.
@@ -282,18 +327,18 @@ impl JobStore {
         let delete = "DELETE FROM jobs WHERE finished_at < ?1 AND NOT EXISTS
                       (SELECT 1 FROM artifacts WHERE job = jobs.number AND removed_at IS NULL)
                       AND NOT EXISTS (SELECT 1 FROM deliveries WHERE job = jobs.number AND due_at IS NOT NULL)";
-        Ok(self.lock().execute(delete, [millis(time)])?)
+        self.execute(delete, [millis(time)])
     }
 
     /// Whether a job has not ended.
     pub(super) fn is_open(&self, id: &str) -> Result<bool, StoreError> {
         let select = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))";
-        Ok(self.lock().query_row(select, [id], |row| row.get(0))?)
+        Ok(self.reader().query_row(select, [id], |row| row.get(0))?)
     }
 
     /// The ids of jobs whose files are kept.
     pub(super) fn ids_with_files(&self) -> Result<HashSet<String>, StoreError> {
-        let connection = self.lock();
+        let connection = self.reader();
         let mut select =
             connection.prepare("SELECT DISTINCT jobs.id FROM artifacts JOIN jobs ON jobs.number = job WHERE removed_at IS NULL")?;
         Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
@@ -301,7 +346,7 @@ impl JobStore {
 
     /// The ids of jobs that have not ended.
     pub(super) fn open_ids(&self) -> Result<HashSet<String>, StoreError> {
-        let connection = self.lock();
+        let connection = self.reader();
         let mut select = connection.prepare("SELECT id FROM jobs WHERE state IN ('queued', 'running')")?;
         Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
@@ -317,7 +362,7 @@ impl JobStore {
 
     /// How many jobs stand where.
     pub(super) fn counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
-        rows::counts(&self.lock())
+        rows::counts(&self.reader())
     }
 }
 
@@ -325,7 +370,6 @@ fn connected(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }
@@ -334,13 +378,13 @@ pub(super) fn corrupt(job: &str, what: &'static str, reason: &dyn std::fmt::Disp
     StoreError::Corrupt { job: job.to_owned(), what, reason: reason.to_string() }
 }
 
-fn replayed(transaction: &Transaction<'_>, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
+fn replayed(connection: &Connection, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
     let select = "SELECT jobs.id, fingerprint FROM idempotency JOIN jobs ON jobs.number = job WHERE idempotency.owner = ?1 AND key = ?2";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-    let found = transaction.query_row(select, params![owner, name.key], read).optional().map_err(StoreError::from)?;
+    let found = connection.query_row(select, params![owner, name.key], read).optional().map_err(StoreError::from)?;
     match found {
         None => Ok(None),
-        Some((id, fingerprint)) if fingerprint == name.fingerprint => Ok(rows::job(transaction, Some(owner), &id)?),
+        Some((id, fingerprint)) if fingerprint == name.fingerprint => Ok(rows::job(connection, Some(owner), &id)?),
         Some(_) => Err(SubmitJobError::IdempotencyConflict { key: name.key.clone() }),
     }
 }

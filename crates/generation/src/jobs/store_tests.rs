@@ -10,7 +10,7 @@ use super::{
     record::{Cancelled, JobError, JobErrorKind, NewJob, Outcome, Work},
     rows::{millis, time},
     state::{JobState, Priority},
-    store::{FILE, JobStore, Started},
+    store::{FILE, JobStore, Started, Synced},
 };
 use crate::{ImageRequest, Limits, ModelInfo};
 
@@ -99,7 +99,7 @@ fn a_job_that_takes_the_program_down_again_and_again_fails() {
         assert!(matches!(store.start("x", 3, NOW).unwrap(), Started::Work(_)), "attempt {attempt}");
         if attempt == 1 {
             // It got further, so it may try as often again.
-            store.progress("x", 7, "progress", &json!({}), NOW).unwrap();
+            store.progress("x", (7, "progress", &json!({})), Synced::Now, NOW).unwrap();
         }
     }
     assert_eq!(store.recover(NOW).unwrap().len(), 1);
@@ -156,7 +156,7 @@ fn progress_of_a_job_that_has_ended_is_not_written() {
     let (_folder, store) = store();
     insert(&store, "x");
     store.cancel("a", "x", NOW).unwrap();
-    store.progress("x", 50, "progress", &json!({}), NOW).unwrap();
+    store.progress("x", (50, "progress", &json!({})), Synced::Now, NOW).unwrap();
     assert!(!store.fail("x", &JobError { kind: JobErrorKind::Model, message: String::new(), retryable: false }, NOW).unwrap());
     let kinds: Vec<_> = store.events("a", "x", 0, 10).unwrap().unwrap().into_iter().map(|event| event.kind).collect();
     assert_eq!(kinds, ["queued", "cancelled"]);

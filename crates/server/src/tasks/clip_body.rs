@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{
     TasksSettings,
-    wire::{DEFAULT_MOTION_STRENGTH, DEFAULT_SIZE, FPS, SECONDS},
+    request_wire::{DEFAULT_MOTION_STRENGTH, DEFAULT_SIZE, FPS, SECONDS},
 };
 use crate::{
     error::ApiError,

@@ -135,7 +135,7 @@ fn eta(job: &Job) -> Option<f64> {
 }
 
 /// Tenths of a second are all that a forecast is good for, and milliseconds all that a measurement is.
-fn rounded(seconds: f64) -> f64 {
+pub(crate) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 

@@ -69,7 +69,7 @@ pub(crate) struct EventsQuery {
     tag = "tasks",
     params(
         ("id" = String, Path, description = "The task's id", example = "vid_abc123def456"),
-        ("Last-Event-ID" = Option<i64>, Header, description = "The last event that was seen: those behind it are sent"),
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The last event that was seen: those behind it are sent"),
         EventsQuery
     ),
     responses(

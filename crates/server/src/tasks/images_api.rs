@@ -16,11 +16,12 @@ use generation::{
 };
 
 use super::{
-    document::Links,
+    document::{self, Links},
     new_id,
     note::TaskNote,
     picture_body::{self, PictureBody},
-    wire::{PictureFromPictureBody, PictureTaskBody, PictureTaskResponse, SERVICE, TaskErrorBody, TaskValidationErrorBody},
+    request_wire::{PictureFromPictureBody, PictureTaskBody},
+    wire::{PictureTaskResponse, SERVICE, TaskErrorBody, TaskValidationErrorBody},
 };
 use crate::{
     access::Caller,
@@ -260,7 +261,7 @@ async fn answer(job: &Job, links: Links<'_>) -> Result<HttpResponse, ApiError> {
         image_url: Some(links.file(job, PICTURE)),
         image_b64,
         service: SERVICE.to_owned(),
-        duration: outcome.seconds,
+        duration: document::rounded(outcome.seconds),
         width: outcome.width,
         height: outcome.height,
         native_width,

@@ -4,7 +4,8 @@
 //! lacks are additions, and where its source and its documentation differ, the documentation counts.
 //!
 //! * [`videos_api`] and [`images_api`] take requests, [`tasks_api`] tells how they stand, [`events_api`] tells of it as it happens;
-//! * [`clip_body`] and [`picture_body`] read the bodies, [`wire`] is what stands on the wire, [`document`] writes a job down as a task;
+//! * [`clip_body`] and [`picture_body`] read the bodies ([`request_wire`] describes them), [`wire`] is what is answered, [`document`] writes a
+//!   job down as a task;
 //! * [`envelope`] gives every error below `/api/v1` the `error` object that these clients look for, beside FastAPI's `detail`.
 //!
 //! The invariant: what a task says of itself comes from the job store; nothing is remembered here.
@@ -16,6 +17,7 @@ pub(crate) mod events_api;
 pub(crate) mod images_api;
 pub(crate) mod note;
 pub(crate) mod picture_body;
+pub(crate) mod request_wire;
 pub(crate) mod tasks_api;
 pub(crate) mod videos_api;
 pub mod wire;

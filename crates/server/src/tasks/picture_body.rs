@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     clip_body::{callback_fault, not_optimized},
-    wire::{DEFAULT_SIZE, SIDES},
+    request_wire::{DEFAULT_SIZE, SIDES},
 };
 use crate::{
     error::ApiError,

@@ -17,7 +17,8 @@ use super::{
     document::{self, Links},
     new_id,
     note::TaskNote,
-    wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody, VideoStatus, VideoTaskBody, VideoTaskResponse},
+    request_wire::VideoTaskBody,
+    wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody, VideoStatus, VideoTaskResponse},
 };
 use crate::{
     access::Caller,

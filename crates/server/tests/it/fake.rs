@@ -13,7 +13,7 @@ use actix_web::{
 };
 use generation::{
     Engine,
-    jobs::{Jobs, JobsSettings},
+    jobs::{Jobs, JobsSettings, StoreError},
 };
 use serde_json::Value;
 use server::{ApiState, Server, ServerSettings, app};
@@ -60,7 +60,14 @@ pub(crate) async fn ask_engine(engine: Engine, request: test::TestRequest) -> An
 
 /// Jobs that lie in a folder.
 pub(crate) fn jobs(folder: &Path, engine: Engine) -> Jobs {
-    Jobs::open(JobsSettings::new(folder, SystemTime::now), engine).unwrap()
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match Jobs::open(JobsSettings::new(folder, SystemTime::now), engine.clone()) {
+            // The threads of a server that has ended let go of the folder a moment later.
+            Err(StoreError::InUse { .. }) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// `POST /generate` with a body as it stands.

@@ -76,9 +76,8 @@ async fn whoever_stores_much_makes_room_with_their_own() {
     let count = |owner: &str| fs::read_dir(root.join(owner)).map_or(0, Iterator::count);
     let store = UploadStore::new(root.clone(), limits.shared_by(2));
     let bobs = store.save("bob", "character", file()).await.unwrap().name;
-    let mut last = String::new();
     for _ in 0..6 {
-        last = store.save("alice", "character", file()).await.unwrap().name;
+        let last = store.save("alice", "character", file()).await.unwrap().name;
         assert!(store.open("alice", &last).is_ok(), "the newest stays");
         assert!(count("alice") <= 2, "half of all is the most");
     }
