@@ -25,7 +25,7 @@ use url::form_urlencoded;
 use super::{
     OpenStream,
     document::{self, Links},
-    wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody},
+    wire::{StreamedEvent, TaskErrorBody, TaskStatus, TaskValidationErrorBody},
 };
 use crate::{
     access::Caller,
@@ -73,7 +73,7 @@ pub(crate) struct EventsQuery {
         EventsQuery
     ),
     responses(
-        (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "The events", body = StreamedEvent, content_type = "text/event-stream"),
         (status = 204, description = "The task has ended, and its last event was seen"),
         (status = 404, description = "There is no such task", body = TaskErrorBody),
         (status = 422, description = "The number of the last event is none", body = TaskValidationErrorBody),
