@@ -26,6 +26,7 @@ use crate::{
     journal::FolderJournal,
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
+    preview::{PreviewSlot, Previewer},
     queue::Queue,
     spec::{ImageMode, ImageSpec},
     video::{GeneratedVideo, Timings, VideoOutput, VideoSpec, VideoWriter, output},
@@ -61,7 +62,11 @@ impl Device {
             let started = self.now();
             let span = tracing::info_span!("job", id);
             let _entered = span.enter();
-            let watched = Watched { progress: &progress, is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed) };
+            let watched = Watched {
+                progress: &progress,
+                is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed),
+                previewer: &Previewer::new(context.previews, self.settings.now),
+            };
             let mut journal: Box<dyn Journal> = match context.journal {
                 Some(folder) => Box::new(FolderJournal::new(folder).watched(context.fail_hook)),
                 None => Box::new(()),
@@ -173,10 +178,11 @@ impl Device {
         let mut writer = VideoWriter::open(output, &shape)?;
         let first_frame = writer.first_frame();
         let started = self.now();
-        let mut monitor = VideoMonitor(watched);
+        let mut monitor = VideoMonitor { watched, previewing: Duration::ZERO };
         let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
         let truncated = made.map_err(output::unwrapped)?;
-        self.timings.send_modify(|timings| timings.video(spec, &shape, self.since(started)));
+        let took = self.since(started).saturating_sub(monitor.previewing);
+        self.timings.send_modify(|timings| timings.video(spec, &shape, took));
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
@@ -198,7 +204,8 @@ impl Device {
             mode: ImageMode::TextToImage,
         };
         let (progress, _) = watch::channel(JobProgress::default());
-        let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0 };
+        let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
+        let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0, previewer: &previewer };
         let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now) };
         match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
             Ok(_) => self.learn(&spec, info, &monitor.clock),
@@ -244,10 +251,11 @@ fn of_model<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> JobResult<T>
     })
 }
 
-/// Where progress goes, and where cancellation comes from.
+/// Where progress and previews go, and where cancellation comes from.
 struct Watched<'a> {
     progress: &'a watch::Sender<JobProgress>,
     is_cancelled: &'a dyn Fn() -> bool,
+    previewer: &'a Previewer,
 }
 
 impl Watched<'_> {
@@ -275,6 +283,14 @@ impl StepClock {
         self.last = Some((step, now));
     }
 
+    /// Leaves out time that was just spent on something else.
+    fn leave_out(&mut self, time: Duration) {
+        self.started += time;
+        for instant in self.first.iter_mut().chain(self.last.as_mut().map(|(_, instant)| instant)) {
+            *instant += time;
+        }
+    }
+
     /// How many steps there were and what they took; the first, whose beginning nobody saw, is taken for one like the others.
     fn steps(&self) -> Option<(usize, Duration)> {
         let (steps, last) = self.last.filter(|(steps, _)| *steps > 1)?;
@@ -293,6 +309,7 @@ struct PictureMonitor<'a> {
 impl StepMonitor for PictureMonitor<'_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
         self.clock.tick(step.step);
+        self.clock.leave_out(self.watched.previewer.look(self.part, step));
         let StepReport { step, steps, .. } = *step;
         let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
         let progress = JobProgress { started: true, part: self.part, parts: self.parts, step, steps, share, ..JobProgress::default() };
@@ -305,12 +322,16 @@ impl StepMonitor for PictureMonitor<'_> {
     }
 }
 
-struct VideoMonitor<'a>(&'a Watched<'a>);
+struct VideoMonitor<'a> {
+    watched: &'a Watched<'a>,
+    /// Time that went into previews.
+    previewing: Duration,
+}
 
 impl SceneMonitor for VideoMonitor<'_> {
     fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        self.0.progress.send_replace(JobProgress {
+        self.watched.progress.send_replace(JobProgress {
             started: true,
             part: number(progress.scene),
             parts: number(progress.scenes),
@@ -320,7 +341,12 @@ impl SceneMonitor for VideoMonitor<'_> {
             frames: progress.frames,
             share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
         });
-        self.0.go_on()
+        self.watched.go_on()
+    }
+
+    fn on_model_step(&mut self, step: &StepReport<'_>) {
+        let part = self.watched.progress.borrow().part;
+        self.previewing += self.watched.previewer.look(part, step);
     }
 
     fn on_step_down(&mut self, what: &str) {

@@ -16,6 +16,7 @@ mod image_to_image;
 mod image_to_video;
 mod inpaint;
 mod interpolate;
+mod latent_colours;
 mod params;
 mod prompt;
 mod retime;
@@ -25,10 +26,13 @@ mod sizes;
 mod text_to_image;
 mod windows;
 
+use std::sync::OnceLock;
+
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 use serde_json::Value as Json;
 
+use self::latent_colours::LatentColours;
 pub use self::{
     embedded::{nano_sd, nano_svd},
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
@@ -57,6 +61,8 @@ pub struct StableDiffusion {
     /// scheduler_config.json as it is.
     scheduler_json: Json,
     own_scheduler: SchedulerConfig,
+    /// Found out when they are first wanted.
+    colours: OnceLock<LatentColours>,
 }
 
 impl StableDiffusion {
@@ -89,7 +95,8 @@ impl StableDiffusion {
         let text_encoder = ClipTextModel::load(&text_config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
-        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, scheduler_json, own_scheduler })
+        let colours = OnceLock::new();
+        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, scheduler_json, own_scheduler, colours })
     }
 
     /// What a person would call the model: the folder's path, the hub id, "nano-sd (embedded)".
@@ -183,6 +190,14 @@ impl StableDiffusion {
     fn latents_shape(&self, params: &TextToImageParams) -> [usize; 4] {
         let factor = self.pixels_per_latent();
         [1, self.vae.config().latent_channels, (params.height / factor) as usize, (params.width / factor) as usize]
+    }
+
+    /// A small picture of clean latents, [1, channels, height, width].
+    fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
+        let config = self.vae.config();
+        let colours =
+            LatentColours::known(&self.colours, config.latent_channels, |latents| self.vae.decode(&(latents / config.scaling_factor)?))?;
+        colours.paint(latents, self.pixels_per_latent())
     }
 
     /// A given picture's latents, scaled, f32 on the CPU; draws one tensor of noise.

@@ -23,6 +23,7 @@ use crate::{
     GenerationError, artifact,
     error::SubmitError,
     job::{Begin, JobContext, JobHandle, JobProgress, JobResult, Made, StoredWork},
+    preview::PreviewSlot,
     queue::Place,
     video::VideoOutput,
 };
@@ -43,10 +44,12 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
             None => Err(GenerationError::Cancelled),
         }))
     };
+    let previews = PreviewSlot::default();
     let context = JobContext {
         owner: job.owner.clone(),
         priority: job.priority,
         journal: Some(inner.files.journal_of(&job.id)),
+        previews: previews.clone(),
         fail_hook: inner.settings.fail_hook.clone(),
     };
     // Locked until the job is known here, for its turn may come at once.
@@ -57,6 +60,7 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
         owner: job.owner.clone(),
         cancel: handle.cancel_switch(),
         progress: handle.progress(),
+        previews,
         began: None,
         expected,
     };

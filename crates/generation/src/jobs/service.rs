@@ -27,6 +27,7 @@ use crate::{
     Engine,
     error::SubmitError,
     job::{CancelSwitch, JobProgress},
+    preview::{PreviewSlot, Previews},
     queue::Place,
 };
 
@@ -96,6 +97,7 @@ pub(super) struct Live {
     pub(super) owner: String,
     pub(super) cancel: CancelSwitch,
     pub(super) progress: watch::Receiver<JobProgress>,
+    pub(super) previews: PreviewSlot,
     /// When the device took it, and how far it was then.
     pub(super) began: Option<(SystemTime, f64)>,
     /// How long the device will need, where something like it was measured.
@@ -260,6 +262,12 @@ impl Jobs {
     pub async fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
         let (owner, id) = (owner.to_owned(), id.to_owned());
         self.on_disk(move |inner| inner.store.events(&owner, &id, after, limit)).await
+    }
+
+    /// Pictures of a job in the making, made for as long as what this returns is held; `None` if the job has ended, or there is no such
+    /// job, or it is another's.
+    pub fn previews(&self, owner: &str, id: &str) -> Option<Previews> {
+        self.inner.live().get(id).filter(|live| live.owner == owner).map(|live| live.previews.want())
     }
 
     /// Changes with every change of any job, for those who wait for one.

@@ -11,6 +11,7 @@ mod jobs;
 mod journal;
 mod killed;
 mod pictures;
+mod previews;
 mod queue;
 mod validate;
 mod videos;
