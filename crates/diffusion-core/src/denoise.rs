@@ -24,7 +24,7 @@ pub struct StepReport<'a> {
     /// something from the first step on, where the latents themselves are noise. Of many frames, the middle one.
     ///
     /// Costs nothing to those who do not call it. The first call of a model's life finds out its latents' colours, at the price of
-    /// decoding a quarter of a picture of 512 x 512 pixels; each call after that takes about a millisecond on the CPU.
+    /// decoding a quarter of a picture of 512 x 512 pixels; each call after that takes the CPU 2 ms or less.
     pub preview: &'a dyn Fn() -> Result<RgbImage>,
 }
 
