@@ -6,8 +6,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Layer;
 
+mod jobs;
 mod videos;
 
+pub(crate) use jobs::JobsCommand;
 pub(crate) use videos::{AnimateArgs, FramesArgs, MotionArgs, OutputArgs, ScenesArgs, VideoArgs, VideoEngineArgs};
 
 /// Pictures and videos from text with Stable Diffusion: a command and an HTTP server.
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     Frames(Box<FramesArgs>),
     /// Serve pictures and videos over HTTP.
     Serve(ServeArgs),
+    /// List, show, cancel and watch the jobs of a running server.
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// List, inspect and fetch models.
     #[command(subcommand)]
     Models(ModelsCommand),

@@ -3,31 +3,37 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use cpu_kernels::Priority;
 use diffusion_core::policy::ExecutionPolicy;
 use generation::{Engine, EngineSettings, LoadedModel};
 
 use crate::{
+    memory,
     model::{EMBEDDED, EMBEDDED_MOTION, Model},
     output,
-    settings::{HubSettings, Settings},
+    settings::{ComputeSettings, HubSettings, Settings},
 };
 
 /// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the models if need be, and loads it. The
 /// model that sets pictures in motion is loaded when it is first asked for.
 ///
-/// `measure` makes a small picture at the start, for estimates.
+/// `serving` makes a small picture at the start, for estimates, and lets threads that answer people go before the device's.
 ///
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
-pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, measure: bool) -> Result<Engine> {
+pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving: bool) -> Result<Engine> {
     let model = Model::parse(&settings.model.name, prediction_type)?;
     let motion = Model::parse(&settings.model.motion, None)?;
     let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
-    Ok(Engine::start(EngineSettings { measure_at_start: measure, ..engine_settings(settings) }, move || {
+    Ok(Engine::start(EngineSettings { measure_at_start: serving, ..engine_settings(settings) }, move || {
+        if serving {
+            // Threads that this one starts, such as an encoder's, go with it.
+            Priority::Low.take();
+        }
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
         let motion = motion.open(&hub)?;
-        LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion)
+        LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion, memory_limit(&compute, &policy))
     })?)
 }
 
@@ -40,12 +46,16 @@ pub(crate) fn start_motion(settings: &Settings) -> Result<Engine> {
     let (name, compute, hub) = (settings.model.motion.clone(), settings.compute.clone(), settings.hub.clone());
     Ok(Engine::start(engine_settings(settings), move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
-        LoadedModel::load_motion(open(&motion, &name, &hub)?.as_ref(), &policy)
+        LoadedModel::load_motion(open(&motion, &name, &hub)?.as_ref(), &policy, memory_limit(&compute, &policy))
     })?)
 }
 
 fn engine_settings(settings: &Settings) -> EngineSettings {
-    EngineSettings { queue_capacity: settings.server.queue_capacity, ..EngineSettings::new(Instant::now) }
+    let places = settings.server.queue_capacity;
+    // Somebody who fills their places again and again would leave the others none.
+    let shared = if settings.access.several_keys() { places.div_ceil(2) } else { places };
+    let places_per_owner = settings.jobs.waiting_per_key.unwrap_or(shared);
+    EngineSettings { queue_capacity: places, places_per_owner, ..EngineSettings::new(Instant::now) }
 }
 
 fn open(model: &Model, name: &str, hub: &HubSettings) -> diffusion_core::Result<Box<dyn diffusion_core::weights::WeightSource>> {
@@ -55,4 +65,10 @@ fn open(model: &Model, name: &str, hub: &HubSettings) -> diffusion_core::Result<
         output::remark_on_terminal(format_args!("loading {name}"));
     }
     Ok(source)
+}
+
+/// What the process may hold: what the operator says, else nine tenths of the machine's memory where that is what the model is on.
+fn memory_limit(compute: &ComputeSettings, policy: &ExecutionPolicy) -> Option<u64> {
+    let machine = || memory::of_the_machine().filter(|_| policy.device_name() == "cpu");
+    compute.memory_limit.or_else(|| machine().map(|bytes| bytes / 10 * 9))
 }

@@ -64,6 +64,7 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         guidance_scale: args.guidance,
         width: args.width.map(i128::from),
         height: args.height.map(i128::from),
+        output_size: None,
         count: args.count.map(i128::from),
         seed: Some(args.seed.map_or_else(|| i128::from(random_seed()), i128::from)),
         scheduler: args.scheduler.clone(),
@@ -126,6 +127,7 @@ fn stand_in() -> ModelInfo {
         default_width: 512,
         default_height: 512,
         scheduler: SchedulerKind::Ddim.into(),
+        memory: generation::MemoryPlan::default(),
     }
 }
 

@@ -8,6 +8,9 @@ mod failure;
 mod frames;
 mod hub;
 mod image;
+mod jobs;
+mod log;
+mod memory;
 mod model;
 mod models;
 mod output;
@@ -25,6 +28,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Parser as _;
+use cpu_kernels::Priority;
 
 use crate::{
     args::{Cli, Command, ModelsCommand},
@@ -62,29 +66,30 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Image(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             image::run(&args, &settings)
         }
         Command::Video(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             video::run(&args, &settings)
         }
         Command::Animate(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             animate::run(&args, &settings)
         }
         Command::Frames(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             frames::run(&args, &settings)
         }
         Command::Serve(args) => {
             let settings = gather(config, args.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Low)?;
             serve::run(&args, &settings)
         }
+        Command::Jobs(command) => jobs::run(&command, &gather(config, command.client().layers())?.client),
         Command::Models(command) => {
             let hub = gather(config, Vec::new())?.hub;
             match command {
@@ -95,7 +100,7 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Bench(args) => {
             let settings = gather(config, args.engine.layers())?;
-            threads::settle(settings.compute.threads, settings.compute.cpu_level)?;
+            threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Usual)?;
             bench::run(&args, &settings)
         }
     }

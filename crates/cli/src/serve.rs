@@ -1,7 +1,6 @@
 //! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
 
 use std::{
-    io::IsTerminal as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -11,10 +10,15 @@ use generation::{
     Limits,
     jobs::{Jobs, JobsSettings, Retention},
 };
-use server::{Server, ServerSettings, access::LinkSecret, uploads::UploadLimits};
-use tracing_subscriber::EnvFilter;
+use server::{
+    GuardSettings, Server, ServerSettings, TextRoute,
+    access::LinkSecret,
+    tasks::TasksSettings,
+    uploads::UploadLimits,
+    webhooks::{WebhookSecret, WebhookSettings},
+};
 
-use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, output, settings::Settings};
+use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, settings::Settings};
 
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.
@@ -31,7 +35,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// # Errors
 /// If the address cannot be listened on, or the model cannot be loaded.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
-    let filter = EnvFilter::try_new(&settings.server.log).map_err(|error| Usage(format!("setting server.log: {error}")))?;
+    let log = Log::new(&settings.server)?;
     let access = settings.access.resolved(settings.server.public_url.as_ref()).map_err(|error| Usage(error.to_string()))?;
     // Before a model is loaded, which may take a while; the server judges it once more.
     access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
@@ -45,7 +49,17 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             Some(secret) => secret.clone(),
             None => kept_secret(&folder.join("link-secret"))?,
         };
+        let webhook_secret = match &settings.webhooks.secret {
+            Some(secret) => secret.clone(),
+            None => {
+                let path = folder.join("webhook-secret");
+                WebhookSecret::kept_in(&path).with_context(|| format!("cannot serve: {}", path.display()))?
+            }
+        };
         let server_settings = ServerSettings {
+            guard: GuardSettings { allow: settings.requests.allowed_hosts.clone(), ..GuardSettings::default() },
+            tasks: TasksSettings { repaint_strength: settings.tasks.repaint_strength, ..TasksSettings::default() },
+            webhooks: WebhookSettings::new(webhook_secret),
             access,
             link_secret: Some(link_secret),
             uploads: folder.join("uploads"),
@@ -59,6 +73,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             body_timeout: Duration::from_secs(settings.server.body_timeout_seconds),
             limits: Limits::DEFAULT,
             shutdown_limit: Duration::from_secs(settings.jobs.shutdown_seconds),
+            repaint_strength: settings.characters.repaint_strength,
+            text_route: if settings.text_is_bedrocks() { TextRoute::Bedrock } else { TextRoute::Local },
+            resident_memory: memory::resident,
             ..ServerSettings::default()
         };
         tokio::spawn(async {
@@ -85,13 +102,12 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         if exposed {
             output::remark(format_args!("others can reach this server, and it asks nobody for a key"));
         }
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-        if std::io::stderr().is_terminal() {
-            log.init();
-        } else {
-            // Colours are for terminals; in a file they are noise.
-            log.with_ansi(false).init();
+        if settings.text_is_bedrocks() {
+            output::remark(
+                "videos from texts are for Amazon Bedrock (routing.text), which this version cannot ask yet: they are answered 503",
+            );
         }
+        log.start();
         Ok(server.run().await?)
     })
 }
@@ -103,7 +119,6 @@ fn kept_secret(path: &Path) -> Result<LinkSecret> {
 
 fn jobs_settings(settings: &crate::settings::JobsSettings, folder: PathBuf) -> JobsSettings {
     JobsSettings {
-        most_waiting: settings.waiting_per_key,
         keep: Retention { age: Duration::from_secs(settings.keep_days * 24 * 3600), bytes: settings.keep_bytes },
         ..JobsSettings::new(folder, SystemTime::now)
     }

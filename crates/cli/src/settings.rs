@@ -5,6 +5,8 @@
 
 mod access;
 mod layers;
+mod services;
+mod tasks;
 mod values;
 
 use std::{
@@ -25,6 +27,8 @@ use url::Url;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
+pub(crate) use services::{BedrockSettings, CharactersSettings, ClientSettings, LogFormat, RoutingSettings};
+pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
 
 /// The file that is read when no other is named and it exists in the working directory.
 pub(crate) const DEFAULT_FILE: &str = "framewright.toml";
@@ -43,10 +47,24 @@ pub(crate) struct Settings {
     pub access: AccessSettings,
     /// The pictures that callers send.
     pub uploads: UploadSettings,
+    /// Videos and pictures as tasks.
+    pub tasks: TasksSettings,
+    /// Telling callbacks that their tasks have ended.
+    pub webhooks: WebhookSettings,
+    /// Requests to the addresses that callers name.
+    pub requests: RequestsSettings,
     /// The jobs that the server keeps.
     pub jobs: JobsSettings,
     /// The hub that models are fetched from.
     pub hub: HubSettings,
+    /// Videos of characters.
+    pub characters: CharactersSettings,
+    /// Which requests are served by whom.
+    pub routing: RoutingSettings,
+    /// Amazon Bedrock.
+    pub bedrock: BedrockSettings,
+    /// The server that `framewright jobs` asks.
+    pub client: ClientSettings,
 }
 
 /// Which model.
@@ -81,6 +99,10 @@ pub(crate) struct ComputeSettings {
     /// The instructions of the CPU's kernels, which this machine has; absent (`auto`): the best that it has.
     #[serde(deserialize_with = "values::cpu_level")]
     pub cpu_level: Option<Level>,
+    /// The memory that the program may take, in bytes, on the device that the models are on; what would take more is refused. Absent: nine
+    /// tenths of the machine's on a CPU, unbounded elsewhere.
+    #[serde(deserialize_with = "values::memory_limit")]
+    pub memory_limit: Option<u64>,
 }
 
 /// The HTTP server.
@@ -104,6 +126,9 @@ pub(crate) struct ServerSettings {
     pub public_url: Option<Url>,
     /// What is logged: error, warn, info, debug or trace, or such a level for each part (`info,actix_server=debug`).
     pub log: String,
+    /// How it is logged: text, for people, or json, an object a line, for programs.
+    #[serde(deserialize_with = "values::parsed")]
+    pub log_format: LogFormat,
 }
 
 impl Default for ServerSettings {
@@ -115,6 +140,7 @@ impl Default for ServerSettings {
             body_timeout_seconds: 30,
             public_url: None,
             log: "warn".into(),
+            log_format: LogFormat::default(),
         }
     }
 }
@@ -131,9 +157,9 @@ pub(crate) struct JobsSettings {
     /// How many bytes of files are kept; beyond that the oldest are removed.
     #[serde(deserialize_with = "values::bytes")]
     pub keep_bytes: u64,
-    /// How many jobs a key may have waiting or running, 1..=1024.
-    #[serde(deserialize_with = "values::queue_capacity")]
-    pub waiting_per_key: usize,
+    /// How many of the queue's places a key may hold, 1..=1024; absent: half of them where there are several keys, else all.
+    #[serde(deserialize_with = "values::waiting_per_key")]
+    pub waiting_per_key: Option<usize>,
     /// How long the running job may take to end when the server is told to stop, in seconds, 0..=3600; then it is put back.
     #[serde(deserialize_with = "values::shutdown_seconds")]
     pub shutdown_seconds: u64,
@@ -141,7 +167,7 @@ pub(crate) struct JobsSettings {
 
 impl Default for JobsSettings {
     fn default() -> Self {
-        Self { data_dir: None, keep_days: 7, keep_bytes: 10_000_000_000, waiting_per_key: 1024, shutdown_seconds: 10 }
+        Self { data_dir: None, keep_days: 7, keep_bytes: 10_000_000_000, waiting_per_key: None, shutdown_seconds: 10 }
     }
 }
 
@@ -229,7 +255,7 @@ mod tests {
     use secrecy::ExposeSecret as _;
     use server::access::{AllowedHosts, AllowedOrigins, ApiKey};
 
-    use super::*;
+    use super::{services::TextRouting, *};
 
     fn variables(pairs: &[(&str, &str)]) -> Result<Vec<Layer>, SettingsError> {
         environment_layers(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
@@ -248,16 +274,18 @@ mod tests {
         ApiKey::new("default", text).unwrap()
     }
 
-    /// Every setting as text; the token in the clear.
+    /// Every setting as text; secrets in the clear.
     fn shown(settings: &Settings) -> String {
-        let token = settings.hub.token.as_ref().map(|token| token.expose_secret().to_owned());
-        format!("{settings:?} token={token:?}")
+        let bedrock = &settings.bedrock;
+        let secrets = [&settings.hub.token, &settings.client.api_key, &bedrock.access_key_id, &bedrock.secret_access_key];
+        let secrets = secrets.map(|secret| secret.as_ref().map(|secret| secret.expose_secret().to_owned()));
+        format!("{settings:?} secrets={secrets:?}")
     }
 
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 44] = [
+        let table: [Row; 61] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -273,6 +301,7 @@ mod tests {
             ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
             ("FRAMEWRIGHT__COMPUTE__THREADS", "3", |s| s.compute.threads == Some(3)),
             ("FRAMEWRIGHT__COMPUTE__CPU_LEVEL", "portable", |s| s.compute.cpu_level == Some(Level::Portable)),
+            ("FRAMEWRIGHT__COMPUTE__MEMORY_LIMIT", "8000000000", |s| s.compute.memory_limit == Some(8_000_000_000)),
             ("FRAMEWRIGHT__SERVER__HOST", "0.0.0.0", |s| s.server.host == IpAddr::from([0, 0, 0, 0])),
             ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),
             ("FRAMEWRIGHT__SERVER__QUEUE_CAPACITY", "2", |s| s.server.queue_capacity == 2),
@@ -296,16 +325,32 @@ mod tests {
             ("FRAMEWRIGHT__UPLOADS__MAX_BYTES", "8", |s| s.uploads.max_bytes == 8),
             ("FRAMEWRIGHT__UPLOADS__KEEP_DAYS", "9", |s| s.uploads.keep_days == 9),
             ("FRAMEWRIGHT__UPLOADS__KEEP_BYTES", "10", |s| s.uploads.keep_bytes == 10),
+            ("FRAMEWRIGHT__TASKS__REPAINT_STRENGTH", "0.25", |s| s.tasks.repaint_strength == 0.25),
+            ("FRAMEWRIGHT__WEBHOOKS__SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", |s| s.webhooks.secret.is_some()),
+            ("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", "nas.example:9000,10.0.0.0/8", |s| s.requests.allowed_hosts.len() == 2),
             ("XDG_DATA_HOME", "/data", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/data/framewright"))),
             ("FRAMEWRIGHT__JOBS__DATA_DIR", "/jobs", |s| s.jobs.data_dir.as_deref() == Some(Path::new("/jobs"))),
             ("FRAMEWRIGHT__JOBS__KEEP_DAYS", "30", |s| s.jobs.keep_days == 30),
             ("FRAMEWRIGHT__JOBS__KEEP_BYTES", "1000", |s| s.jobs.keep_bytes == 1000),
-            ("FRAMEWRIGHT__JOBS__WAITING_PER_KEY", "3", |s| s.jobs.waiting_per_key == 3),
+            ("FRAMEWRIGHT__JOBS__WAITING_PER_KEY", "3", |s| s.jobs.waiting_per_key == Some(3)),
             ("FRAMEWRIGHT__JOBS__SHUTDOWN_SECONDS", "60", |s| s.jobs.shutdown_seconds == 60),
             ("FRAMEWRIGHT__HUB__TOKEN", "12345", |s| s.hub.token.as_ref().unwrap().expose_secret() == "12345"),
             ("FRAMEWRIGHT__HUB__ENDPOINT", "https://hub", |s| s.hub.endpoint.as_deref() == Some("https://hub")),
             ("FRAMEWRIGHT__HUB__CACHE_DIR", "/c", |s| s.hub.cache_dir.as_deref() == Some(Path::new("/c"))),
             ("FRAMEWRIGHT__HUB__OFFLINE", "true", |s| s.hub.offline),
+            ("FRAMEWRIGHT__SERVER__LOG_FORMAT", "json", |s| s.server.log_format == LogFormat::Json),
+            ("FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH", "0.25", |s| s.characters.repaint_strength == 0.25),
+            ("FRAMEWRIGHT__ROUTING__TEXT", "bedrock", |s| s.routing.text == TextRouting::Bedrock),
+            ("AWS_ACCESS_KEY_ID", "AKIA1", |s| s.bedrock.access_key_id.as_ref().unwrap().expose_secret() == "AKIA1"),
+            ("AWS_SECRET_ACCESS_KEY", "s1", |s| s.bedrock.secret_access_key.as_ref().unwrap().expose_secret() == "s1"),
+            ("AWS_REGION", "eu-west-1", |s| s.bedrock.region.as_deref() == Some("eu-west-1")),
+            ("S3_BUCKET_NAME", "videos", |s| s.bedrock.bucket.as_deref() == Some("videos")),
+            ("FRAMEWRIGHT__BEDROCK__ACCESS_KEY_ID", "2", |s| s.bedrock.access_key_id.as_ref().unwrap().expose_secret() == "2"),
+            ("FRAMEWRIGHT__BEDROCK__SECRET_ACCESS_KEY", "3", |s| s.bedrock.secret_access_key.as_ref().unwrap().expose_secret() == "3"),
+            ("FRAMEWRIGHT__BEDROCK__REGION", "us-east-1", |s| s.bedrock.region.as_deref() == Some("us-east-1")),
+            ("FRAMEWRIGHT__BEDROCK__BUCKET", "b", |s| s.bedrock.bucket.as_deref() == Some("b")),
+            ("FRAMEWRIGHT__CLIENT__SERVER", "http://10.0.0.1:8000", |s| s.client.server == "http://10.0.0.1:8000"),
+            ("FRAMEWRIGHT__CLIENT__API_KEY", "k", |s| s.client.api_key.as_ref().unwrap().expose_secret() == "k"),
         ];
         let without = shown(&from_environment(&[]).unwrap());
         for (name, value, acts) in table {
@@ -392,6 +437,18 @@ mod tests {
             "setting compute.cpu_level: \"sse\" is none of auto, portable, avx2, avx512, avx512bf16, amx \
              (from FRAMEWRIGHT__COMPUTE__CPU_LEVEL)"
         );
+        assert_eq!(
+            refused("FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH", "1.5"),
+            "setting characters.repaint_strength: 1.5 is outside 0..=1 (from FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH)"
+        );
+        assert_eq!(
+            refused("FRAMEWRIGHT__ROUTING__TEXT", "veo"),
+            "setting routing.text: \"veo\" is none of auto, local, bedrock (from FRAMEWRIGHT__ROUTING__TEXT)"
+        );
+        assert_eq!(
+            refused("FRAMEWRIGHT__SERVER__LOG_FORMAT", "xml"),
+            "setting server.log_format: \"xml\" is none of text, json (from FRAMEWRIGHT__SERVER__LOG_FORMAT)"
+        );
         assert_eq!(refused("HF_ENDPOINT", "hub"), "setting hub.endpoint: \"hub\" is not an http:// or https:// address (from HF_ENDPOINT)");
         assert!(
             refused("FRAMEWRIGHT__SERVR__PORT", "1")
@@ -415,6 +472,10 @@ mod tests {
 
     #[test]
     fn secrets_are_never_printed() {
+        for name in ["HF_TOKEN", "FRAMEWRIGHT__CLIENT__API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            let settings = from_environment(&[(name, "hf_secret")]).unwrap();
+            assert!(!format!("{settings:?}").contains("hf_secret"), "{name}");
+        }
         let secrets = [
             ("HF_TOKEN", "hf_secret"),
             ("FRAMEWRIGHT__ACCESS__API_KEY", "a-key-that-is-hf_secret"),

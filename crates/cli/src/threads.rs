@@ -7,19 +7,19 @@
 use std::{env, process::Command, thread};
 
 use anyhow::{Context as _, Result};
-use cpu_kernels::Level;
+use cpu_kernels::{Level, Priority};
 
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
 /// Makes the thread pools have `threads` threads, or one for each core that this process may use, and the CPU's kernels use the
-/// instructions of `level`, which this machine has, or the best that it has.
+/// instructions of `level`, which this machine has, or the best that it has. The kernels' own threads get the priority.
 ///
 /// # Errors
 /// If the program cannot start itself again.
-pub(crate) fn settle(threads: Option<usize>, level: Option<Level>) -> Result<()> {
+pub(crate) fn settle(threads: Option<usize>, level: Option<Level>, priority: Priority) -> Result<()> {
     let given = env::var(VARIABLE).ok().and_then(|text| text.parse::<usize>().ok()).filter(|count| *count > 0);
     if let (None, Some(given)) = (threads, given) {
-        tell_kernels(given, level);
+        tell_kernels(given, level, priority);
         return Ok(());
     }
     // The tensor library counts physical cores even where a container may use fewer; the other pool counts what may be used, but
@@ -28,15 +28,15 @@ pub(crate) fn settle(threads: Option<usize>, level: Option<Level>) -> Result<()>
     let of_library = candle_core::utils::get_num_threads();
     let wanted = threads.unwrap_or(usable.min(of_library));
     if of_library == wanted && given.unwrap_or(usable) == wanted {
-        tell_kernels(wanted, level);
+        tell_kernels(wanted, level, priority);
         return Ok(());
     }
     restart(wanted).with_context(|| format!("cannot start again with {wanted} threads"))
 }
 
 /// Nothing was computed yet, so the kernels hear of it in time.
-fn tell_kernels(threads: usize, level: Option<Level>) {
-    cpu_kernels::configure(threads, level.unwrap_or_else(Level::detect));
+fn tell_kernels(threads: usize, level: Option<Level>, priority: Priority) {
+    cpu_kernels::configure(threads, level.unwrap_or_else(Level::detect), priority);
 }
 
 #[cfg(unix)]

@@ -82,6 +82,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
         fps: args.fps.clone().map(FpsRequest::Text).or(request.fps),
         width: args.width.map(i128::from).or(request.width),
         height: args.height.map(i128::from).or(request.height),
+        proportional: request.proportional,
         transition_frames: args.transition_frames.map(i128::from).or(request.transition_frames),
         join: args.join.clone().or(request.join),
         seed: args.seed.map(i128::from).or(request.seed).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),

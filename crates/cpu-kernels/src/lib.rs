@@ -26,6 +26,7 @@ mod peak;
 mod points;
 mod pointwise;
 mod pool;
+mod priority;
 mod product;
 mod recycler;
 mod scratch;
@@ -45,6 +46,7 @@ pub use pack::Packed;
 pub use peak::peak;
 pub use pointwise::{Activation, activate};
 pub use pool::Pool;
+pub use priority::Priority;
 pub use product::{Blend, ConvShape, Extras, conv2d, linear};
 pub use recycler::Recycler;
 pub use temporal::{TemporalShape, temporal_attention};
@@ -59,8 +61,13 @@ pub struct Engine {
 impl Engine {
     /// With so many threads (at least one), and the given level or, where the processor lacks it, the best one that it has.
     pub fn new(threads: usize, level: Level) -> Self {
+        Self::with_priority(threads, level, Priority::Usual)
+    }
+
+    /// The same, whose own threads have this priority.
+    pub fn with_priority(threads: usize, level: Level, priority: Priority) -> Self {
         let level = if level.is_available() { level } else { Level::detect() };
-        Self { level, pool: Pool::new(threads) }
+        Self { level, pool: Pool::with_priority(threads, priority) }
     }
 
     /// The instructions in use.
@@ -76,13 +83,13 @@ impl Engine {
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
-/// Decides, once for the process, how many threads the kernels have and which instructions they use; says whether it came in time,
-/// which is before the first [`engine`].
-pub fn configure(threads: usize, level: Level) -> bool {
+/// Decides, once for the process, how many threads the kernels have, which instructions they use, and how urgent their work is; says
+/// whether it came in time, which is before the first [`engine`]. The thread that calls the kernels works too, and has its own priority.
+pub fn configure(threads: usize, level: Level, priority: Priority) -> bool {
     let mut first = false;
     ENGINE.get_or_init(|| {
         first = true;
-        Engine::new(threads, level)
+        Engine::with_priority(threads, level, priority)
     });
     first
 }

@@ -14,6 +14,8 @@ use std::{
     thread::JoinHandle,
 };
 
+use crate::Priority;
+
 /// How often a worker looks for the next kernel before it sleeps: about 50 microseconds.
 const SPINS: usize = if cfg!(miri) { 20 } else { 2_000 };
 
@@ -120,10 +122,19 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     /// `threads` in all, the caller of [`Self::run`] among them; at least one. Where the system gives fewer, fewer work.
     pub fn new(threads: usize) -> Self {
+        Self::with_priority(threads, Priority::Usual)
+    }
+
+    /// The same, whose own threads have this priority; the caller of [`Self::run`] keeps the one that it has.
+    pub fn with_priority(threads: usize, priority: Priority) -> Self {
         let shared = Arc::new(Shared::default());
         let spawn = |index| {
             let shared = Arc::clone(&shared);
-            std::thread::Builder::new().name(format!("kernel-{index}")).spawn(move || shared.serve()).ok()
+            let serve = move || {
+                priority.take();
+                shared.serve();
+            };
+            std::thread::Builder::new().name(format!("kernel-{index}")).spawn(serve).ok()
         };
         let workers = (1..threads.max(1)).map_while(spawn).collect();
         Self { shared, workers, turn: Mutex::new(()) }

@@ -43,7 +43,7 @@ fn point(name: &str) -> Result<FailPoint> {
 async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()> {
     let engine = Engine::start(EngineSettings::new(Instant::now), || {
         let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
-        LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()))
+        LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()), None)
     })?;
     let hook = match point {
         Some(wanted) => {

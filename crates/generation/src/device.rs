@@ -14,8 +14,10 @@ use std::{
 use diffusion_core::{
     denoise::{StepMonitor, StepReport},
     journal::{Journal, Kept, Run},
-    pipelines::scenes::{SceneMonitor, SceneProgress},
+    pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
+    preprocess::{self, Part},
 };
+use image::RgbImage;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
@@ -24,9 +26,10 @@ use crate::{
     job::{Begin, GeneratedImage, Job, JobProgress, JobResult, Made, StoredWork, Task},
     jobs::Work,
     journal::FolderJournal,
+    measured::{Ending, Measured},
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
-    preview::{PreviewSlot, Previewer},
+    preview::{PreviewSlot, Previewer, Shown},
     queue::Queue,
     spec::{ImageMode, ImageSpec},
     video::{GeneratedVideo, Timings, VideoOutput, VideoSpec, VideoWriter, output},
@@ -40,6 +43,7 @@ pub(crate) struct Device {
     pub(crate) queue: Arc<Queue>,
     pub(crate) status: watch::Sender<EngineStatus>,
     pub(crate) timings: watch::Sender<Timings>,
+    pub(crate) measured: watch::Sender<Measured>,
     pub(crate) settings: EngineSettings,
 }
 
@@ -58,15 +62,15 @@ impl Device {
             self.measure(model.as_mut(), &info);
         }
 
-        while let Some(Job { id, task, context, progress, cancelled }) = self.queue.next() {
+        while let Some(Job { id, task, context, progress, cancelled, handed_in }) = self.queue.next() {
             let started = self.now();
+            let waited = handed_in.map_or(Duration::ZERO, |then| started.saturating_duration_since(then));
+            self.measured.send_modify(|measured| measured.began(waited));
             let span = tracing::info_span!("job", id);
             let _entered = span.enter();
-            let watched = Watched {
-                progress: &progress,
-                is_cancelled: &|| cancelled.load(std::sync::atomic::Ordering::Relaxed),
-                previewer: &Previewer::new(context.previews, self.settings.now),
-            };
+            let is_cancelled = || cancelled.load(std::sync::atomic::Ordering::Relaxed);
+            let previewer = Previewer::new(context.previews, self.settings.now);
+            let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
             let mut journal: Box<dyn Journal> = match context.journal {
                 Some(folder) => Box::new(FolderJournal::new(folder).watched(context.fail_hook)),
                 None => Box::new(()),
@@ -113,11 +117,21 @@ impl Device {
     /// Says how a job ended, and tells if its device is lost.
     fn end<T>(&self, started: Instant, made: JobResult<T>, result: oneshot::Sender<JobResult<T>>) -> Option<String> {
         let took = self.since(started);
-        match &made {
-            Ok(_) => tracing::info!(?took, "done"),
-            Err(GenerationError::Cancelled) => tracing::info!(?took, "cancelled"),
-            Err(error) => tracing::error!(?took, %error, "failed"),
-        }
+        let ending = match &made {
+            Ok(_) => {
+                tracing::info!(?took, "done");
+                Ending::Completed
+            }
+            Err(GenerationError::Cancelled) => {
+                tracing::info!(?took, "cancelled");
+                Ending::Cancelled
+            }
+            Err(error) => {
+                tracing::error!(?took, %error, "failed");
+                Ending::Failed
+            }
+        };
+        self.measured.send_modify(|measured| measured.ended(ending, took));
         let lost = match &made {
             Err(GenerationError::Model(error @ diffusion_core::Error::Device { .. })) => Some(one_line(&error.to_string())),
             Ok(_) | Err(_) => None,
@@ -146,10 +160,12 @@ impl Device {
             let share = f64::from(part) / f64::from(parts.max(1));
             watched.progress.send_replace(JobProgress { started: true, part, parts, share, ..JobProgress::default() });
             let seed = spec.seed_of(part);
-            let mut monitor = PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now) };
+            let mut monitor =
+                PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), measured: Some(&self.measured) };
             let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
             let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
             self.learn(spec, info, &monitor.clock);
+            let image = of_model(|| brought_to(image, spec.output_size()))?;
             let parameters = parameters::text(spec, seed, info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
         }
@@ -178,10 +194,11 @@ impl Device {
         let mut writer = VideoWriter::open(output, &shape)?;
         let first_frame = writer.first_frame();
         let started = self.now();
-        let mut monitor = VideoMonitor { watched, previewing: Duration::ZERO };
-        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut writer, journal));
+        let mut monitor = VideoMonitor { watched, now: self.settings.now, last: None, measured: &self.measured };
+        let mut shown = Shown::new(&mut writer, first_frame, watched.previewer);
+        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut shown, journal));
         let truncated = made.map_err(output::unwrapped)?;
-        let took = self.since(started).saturating_sub(monitor.previewing);
+        let took = self.since(started).saturating_sub(watched.previewer.spent());
         self.timings.send_modify(|timings| timings.video(spec, &shape, took));
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
@@ -197,6 +214,7 @@ impl Device {
             guidance_scale: crate::validate::DEFAULT_GUIDANCE_SCALE,
             width: info.default_width,
             height: info.default_height,
+            output_size: None,
             count: 1,
             seed: 0,
             scheduler: None,
@@ -206,7 +224,7 @@ impl Device {
         let (progress, _) = watch::channel(JobProgress::default());
         let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0, previewer: &previewer };
-        let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now) };
+        let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), measured: None };
         match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
             Ok(_) => self.learn(&spec, info, &monitor.clock),
             Err(error) => tracing::debug!(%error, "nothing was measured"),
@@ -277,10 +295,12 @@ impl StepClock {
         Self { now, started: now(), first: None, last: None }
     }
 
-    fn tick(&mut self, step: usize) {
+    /// A step is done. Returns what it took, unless it is the first, whose beginning nobody saw.
+    fn tick(&mut self, step: usize) -> Option<Duration> {
         let now = (self.now)();
         self.first.get_or_insert(now);
-        self.last = Some((step, now));
+        let before = self.last.replace((step, now));
+        before.map(|(_, then)| now.saturating_duration_since(then))
     }
 
     /// Leaves out time that was just spent on something else.
@@ -304,11 +324,15 @@ struct PictureMonitor<'a> {
     part: u32,
     parts: u32,
     clock: StepClock,
+    /// None where the picture is nobody's.
+    measured: Option<&'a watch::Sender<Measured>>,
 }
 
 impl StepMonitor for PictureMonitor<'_> {
     fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
-        self.clock.tick(step.step);
+        if let (Some(took), Some(measured)) = (self.clock.tick(step.step), self.measured) {
+            measured.send_modify(|measured| measured.picture_step(took));
+        }
         self.clock.leave_out(self.watched.previewer.look(self.part, step));
         let StepReport { step, steps, .. } = *step;
         let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
@@ -324,12 +348,33 @@ impl StepMonitor for PictureMonitor<'_> {
 
 struct VideoMonitor<'a> {
     watched: &'a Watched<'a>,
-    /// Time that went into previews.
-    previewing: Duration,
+    now: fn() -> Instant,
+    /// The step that was last seen to be done, and when.
+    last: Option<(usize, Instant)>,
+    measured: &'a watch::Sender<Measured>,
+}
+
+impl VideoMonitor<'_> {
+    /// Times a step that follows right upon another of the same run; what lies between runs is no step.
+    fn time_step(&mut self, progress: &SceneProgress) {
+        if self.last.is_some_and(|(step, _)| step == progress.step) {
+            return;
+        }
+        let now = (self.now)();
+        if let Some((_, then)) = self.last.filter(|(step, _)| step + 1 == progress.step) {
+            let took = now.saturating_duration_since(then);
+            self.measured.send_modify(|measured| match progress.activity {
+                Activity::Picture | Activity::Between => measured.picture_step(took),
+                Activity::Motion => measured.motion_step(took),
+            });
+        }
+        self.last = (progress.step > 0).then_some((progress.step, now));
+    }
 }
 
 impl SceneMonitor for VideoMonitor<'_> {
     fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+        self.time_step(progress);
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         self.watched.progress.send_replace(JobProgress {
             started: true,
@@ -345,12 +390,23 @@ impl SceneMonitor for VideoMonitor<'_> {
     }
 
     fn on_model_step(&mut self, step: &StepReport<'_>) {
-        let part = self.watched.progress.borrow().part;
-        self.previewing += self.watched.previewer.look(part, step);
+        let took = self.watched.previewer.look(self.watched.progress.borrow().part, step);
+        // A preview is no part of the step.
+        if let Some((_, then)) = &mut self.last {
+            *then += took;
+        }
     }
 
     fn on_step_down(&mut self, what: &str) {
         tracing::warn!("{what}");
+    }
+}
+
+/// A finished picture in the size that was asked for: what its proportions have no room for is cut off at both ends, for nothing is squeezed.
+fn brought_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
+    match size.filter(|size| *size != image.dimensions()) {
+        None => Ok(image),
+        Some((width, height)) => preprocess::resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
     }
 }
 

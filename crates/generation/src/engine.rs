@@ -18,6 +18,8 @@ use crate::{
     device::Device,
     error::SubmitError,
     job::{Begin, GeneratedImage, Job, JobContext, JobHandle, Made},
+    jobs::Work,
+    measured::Measured,
     model::{EngineStatus, LoadedModel, ModelInfo},
     queue::{Place, PushError, Queue},
     spec::ImageSpec,
@@ -29,6 +31,8 @@ use crate::{
 pub struct EngineSettings {
     /// How many jobs may be held at once, the running one included; at least 1.
     pub queue_capacity: usize,
+    /// How many of them one owner may hold; at least 1.
+    pub places_per_owner: usize,
     /// The clock that jobs are timed with, for logs and for estimates of waiting times: `Instant::now`.
     pub now: fn() -> Instant,
     /// Whether a small picture is made as soon as the model is loaded, so that estimates have something to go by. A job that comes in
@@ -39,7 +43,7 @@ pub struct EngineSettings {
 impl EngineSettings {
     /// Sixteen places, the given clock (`Instant::now`), and no picture before the first that is asked for.
     pub fn new(now: fn() -> Instant) -> Self {
-        Self { queue_capacity: 16, now, measure_at_start: false }
+        Self { queue_capacity: 16, places_per_owner: usize::MAX, now, measure_at_start: false }
     }
 }
 
@@ -54,6 +58,8 @@ struct Inner {
     queue: Arc<Queue>,
     status: watch::Receiver<EngineStatus>,
     timings: watch::Receiver<Timings>,
+    measured: watch::Receiver<Measured>,
+    now: fn() -> Instant,
     last_id: AtomicU64,
 }
 
@@ -72,13 +78,16 @@ impl Engine {
         settings: EngineSettings,
         load: impl FnOnce() -> diffusion_core::Result<LoadedModel> + Send + 'static,
     ) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::new(settings.queue_capacity.max(1)));
+        let queue = Arc::new(Queue::new(settings.queue_capacity.max(1), settings.places_per_owner.max(1)));
         let (status_sender, status) = watch::channel(EngineStatus::Loading);
         let (timings_sender, timings) = watch::channel(Timings::default());
-        let device = Device { queue: Arc::clone(&queue), status: status_sender, timings: timings_sender, settings };
+        let (measured_sender, measured) = watch::channel(Measured::default());
+        let now = settings.now;
+        let device =
+            Device { queue: Arc::clone(&queue), status: status_sender, timings: timings_sender, measured: measured_sender, settings };
         let _runs_until_the_queue_closes: JoinHandle<()> =
             std::thread::Builder::new().name("device".into()).spawn(move || device.run(load))?;
-        Ok(Self { inner: Arc::new(Inner { queue, status, timings, last_id: AtomicU64::new(0) }) })
+        Ok(Self { inner: Arc::new(Inner { queue, status, timings, measured, now, last_id: AtomicU64::new(0) }) })
     }
 
     /// Hands in a job that makes pictures; it waits its turn.
@@ -94,6 +103,7 @@ impl Engine {
     /// # Errors
     /// [`SubmitError`] if the engine cannot take it now.
     pub fn submit_in(&self, spec: ImageSpec, context: JobContext) -> Result<JobHandle<Vec<GeneratedImage>>, SubmitError> {
+        self.ready()?.memory.check_pictures(&spec)?;
         self.push(|id, queue| Job::pictures(id, spec, context, queue))
     }
 
@@ -115,20 +125,25 @@ impl Engine {
         output: VideoOutput,
         context: JobContext,
     ) -> Result<JobHandle<GeneratedVideo>, SubmitError> {
+        self.ready()?.memory.check_video(&spec)?;
         self.push(|id, queue| Job::video(id, spec, output, context, queue))
     }
 
     fn push<T>(&self, make: impl FnOnce(u64, &Arc<Queue>) -> (Job, JobHandle<T>)) -> Result<JobHandle<T>, SubmitError> {
-        self.ready()?;
-        let (job, handle) = make(self.next_id(), &self.inner.queue);
+        let (mut job, handle) = make(self.next_id(), &self.inner.queue);
+        job.handed_in = Some((self.inner.now)());
         self.inner.queue.push(job).map_err(|error| self.refusal(error))?;
         Ok(handle)
     }
 
     /// Keeps a place for a job that is still to be written down.
-    pub(crate) fn reserve(&self) -> Result<Place, SubmitError> {
-        self.ready()?;
-        self.inner.queue.reserve().map_err(|error| self.refusal(error))
+    pub(crate) fn reserve(&self, owner: &str, work: &Work) -> Result<Place, SubmitError> {
+        let memory = &self.ready()?.memory;
+        match work {
+            Work::Pictures(spec) => memory.check_pictures(spec)?,
+            Work::Video(spec) => memory.check_video(spec)?,
+        }
+        self.inner.queue.reserve(owner).map_err(|error| self.refusal(error))
     }
 
     /// Hands in a job that is written down, with the place that was kept for it; one of an earlier life of the program has none, and
@@ -139,7 +154,8 @@ impl Engine {
         context: JobContext,
         place: Option<Place>,
     ) -> Result<JobHandle<Made>, SubmitError> {
-        let (job, handle) = Job::stored(self.next_id(), (parts, begin), context, &self.inner.queue);
+        let (mut job, handle) = Job::stored(self.next_id(), (parts, begin), context, &self.inner.queue);
+        job.handed_in = Some((self.inner.now)());
         self.inner.queue.push_taken(job, place).map_err(|error| self.refusal(error))?;
         Ok(handle)
     }
@@ -148,9 +164,10 @@ impl Engine {
         self.inner.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn ready(&self) -> Result<(), SubmitError> {
+    /// Facts about the model, if it can be asked.
+    fn ready(&self) -> Result<Arc<ModelInfo>, SubmitError> {
         match self.status() {
-            EngineStatus::Ready(_) => Ok(()),
+            EngineStatus::Ready(model) => Ok(model),
             EngineStatus::Loading => Err(SubmitError::Loading),
             EngineStatus::Failed(reason) => Err(SubmitError::Failed(reason)),
         }
@@ -159,6 +176,7 @@ impl Engine {
     fn refusal(&self, error: PushError) -> SubmitError {
         match error {
             PushError::Full { retry_after } => SubmitError::QueueFull { places: self.inner.queue.places(), retry_after },
+            PushError::OwnerFull { waiting } => SubmitError::TooManyWaiting { waiting, limit: self.inner.queue.places_per_owner() },
             PushError::Closed => SubmitError::ShuttingDown,
         }
     }
@@ -166,6 +184,11 @@ impl Engine {
     /// The numbers of the waiting jobs, in the order in which they will be served as things stand.
     pub(crate) fn order(&self) -> Vec<u64> {
         self.inner.queue.order()
+    }
+
+    /// The number of the job that the device works on.
+    pub(crate) fn running(&self) -> Option<u64> {
+        self.inner.queue.running()
     }
 
     /// How long a job takes, by the recent ones; `None` if there are none yet.
@@ -178,6 +201,11 @@ impl Engine {
         *self.inner.timings.borrow()
     }
 
+    /// What the device has done so far.
+    pub fn measured(&self) -> Measured {
+        self.inner.measured.borrow().clone()
+    }
+
     /// Where the model stands, now.
     pub fn status(&self) -> EngineStatus {
         self.inner.status.borrow().clone()
@@ -186,6 +214,11 @@ impl Engine {
     /// The jobs that hold a place: those that wait and the one that runs.
     pub fn jobs(&self) -> usize {
         self.inner.queue.jobs()
+    }
+
+    /// The jobs that wait for the device.
+    pub fn waiting(&self) -> usize {
+        self.inner.queue.waiting()
     }
 
     /// Waits until the model is loaded.

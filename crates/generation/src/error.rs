@@ -13,6 +13,17 @@ pub enum SubmitError {
         /// When a place is likely to be free, from the recent jobs' times.
         retry_after: Duration,
     },
+    /// The owner has as many jobs here as they may.
+    #[error("you have {waiting} jobs waiting or running, and may have {limit}; wait for one to end, or cancel one")]
+    TooManyWaiting {
+        /// Those that wait or run.
+        waiting: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// There is not enough memory for it, whenever it came.
+    #[error(transparent)]
+    TooLarge(#[from] crate::TooLarge),
     /// The model is still being loaded.
     #[error("Model not loaded yet")]
     Loading,

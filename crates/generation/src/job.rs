@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use image::RgbImage;
@@ -201,6 +202,8 @@ pub(crate) struct Job {
     pub(crate) context: JobContext,
     pub(crate) progress: watch::Sender<JobProgress>,
     pub(crate) cancelled: Arc<AtomicBool>,
+    /// When it came into the queue.
+    pub(crate) handed_in: Option<Instant>,
 }
 
 impl Job {
@@ -238,6 +241,6 @@ impl Job {
         let (progress_sender, progress) = watch::channel(JobProgress { parts, ..JobProgress::default() });
         let cancelled = Arc::new(AtomicBool::new(false));
         let handle = JobHandle { id, result, progress, cancelled: Arc::clone(&cancelled), queue: Arc::clone(queue) };
-        (Self { id, task: task(result_sender), context, progress: progress_sender, cancelled }, handle)
+        (Self { id, task: task(result_sender), context, progress: progress_sender, cancelled, handed_in: None }, handle)
     }
 }

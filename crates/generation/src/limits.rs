@@ -17,6 +17,8 @@ pub struct Limits {
     pub max_side: u32,
     /// The most pixels in a picture: width x height.
     pub max_pixels: u64,
+    /// The longest side that a finished picture is resized to, in pixels; the shortest is 1.
+    pub max_output_side: u32,
     /// The most pictures in a request; the fewest is 1.
     pub max_count: u32,
     /// The most text encoder layers to leave out; the fewest is 0.
@@ -69,6 +71,8 @@ impl Limits {
         max_side: 2048,
         // Two megapixels: 2048 x 1024, or 1448 x 1448. Beyond that the attention of the top level takes minutes on a CPU.
         max_pixels: 2048 * 1024,
+        // Resizing takes no model, only memory: 48 MiB for the largest picture.
+        max_output_side: 4096,
         max_count: 16,
         max_clip_skip: 12,
         // What a signed 64-bit number holds, as most clients' and databases' integers do.

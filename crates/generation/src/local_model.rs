@@ -11,8 +11,8 @@ use diffusion_core::{
     frames::FrameSink,
     journal::{Journal, Kept, Run},
     pipelines::{
-        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion,
-        TextToImageParams,
+        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionMemory, MotionParams, PictureParams, StableDiffusion,
+        StableVideoDiffusion, TextToImageParams,
         scenes::{Activity, SceneMonitor, SceneParams, SceneProgress, ScenesParams},
     },
     policy::ExecutionPolicy,
@@ -20,6 +20,7 @@ use diffusion_core::{
 };
 
 use crate::{
+    memory::MemoryPlan,
     model::{DeviceModel, LoadedModel, ModelInfo, Picture, TruncatedText},
     spec::{ImageMode, ImageSpec},
     video::{AnimationSpec, MotionSpec, ScenesSpec, VideoShape, VideoSpec},
@@ -27,40 +28,53 @@ use crate::{
 
 impl LoadedModel {
     /// Loads a model that makes pictures; to be called on the thread that is to own it, which is the engine's. The weights of the model
-    /// that sets them in motion are read from `motion` when that is first asked for.
+    /// that sets them in motion are read from `motion` when that is first asked for. `memory_limit` is what the process may hold in all,
+    /// on the models' device, in bytes: jobs are held against it, and no more frames are decoded together than it has room for.
     ///
     /// # Errors
     /// Whatever is wrong with the model's files, by name.
-    pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy, motion: Box<dyn WeightSource>) -> Result<Self> {
+    pub fn load(
+        source: &dyn WeightSource,
+        policy: &ExecutionPolicy,
+        motion: Box<dyn WeightSource>,
+        memory_limit: Option<u64>,
+    ) -> Result<Self> {
         let pictures = StableDiffusion::load(source, policy)?;
         let (default_width, default_height) = pictures.default_size();
+        // One that cannot be read is told when it is asked for.
+        let of_motion = MotionMemory::of(motion.as_ref(), policy).ok();
+        let memory = MemoryPlan::new(Some(pictures.memory()), (default_width, default_height), of_motion, memory_limit);
         let info = ModelInfo {
             name: pictures.name().to_owned(),
             motion: motion.name(),
             default_width,
             default_height,
             scheduler: pictures.scheduler_name(),
+            memory: memory.clone(),
             ..facts(pictures.policy())
         };
-        Ok(Self { info, model: Box::new(LocalModel { pictures: Some(pictures), motion: Motion::Closed(motion, policy.clone()) }) })
+        let motion = Motion::Closed(motion, policy.clone());
+        Ok(Self { info, model: Box::new(LocalModel { pictures: Some(pictures), motion, memory }) })
     }
 
-    /// Loads a model that sets pictures in motion, and none that makes them.
+    /// Loads a model that sets pictures in motion, and none that makes them. `memory_limit` is as for [`Self::load`].
     ///
     /// # Errors
     /// Whatever is wrong with the model's files, by name.
-    pub fn load_motion(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
+    pub fn load_motion(source: &dyn WeightSource, policy: &ExecutionPolicy, memory_limit: Option<u64>) -> Result<Self> {
         let motion = StableVideoDiffusion::load(source, policy)?;
         let (default_width, default_height) = motion.default_size();
+        let memory = MemoryPlan::new(None, (default_width, default_height), Some(motion.memory()), memory_limit);
         let info = ModelInfo {
             name: motion.name().to_owned(),
             motion: motion.name().to_owned(),
             default_width,
             default_height,
             scheduler: motion.scheduler_name(),
+            memory: memory.clone(),
             ..facts(motion.policy())
         };
-        Ok(Self { info, model: Box::new(LocalModel { pictures: None, motion: Motion::Open(Box::new(motion)) }) })
+        Ok(Self { info, model: Box::new(LocalModel { pictures: None, motion: Motion::Open(Box::new(motion)), memory }) })
     }
 }
 
@@ -74,12 +88,14 @@ fn facts(policy: &ExecutionPolicy) -> ModelInfo {
         default_width: 0,
         default_height: 0,
         scheduler: diffusion_core::schedulers::SchedulerKind::Euler.into(),
+        memory: MemoryPlan::default(),
     }
 }
 
 struct LocalModel {
     pictures: Option<StableDiffusion>,
     motion: Motion,
+    memory: MemoryPlan,
 }
 
 enum Motion {
@@ -88,9 +104,10 @@ enum Motion {
 }
 
 impl Motion {
-    fn open(&mut self) -> Result<&StableVideoDiffusion> {
+    fn open(&mut self, memory: &MemoryPlan) -> Result<&StableVideoDiffusion> {
         if let Self::Closed(source, policy) = self {
             *self = Self::Open(Box::new(StableVideoDiffusion::load(source.as_ref(), policy)?));
+            memory.motion_is_loaded();
         }
         match self {
             Self::Open(motion) => Ok(motion),
@@ -148,7 +165,7 @@ impl DeviceModel for LocalModel {
             VideoSpec::Scenes(spec) => {
                 self.pictures()?;
                 if spec.moves() {
-                    self.motion.open()?;
+                    self.motion.open(&self.memory)?;
                 }
                 Ok(VideoShape {
                     width: spec.width(),
@@ -159,7 +176,7 @@ impl DeviceModel for LocalModel {
                 })
             }
             VideoSpec::Animation(spec) => {
-                let model = self.motion.open()?;
+                let model = self.motion.open(&self.memory)?;
                 let (width, height) = spec.size().unwrap_or_else(|| model.default_size());
                 let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
                 Ok(VideoShape { width, height, fps: spec.fps(), frames, native: None })
@@ -196,12 +213,17 @@ impl LocalModel {
         sink: &mut dyn FrameSink,
         journal: &mut dyn Journal,
     ) -> Result<Vec<TruncatedText>> {
-        let motion = if spec.moves() { Some(self.motion.open()?) } else { None };
+        let motion = if spec.moves() { Some(self.motion.open(&self.memory)?) } else { None };
         let model = self.pictures.as_ref().ok_or_else(no_pictures)?;
         let prompts = spec.scenes().iter().map(|scene| scene.prompt());
         let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
         let truncated = truncated(model, prompts, negatives, spec.guidance_scale())?;
-        let (width, height) = model.default_size();
+        let size = (spec.width(), spec.height());
+        let (width, height) = if spec.proportional() { model.size_for(size) } else { model.default_size() };
+        let moving = |model: &StableVideoDiffusion, motion: &MotionSpec| {
+            let native = spec.proportional().then(|| model.size_for(size, None, motion.num_frames().map(count)));
+            motion_params(motion, native, &self.memory)
+        };
         let scenes = spec.scenes().iter().map(|scene| SceneParams {
             picture: TextToImageParams {
                 prompt: scene.prompt().to_owned(),
@@ -215,7 +237,7 @@ impl LocalModel {
                 clip_skip: 0,
             },
             frames: scene.frames(),
-            motion: scene.motion().map(|motion| motion_params(motion, None)),
+            motion: motion.zip(scene.motion()).map(|(model, spec)| moving(model, spec)),
         });
         let params = ScenesParams {
             scenes: scenes.collect(),
@@ -230,9 +252,9 @@ impl LocalModel {
     }
 
     fn animate(&mut self, spec: &AnimationSpec, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink, kept: Kept<'_>) -> Result<()> {
-        let model = self.motion.open()?;
+        let model = self.motion.open(&self.memory)?;
         let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
-        let motion = motion_params(spec.motion(), spec.size());
+        let motion = motion_params(spec.motion(), spec.size(), &self.memory);
         let work_total = motion.num_inference_steps as f64;
         let progress = SceneProgress {
             scene: 0,
@@ -279,7 +301,8 @@ impl StepMonitor for AnimationMonitor<'_> {
     }
 }
 
-fn motion_params(spec: &MotionSpec, size: Option<(u32, u32)>) -> MotionParams {
+/// Of the frames that are decoded together there are as many as the request says, or as there is memory for.
+fn motion_params(spec: &MotionSpec, size: Option<(u32, u32)>, memory: &MemoryPlan) -> MotionParams {
     MotionParams {
         size,
         num_frames: spec.num_frames().map(count),
@@ -289,7 +312,7 @@ fn motion_params(spec: &MotionSpec, size: Option<(u32, u32)>) -> MotionParams {
         noise_aug_strength: spec.noise_aug_strength(),
         min_guidance_scale: spec.min_guidance_scale(),
         max_guidance_scale: spec.max_guidance_scale(),
-        decode_chunk_size: spec.decode_chunk_size().map(count),
+        decode_chunk_size: spec.decode_chunk_size().map(count).or_else(|| memory.decode_chunk_of(spec, size)),
     }
 }
 

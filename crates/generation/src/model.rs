@@ -13,12 +13,13 @@ use diffusion_core::{
 use image::RgbImage;
 
 use crate::{
+    memory::MemoryPlan,
     spec::ImageSpec,
     video::{VideoShape, VideoSpec},
 };
 
 /// Facts about a loaded model that validation and answers need.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelInfo {
     /// What a person calls it: the hub id, the folder, "nano-sd (embedded)".
     pub name: String,
@@ -36,6 +37,8 @@ pub struct ModelInfo {
     pub default_height: u32,
     /// The model's own scheduler.
     pub scheduler: SchedulerName,
+    /// What jobs take in memory, and how much there is.
+    pub memory: MemoryPlan,
 }
 
 /// A text of a request that is longer than the model reads: its end had no say in the picture.
@@ -110,4 +113,22 @@ pub enum EngineStatus {
     Ready(Arc<ModelInfo>),
     /// The model could not be loaded, or its device is lost; the reason in one line.
     Failed(String),
+}
+
+#[cfg(test)]
+impl ModelInfo {
+    /// Facts about a model of 64 x 64 pixels that is not there.
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            name: "fake".into(),
+            motion: "fake".into(),
+            device: "cpu".into(),
+            precision: "f32".into(),
+            device_reason: "there is no other".into(),
+            default_width: 64,
+            default_height: 64,
+            scheduler: diffusion_core::schedulers::SchedulerKind::Ddim.into(),
+            memory: MemoryPlan::default(),
+        }
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
         ("Size", format!("{}x{}", spec.width(), spec.height())),
         ("Model", model.name.clone()),
     ]);
+    pairs.extend(spec.output_size().map(|(width, height)| ("Resized to", format!("{width}x{height}"))));
     pairs.extend(spec.mode().strength().map(|strength| ("Denoising strength", strength.to_string())));
     // There, 1 means the last layer; here, 0 layers are left out.
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));

@@ -1,8 +1,9 @@
-//! Preview pictures of a job in the making: made on the device's thread, and only while somebody wants them.
+//! Preview pictures of a job in the making: what its steps are coming to, and frames of its video as they are finished. Made on the
+//! device's thread, and only while somebody wants them.
 //!
 //! It must not know where they are shown. The invariants: who wants previews holds a [`Previews`], and when the last one is dropped no
 //! more are made; there are at most two a second; a reader that is slow gets the newest and misses the rest; a preview that cannot
-//! be made is no fault of the job.
+//! be made is no fault of the job; and what the job makes is the same with and without them.
 
 use std::{
     cell::Cell,
@@ -11,31 +12,52 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diffusion_core::denoise::StepReport;
+use diffusion_core::{denoise::StepReport, error::BoxError, frames::FrameSink};
+use image::{RgbImage, imageops::thumbnail};
 use tokio::sync::watch;
 
 use crate::png;
 
 /// The time between two previews of a job.
 const EVERY: Duration = Duration::from_millis(500);
+/// The longer side of a preview at most, in pixels.
+const LONGER_SIDE: u32 = 256;
 
-/// What a job looks like after a step.
+/// What a job looks like so far.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// The picture or the scene being made, from 0.
-    pub part: u32,
-    /// Steps done of the model run that is on, from 1.
-    pub step: usize,
-    /// Steps of that run.
-    pub steps: usize,
-    /// The picture so far, at most 256 pixels at its longer side, as PNG.
+    /// What is to be seen.
+    pub of: PreviewOf,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// The picture as PNG.
     pub png: Vec<u8>,
+}
+
+/// What a preview shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreviewOf {
+    /// What a model run is coming to, roughly; of many frames, the middle one.
+    Step {
+        /// The picture or the scene being made, from 0.
+        part: u32,
+        /// Steps done of the run, from 1.
+        step: usize,
+        /// Steps of the run.
+        steps: usize,
+    },
+    /// A frame of the video, as it will be.
+    Frame {
+        /// Which, from 0.
+        frame: usize,
+    },
 }
 
 impl fmt::Debug for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { part, step, steps, png } = self;
-        write!(f, "Preview(part {part}, step {step} of {steps}, {} bytes)", png.len())
+        f.debug_struct("Preview").field("of", &self.of).field("png_bytes", &self.png.len()).finish_non_exhaustive()
     }
 }
 
@@ -85,6 +107,7 @@ pub(crate) struct Previewer {
     slot: PreviewSlot,
     now: fn() -> Instant,
     due: Cell<Due>,
+    spent: Cell<Duration>,
 }
 
 /// When the next preview may be made.
@@ -97,11 +120,20 @@ enum Due {
 
 impl Previewer {
     pub(crate) fn new(slot: PreviewSlot, now: fn() -> Instant) -> Self {
-        Self { slot, now, due: Cell::new(Due::Now) }
+        Self { slot, now, due: Cell::new(Due::Now), spent: Cell::default() }
     }
 
-    /// Makes a preview of a step, if somebody wants one and it is time; returns what that took.
+    /// Shows what a step is coming to, if somebody wants that and it is time; returns what it took.
     pub(crate) fn look(&self, part: u32, step: &StepReport<'_>) -> Duration {
+        self.make(PreviewOf::Step { part, step: step.step, steps: step.steps }, || (step.preview)().map_err(|error| error.to_string()))
+    }
+
+    /// The time that went into previews so far.
+    pub(crate) fn spent(&self) -> Duration {
+        self.spent.get()
+    }
+
+    fn make(&self, of: PreviewOf, picture: impl FnOnce() -> Result<RgbImage, String>) -> Duration {
         if !self.slot.is_wanted() {
             return Duration::ZERO;
         }
@@ -111,12 +143,14 @@ impl Previewer {
             Due::At(due) if started >= due => {}
             Due::At(_) | Due::Never => return Duration::ZERO,
         }
-        let made = (step.preview)().map_err(|error| error.to_string());
-        let made = made.and_then(|picture| png::encode_fast(&picture).map_err(|error| error.to_string()));
+        let made = picture().map(small).and_then(|picture| {
+            let png = png::encode_fast(&picture).map_err(|error| error.to_string())?;
+            Ok(Preview { of, width: picture.width(), height: picture.height(), png })
+        });
         let ended = (self.now)();
         match made {
-            Ok(png) => {
-                self.slot.0.send_replace(Some(Arc::new(Preview { part, step: step.step, steps: step.steps, png })));
+            Ok(preview) => {
+                self.slot.0.send_replace(Some(Arc::new(preview)));
                 self.due.set(Due::At(ended + EVERY));
             }
             Err(reason) => {
@@ -125,7 +159,43 @@ impl Previewer {
                 self.due.set(Due::Never);
             }
         }
-        ended.saturating_duration_since(started)
+        let took = ended.saturating_duration_since(started);
+        self.spent.set(self.spent.get() + took);
+        took
+    }
+}
+
+/// The picture, made smaller if it is too large.
+fn small(picture: RgbImage) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let longer = width.max(height);
+    if longer <= LONGER_SIDE {
+        return picture;
+    }
+    let side = |side: u32| (u64::from(side) * u64::from(LONGER_SIDE) / u64::from(longer)).max(1) as u32;
+    thumbnail(&picture, side(width), side(height))
+}
+
+/// A sink that shows some of the frames that go through it.
+pub(crate) struct Shown<'a> {
+    sink: &'a mut dyn FrameSink,
+    previewer: &'a Previewer,
+    /// The number of the next frame.
+    next: usize,
+}
+
+impl<'a> Shown<'a> {
+    /// Frames go on to `sink`, the first of them as number `first_frame`.
+    pub(crate) fn new(sink: &'a mut dyn FrameSink, first_frame: usize, previewer: &'a Previewer) -> Self {
+        Self { sink, previewer, next: first_frame }
+    }
+}
+
+impl FrameSink for Shown<'_> {
+    fn push(&mut self, frame: RgbImage) -> Result<(), BoxError> {
+        self.previewer.make(PreviewOf::Frame { frame: self.next }, || Ok(frame.clone()));
+        self.next += 1;
+        self.sink.push(frame)
     }
 }
 
@@ -160,6 +230,10 @@ mod tests {
         previewer.look(3, &StepReport { step, steps: 20, timestep: 0.0, latents: &latents, preview: &preview });
     }
 
+    fn of_step(step: usize) -> PreviewOf {
+        PreviewOf::Step { part: 3, step, steps: 20 }
+    }
+
     #[tokio::test]
     async fn previews_are_made_for_those_who_want_them_and_at_most_two_a_second() {
         let (slot, made) = (PreviewSlot::default(), Cell::new(0));
@@ -176,7 +250,7 @@ mod tests {
         let mut late = slot.want();
         for previews in [&mut slow, &mut late] {
             let newest = previews.next().await.unwrap();
-            assert_eq!((newest.part, newest.step, newest.steps), (3, 7, 20), "the newest, and nothing before it");
+            assert_eq!(newest.of, of_step(7), "the newest, and nothing before it");
             assert_eq!(image::load_from_memory(&newest.png).unwrap().to_rgb8().get_pixel(4, 4).0, [7, 1, 2]);
         }
 
@@ -186,11 +260,29 @@ mod tests {
         assert_eq!(made.get(), 2, "nobody wants one any more");
 
         let mut again = slot.want();
-        assert_eq!(again.next().await.unwrap().step, 7, "what was made for others is there at once");
+        assert_eq!(again.next().await.unwrap().of, of_step(7), "what was made for others is there at once");
         look(&previewer, 13, &made);
-        assert_eq!((made.get(), again.next().await.unwrap().step), (3, 13));
+        assert_eq!((made.get(), again.next().await.unwrap().of), (3, of_step(13)));
         drop((slot, previewer));
         assert!(again.next().await.is_none(), "the job is gone");
+    }
+
+    #[tokio::test]
+    async fn frames_are_shown_small_and_go_on_as_they_are() {
+        let slot = PreviewSlot::default();
+        let previewer = Previewer::new(slot.clone(), Instant::now);
+        let mut frames: Vec<RgbImage> = Vec::new();
+        let mut shown = Shown::new(&mut frames, 5, &previewer);
+        shown.push(RgbImage::new(640, 360)).unwrap();
+        let mut previews = slot.want();
+        for _ in 0..3 {
+            shown.push(RgbImage::new(640, 360)).unwrap();
+        }
+        let seen = previews.next().await.unwrap();
+        assert_eq!((seen.of, seen.width, seen.height), (PreviewOf::Frame { frame: 6 }, 256, 144));
+        assert_eq!(image::load_from_memory(&seen.png).unwrap().to_rgb8().dimensions(), (256, 144));
+        assert_eq!((frames.len(), frames[3].dimensions()), (4, (640, 360)));
+        assert_eq!([small(RgbImage::new(256, 3)), small(RgbImage::new(9, 900))].map(|small| small.dimensions()), [(256, 3), (2, 256)]);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! The invariants: it takes at most `places` jobs, the running one included, so that a job is refused for the same reasons whether or not
 //! the device thread has woken up yet (jobs that were taken in an earlier life of the program come in beyond that); a cancelled job that
-//! waits leaves at once; once closed, it takes and hands out nothing more.
+//! waits leaves at once; once closed, it takes and hands out nothing more. No owner holds more than `places_per_owner` of the places, so
+//! that one who fills theirs again and again leaves room for the others.
 //!
 //! Who is served next: the most urgent; among those the owner who has had the least of the device's time; among theirs the oldest. Time
 //! is counted from when an owner last had nothing here: who comes back starts level with whoever has had least among those who are
@@ -10,7 +11,8 @@
 //! times, as networks do it for packets.)
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -20,7 +22,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::job::Job;
+use crate::{job::Job, jobs::Priority};
 
 /// How many recent jobs the estimate of waiting times looks back on.
 const REMEMBERED_JOBS: usize = 8;
@@ -30,6 +32,7 @@ const FIRST_GUESS: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Queue {
     places: usize,
+    places_per_owner: usize,
     state: Mutex<State>,
     /// Signalled when a job comes in or the queue closes.
     changed: Condvar,
@@ -41,8 +44,8 @@ pub(crate) struct Queue {
 struct State {
     /// In the order in which they came.
     waiting: Vec<Job>,
-    /// Places that are kept for jobs on their way in.
-    reserved: usize,
+    /// The owners of jobs on their way in, for whom a place is kept; one entry for each job.
+    reserved: Vec<String>,
     /// The running job's number, its owner, and the flag that stops it.
     running: Option<(u64, String, Arc<AtomicBool>)>,
     /// The device's time that each owner has had who has a job here.
@@ -57,41 +60,51 @@ struct State {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum PushError {
     Full { retry_after: Duration },
+    OwnerFull { waiting: usize },
     Closed,
 }
 
 /// A place that is kept; it is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Option<Arc<Queue>>);
+pub(crate) struct Place {
+    /// None once a job has it.
+    queue: Option<Arc<Queue>>,
+    owner: String,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(queue) = &self.0 {
-            queue.lock().reserved -= 1;
+        if let Some(queue) = self.queue.take() {
+            queue.lock().give_back(&self.owner);
         }
     }
 }
 
 impl Queue {
-    pub(crate) fn new(places: usize) -> Self {
-        Self { places, state: Mutex::default(), changed: Condvar::new(), closed: watch::Sender::new(false) }
+    pub(crate) fn new(places: usize, places_per_owner: usize) -> Self {
+        Self { places, places_per_owner, state: Mutex::default(), changed: Condvar::new(), closed: watch::Sender::new(false) }
     }
 
     pub(crate) fn places(&self) -> usize {
         self.places
     }
 
+    /// The most places that an owner has.
+    pub(crate) fn places_per_owner(&self) -> usize {
+        self.places_per_owner
+    }
+
     /// Keeps a place for a job that cannot be handed in yet.
-    pub(crate) fn reserve(self: &Arc<Self>) -> Result<Place, PushError> {
+    pub(crate) fn reserve(self: &Arc<Self>, owner: &str) -> Result<Place, PushError> {
         let mut state = self.lock();
-        state.check(self.places)?;
-        state.reserved += 1;
-        Ok(Place(Some(Arc::clone(self))))
+        self.check(&state, owner)?;
+        state.reserved.push(owner.to_owned());
+        Ok(Place { queue: Some(Arc::clone(self)), owner: owner.to_owned() })
     }
 
     pub(crate) fn push(&self, job: Job) -> Result<(), PushError> {
         let mut state = self.lock();
-        state.check(self.places)?;
+        self.check(&state, &job.context.owner)?;
         state.take_in(job);
         self.changed.notify_one();
         Ok(())
@@ -105,8 +118,10 @@ impl Queue {
             drop(state);
             return Err(PushError::Closed);
         }
-        if place.and_then(|mut place| place.0.take()).is_some() {
-            state.reserved -= 1;
+        if let Some(mut place) = place
+            && place.queue.take().is_some()
+        {
+            state.give_back(&place.owner);
         }
         state.take_in(job);
         self.changed.notify_one();
@@ -196,6 +211,31 @@ impl Queue {
         self.lock().jobs()
     }
 
+    /// The jobs that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    fn check(&self, state: &State, owner: &str) -> Result<(), PushError> {
+        if state.closed || state.draining {
+            return Err(PushError::Closed);
+        }
+        let waiting = state.jobs_of(owner);
+        if waiting >= self.places_per_owner {
+            return Err(PushError::OwnerFull { waiting });
+        }
+        // A place is free when the running job ends: at most one job's time. Without a running one, the first that waits must run first.
+        if state.jobs() + state.reserved.len() >= self.places {
+            return Err(PushError::Full { retry_after: state.usual_time() });
+        }
+        Ok(())
+    }
+
+    /// The running job's number.
+    pub(crate) fn running(&self) -> Option<u64> {
+        self.lock().running.as_ref().map(|(id, _, _)| *id)
+    }
+
     /// The numbers of the waiting jobs in the order in which they would be served if nothing else came in and each took as long as the
     /// recent ones.
     pub(crate) fn order(&self) -> Vec<u64> {
@@ -205,14 +245,25 @@ impl Queue {
         if let Some(served) = state.running.as_ref().and_then(|(_, owner, _)| served.get_mut(owner)) {
             *served += each;
         }
-        let mut waiting: Vec<&Job> = state.waiting.iter().collect();
-        let mut order = Vec::with_capacity(waiting.len());
-        while let Some(index) = next_of(&waiting, &served) {
-            let job = waiting.remove(index);
-            if let Some(served) = served.get_mut(&job.context.owner) {
-                *served += each;
+        let mut order = Vec::with_capacity(state.waiting.len());
+        for priority in Priority::ALL.into_iter().rev() {
+            // Each owner's jobs in the order in which they came, the next first.
+            let mut of: BTreeMap<&str, VecDeque<(usize, u64)>> = BTreeMap::new();
+            for (place, job) in state.waiting.iter().enumerate().filter(|(_, job)| job.context.priority == priority) {
+                of.entry(job.context.owner.as_str()).or_default().push_back((place, job.id));
             }
-            order.push(job.id);
+            let had = |served: &BTreeMap<String, Duration>, owner: &str| served.get(owner).copied().unwrap_or_default();
+            let first = |jobs: &VecDeque<(usize, u64)>| jobs.front().map(|(place, _)| *place);
+            let mut turns: BinaryHeap<_> =
+                of.iter().filter_map(|(owner, jobs)| Some(Reverse((had(&served, owner), first(jobs)?, *owner)))).collect();
+            while let Some(Reverse((_, _, owner))) = turns.pop() {
+                let Some(jobs) = of.get_mut(owner) else { continue };
+                order.extend(jobs.pop_front().map(|(_, id)| id));
+                if let Some(served) = served.get_mut(owner) {
+                    *served += each;
+                }
+                turns.extend(first(jobs).map(|place| Reverse((had(&served, owner), place, owner))));
+            }
         }
         order
     }
@@ -229,11 +280,10 @@ impl Queue {
 }
 
 /// The index of the job that is served next.
-fn next_of<J: std::borrow::Borrow<Job>>(waiting: &[J], served: &BTreeMap<String, Duration>) -> Option<usize> {
+fn next_of(waiting: &[Job], served: &BTreeMap<String, Duration>) -> Option<usize> {
     let had = |job: &Job| served.get(&job.context.owner).copied().unwrap_or_default();
     // Of several that are equal the first is taken, which is the oldest.
-    let rank = |job: &Job| (std::cmp::Reverse(job.context.priority), had(job));
-    waiting.iter().enumerate().min_by_key(|(_, job)| rank((*job).borrow())).map(|(index, _)| index)
+    waiting.iter().enumerate().min_by_key(|(_, job)| (Reverse(job.context.priority), had(job))).map(|(index, _)| index)
 }
 
 impl State {
@@ -241,15 +291,18 @@ impl State {
         self.waiting.len() + usize::from(self.running.is_some())
     }
 
-    fn check(&self, places: usize) -> Result<(), PushError> {
-        if self.closed || self.draining {
-            return Err(PushError::Closed);
+    fn give_back(&mut self, owner: &str) {
+        if let Some(index) = self.reserved.iter().position(|reserved| reserved == owner) {
+            self.reserved.swap_remove(index);
         }
-        // A place is free when the running job ends: at most one job's time. Without a running one, the first that waits must run first.
-        if self.jobs() + self.reserved >= places {
-            return Err(PushError::Full { retry_after: self.usual_time() });
-        }
-        Ok(())
+    }
+
+    /// The places that an owner holds.
+    fn jobs_of(&self, owner: &str) -> usize {
+        let waiting = self.waiting.iter().filter(|job| job.context.owner == owner).count();
+        let running = self.running.as_ref().is_some_and(|(_, running, _)| running == owner);
+        let reserved = self.reserved.iter().filter(|reserved| *reserved == owner).count();
+        waiting + usize::from(running) + reserved
     }
 
     fn take_in(&mut self, job: Job) {

@@ -20,6 +20,9 @@ pub struct ImageRequest {
     pub width: Option<i128>,
     /// Height in pixels. Default: the initial picture's, else the model's own.
     pub height: Option<i128>,
+    /// The size that the picture is brought to when it is made: cut to these proportions about its middle, then resized. Default: it stays
+    /// as it was made.
+    pub output_size: Option<(u32, u32)>,
     /// The number of pictures; picture k uses `seed + k`. Default 1.
     pub count: Option<i128>,
     /// The noise's seed. Required: whoever wants a random one draws it, for nothing below the roof does.

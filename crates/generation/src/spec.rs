@@ -53,6 +53,8 @@ pub struct ImageSpec {
     pub(crate) guidance_scale: f64,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    #[serde(default)]
+    pub(crate) output_size: Option<(u32, u32)>,
     pub(crate) count: u32,
     pub(crate) seed: u64,
     #[serde(with = "stored_text::option")]
@@ -82,14 +84,19 @@ impl ImageSpec {
         self.guidance_scale
     }
 
-    /// Width in pixels, a multiple of 8.
+    /// Width in pixels as the model makes it, a multiple of 8.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Height in pixels, a multiple of 8.
+    /// Height in pixels as the model makes it, a multiple of 8.
     pub fn height(&self) -> u32 {
         self.height
+    }
+
+    /// (width, height) in pixels that the picture is brought to when it is made; `None` leaves it as it is.
+    pub fn output_size(&self) -> Option<(u32, u32)> {
+        self.output_size
     }
 
     /// The number of pictures, at least 1.

@@ -36,6 +36,10 @@ impl ImageRequest {
         let width = check.side("width", self.width, default_width, limits);
         let height = check.side("height", self.height, default_height, limits);
         check.pixels(width, height, limits);
+        let output_size = match self.output_size {
+            None => Some(None),
+            Some(size) => check.output_size(size, limits).map(Some),
+        };
         let count = check.integer("count", self.count, 1, 1, limits.max_count);
         let seed = check.seed(self.seed, limits);
         let scheduler = check.scheduler(self.scheduler);
@@ -43,13 +47,14 @@ impl ImageRequest {
         let mode = check.mode(self.strength, self.init_image, self.mask_image);
 
         // Every `None` has left an error behind, so the two arms below cover all there is.
-        match (prompt, num_inference_steps, guidance_scale, width, height, count, seed, clip_skip, mode) {
+        match (prompt, num_inference_steps, guidance_scale, width, height, output_size, count, seed, clip_skip, mode) {
             (
                 Some(prompt),
                 Some(num_inference_steps),
                 Some(guidance_scale),
                 Some(width),
                 Some(height),
+                Some(output_size),
                 Some(count),
                 Some(seed),
                 Some(clip_skip),
@@ -61,6 +66,7 @@ impl ImageRequest {
                 guidance_scale,
                 width,
                 height,
+                output_size,
                 count,
                 seed,
                 scheduler,
@@ -82,6 +88,16 @@ fn default_size(init_image: Option<&RgbImage>, limits: &Limits, model: &ModelInf
 }
 
 impl Check {
+    fn output_size(&mut self, (width, height): (u32, u32), limits: &Limits) -> Option<(u32, u32)> {
+        let max = limits.max_output_side;
+        let is_side = |side: u32| (1..=max).contains(&side);
+        if is_side(width) && is_side(height) {
+            return Some((width, height));
+        }
+        let error = format!("a side of a resized picture has 1 to {max} pixels");
+        self.fail("output_size", format!("{width} x {height}"), FieldErrorKind::Value { error })
+    }
+
     fn mode(&mut self, strength: Option<f64>, init_image: Option<RgbImage>, mask_image: Option<image::GrayImage>) -> Option<ImageMode> {
         let needs_picture = |error: &str| FieldErrorKind::Value { error: format!("{error} needs a picture to start from (init_image)") };
         let given = strength;

@@ -15,13 +15,17 @@ use image::{DynamicImage, ImageReader, RgbImage};
 use serde_json::Value;
 
 use crate::{
+    access::Caller,
     app::ApiState,
     body,
     error::ApiError,
     fields::{Fields, TypeFault, integer, judged, parse_object},
     generate_api::random_seed,
+    intake::Asked,
     request_body::RequestBody,
+    respond_async,
     scenes_body::{fps, motion_fields},
+    tasks::wire::VideoTaskResponse,
     video_api::{insert, make, ready},
     video_wire::{AnimateBody, Mp4File},
     wire::{ErrorBody, ValidationErrorBody},
@@ -46,12 +50,17 @@ const FIELDS: [&str; 13] = [
 
 /// Sets a picture in motion.
 ///
-/// Waits until the video is made. Hanging up cancels it.
+/// Waits until the video is made. Hanging up cancels it. With `Prefer: respond-async` it makes a job instead, which
+/// `GET /api/v1/tasks/{id}` tells of.
 #[utoipa::path(
     post,
     path = "/animate",
     tag = "generation",
     request_body = AnimateBody,
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "With respond-async: sent again under this name, it makes no second job"),
+        ("Prefer" = Option<String>, Header, description = "respond-async: do not wait for the video"),
+    ),
     responses(
         (
             status = 200,
@@ -62,6 +71,15 @@ const FIELDS: [&str; 13] = [
                 ("Content-Disposition" = String, description = "attachment, with a unique file name"),
                 ("X-Video-FPS" = String, description = "Frames in a second: a number or a fraction"),
                 ("X-Seed" = u64, description = "The seed that it was made with"),
+            )
+        ),
+        (
+            status = 202,
+            description = "The job that makes the video, for those who would rather not wait",
+            body = VideoTaskResponse,
+            headers(
+                ("Location" = String, description = "Where to ask how it stands"),
+                ("Preference-Applied" = String, description = "respond-async"),
             )
         ),
         (status = 400, description = "The body is no JSON", body = ErrorBody),
@@ -79,19 +97,24 @@ const FIELDS: [&str; 13] = [
         (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = ErrorBody),
     )
 )]
-pub(crate) async fn animate(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = answer(&request, &mut body, &state).await;
+    let answer = answer(&request, caller, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     ready(state)?;
     let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
     let limits = state.limits.clone();
+    let named = respond_async::is_wanted(request).then(|| Asked::by(caller.owner, request, &bytes)).transpose()?;
     // A large picture takes a while to decode.
-    let spec = actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)??;
+    let read = async { actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)? };
+    if let Some(asked) = named {
+        return respond_async::answer(request, asked, state, async { read.await.map(VideoSpec::Animation) }).await;
+    }
+    let spec = read.await?;
     let fps = spec.fps().to_string();
     let made = make(state, VideoSpec::Animation(spec)).await?;
     Ok(made.answer(request, |response| insert(response, "X-Video-FPS", &fps)))

@@ -10,12 +10,17 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use generation::{Engine, Limits, jobs::Jobs};
+use guarded_http::{Guard, GuardSettings};
 
 use crate::{
     access::{self, Access},
-    animate_api, docs_api,
+    animate_api, character_api, dispatch_api, docs_api,
     error::ApiError,
-    generate_api, health_api, root_api,
+    generate_api, health_api,
+    metrics::RequestMetrics,
+    ops_api, request_metrics, root_api, stored_video,
+    tasks::{self, OpenStreams, TasksSettings},
+    text_video_api::{self, TextRoute},
     uploads::{UploadLimits, UploadStore},
     video_api,
 };
@@ -41,7 +46,24 @@ pub struct ApiState {
     pub access: Arc<Access>,
     /// The pictures that callers have sent.
     pub uploads: UploadStore,
+    /// Asks the addresses that callers name.
+    pub guard: Guard,
+    /// How the Tasks API works.
+    pub tasks: TasksSettings,
+    /// The streams of events that are open.
+    pub streams: OpenStreams,
+    /// How much of a character's picture its script repaints, 0 (nothing) to 1.
+    pub repaint_strength: f64,
+    /// Where videos from texts are made.
+    pub text_route: TextRoute,
+    /// The requests that were answered so far.
+    pub requests: RequestMetrics,
+    /// The memory that this process holds, in bytes, where the system says.
+    pub resident_memory: fn() -> Option<u64>,
 }
+
+/// How much of a character's picture its script repaints unless the operator says otherwise: its look changes, and what stands where stays.
+pub const DEFAULT_REPAINT_STRENGTH: f64 = 0.4;
 
 /// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
 pub const DEFAULT_BODY_LIMIT: usize = 1 << 20;
@@ -53,7 +75,8 @@ pub const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
 pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl ApiState {
-    /// The state with the limits that the service ships with, for callers on this machine; videos lie in `scratch` while they are written, and uploads in a folder of it.
+    /// The state with the limits that the service ships with, for callers on this machine; videos lie in `scratch` while they are written,
+    /// and uploads in a folder of it.
     pub fn new(jobs: Jobs, scratch: PathBuf) -> Self {
         Self {
             engine: jobs.engine().clone(),
@@ -65,23 +88,47 @@ impl ApiState {
             uploads: UploadStore::new(scratch.join("uploads"), UploadLimits::default()),
             scratch,
             access: Arc::new(Access::loopback()),
+            guard: Guard::new(GuardSettings::default()),
+            tasks: TasksSettings::default(),
+            streams: OpenStreams::default(),
+            repaint_strength: DEFAULT_REPAINT_STRENGTH,
+            text_route: TextRoute::default(),
+            requests: RequestMetrics::default(),
+            resident_memory: || None,
         }
     }
 }
 
 /// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {
-    config.app_data(Data::new(state)).service(web::scope("").configure(routes).wrap(from_fn(access::gate)));
+    // The last that is wrapped around stands first: what the gate refuses is counted, and told in the envelope too.
+    let all = web::scope("")
+        .configure(routes)
+        .wrap(from_fn(access::gate))
+        .wrap(from_fn(tasks::envelope::add))
+        .wrap(from_fn(request_metrics::count));
+    config.app_data(Data::new(state)).service(all);
 }
 
 fn routes(config: &mut ServiceConfig) {
     config
+        .configure(tasks::configure)
         .service(resource("/", "GET", web::get().to(root_api::root)))
         .service(resource("/health", "GET", web::get().to(health_api::health)))
         .service(resource("/generate", "POST", web::post().to(generate_api::generate)))
-        .service(resource("/generate-video", "POST", web::post().to(video_api::generate_video)))
+        .service(resource("/ready", "GET", web::get().to(ops_api::ready)))
+        .service(resource("/metrics", "GET", web::get().to(ops_api::metrics)))
+        .service(resource("/generate-video", "POST", web::post().to(dispatch_api::generate_video)))
         .service(resource("/generate-video/info", "POST", web::post().to(video_api::video_info)))
+        .service(resource("/video-status", "GET", web::get().to(text_video_api::video_status)))
         .service(resource("/animate", "POST", web::post().to(animate_api::animate)))
+        .service(resource("/upload-character", "POST", web::post().to(character_api::upload_character)))
+        .service(resource("/generation/{id}", "GET", web::get().to(character_api::generation)))
+        .service(resource("/generations", "GET", web::get().to(character_api::generations)))
+        .service(
+            resource("/uploads/{name}", "GET, HEAD", web::get().to(character_api::uploaded)).route(web::head().to(character_api::uploaded)),
+        )
+        .service(resource("/videos/{name}", "GET, HEAD", web::get().to(stored_video::video)).route(web::head().to(stored_video::video)))
         .service(resource("/openapi.json", "GET", web::get().to(docs_api::openapi_json)))
         .service(resource("/docs", "GET", web::get().to(docs_api::swagger_page)))
         .service(resource("/docs/", "GET", web::get().to(docs_api::to_swagger_page)))
@@ -91,7 +138,7 @@ fn routes(config: &mut ServiceConfig) {
         .default_service(web::to(not_found));
 }
 
-fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
+pub(crate) fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
     let not_allowed = web::to(move || std::future::ready(Err::<&str, _>(ApiError::MethodNotAllowed { allow })));
     web::resource(path.to_owned()).route(route).default_service(not_allowed)
 }

@@ -12,7 +12,11 @@ use actix_web::{
         header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
-use generation::{GenerationError, SubmitError, field_error::ContextValue};
+use generation::{
+    GenerationError, SubmitError, TooLarge,
+    field_error::ContextValue,
+    jobs::{JobError, JobState, StoreError, SubmitJobError},
+};
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
@@ -79,9 +83,61 @@ pub enum ApiError {
     /// An uploaded file is not taken.
     #[error(transparent)]
     Upload(#[from] UploadError),
+    /// There is no such task, or it is another's.
+    #[error("Task not found: {0}")]
+    TaskNotFound(String),
+    /// The task has ended, and stays as it ended.
+    #[error("Task {id} {}", how_it_ended(.state))]
+    TaskEnded {
+        /// Its id.
+        id: String,
+        /// How it ended.
+        state: JobState,
+    },
+    /// The task that is waited for was called off.
+    #[error("Task {0} has been cancelled")]
+    TaskCancelled(String),
+    /// The task that is waited for could not be done.
+    #[error("{} failed: {}", .what, .error.message)]
+    TaskFailed {
+        /// What was made: "Image generation".
+        what: &'static str,
+        /// Why.
+        error: JobError,
+    },
+    /// The file was there once.
+    #[error("{0} is no longer kept: it was removed for its age or to make room")]
+    FileExpired(String),
+    /// The job is not taken.
+    #[error(transparent)]
+    Job(#[from] SubmitJobError),
+    /// What is stored of jobs cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The caller follows as many tasks as they may.
+    #[error("you follow {limit} tasks at once, which is the limit; close one of the streams")]
+    TooManyStreams {
+        /// The most.
+        limit: usize,
+    },
+    /// There is no such job, or it is another's; the sentence says so.
+    #[error("{0}")]
+    NoSuchJob(&'static str),
+    /// The operator has asked for what this program does not do yet; the sentence says what.
+    #[error("{0}")]
+    NotServed(&'static str),
     /// A fault of ours.
     #[error("Internal Server Error")]
     Internal,
+}
+
+fn how_it_ended(state: &JobState) -> &'static str {
+    match state {
+        JobState::Completed => "is completed already",
+        JobState::Failed => "has failed already",
+        JobState::Cancelled => "has been cancelled already",
+        JobState::Queued | JobState::Running => "has not ended",
+    }
 }
 
 /// The two shapes of an error's body.
@@ -122,6 +178,15 @@ impl ApiError {
                 };
                 Body::Fields(ValidationErrorBody { detail: vec![detail] })
             }
+            Self::Job(SubmitJobError::IdempotencyConflict { .. }) => Body::Fields(ValidationErrorBody { detail: vec![conflict(self)] }),
+            // What is wrong with the disk is for the log.
+            Self::Store(error) | Self::Job(SubmitJobError::Store(error)) if !matches!(error, StoreError::ShuttingDown) => {
+                sentence(Self::Internal.to_string())
+            }
+            Self::Submit(SubmitError::TooLarge(error)) | Self::Job(SubmitJobError::Submit(SubmitError::TooLarge(error))) => {
+                Body::Fields(ValidationErrorBody { detail: vec![too_large(error)] })
+            }
+            Self::Job(SubmitJobError::IdTaken(_) | SubmitJobError::BadId(_)) => sentence(Self::Internal.to_string()),
             Self::Generation(error) => sentence(format!("Generation failed: {}", first_line(error))),
             Self::Video(error) => sentence(format!("Video generation failed: {}", first_line(error))),
             Self::NotFound
@@ -136,6 +201,16 @@ impl ApiError {
             | Self::Submit(_)
             | Self::Refused(_)
             | Self::Upload(_)
+            | Self::TaskNotFound(_)
+            | Self::NoSuchJob(_)
+            | Self::NotServed(_)
+            | Self::TaskEnded { .. }
+            | Self::TaskCancelled(_)
+            | Self::TaskFailed { .. }
+            | Self::FileExpired(_)
+            | Self::Job(_)
+            | Self::Store(_)
+            | Self::TooManyStreams { .. }
             | Self::Internal => sentence(self.to_string()),
         }
     }
@@ -144,11 +219,13 @@ impl ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::TaskNotFound(_) | Self::NoSuchJob(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
             Self::Refused(Refusal::Unauthorized) => StatusCode::UNAUTHORIZED,
             Self::Refused(Refusal::ForeignOrigin(_) | Refusal::LinkExpired) => StatusCode::FORBIDDEN,
             Self::Refused(Refusal::ForeignHost(_)) => StatusCode::MISDIRECTED_REQUEST,
             Self::Upload(error) => error.status_code(),
+            Self::TaskEnded { .. } => StatusCode::CONFLICT,
+            Self::FileExpired(_) | Self::TaskCancelled(_) => StatusCode::GONE,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MalformedJson(_) | Self::UnreadableBody(_) | Self::TooFewScenes | Self::Refused(Refusal::MalformedHost) => {
@@ -157,14 +234,33 @@ impl ResponseError for ApiError {
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_)
+            | Self::Job(SubmitJobError::IdempotencyConflict { .. })
             | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. }))
             | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Submit(SubmitError::QueueFull { .. })
+            Self::Submit(SubmitError::TooLarge(_)) | Self::Job(SubmitJobError::Submit(SubmitError::TooLarge(_))) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::Submit(SubmitError::QueueFull { .. } | SubmitError::TooManyWaiting { .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { .. } | SubmitError::TooManyWaiting { .. }))
+            | Self::TooManyStreams { .. }
             | Self::Refused(Refusal::TooManyRequests { .. } | Refusal::TooManyAtOnce { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
+            | Self::Job(
+                SubmitJobError::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
+                | SubmitJobError::Store(StoreError::ShuttingDown),
+            )
+            | Self::Store(StoreError::ShuttingDown)
+            | Self::NotServed(_)
             | Self::Generation(GenerationError::Cancelled)
             | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Generation(_) | Self::Video(_) | Self::Scratch(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TaskFailed { error, .. } if error.retryable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Generation(_)
+            | Self::Video(_)
+            | Self::Scratch(_)
+            | Self::TaskFailed { .. }
+            | Self::Job(_)
+            | Self::Store(_)
+            | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -174,13 +270,21 @@ impl ResponseError for ApiError {
             Self::MethodNotAllowed { allow } => {
                 response.insert_header((ALLOW, *allow));
             }
-            Self::Submit(SubmitError::QueueFull { retry_after, .. }) => {
+            Self::Submit(SubmitError::QueueFull { retry_after, .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { retry_after, .. })) => {
                 // Whole seconds, rounded up: zero would ask for a storm.
                 let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
                 response.insert_header((RETRY_AFTER, seconds.max(1)));
             }
-            Self::Submit(SubmitError::Loading) => {
+            Self::Submit(SubmitError::Loading | SubmitError::TooManyWaiting { .. })
+            | Self::Job(SubmitJobError::Submit(SubmitError::Loading | SubmitError::TooManyWaiting { .. }))
+            | Self::TooManyStreams { .. } => {
                 response.insert_header((RETRY_AFTER, 1));
+            }
+            Self::Store(error) | Self::Job(SubmitJobError::Store(error)) => {
+                if !matches!(error, StoreError::ShuttingDown) {
+                    tracing::error!(%error, "what is stored of jobs cannot be used");
+                }
             }
             Self::Refused(refusal) => {
                 if *refusal == Refusal::Unauthorized {
@@ -201,12 +305,42 @@ impl ResponseError for ApiError {
             | Self::Invalid(_)
             | Self::TooFewScenes
             | Self::Scratch(_)
-            | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown)
+            | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown | SubmitError::TooLarge(_))
             | Self::Generation(_)
             | Self::Video(_)
+            | Self::TaskNotFound(_)
+            | Self::NoSuchJob(_)
+            | Self::NotServed(_)
+            | Self::TaskEnded { .. }
+            | Self::TaskCancelled(_)
+            | Self::TaskFailed { .. }
+            | Self::FileExpired(_)
+            | Self::Job(_)
             | Self::Internal => {}
         }
         response.json(self.body())
+    }
+}
+
+/// The fault of a request whose name another request has.
+fn conflict(error: &ApiError) -> ValidationErrorDetail {
+    ValidationErrorDetail {
+        kind: "value_error".into(),
+        loc: vec!["header".into(), "Idempotency-Key".into()],
+        msg: format!("Value error, {error}"),
+        input: Value::Null,
+        ctx: None,
+    }
+}
+
+/// The fault of a request that there is not enough memory for.
+fn too_large(error: &TooLarge) -> ValidationErrorDetail {
+    ValidationErrorDetail {
+        kind: "value_error".into(),
+        loc: vec!["body".into(), error.field().into()],
+        msg: format!("Value error, {error}"),
+        input: Value::Null,
+        ctx: None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use generation::{FieldError, field_error::shortened};
 use serde_json::{Map, Value};
+use url::form_urlencoded;
 
 use crate::{
     error::{ApiError, context_value},
@@ -43,6 +44,11 @@ impl<'a> Fields<'a> {
     /// Of the body itself.
     pub(crate) fn new(object: &'a Map<String, Value>) -> Self {
         Self { object, place: vec!["body".into()], faults: Vec::new() }
+    }
+
+    /// Of another place than the body, whose values are texts: "query" or "header".
+    pub(crate) fn of(object: &'a Map<String, Value>, place: &str) -> Self {
+        Self { object, place: vec![place.into()], faults: Vec::new() }
     }
 
     /// Of an object inside.
@@ -135,12 +141,28 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
     ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
 }
 
-fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {
+/// A value of a query. Of a key that is there twice, the last counts.
+pub(crate) fn query_value(query: &str, key: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == key).last().map(|(_, value)| value.into_owned())
+}
+
+/// A fault that no rule of pydantic's has a name for; the sentence says what.
+pub(crate) fn value_fault(loc: Vec<Value>, sentence: &str, input: Value) -> ValidationErrorDetail {
+    let ctx = Some(Map::from_iter([("error".to_owned(), Value::from(sentence))]));
+    ValidationErrorDetail { ctx, ..detail("value_error", loc, format!("Value error, {sentence}"), input) }
+}
+
+/// A fault of a field of the body that only looking beyond the body shows.
+pub(crate) fn value_error(field: &'static str, error: String, value: &Value) -> ValidationErrorDetail {
+    value_fault(vec!["body".into(), field.into()], &error, echo(value))
+}
+
+pub(crate) fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {
     ValidationErrorDetail { kind: kind.to_owned(), loc, msg, input, ctx: None }
 }
 
 /// A value of the caller's, small enough to send back.
-fn echo(value: &Value) -> Value {
+pub(crate) fn echo(value: &Value) -> Value {
     if let Some(literal) = non_finite::literal(value) {
         return Value::from(literal);
     }

@@ -1,6 +1,7 @@
 //! One log line a request: its name, method, path, status and milliseconds; or that the client hung up.
 //!
-//! Neither queries nor headers are logged: keys and signatures stand there.
+//! Neither queries nor headers are logged: keys and signatures stand there. Whatever else is logged while a request is answered stands in
+//! its span, and so carries its name too.
 
 use std::time::Instant;
 
@@ -12,6 +13,8 @@ use actix_web::{
     middleware::Next,
 };
 
+use tracing::Instrument as _;
+
 use crate::request_id::{RequestId, X_REQUEST_ID};
 
 /// The middleware.
@@ -20,7 +23,9 @@ pub(crate) async fn log(request: ServiceRequest, next: Next<impl MessageBody>) -
     request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let mut line = Line { id, method, path, started: Instant::now(), answered: false };
-    let mut response = next.call(request).await;
+    // An error's level, so that the name stands beside warnings and errors however little is logged.
+    let span = tracing::error_span!("request", id = line.id.as_str());
+    let mut response = next.call(request).instrument(span).await;
     line.answered = true;
     if let (Ok(response), Some(id)) = (&mut response, line.id.header()) {
         response.headers_mut().insert(X_REQUEST_ID, id);

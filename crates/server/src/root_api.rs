@@ -1,4 +1,6 @@
 //! `GET /`: what runs here, and where to find the rest.
+//!
+//! The keys are those of four services whose clients may ask: what they call alike stands once, and their endpoints stand together.
 
 use actix_web::web::{Data, Json};
 use generation::EngineStatus;
@@ -18,15 +20,16 @@ pub(crate) async fn root(state: Data<ApiState>) -> Json<RootResponse> {
         EngineStatus::Ready(info) => (info.device.clone(), Some(info.name.clone())),
         EngineStatus::Loading | EngineStatus::Failed(_) => (NO_DEVICE.to_owned(), None),
     };
-    let endpoints = Endpoints {
-        generate_image: "/generate".into(),
-        generate_video: "/generate-video".into(),
-        video_info: "/generate-video/info".into(),
-        animate: "/animate".into(),
-        health: "/health".into(),
+    Json(RootResponse {
+        status: "running".into(),
+        device,
+        model,
+        name: "framewright".into(),
+        message: "Framewright is running".into(),
+        description: "Pictures and videos from text, made on this machine.".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
         docs: "/docs".into(),
         redoc: "/redoc".into(),
-        openapi: "/openapi.json".into(),
-    };
-    Json(RootResponse { status: "running".into(), device, model, endpoints })
+        endpoints: Endpoints::default(),
+    })
 }

@@ -60,9 +60,13 @@ pub fn parse_scenes(body: &[u8]) -> Result<ScenesRequest, String> {
     }
 }
 
-/// Reads the fields that are there; faults are kept for [`ScenesBody::into_spec`].
+/// Parses a body and reads the fields that are there; faults are kept for [`ScenesBody::into_spec`].
 pub(crate) fn parse(body: &[u8]) -> Result<ScenesBody, ApiError> {
-    let json = parse_object(body)?;
+    Ok(read(parse_object(body)?))
+}
+
+/// As [`parse`], of what is parsed already.
+pub(crate) fn read(json: Map<String, Value>) -> ScenesBody {
     let mut fields = Fields::new(&json);
     let mut inner = Vec::new();
     let request = ScenesRequest {
@@ -76,6 +80,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<ScenesBody, ApiError> {
         fps: fields.read("fps", fps),
         width: fields.read("width", integer),
         height: fields.read("height", integer),
+        proportional: false,
         transition_frames: fields.read("transition_frames", integer),
         join: fields.read("join", string),
         seed: fields.read("seed", integer),
@@ -83,7 +88,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<ScenesBody, ApiError> {
     };
     let mut faults = fields.faults;
     faults.extend(inner);
-    Ok(ScenesBody { json, request, faults })
+    ScenesBody { json, request, faults }
 }
 
 impl ScenesBody {

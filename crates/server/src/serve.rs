@@ -10,18 +10,23 @@ use std::{
     io,
     net::{SocketAddr, ToSocketAddrs as _},
     path::PathBuf,
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
 use generation::{Engine, Limits, jobs::Jobs};
+use guarded_http::{Guard, GuardSettings};
 
 use crate::{
     access::{Access, AccessSettings, LinkSecret},
-    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT},
+    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH},
     request_log,
+    tasks::TasksSettings,
+    text_video_api::TextRoute,
     uploads::{UploadLimits, UploadStore},
+    webhooks::{self, WebhookSecret, WebhookSettings},
 };
 
 /// How long open connections may take after the end was asked for.
@@ -60,8 +65,20 @@ pub struct ServerSettings {
     pub uploads: PathBuf,
     /// How much of them is kept, and for how long.
     pub upload_limits: UploadLimits,
+    /// How much of a character's picture its script repaints, 0 (nothing) to 1.
+    pub repaint_strength: f64,
+    /// Where videos from texts are made.
+    pub text_route: TextRoute,
+    /// The memory that this process holds, in bytes, where the system says; for `/metrics`.
+    pub resident_memory: fn() -> Option<u64>,
     /// How long the stored job that runs may take to end when the server is told to stop.
     pub shutdown_limit: Duration,
+    /// Which addresses that callers name are asked.
+    pub guard: GuardSettings,
+    /// How the Tasks API works.
+    pub tasks: TasksSettings,
+    /// How callbacks are told that their tasks have ended.
+    pub webhooks: WebhookSettings,
 }
 
 impl Default for ServerSettings {
@@ -79,7 +96,13 @@ impl Default for ServerSettings {
             link_secret: None,
             uploads: env::temp_dir().join("framewright-uploads"),
             upload_limits: UploadLimits::default(),
+            repaint_strength: DEFAULT_REPAINT_STRENGTH,
+            text_route: TextRoute::default(),
+            resident_memory: || None,
             shutdown_limit: Duration::from_secs(10),
+            guard: GuardSettings::default(),
+            tasks: TasksSettings::default(),
+            webhooks: WebhookSettings::new(WebhookSecret::random()),
         }
     }
 }
@@ -91,6 +114,8 @@ pub struct Server {
     shutdown_limit: Duration,
     uploads: UploadStore,
     addresses: Vec<SocketAddr>,
+    /// Tells callbacks of what has ended.
+    callbacks: Pin<Box<dyn Future<Output = ()> + Send>>,
     server: dev::Server,
 }
 
@@ -113,8 +138,14 @@ impl Server {
             picture_body_limit: settings.picture_body_limit,
             access: Arc::new(access),
             uploads: UploadStore::new(settings.uploads.clone(), settings.upload_limits),
+            guard: Guard::new(settings.guard.clone()),
+            tasks: settings.tasks.clone(),
+            repaint_strength: settings.repaint_strength,
+            text_route: settings.text_route,
+            resident_memory: settings.resident_memory,
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
+        let (told, webhooks) = (state.clone(), settings.webhooks.clone());
         let uploads = state.uploads.clone();
         let server = HttpServer::new(move || {
             let state = state.clone();
@@ -129,7 +160,8 @@ impl Server {
         .bind(addresses.as_slice())
         .map_err(|error| explain_bind_error(&host, port, &error))?;
         let addresses = server.addrs();
-        Ok(Self { engine, jobs, shutdown_limit, uploads, addresses, server: server.run() })
+        let callbacks = Box::pin(webhooks::deliver(told, webhooks));
+        Ok(Self { engine, jobs, shutdown_limit, uploads, addresses, callbacks, server: server.run() })
     }
 
     /// The addresses that it listens on.
@@ -150,14 +182,18 @@ impl Server {
     /// # Errors
     /// As [`Self::run`].
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { engine, jobs, shutdown_limit, uploads, addresses, server } = self;
+        let Self { engine, jobs, shutdown_limit, uploads, addresses, callbacks, server } = self;
         for address in &addresses {
             tracing::info!("listening on http://{address}");
         }
+        let callbacks = tokio::spawn(callbacks);
         let handle = server.handle();
         let mut server = std::pin::pin!(server);
         let failure = tokio::select! {
-            result = &mut server => return result,
+            result = &mut server => {
+                callbacks.abort();
+                return result;
+            }
             never = uploads.prune_now_and_then() => match never {},
             () = stop => None,
             reason = engine.failed() => Some(reason),
@@ -169,6 +205,8 @@ impl Server {
             handle.stop(true).await;
         };
         let ((), result) = tokio::join!(end, server);
+        // It has seen that the jobs stop, and lets go of them.
+        let _gone: Result<(), tokio::task::JoinError> = callbacks.await;
         match failure {
             Some(reason) => Err(io::Error::other(reason)),
             None => result,

@@ -1,4 +1,5 @@
-//! `POST /generate-video`: a video of scenes as an MP4 file; and `POST /generate-video/info`: what it will be.
+//! A video of scenes as an MP4 file, which is one of the three things that `POST /generate-video` makes ([`crate::dispatch_api`]); and
+//! `POST /generate-video/info`: what it will be.
 //!
 //! The handler holds the job's handle while it waits, as that of `POST /generate` does: a client that hangs up cancels the job. The video
 //! lies in a folder of its own while it is written; the answer is read from the open file, whose name is gone by then.
@@ -13,6 +14,7 @@ use generation::{
     EngineStatus, SubmitError,
     video::{GeneratedVideo, ScenesSpec, VideoOutput, VideoSpec},
 };
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -22,54 +24,9 @@ use crate::{
     generate_api::random_seed,
     request_body::RequestBody,
     scenes_body,
-    video_wire::{Mp4File, ScenesBody, VideoInfo},
+    video_wire::{ScenesBody, VideoInfo},
     wire::{ErrorBody, ValidationErrorBody},
 };
-
-/// Makes a video from a list of scenes.
-///
-/// Each scene is a picture, held for a while, or set in motion. Waits until the video is made. Hanging up cancels it.
-#[utoipa::path(
-    post,
-    path = "/generate-video",
-    tag = "generation",
-    request_body = ScenesBody,
-    responses(
-        (
-            status = 200,
-            description = "The video: H.264 in MP4, which plays in every browser",
-            body = Mp4File,
-            content_type = "video/mp4",
-            headers(
-                ("Content-Disposition" = String, description = "attachment, with a unique file name"),
-                ("X-Video-Scenes" = u64, description = "How many scenes it has"),
-                ("X-Video-Duration" = f64, description = "How long it lasts, in seconds"),
-                ("X-Video-FPS" = String, description = "Frames in a second: a number or a fraction"),
-                ("X-Hero-Used" = bool, description = "Whether a hero's description stands before the prompts"),
-                ("X-Seed" = u64, description = "The seed that it was made with"),
-                ("X-Prompt-Truncated" = bool, description = "true if a text was cut, for the model reads no more; else absent"),
-            )
-        ),
-        (status = 400, description = "The body is no JSON, or there are fewer than two scenes", body = ErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 413, description = "The body is too long", body = ErrorBody),
-        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
-        (status = 422, description = "Fields of the body are wrong", body = ValidationErrorBody),
-        (
-            status = 429,
-            description = "The queue is full",
-            body = ErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
-        ),
-        (status = 500, description = "The video could not be made", body = ErrorBody),
-        (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = ErrorBody),
-    )
-)]
-pub(crate) async fn generate_video(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
-    let mut body = RequestBody::new(payload);
-    let answer = video(&request, &mut body, &state).await;
-    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
-}
 
 /// What a video will be: its frames, its length, and how long it will take here.
 #[utoipa::path(
@@ -92,14 +49,20 @@ pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Da
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-async fn video(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
-    body::check_type(request)?;
-    let body = scenes_body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
+/// The video of scenes that a body describes.
+pub(crate) fn scenes(json: Map<String, Value>, state: &ApiState) -> Result<ScenesSpec, ApiError> {
+    let body = scenes_body::read(json);
     if body.scene_count().is_some_and(|count| count < 2) {
         return Err(ApiError::TooFewScenes);
     }
     let spec = body.into_spec(random_seed(), &state.limits)?;
     ready(state)?;
+    Ok(spec)
+}
+
+/// Makes the video and answers with it.
+pub(crate) async fn video(request: &HttpRequest, json: Map<String, Value>, state: &ApiState) -> Result<HttpResponse, ApiError> {
+    let spec = scenes(json, state)?;
     let made = make(state, VideoSpec::Scenes(spec.clone())).await?;
     Ok(made.answer(request, |response| {
         for (name, value) in [

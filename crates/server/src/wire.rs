@@ -116,6 +116,24 @@ pub struct RootResponse {
     /// The model's name; null until it is loaded.
     #[schema(example = "nano-sd (embedded)")]
     pub model: Option<String>,
+    /// "framewright".
+    #[schema(example = "framewright")]
+    pub name: String,
+    /// That it runs, in words.
+    #[schema(example = "Framewright is running")]
+    pub message: String,
+    /// What it does, in a sentence.
+    #[schema(example = "Pictures and videos from text, made on this machine.")]
+    pub description: String,
+    /// The program's version.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+    /// The documentation, to try out.
+    #[schema(example = "/docs")]
+    pub docs: String,
+    /// The documentation, to read.
+    #[schema(example = "/redoc")]
+    pub redoc: String,
     /// Where to find what.
     pub endpoints: Endpoints,
 }
@@ -126,18 +144,39 @@ pub struct Endpoints {
     /// Makes a picture.
     #[schema(example = "/generate")]
     pub generate_image: String,
-    /// Makes a video of scenes.
+    /// Makes a video: of scenes, of a character, or from a text.
     #[schema(example = "/generate-video")]
     pub generate_video: String,
     /// Tells what a video of scenes will be.
     #[schema(example = "/generate-video/info")]
     pub video_info: String,
+    /// Tells how a video from a text stands.
+    #[schema(example = "/video-status")]
+    pub video_status: String,
     /// Sets a picture in motion.
     #[schema(example = "/animate")]
     pub animate: String,
+    /// Takes the picture of a character.
+    #[schema(example = "/upload-character")]
+    pub upload_character: String,
+    /// Lists the videos of characters; one of them is at `/generation/{id}`.
+    #[schema(example = "/generations")]
+    pub generations: String,
+    /// Where the paths of the Tasks API begin.
+    #[schema(example = "/api/v1")]
+    pub rest_api: String,
+    /// Where the paths of OpenAI's API would begin: null, for they are not served.
+    #[schema(example = json!(null))]
+    pub openai_compatible: Option<String>,
     /// Tells whether the service is up.
     #[schema(example = "/health")]
     pub health: String,
+    /// Tells whether work can be handed in.
+    #[schema(example = "/ready")]
+    pub ready: String,
+    /// Numbers for Prometheus.
+    #[schema(example = "/metrics")]
+    pub metrics: String,
     /// The documentation, to try out.
     #[schema(example = "/docs")]
     pub docs: String,
@@ -147,6 +186,45 @@ pub struct Endpoints {
     /// The documentation, for programs.
     #[schema(example = "/openapi.json")]
     pub openapi: String,
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self {
+            generate_image: "/generate".into(),
+            generate_video: "/generate-video".into(),
+            video_info: "/generate-video/info".into(),
+            video_status: "/video-status".into(),
+            animate: "/animate".into(),
+            upload_character: "/upload-character".into(),
+            generations: "/generations".into(),
+            rest_api: "/api/v1".into(),
+            openai_compatible: None,
+            health: "/health".into(),
+            ready: "/ready".into(),
+            metrics: "/metrics".into(),
+            docs: "/docs".into(),
+            redoc: "/redoc".into(),
+            openapi: "/openapi.json".into(),
+        }
+    }
+}
+
+/// What `GET /ready` answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadyResponse {
+    /// Whether work can be handed in.
+    #[schema(example = true)]
+    pub ready: bool,
+    /// Whether the model is loaded.
+    #[schema(example = true)]
+    pub model_loaded: bool,
+    /// Whether jobs can be written down.
+    #[schema(example = true)]
+    pub store_writable: bool,
+    /// Why it is not ready; null where it is.
+    #[schema(example = json!(null))]
+    pub detail: Option<String>,
 }
 
 /// What `GET /health` answers.

@@ -93,10 +93,7 @@ fn peak_memory() -> Option<u64> {
 #[cfg(not(target_os = "linux"))]
 fn peak_memory() -> Option<u64> {
     // The system says only what is held now, which after a run is near the peak.
-    let id = sysinfo::get_current_pid().ok()?;
-    let mut system = sysinfo::System::new();
-    system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[id]), true);
-    system.process(id).map(sysinfo::Process::memory)
+    crate::memory::resident()
 }
 
 /// What this program was built as: version, processor and its instructions in use, features.

@@ -121,6 +121,11 @@ impl TryFrom<WrittenKey> for NamedKey {
 }
 
 impl AccessSettings {
+    /// Whether there is more than one key.
+    pub(crate) fn several_keys(&self) -> bool {
+        self.keys.len() + usize::from(self.api_key.is_some() || self.api_key_file.is_some()) > 1
+    }
+
     /// What the server wants to know; files with keys are read now.
     ///
     /// # Errors

@@ -15,19 +15,21 @@ use super::SettingsError;
 enum Kind {
     Text,
     Whole,
+    Number,
     Truth,
     /// Texts with commas between them.
     List,
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 34] = [
+const KEYS: [(&str, Kind); 47] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("compute.device", Kind::Text),
     ("compute.precision", Kind::Text),
     ("compute.threads", Kind::Whole),
     ("compute.cpu_level", Kind::Text),
+    ("compute.memory_limit", Kind::Whole),
     ("server.host", Kind::Text),
     ("server.port", Kind::Whole),
     ("server.queue_capacity", Kind::Whole),
@@ -47,6 +49,9 @@ const KEYS: [(&str, Kind); 34] = [
     ("uploads.max_bytes", Kind::Whole),
     ("uploads.keep_days", Kind::Whole),
     ("uploads.keep_bytes", Kind::Whole),
+    ("tasks.repaint_strength", Kind::Number),
+    ("webhooks.secret", Kind::Text),
+    ("requests.allowed_hosts", Kind::List),
     ("jobs.data_dir", Kind::Text),
     ("jobs.keep_days", Kind::Whole),
     ("jobs.keep_bytes", Kind::Whole),
@@ -56,11 +61,20 @@ const KEYS: [(&str, Kind); 34] = [
     ("hub.endpoint", Kind::Text),
     ("hub.cache_dir", Kind::Text),
     ("hub.offline", Kind::Truth),
+    ("server.log_format", Kind::Text),
+    ("characters.repaint_strength", Kind::Number),
+    ("routing.text", Kind::Text),
+    ("bedrock.access_key_id", Kind::Text),
+    ("bedrock.secret_access_key", Kind::Text),
+    ("bedrock.region", Kind::Text),
+    ("bedrock.bucket", Kind::Text),
+    ("client.server", Kind::Text),
+    ("client.api_key", Kind::Text),
 ];
 
 /// Variables that other programs define, which act here too: the later in this list, the stronger.
 /// The second word is the setting, the third what is appended to the value (the cache lies inside `HF_HOME`).
-const FOREIGN: [(&str, &str, &str); 11] = [
+const FOREIGN: [(&str, &str, &str); 15] = [
     ("PORT", "server.port", ""),
     ("HUGGING_FACE_TOKEN", "hub.token", ""),
     ("HF_TOKEN", "hub.token", ""),
@@ -72,6 +86,10 @@ const FOREIGN: [(&str, &str, &str); 11] = [
     ("HF_HUB_CACHE", "hub.cache_dir", ""),
     ("HF_ENDPOINT", "hub.endpoint", ""),
     ("HF_HUB_OFFLINE", "hub.offline", ""),
+    ("AWS_ACCESS_KEY_ID", "bedrock.access_key_id", ""),
+    ("AWS_SECRET_ACCESS_KEY", "bedrock.secret_access_key", ""),
+    ("AWS_REGION", "bedrock.region", ""),
+    ("S3_BUCKET_NAME", "bedrock.bucket", ""),
 ];
 
 const PREFIX: &str = "FRAMEWRIGHT__";
@@ -136,6 +154,7 @@ fn read(kind: Kind, text: &str) -> Value {
     match kind {
         Kind::Text => text.into(),
         Kind::Whole => text.trim().parse::<i64>().map_or_else(|_| text.into(), Value::from),
+        Kind::Number => text.trim().parse::<f64>().map_or_else(|_| text.into(), Value::from),
         Kind::List => text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect::<Vec<_>>().into(),
         Kind::Truth => match text.trim().to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" | "on" => true.into(),

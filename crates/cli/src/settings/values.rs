@@ -7,7 +7,11 @@ use std::{fmt, num::NonZeroU32, str::FromStr};
 use cpu_kernels::Level;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
-use server::access::{AllowedHosts, AllowedOrigins, ApiKey, LinkSecret};
+use server::{
+    AllowedHost,
+    access::{AllowedHosts, AllowedOrigins, ApiKey, LinkSecret},
+    webhooks::WebhookSecret,
+};
 use url::Url;
 
 pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
@@ -32,6 +36,10 @@ pub(super) fn queue_capacity<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     within(deserializer, 1, 1024)?.try_into().map_err(D::Error::custom)
 }
 
+pub(super) fn waiting_per_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    queue_capacity(deserializer).map(Some)
+}
+
 pub(super) fn body_timeout_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     within(deserializer, 1, 3600)?.try_into().map_err(D::Error::custom)
 }
@@ -44,8 +52,26 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D
     within(deserializer, 0, i64::MAX)?.try_into().map_err(D::Error::custom)
 }
 
+pub(super) fn memory_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    within(deserializer, 1, i64::MAX)?.try_into().map(Some).map_err(D::Error::custom)
+}
+
 pub(super) fn shutdown_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     within(deserializer, 0, 3600)?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside 0..=1"))) }
+}
+
+pub(super) fn server_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    // Without its final slash, so that paths can stand behind it.
+    Ok(endpoint(deserializer)?.unwrap_or_default().trim_end_matches('/').to_owned())
+}
+
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 pub(super) fn thread_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
@@ -96,6 +122,16 @@ pub(super) fn link_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 
 pub(super) fn allowed_hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AllowedHosts, D::Error> {
     AllowedHosts::parse(&Vec::<String>::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+pub(super) fn asked_hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AllowedHost>, D::Error> {
+    let hosts = Vec::<String>::deserialize(deserializer)?;
+    hosts.iter().map(|host| host.parse()).collect::<Result<_, _>>().map_err(D::Error::custom)
+}
+
+pub(super) fn webhook_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<WebhookSecret>, D::Error> {
+    // What is refused is not told, for it may be a secret in the wrong dress.
+    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 
 pub(super) fn allowed_origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AllowedOrigins, D::Error> {

@@ -4,8 +4,10 @@
 mod animate;
 mod bench;
 mod image;
+mod jobs;
 mod models;
 mod program;
 mod serve;
+mod served;
 mod usage;
 mod videos;

@@ -1,54 +1,32 @@
 //! `framewright serve`: it says where it listens, answers, and ends when told to.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    process::{Child, Command, Stdio},
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Command, Stdio},
 };
 
-/// The server as a process of its own; killed if a test fails.
-struct Served(Child);
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ended_already = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// One HTTP/1.1 exchange; the answer whole.
-fn exchange(address: &str, request: &str) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    answer
-}
+use crate::served::{Killed, Served, exchange};
 
 #[test]
 fn it_serves_where_it_says_and_ends_with_code_0() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
-    let data = tempfile::tempdir().unwrap();
-    let data_dir = data.path().to_str().unwrap();
-    command.args(["serve", "--port", "0", "--data-dir", data_dir]).env_clear().stderr(Stdio::piped()).stdout(Stdio::piped());
-    let mut served = Served(command.spawn().unwrap());
-    let mut lines = BufReader::new(served.0.stderr.take().unwrap()).lines();
-    let first = lines.next().unwrap().unwrap();
-    let address = first.strip_prefix("serving http://").unwrap().split(' ').next().unwrap().to_owned();
+    let mut served = Served::start(&[]);
+    let address = served.address.clone();
+    let data_dir = served.data.path().to_str().unwrap().to_owned();
+    let data_dir = data_dir.as_str();
 
-    let health = String::from_utf8(exchange(&address, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).unwrap();
+    let health = String::from_utf8(exchange(&address, b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).unwrap();
     assert!(health.starts_with("HTTP/1.1 200") && health.contains("\"model_loaded\":true"), "{health}");
     let body = r#"{"prompt": "a red circle on a blue background", "num_inference_steps": 2, "seed": 1}"#;
     let head = "POST /generate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json";
-    let answer = exchange(&address, &format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    let answer = exchange(&address, format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
     assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     assert!(answer.windows(8).any(|bytes| bytes == b"\x89PNG\r\n\x1a\n"), "no PNG in the answer");
 
     // A prompt that is cut is told to the client and in the log, which has colours on terminals only.
     let body = format!(r#"{{"prompt": "{}", "num_inference_steps": 1}}"#, "boat ".repeat(76));
-    let answer = exchange(&address, &format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+    let answer = exchange(&address, format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
     assert!(String::from_utf8_lossy(&answer).contains("\r\nx-prompt-truncated: true\r\n"), "{}", String::from_utf8_lossy(&answer));
-    let logged = lines.nth(1).unwrap().unwrap();
+    let logged = served.lines.nth(1).unwrap().unwrap();
     assert!(logged.ends_with(" WARN the prompt has 76 tokens, of which the model reads the first 75"), "{logged:?}");
 
     // The folder is taken now, and so is the address.
@@ -62,11 +40,11 @@ fn it_serves_where_it_says_and_ends_with_code_0() {
     assert_eq!((second.code, second.stderr.lines().count()), (1, 1), "{second:?}");
     assert!(second.stderr.contains(port) && second.stderr.contains("in use"), "{second:?}");
 
-    let ended = Command::new("kill").args(["-TERM", &served.0.id().to_string()]).status().unwrap();
+    let ended = Command::new("kill").args(["-TERM", &served.child.0.id().to_string()]).status().unwrap();
     assert!(ended.success());
-    assert_eq!(served.0.wait().unwrap().code(), Some(0));
+    assert_eq!(served.child.0.wait().unwrap().code(), Some(0));
     let mut stdout = String::new();
-    served.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    served.child.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
     assert_eq!(stdout, "");
 }
 
@@ -87,7 +65,7 @@ fn it_is_not_served_to_others_without_a_key() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
     command.args(serve).args(["--api-key-file", data.path().join("key").to_str().unwrap()]);
     command.env_clear().env("FRAMEWRIGHT__SERVER__LOG", "trace").stderr(Stdio::piped()).stdout(Stdio::null());
-    let mut served = Served(command.spawn().unwrap());
+    let mut served = Killed(command.spawn().unwrap());
     let mut stderr = BufReader::new(served.0.stderr.take().unwrap());
     let mut first = String::new();
     stderr.read_line(&mut first).unwrap();
@@ -99,9 +77,8 @@ fn it_is_not_served_to_others_without_a_key() {
     });
     let address = format!("127.0.0.1:{port}");
     let get = |path: &str, line: &str| {
-        let answer =
-            exchange(&address, &format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-Id: mine\r\n{line}\r\n"));
-        String::from_utf8(answer).unwrap()
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-Id: mine\r\n{line}\r\n");
+        String::from_utf8(exchange(&address, request.as_bytes())).unwrap()
     };
     let right = format!("Authorization: Bearer {key}\r\n");
     assert!(get("/none", "").starts_with("HTTP/1.1 401"), "{}", get("/none", ""));
@@ -114,4 +91,25 @@ fn it_is_not_served_to_others_without_a_key() {
     let log = rest.join().unwrap();
     assert!(log.contains("id=\"mine\" method=GET path=/files/a/b status=404"), "{log}");
     assert!(!log.contains(key) && !log.contains("c2lnbmF0dXJl"), "{log}");
+}
+
+#[test]
+fn a_log_for_programs_carries_the_requests_name() {
+    let mut served = Served::start(&[("FRAMEWRIGHT__SERVER__LOG", "info"), ("FRAMEWRIGHT__SERVER__LOG_FORMAT", "json")]);
+    let answer = served.ask("GET /metrics", &["X-Request-Id: mine-1"], b"");
+    assert!(answer.contains("\r\nx-request-id: mine-1\r\n"), "{answer}");
+    let memory = answer.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes ")).unwrap();
+    assert!(memory.parse::<u64>().unwrap() > 10_000_000, "{memory}");
+    let long = serde_json::json!({"prompt": "boat ".repeat(76), "num_inference_steps": 1, "return_base64": true});
+    served.post("/generate", &long);
+
+    // The two lines that are for a person come before the log, which is an object a line.
+    let log = served.lines.by_ref().filter_map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).ok());
+    let mut log = log.take(50);
+    let answered = log.find(|line| line["message"] == "answered").unwrap();
+    assert_eq!((&answered["id"], &answered["path"], &answered["status"]), (&"mine-1".into(), &"/metrics".into(), &200.into()));
+    assert!(answered["timestamp"].is_string() && answered["level"] == "INFO", "{answered}");
+    let cut = log.find(|line| line["level"] == "WARN").unwrap();
+    assert_eq!(cut["message"], "the prompt has 76 tokens, of which the model reads the first 75");
+    assert_eq!(cut["spans"][0]["name"], "job", "{cut}");
 }

@@ -45,6 +45,8 @@ fn help_is_help() {
         &["serve", "--help"],
         &["models", "--help"],
         &["bench", "--help"],
+        &["jobs", "--help"],
+        &["jobs", "watch", "--help"],
         &["video", "--help"],
         &["animate", "--help"],
         &["frames", "--help"],

@@ -19,9 +19,9 @@ mod unet_spatio_temporal;
 #[cfg(test)]
 mod video_blocks_tests;
 
-pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, LatentDistribution, Tiling};
+pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, AutoencoderKlPlan, LatentDistribution, Tiling};
 pub use autoencoder_kl_temporal_decoder::{AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, TemporalDecoderPlan};
 pub use clip_text::{ClipTextConfig, ClipTextModel};
 pub use clip_vision::{ClipVisionConfig, ClipVisionModelWithProjection};
-pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig};
+pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig, UNet2dPlan};
 pub use unet_spatio_temporal::{ImageContext, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig, UNetSpatioTemporalPlan};

@@ -17,6 +17,7 @@ mod group_norm;
 mod layer_norm;
 mod linear;
 mod matrix;
+pub mod memory;
 mod nhwc;
 pub mod portable;
 mod repeat;

@@ -10,7 +10,7 @@ use super::{Activation, AttentionParams, Blend, ConvExtras, LinearExtras, Nhwc, 
 use crate::Result;
 
 /// The most that gathered rows or attention scores may take at a time. Large enough to keep a GPU busy.
-const SCRATCH_BYTES: usize = 256 << 20;
+pub(super) const SCRATCH_BYTES: usize = 256 << 20;
 
 /// `x` [rows, inputs] times `weight` [inputs, outputs], plus bias and what `extras` holds.
 ///

@@ -32,6 +32,12 @@ impl Division {
         Self { together: together.max(1), side, tile: None }
     }
 
+    /// The side of the smallest tiles that are stepped down to, in pixels.
+    pub(super) fn smallest_tile() -> usize {
+        let [_, smallest] = TILE_SIDES;
+        smallest
+    }
+
     /// The tiling to decode with; `own` is the model's.
     pub(super) fn tiling(self, own: Option<Tiling>) -> Option<Tiling> {
         self.tile.map_or(own, |side| Some(Tiling { above_pixels: 0, tile_sample_min_size: side }))

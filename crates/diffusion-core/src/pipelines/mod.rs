@@ -17,6 +17,7 @@ mod image_to_video;
 mod inpaint;
 mod interpolate;
 mod latent_colours;
+mod memory;
 mod params;
 mod prompt;
 mod retime;
@@ -32,12 +33,13 @@ use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 use serde_json::Value as Json;
 
-use self::latent_colours::LatentColours;
 pub use self::{
     embedded::{nano_sd, nano_svd},
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
+    memory::{MotionCall, MotionMemory, PictureCall, PictureMemory},
     params::{ImageToImageParams, InpaintParams, PictureParams, TextToImageParams},
 };
+use self::{latent_colours::LatentColours, memory::Weighed};
 use crate::{
     Error, Result,
     denoise::StepMonitor,
@@ -47,7 +49,7 @@ use crate::{
     policy::ExecutionPolicy,
     schedulers::{SchedulerConfig, SchedulerName},
     tokenizer::ClipTokenizer,
-    weights::{Component, ComponentWeights, ModelFamily, WeightSource},
+    weights::{Component, ModelFamily, WeightSource},
 };
 
 /// A Stable Diffusion 1.x or 2.x model, loaded.
@@ -58,6 +60,8 @@ pub struct StableDiffusion {
     text_encoder: ClipTextModel,
     unet: UNet2dConditionModel,
     vae: AutoencoderKl,
+    /// The weights as they are held, in bytes.
+    weight_bytes: u64,
     /// scheduler_config.json as it is.
     scheduler_json: Json,
     own_scheduler: SchedulerConfig,
@@ -89,14 +93,13 @@ impl StableDiffusion {
             policy.vae = DType::F32;
         }
 
-        let weights = |component: Component, dtype: DType| -> Result<ComponentWeights> {
-            Ok(ComponentWeights::new(source.tensors(component)?, component, dtype, &policy.device))
-        };
+        let weighed = Weighed::default();
+        let weights = |component: Component, dtype: DType| weighed.component(source, component, dtype, &policy.device);
         let text_encoder = ClipTextModel::load(&text_config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
-        let colours = OnceLock::new();
-        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, scheduler_json, own_scheduler, colours })
+        let (weight_bytes, colours) = (weighed.bytes(), OnceLock::new());
+        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, weight_bytes, scheduler_json, own_scheduler, colours })
     }
 
     /// What a person would call the model: the folder's path, the hub id, "nano-sd (embedded)".

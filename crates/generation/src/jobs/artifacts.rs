@@ -1,11 +1,13 @@
 //! The files of jobs: a folder, where each appears whole or not at all.
 //!
 //! It must not know the job store or what a file holds. The invariants: a file is made in `staging/<job>/` and moved to
-//! `artifacts/<job>/<name>` by one rename on the same file system; whoever reads `artifacts/` never sees a part of a file; both the file
-//! and the entry in its folder are on the disk when [`ArtifactStore::commit`] returns. What a job needs to go on lies in
+//! `artifacts/<job>/<name>` by one rename on the same file system; whoever reads `artifacts/` never sees a part of a file (only a lost
+//! machine leaves one, of a job that is not completed and makes it again); both the file and the entry in its folder are on the disk when
+//! [`ArtifactStore::commit`] returns. What a job needs to go on lies in
 //! `journal/<job>/`, and goes with the job.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -17,6 +19,8 @@ use super::{error::StoreError, record::Artifact};
 
 /// Bytes that are read at once for a digest.
 const CHUNK: usize = 1 << 16;
+/// The file in a journal that says who fills it.
+const MAKER: &str = "maker";
 /// The longest id and file name.
 const LONGEST_NAME: usize = 64;
 
@@ -66,8 +70,13 @@ fn digest(path: &Path) -> io::Result<(u64, String)> {
 }
 
 impl ArtifactStore {
-    /// The store in a folder; made if need be.
+    /// The store in a folder; made if need be, and then for this user alone: prompts and pictures are nobody else's business.
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(root).map_err(refused(root))?;
         let store = Self { root: root.to_owned() };
         for folder in [store.artifacts(), store.staging(), store.journals()] {
             fs::create_dir_all(&folder).map_err(refused(&folder))?;
@@ -97,6 +106,18 @@ impl ArtifactStore {
         self.journals().join(job)
     }
 
+    /// Says who fills a job's journal from now on. What another filled, such as another model, is of no use to them, and goes.
+    pub(super) fn begin_journal(&self, job: &str, maker: &str) -> Result<(), StoreError> {
+        let journal = self.journal_of(job);
+        let sign = journal.join(MAKER);
+        if fs::read_to_string(&sign).is_ok_and(|found| found == maker) {
+            return Ok(());
+        }
+        remove_folder(&journal)?;
+        crate::artifact::write(&sign, maker.as_bytes())?;
+        Ok(())
+    }
+
     /// Where a job's file lies, or would.
     pub(super) fn path_of(&self, job: &str, name: &str) -> PathBuf {
         self.artifacts().join(job).join(name)
@@ -114,16 +135,18 @@ impl ArtifactStore {
     pub(super) fn commit(&self, job: &str, name: &str, media_type: &str) -> Result<Artifact, StoreError> {
         let staged = self.staging_of(job).join(name);
         let folder = self.artifacts().join(job);
+        let placed = folder.join(name);
         let place = || -> io::Result<(u64, String)> {
             let digest = digest(&staged)?;
-            sync(&staged)?;
             fs::create_dir_all(&folder)?;
-            fs::rename(&staged, folder.join(name))?;
+            fs::rename(&staged, &placed)?;
+            // All of it is there before the first sync, which on common file systems takes all of it along; the others then cost little.
+            sync(&placed)?;
             sync(&folder)?;
             sync(&self.artifacts())?;
             Ok(digest)
         };
-        let (bytes, sha256) = place().map_err(refused(&folder.join(name)))?;
+        let (bytes, sha256) = place().map_err(refused(&placed))?;
         Ok(Artifact { name: name.to_owned(), media_type: media_type.to_owned(), bytes, sha256, expired: false })
     }
 
@@ -133,8 +156,9 @@ impl ArtifactStore {
         remove_folder(&self.journal_of(job))
     }
 
-    /// Removes a job's files.
+    /// Removes all that there is of a job.
     pub(super) fn remove(&self, job: &str) -> Result<(), StoreError> {
+        self.clear(job)?;
         remove_folder(&self.artifacts().join(job))
     }
 
@@ -150,12 +174,14 @@ impl ArtifactStore {
         Ok(())
     }
 
-    /// Removes what jobs left in staging and journal that are not among `open`.
-    pub(super) fn sweep(&self, open: &[String]) -> Result<(), StoreError> {
-        for folder in [self.staging(), self.journals()] {
+    /// Removes what jobs left behind: in staging and journal those that are not among `open`, and files of jobs that neither are open nor
+    /// among `kept`, as a job leaves them that was called off between its file's place and its end.
+    pub(super) fn sweep(&self, open: &HashSet<String>, kept: &HashSet<String>) -> Result<(), StoreError> {
+        let none = HashSet::new();
+        for (folder, others) in [(self.staging(), &none), (self.journals(), &none), (self.artifacts(), kept)] {
             for entry in fs::read_dir(&folder).map_err(refused(&folder))?.flatten() {
-                let is_open = entry.file_name().to_str().is_some_and(|name| open.iter().any(|id| id == name));
-                if !is_open {
+                let is_wanted = entry.file_name().to_str().is_some_and(|name| open.contains(name) || others.contains(name));
+                if !is_wanted {
                     remove_folder(&entry.path())?;
                 }
             }
@@ -189,13 +215,31 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_is_one_models() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ArtifactStore::open(root.path()).unwrap();
+        let kept = store.journal_of("a").join("scene-0.safetensors");
+        store.begin_journal("a", "one model").unwrap();
+        fs::write(&kept, "latents").unwrap();
+        store.begin_journal("a", "one model").unwrap();
+        assert!(kept.exists());
+        store.begin_journal("a", "another model").unwrap();
+        assert!(!kept.exists());
+    }
+
+    #[test]
     fn what_no_job_needs_is_swept() {
         let root = tempfile::tempdir().unwrap();
         let store = ArtifactStore::open(root.path()).unwrap();
         store.begin("a").unwrap();
         store.begin("b").unwrap();
         fs::create_dir(store.journal_of("b")).unwrap();
-        store.sweep(&["a".into()]).unwrap();
+        for job in ["a", "b", "c"] {
+            fs::create_dir(root.path().join("artifacts").join(job)).unwrap();
+        }
+        store.sweep(&HashSet::from(["a".into()]), &HashSet::from(["c".into()])).unwrap();
+        let places = ["a", "b", "c"].map(|job| root.path().join("artifacts").join(job).exists());
+        assert_eq!(places, [true, false, true]);
         assert!(store.staging_of("a").exists() && !store.staging_of("b").exists() && !store.journal_of("b").exists());
     }
 

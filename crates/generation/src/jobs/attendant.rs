@@ -1,6 +1,6 @@
 //! Follows one job through the engine: writes down that it starts, how far it is and how it ends, and puts its files in place.
 //!
-//! The invariants: the start is on the disk before the device does anything, so that a job that takes the program down is counted; the
+//! The invariants: the start is written down before the device does anything, so that a job that takes the program down is counted; the
 //! files are in place before the job is called completed; a job that the program's end broke off is put back, not failed; an end that
 //! cannot be written down is tried again for as long as the program runs.
 
@@ -17,12 +17,13 @@ use super::{
     fail_point::FailPoint,
     record::{Artifact, JobError, JobErrorKind, NativeVideo, Outcome},
     service::{Inner, Live},
-    store::{Started, Waiting},
+    store::{Started, Synced, Waiting},
 };
 use crate::{
     GenerationError, artifact,
     error::SubmitError,
     job::{Begin, JobContext, JobHandle, JobProgress, JobResult, Made, StoredWork},
+    model::{EngineStatus, ModelInfo},
     preview::PreviewSlot,
     queue::Place,
     video::VideoOutput,
@@ -32,6 +33,8 @@ use crate::{
 const QUIET: Duration = Duration::from_millis(250);
 /// How long to wait before an end that could not be written down is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Each wait is twice as long as the one before, up to this.
+const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 /// The name of a job's video.
 const VIDEO: &str = "video.mp4";
 
@@ -88,6 +91,11 @@ fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
         live.began = Some((now, 0.0));
     }
     inner.changed();
+    if let EngineStatus::Ready(model) = inner.engine.status() {
+        let ModelInfo { name, motion, device, precision, .. } = model.as_ref();
+        let maker = format!("framewright {}, {name}, {motion}, {precision} on {device}", env!("CARGO_PKG_VERSION"));
+        inner.files.begin_journal(id, &maker)?;
+    }
     Ok(StoredWork { work, output })
 }
 
@@ -101,13 +109,15 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
         result = &mut finished => result,
         () = follow(Arc::clone(&inner), &id, progress) => finished.await,
     };
+    let seconds = let_go(&inner, &id);
     let mut end = End::of(result);
+    let mut again = AGAIN;
     let is_to_be_queued_again = matches!(end, End::NotBegun(_));
     loop {
         let (disk, name) = (Arc::clone(&inner), id.clone());
         // The end comes back, for it is wanted again where the disk refuses it.
         let written = tokio::task::spawn_blocking(move || {
-            let written = write_down(&disk, &name, &end);
+            let written = write_down(&disk, &name, &end, seconds);
             (written, end)
         });
         match written.await {
@@ -122,7 +132,8 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
         if inner.is_stopping() {
             break;
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(again).await;
+        again = (again * 2).min(AT_LEAST_EVERY);
     }
     inner.live().remove(&id);
     inner.changed();
@@ -135,7 +146,7 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
 
 /// Writes progress down until the job has no more of it.
 async fn follow(inner: Arc<Inner>, id: &str, mut progress: tokio::sync::watch::Receiver<JobProgress>) {
-    let mut told = JobProgress::default();
+    let (mut told, mut is_first) = (JobProgress::default(), true);
     while progress.changed().await.is_ok() {
         let now = *progress.borrow_and_update();
         if !now.started {
@@ -158,8 +169,11 @@ async fn follow(inner: Arc<Inner>, id: &str, mut progress: tokio::sync::watch::R
             "frame": now.frame, "frames": now.frames,
         });
         let (disk, name) = (Arc::clone(&inner), id.to_owned());
+        // What is done in a moment has its end synced at once; what takes longer has its start synced with this.
+        let synced = if is_first { Synced::Later } else { Synced::Now };
+        is_first = false;
         let written = tokio::task::spawn_blocking(move || {
-            disk.store.progress(&name, percent, kind, &data, disk.now())?;
+            disk.store.progress(&name, (percent, kind, &data), synced, disk.now())?;
             disk.settings.fail_hook.reached(FailPoint::Progressed);
             Ok::<_, StoreError>(())
         });
@@ -205,8 +219,12 @@ impl End {
             GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Store(_) => (JobErrorKind::Encoder, true),
             GenerationError::Internal(_) => (JobErrorKind::Internal, false),
         };
-        // What a panic said is for the log.
-        let message = if kind == JobErrorKind::Internal { "internal error".to_owned() } else { one_line(&error.to_string()) };
+        // What a panic said, and where files lie, is for the log, which has it from the device's thread.
+        let message = match kind {
+            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Crashed => one_line(&error.to_string()),
+            JobErrorKind::Encoder => "the file could not be written; the server's log says why".to_owned(),
+            JobErrorKind::Internal => "internal error".to_owned(),
+        };
         Self::Failed(JobError { kind, message, retryable })
     }
 }
@@ -215,23 +233,22 @@ fn one_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-fn write_down(inner: &Inner, id: &str, end: &End) -> Result<(), StoreError> {
+fn write_down(inner: &Inner, id: &str, end: &End, seconds: f64) -> Result<(), StoreError> {
     match end {
         End::Made(made) => {
             inner.settings.fail_hook.reached(FailPoint::Made);
-            let seconds = seconds_since_start(inner, id);
             let (files, outcome) = placed(inner, id, made, seconds)?;
             inner.settings.fail_hook.reached(FailPoint::Placed);
             if !inner.store.complete(id, &outcome, &files, inner.now())? {
                 // It was called off at the last moment, and its owner was told so.
-                inner.files.remove(id)?;
+                return inner.files.remove(id);
             }
             inner.settings.fail_hook.reached(FailPoint::Completed);
             inner.files.clear(id)
         }
         End::Failed(error) => {
             inner.store.fail(id, error, inner.now())?;
-            inner.files.clear(id)
+            inner.files.remove(id)
         }
         End::NotBegun(error) => {
             tracing::error!(job = %id, %error, "a job cannot be begun; trying again");
@@ -240,14 +257,15 @@ fn write_down(inner: &Inner, id: &str, end: &End) -> Result<(), StoreError> {
         End::BrokenOff => {
             // A job that its owner called off is cancelled already, and goes; one that the program's end broke off goes back.
             let is_back = inner.store.requeue(id, inner.now())?;
-            if is_back || inner.store.is_open(id)? { Ok(()) } else { inner.files.clear(id) }
+            if is_back || inner.store.is_open(id)? { Ok(()) } else { inner.files.remove(id) }
         }
         End::DeviceLost => Ok(()),
     }
 }
 
-fn seconds_since_start(inner: &Inner, id: &str) -> f64 {
-    let began = inner.live().get(id).and_then(|live| live.began);
+/// The device has let go of a job: how long it had it, in seconds.
+fn let_go(inner: &Inner, id: &str) -> f64 {
+    let began = inner.live().get_mut(id).and_then(|live| live.began.take());
     began.map_or(0.0, |(began, _): (SystemTime, f64)| inner.now().duration_since(began).unwrap_or_default().as_secs_f64())
 }
 
@@ -259,7 +277,8 @@ fn placed(inner: &Inner, id: &str, made: &Made, seconds: f64) -> Result<(Vec<Art
             let mut files = Vec::with_capacity(pictures.len());
             for (index, picture) in pictures.iter().enumerate() {
                 let name = format!("image-{index}.png");
-                artifact::write(&staging.join(&name), &picture.png)?;
+                // It is synced in its place.
+                artifact::write_unsynced(&staging.join(&name), &picture.png)?;
                 files.push(inner.files.commit(id, &name, "image/png")?);
             }
             let first = pictures.first();

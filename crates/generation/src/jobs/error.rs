@@ -59,14 +59,6 @@ pub enum SubmitJobError {
     /// The engine does not take it now.
     #[error(transparent)]
     Submit(#[from] SubmitError),
-    /// The owner has as many jobs waiting as they may.
-    #[error("you have {waiting} jobs waiting, and may have {limit}; wait for one to end, or cancel one")]
-    TooManyWaiting {
-        /// Those that wait or run.
-        waiting: usize,
-        /// The most.
-        limit: usize,
-    },
     /// The same name was given to another request.
     #[error("Idempotency-Key {key:?} was used before with another request")]
     IdempotencyConflict {

@@ -18,6 +18,8 @@ mod rows;
 mod service;
 mod state;
 mod store;
+#[cfg(test)]
+mod store_tests;
 mod view;
 
 pub use self::{

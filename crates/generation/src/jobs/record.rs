@@ -253,6 +253,8 @@ pub struct Delivery {
     pub id: i64,
     /// The job that it is about.
     pub job: String,
+    /// Whose job that is.
+    pub owner: String,
     /// Where it goes.
     pub url: String,
     /// The job's state that it tells of.

@@ -167,17 +167,18 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<Waiting>, StoreErro
 
 /// Messages whose time has come, the oldest first.
 pub(super) fn due_deliveries(connection: &Connection, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
-    let sql = "SELECT deliveries.id, jobs.id, url, event, deliveries.attempts, deliveries.created_at
+    let sql = "SELECT deliveries.id, jobs.id, owner, url, event, deliveries.attempts, deliveries.created_at
                FROM deliveries JOIN jobs ON jobs.number = job WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2";
     let mut select = connection.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
         Ok(Delivery {
             id: row.get(0)?,
             job: row.get(1)?,
-            url: row.get(2)?,
-            event: row.get(3)?,
-            attempts: row.get(4)?,
-            created_at: time(row.get(5)?),
+            owner: row.get(2)?,
+            url: row.get(3)?,
+            event: row.get(4)?,
+            attempts: row.get(5)?,
+            created_at: time(row.get(6)?),
         })
     };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -17,11 +17,11 @@ use super::{
     attendant,
     error::{StoreError, SubmitJobError},
     fail_point::{FailHook, FailPoint},
-    record::{ArtifactFile, Cancelled, Delivery, Job, JobEvent, NewJob, Page, Submitted},
+    record::{ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobEvent, NewJob, Page, Submitted},
     retention::{self, Retention},
     state::JobState,
     store::{JobStore, Waiting},
-    view,
+    view::{self, Outlook},
 };
 use crate::{
     Engine,
@@ -43,8 +43,6 @@ pub struct JobsSettings {
     pub now: fn() -> SystemTime,
     /// A job fails when the program went down so often while working on it without its getting any further.
     pub most_idle_attempts: u32,
-    /// How many jobs an owner may have waiting or running; the queue's own bound holds beside it.
-    pub most_waiting: usize,
     /// What is kept of jobs that have ended.
     pub keep: Retention,
     /// For tests that kill the program.
@@ -52,10 +50,10 @@ pub struct JobsSettings {
 }
 
 impl JobsSettings {
-    /// Five attempts, no bound but the queue's, a week and ten gigabytes, and the given clock (`SystemTime::now`).
+    /// Five attempts, a week and ten gigabytes, and the given clock (`SystemTime::now`).
     pub fn new(folder: impl Into<PathBuf>, now: fn() -> SystemTime) -> Self {
         let folder = folder.into();
-        Self { folder, now, most_idle_attempts: 5, most_waiting: usize::MAX, keep: Retention::default(), fail_hook: FailHook::default() }
+        Self { folder, now, most_idle_attempts: 5, keep: Retention::default(), fail_hook: FailHook::default() }
     }
 }
 
@@ -115,7 +113,7 @@ impl Jobs {
         let store = JobStore::open(&settings.folder)?;
         let waiting = store.recover((settings.now)())?;
         settings.fail_hook.reached(FailPoint::Recovered);
-        files.sweep(&store.open_ids()?)?;
+        files.sweep(&store.open_ids()?, &store.ids_with_files()?)?;
         retention::sweep(&store, &files, settings.keep, (settings.now)())?;
         let inner = Inner {
             store,
@@ -182,36 +180,39 @@ impl Jobs {
 
     async fn take(&self, new: NewJob) -> Result<Submitted, SubmitJobError> {
         let new = Arc::new(new);
-        if new.idempotency.is_some() {
-            let again = Arc::clone(&new);
-            if let Some(job) = self.on_disk(move |inner| inner.store.replayed(&again)).await? {
-                return Ok(Submitted { job: self.seen(job), replayed: true });
-            }
+        if let Some(name) = &new.idempotency
+            && let Some(job) = self.replayed(&new.owner, name).await?
+        {
+            return Ok(Submitted { job, replayed: true });
         }
-        let place = self.place_for(&new.owner)?;
+        let place = self.place_for(&new)?;
         let expected = view::expected(&self.inner.engine, &new.work);
         let waiting = Waiting { id: new.id.clone(), owner: new.owner.clone(), priority: new.priority, parts: new.work.parts() };
         let (job, replayed) = self.on_disk(move |inner| inner.store.insert(&new, inner.now())).await?;
         if replayed {
-            return Ok(Submitted { job: self.seen(job), replayed });
+            return Ok(Submitted { job: self.inner.seen(job), replayed });
         }
         self.inner.settings.fail_hook.reached(FailPoint::Inserted);
         self.inner.changed();
         // Only an engine that goes down refuses now; the job is in the store, and the program's next life makes it.
         let _waits_in_the_store: Result<(), SubmitError> = attendant::queue(&self.inner, waiting, Some(place), expected);
-        Ok(Submitted { job: self.seen(job), replayed })
+        Ok(Submitted { job: self.inner.seen(job), replayed })
     }
 
-    fn place_for(&self, owner: &str) -> Result<Place, SubmitJobError> {
+    fn place_for(&self, new: &NewJob) -> Result<Place, SubmitJobError> {
         if *self.inner.stopping.borrow() {
             return Err(SubmitError::ShuttingDown.into());
         }
-        let limit = self.inner.settings.most_waiting;
-        let waiting = self.inner.live().values().filter(|live| live.owner == owner && !live.cancel.is_cancelled()).count();
-        if waiting >= limit {
-            return Err(SubmitJobError::TooManyWaiting { waiting, limit });
-        }
-        Ok(self.inner.engine.reserve()?)
+        Ok(self.inner.engine.reserve(&new.owner, &new.work)?)
+    }
+
+    /// The job that was taken under this name, for those who would otherwise work to make the same request anew; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`SubmitJobError::IdempotencyConflict`] if the name was used with another request; [`SubmitJobError::Store`].
+    pub async fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
+        let (owner, name) = (owner.to_owned(), name.clone());
+        self.on_disk(move |inner| Ok(inner.store.replayed(&owner, &name)?.map(|job| inner.seen(job)))).await
     }
 
     /// A job as it stands; `None` if there is none or it is another's.
@@ -220,8 +221,7 @@ impl Jobs {
     /// [`StoreError`] if the store cannot be read.
     pub async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
         let (owner, id) = (owner.to_owned(), id.to_owned());
-        let job = self.on_disk(move |inner| inner.store.get(&owner, &id)).await?;
-        Ok(job.map(|job| self.seen(job)))
+        self.on_disk(move |inner| Ok(inner.store.get(&owner, &id)?.map(|job| inner.seen(job)))).await
     }
 
     /// An owner's jobs.
@@ -230,8 +230,12 @@ impl Jobs {
     /// [`StoreError`] if the store cannot be read.
     pub async fn list(&self, owner: &str, page: Page) -> Result<Vec<Job>, StoreError> {
         let owner = owner.to_owned();
-        let jobs = self.on_disk(move |inner| inner.store.list(&owner, &page)).await?;
-        Ok(jobs.into_iter().map(|job| self.seen(job)).collect())
+        let listed = self.on_disk(move |inner| {
+            let jobs = inner.store.list(&owner, &page)?;
+            let outlook = Outlook::of(inner);
+            Ok::<_, StoreError>(jobs.into_iter().map(|job| outlook.seen(job)).collect())
+        });
+        listed.await
     }
 
     /// Calls a job off: one that waits at once, one that runs at its next step.
@@ -273,6 +277,11 @@ impl Jobs {
     /// Changes with every change of any job, for those who wait for one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
+    }
+
+    /// Becomes true when the program goes down, for those who would otherwise wait for changes for ever.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.inner.stopping.subscribe()
     }
 
     /// Waits for a job's end; `None` if there is no such job or it is another's.
@@ -329,6 +338,14 @@ impl Jobs {
         self.on_disk(move |inner| inner.store.delivery_tried(id, next, Some(&reason), inner.now())).await
     }
 
+    /// Whether a job could be written down now.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the reason why not.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        self.on_disk(|inner| inner.store.check_writable()).await
+    }
+
     /// How jobs stand, in numbers.
     ///
     /// # Errors
@@ -348,7 +365,11 @@ impl Jobs {
         self.inner.stopping.send_replace(true);
         self.inner.engine.drain();
         let mut changes = self.changes();
-        let runs = || self.inner.live().values().any(|live| live.began.is_some());
+        // The device may have one that is not written down as begun yet, or have let go of one whose end is on its way here.
+        let runs = || {
+            let running = self.inner.engine.running();
+            self.inner.live().values().any(|live| live.began.is_some() || running == Some(live.engine_id))
+        };
         let ended = async { while runs() && changes.changed().await.is_ok() {} };
         let _in_time: Result<(), tokio::time::error::Elapsed> = tokio::time::timeout(limit, ended).await;
         self.inner.engine.shut_down();
@@ -366,10 +387,6 @@ impl Jobs {
         // It only fails where the runtime goes down, or the work panicked.
         tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|_| E::from(StoreError::ShuttingDown))?
     }
-
-    fn seen(&self, job: Job) -> Job {
-        view::seen(&self.inner, job)
-    }
 }
 
 impl Inner {
@@ -380,6 +397,11 @@ impl Inner {
     pub(super) fn live(&self) -> MutexGuard<'_, HashMap<String, Live>> {
         // No code panics while it holds the lock.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A job as its owner sees it now.
+    fn seen(&self, job: Job) -> Job {
+        if job.state.is_final() { job } else { Outlook::of(self).seen(job) }
     }
 
     /// Wakes whoever waits for a change.

@@ -2,9 +2,13 @@
 //!
 //! It must not know engines, files or threads: every call is one transaction, and blocks. The invariants: a job changes its state by
 //! [`JobState::after`] only, together with the event that tells of it; numbers of jobs and events only rise; what is written is on the
-//! disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes it.
+//! disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes it. The
+//! one exception is that a job has just begun ([`Synced::Later`]), which a lost machine may forget, and then begins it again.
+//!
+//! Whoever reads waits for no writer, nor for the disk that a writer waits for.
 
 use std::{
+    collections::HashSet,
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -17,13 +21,13 @@ use serde_json::{Value, json};
 use super::{
     error::{StoreError, SubmitJobError},
     migrations::migrations,
-    record::{Artifact, Cancelled, Delivery, Job, JobError, JobErrorKind, JobEvent, NewJob, Outcome, Page, Work},
+    record::{Artifact, Cancelled, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, NewJob, Outcome, Page, Work},
     rows::{self, millis},
     state::{JobState, Priority, Transition},
 };
 
 /// The database's name in its folder.
-const FILE: &str = "jobs.sqlite";
+pub(super) const FILE: &str = "jobs.sqlite";
 /// The file that says that a program uses the folder.
 const LOCK: &str = "lock";
 /// How long a transaction waits for another program's, such as a backup's.
@@ -32,9 +36,19 @@ const BUSY: Duration = Duration::from_secs(10);
 /// The jobs on disk.
 #[derive(Debug)]
 pub(super) struct JobStore {
-    connection: Mutex<Connection>,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
     /// Held as long as the store is open; the system lets go of it however the program ends.
     _lock: File,
+}
+
+/// When what is written is on the disk, which it takes a while to say; the end of the program undoes neither.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Synced {
+    /// When the call returns.
+    Now,
+    /// With the next that is synced at once.
+    Later,
 }
 
 /// A job that waits, as the queue needs it.
@@ -68,14 +82,30 @@ impl JobStore {
             Err(TryLockError::Error(source)) => return Err(StoreError::Folder { path, source }),
         }
         let path = folder.join(FILE);
-        let mut connection = connected(&path).map_err(|source| StoreError::Unusable { path, source })?;
-        migrations().to_latest(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection), _lock: lock })
+        let connect = || connected(&path).map_err(|source| StoreError::Unusable { path: path.clone(), source });
+        let mut writer = connect()?;
+        migrations().to_latest(&mut writer)?;
+        let reader = connect()?;
+        reader.pragma_update(None, "query_only", true)?;
+        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), _lock: lock })
     }
 
     /// Runs one transaction, which is rolled back if `work` fails.
     fn transaction<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.transaction_synced(Synced::Now, work)
+    }
+
+    fn transaction_synced<T, E: From<StoreError>>(
+        &self,
+        synced: Synced,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut connection = self.lock();
+        let mode = match synced {
+            Synced::Now => "full",
+            Synced::Later => "normal",
+        };
+        connection.pragma_update(None, "synchronous", mode).map_err(|error| E::from(error.into()))?;
         let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begin.map_err(|error| E::from(error.into()))?;
         let done = work(&transaction)?;
@@ -83,16 +113,35 @@ impl JobStore {
         Ok(done)
     }
 
+    /// Runs one statement as a transaction of its own.
+    fn execute(&self, statement: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+        self.transaction(|transaction| Ok(transaction.execute(statement, params)?))
+    }
+
+    /// Leaves a row as no program writes it.
+    #[cfg(test)]
+    pub(super) fn tear(&self, id: &str) {
+        let torn = self.execute("UPDATE jobs SET work = '{' WHERE id = ?1", [id]);
+        assert!(matches!(torn, Ok(1)));
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A transaction that a panic broke off was rolled back when it was dropped.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees all that was committed when it began to read.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a job in. The second of the pair says whether the same request had been taken before; then that job is returned.
     pub(super) fn insert(&self, new: &NewJob, at: SystemTime) -> Result<(Job, bool), SubmitJobError> {
         let work = serde_json::to_string(&new.work).map_err(|error| corrupt(&new.id, "the work", &error))?;
         self.transaction(|transaction| {
-            if let Some(job) = replayed(transaction, new)? {
+            if let Some(name) = &new.idempotency
+                && let Some(job) = replayed(transaction, &new.owner, name)?
+            {
                 return Ok((job, true));
             }
             if rows::job(transaction, None, &new.id)?.is_some() {
@@ -119,8 +168,8 @@ impl JobStore {
     }
 
     /// The job that was made of the same request before, if there was one.
-    pub(super) fn replayed(&self, new: &NewJob) -> Result<Option<Job>, SubmitJobError> {
-        self.transaction(|transaction| replayed(transaction, new))
+    pub(super) fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
+        replayed(&self.reader(), owner, name)
     }
 
     /// Puts the jobs back that ran when the program went down, and returns all that wait, the oldest first.
@@ -140,12 +189,21 @@ impl JobStore {
     /// Puts a job back that ran, for the program goes down.
     pub(super) fn requeue(&self, id: &str, at: SystemTime) -> Result<bool, StoreError> {
         let data = json!({"reason": "the server is shutting down"});
-        self.transaction(|transaction| move_on(transaction, id, Transition::Requeue, at, "requeued", &data))
+        self.transaction(|transaction| {
+            let is_back = move_on(transaction, id, Transition::Requeue, at, "requeued", &data)?;
+            if is_back {
+                // The job had no part in that, so this attempt does not count against it.
+                transaction.execute("UPDATE jobs SET idle_attempts = max(idle_attempts - 1, 0) WHERE id = ?1", [id])?;
+            }
+            Ok(is_back)
+        })
     }
 
     /// The device takes a job. One that was taken `most_idle` times without getting any further fails instead.
+    ///
+    /// The device waits for this, and does not wait for the disk: a lost machine may forget that the job had begun.
     pub(super) fn start(&self, id: &str, most_idle: u32, at: SystemTime) -> Result<Started, StoreError> {
-        self.transaction(|transaction| {
+        self.transaction_synced(Synced::Later, |transaction| {
             let select = "SELECT work, attempts, idle_attempts, percent FROM jobs WHERE id = ?1 AND state = 'queued'";
             let read = |row: &rusqlite::Row<'_>| {
                 Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, u32>(2)?, row.get::<_, u32>(3)?))
@@ -175,8 +233,14 @@ impl JobStore {
     }
 
     /// Writes down how far a running job is.
-    pub(super) fn progress(&self, id: &str, percent: u32, kind: &str, data: &Value, at: SystemTime) -> Result<(), StoreError> {
-        self.transaction(|transaction| {
+    pub(super) fn progress(
+        &self,
+        id: &str,
+        (percent, kind, data): (u32, &str, &Value),
+        synced: Synced,
+        at: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.transaction_synced(synced, |transaction| {
             let update = "UPDATE jobs SET updated_at = ?2, idle_attempts = iif(?3 > percent, 0, idle_attempts), percent = max(percent, ?3)
                           WHERE id = ?1 AND state = 'running' RETURNING number";
             let number = transaction.query_row(update, params![id, millis(at), percent], |row| row.get(0)).optional()?;
@@ -220,44 +284,42 @@ impl JobStore {
 
     /// A job, if it is that owner's.
     pub(super) fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
-        rows::job(&self.lock(), Some(owner), id)
+        rows::job(&self.reader(), Some(owner), id)
     }
 
     /// An owner's jobs.
     pub(super) fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
-        rows::jobs(&self.lock(), owner, page)
+        rows::jobs(&self.reader(), owner, page)
     }
 
     /// What happened to a job after an event; `None` if it is not that owner's.
     pub(super) fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
-        let connection = self.lock();
+        let connection = self.reader();
         let Some(job) = rows::job(&connection, Some(owner), id)? else { return Ok(None) };
         rows::events(&connection, job.number, after, limit).map(Some)
     }
 
     /// Messages whose time has come, the oldest first.
     pub(super) fn due_deliveries(&self, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
-        rows::due_deliveries(&self.lock(), limit, now)
+        rows::due_deliveries(&self.reader(), limit, now)
     }
 
     /// A message was tried: it arrived (neither `next` nor `reason`), is tried again at `next`, or is given up.
     pub(super) fn delivery_tried(&self, id: i64, next: Option<SystemTime>, reason: Option<&str>, at: SystemTime) -> Result<(), StoreError> {
         let arrived = reason.is_none().then(|| millis(at));
         let update = "UPDATE deliveries SET attempts = attempts + 1, due_at = ?2, last_error = ?3, delivered_at = ?4 WHERE id = ?1";
-        self.lock().execute(update, params![id, next.map(millis), reason, arrived])?;
-        Ok(())
+        self.execute(update, params![id, next.map(millis), reason, arrived]).map(drop)
     }
 
     /// Every file that is kept, the oldest first: job, name, length, and when the job ended.
     pub(super) fn kept_files(&self) -> Result<Vec<(String, String, u64, SystemTime)>, StoreError> {
-        rows::kept_files(&self.lock())
+        rows::kept_files(&self.reader())
     }
 
     /// Writes down that a file is no longer kept.
     pub(super) fn file_removed(&self, id: &str, name: &str, at: SystemTime) -> Result<(), StoreError> {
         let update = "UPDATE artifacts SET removed_at = ?3 WHERE name = ?2 AND job = (SELECT number FROM jobs WHERE id = ?1)";
-        self.lock().execute(update, params![id, name, millis(at)])?;
-        Ok(())
+        self.execute(update, params![id, name, millis(at)]).map(drop)
     }
 
     /// Forgets jobs that ended before a time and have no files left.
@@ -265,25 +327,42 @@ impl JobStore {
         let delete = "DELETE FROM jobs WHERE finished_at < ?1 AND NOT EXISTS
                       (SELECT 1 FROM artifacts WHERE job = jobs.number AND removed_at IS NULL)
                       AND NOT EXISTS (SELECT 1 FROM deliveries WHERE job = jobs.number AND due_at IS NOT NULL)";
-        Ok(self.lock().execute(delete, [millis(time)])?)
+        self.execute(delete, [millis(time)])
     }
 
     /// Whether a job has not ended.
     pub(super) fn is_open(&self, id: &str) -> Result<bool, StoreError> {
         let select = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))";
-        Ok(self.lock().query_row(select, [id], |row| row.get(0))?)
+        Ok(self.reader().query_row(select, [id], |row| row.get(0))?)
+    }
+
+    /// The ids of jobs whose files are kept.
+    pub(super) fn ids_with_files(&self) -> Result<HashSet<String>, StoreError> {
+        let connection = self.reader();
+        let mut select =
+            connection.prepare("SELECT DISTINCT jobs.id FROM artifacts JOIN jobs ON jobs.number = job WHERE removed_at IS NULL")?;
+        Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     /// The ids of jobs that have not ended.
-    pub(super) fn open_ids(&self) -> Result<Vec<String>, StoreError> {
-        let connection = self.lock();
+    pub(super) fn open_ids(&self) -> Result<HashSet<String>, StoreError> {
+        let connection = self.reader();
         let mut select = connection.prepare("SELECT id FROM jobs WHERE state IN ('queued', 'running')")?;
         Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
+    /// Writes for the sake of writing: fails where the next job could not be written down.
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            // The same number as before: what counts is that a page of it reaches the disk.
+            let number: i64 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+            Ok(transaction.pragma_update(None, "application_id", number)?)
+        })
+    }
+
     /// How many jobs stand where.
     pub(super) fn counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
-        rows::counts(&self.lock())
+        rows::counts(&self.reader())
     }
 }
 
@@ -291,7 +370,6 @@ fn connected(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }
@@ -300,14 +378,13 @@ pub(super) fn corrupt(job: &str, what: &'static str, reason: &dyn std::fmt::Disp
     StoreError::Corrupt { job: job.to_owned(), what, reason: reason.to_string() }
 }
 
-fn replayed(transaction: &Transaction<'_>, new: &NewJob) -> Result<Option<Job>, SubmitJobError> {
-    let Some(name) = &new.idempotency else { return Ok(None) };
+fn replayed(connection: &Connection, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
     let select = "SELECT jobs.id, fingerprint FROM idempotency JOIN jobs ON jobs.number = job WHERE idempotency.owner = ?1 AND key = ?2";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-    let found = transaction.query_row(select, params![new.owner, name.key], read).optional().map_err(StoreError::from)?;
+    let found = connection.query_row(select, params![owner, name.key], read).optional().map_err(StoreError::from)?;
     match found {
         None => Ok(None),
-        Some((id, fingerprint)) if fingerprint == name.fingerprint => Ok(rows::job(transaction, Some(&new.owner), &id)?),
+        Some((id, fingerprint)) if fingerprint == name.fingerprint => Ok(rows::job(connection, Some(owner), &id)?),
         Some(_) => Err(SubmitJobError::IdempotencyConflict { key: name.key.clone() }),
     }
 }
@@ -351,160 +428,4 @@ fn end_badly(transaction: &Transaction<'_>, id: &str, error: &JobError, at: Syst
     let update = "UPDATE jobs SET error_kind = ?2, error_message = ?3, error_retryable = ?4 WHERE id = ?1";
     transaction.execute(update, params![id, error.kind.name(), error.message, error.retryable])?;
     Ok(true)
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-    use crate::{ImageRequest, Limits, ModelInfo};
-
-    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
-
-    fn store() -> (tempfile::TempDir, JobStore) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = JobStore::open(folder.path()).unwrap();
-        (folder, store)
-    }
-
-    fn insert(store: &JobStore, id: &str) {
-        let info = ModelInfo {
-            name: String::new(),
-            motion: String::new(),
-            device: String::new(),
-            precision: String::new(),
-            device_reason: String::new(),
-            default_width: 64,
-            default_height: 72,
-            scheduler: diffusion_core::schedulers::SchedulerKind::Ddim.into(),
-        };
-        let request = ImageRequest {
-            prompt: Some("a boat".into()),
-            guidance_scale: Some(0.1 + 0.2),
-            scheduler: Some("dpmpp-2m-karras".into()),
-            seed: Some(1),
-            init_image: Some(image::RgbImage::from_fn(64, 72, |x, y| image::Rgb([x as u8, y as u8, 9]))),
-            ..ImageRequest::default()
-        };
-        let new = NewJob {
-            id: id.into(),
-            owner: "a".into(),
-            priority: Priority::High,
-            work: Work::Pictures(request.validate(&Limits::default(), &info).unwrap()),
-            note: json!({"k": [1, 2.5]}),
-            idempotency: None,
-            callback_url: Some("https://example.org/".into()),
-        };
-        store.insert(&new, NOW).unwrap();
-    }
-
-    #[test]
-    fn times_come_back_as_they_went() {
-        let now = NOW + Duration::from_millis(1_763_750_000_123);
-        assert_eq!(rows::time(millis(now)), now);
-    }
-
-    #[test]
-    fn one_program_at_a_time() {
-        let (folder, first) = store();
-        assert!(matches!(JobStore::open(folder.path()), Err(StoreError::InUse { .. })));
-        drop(first);
-        JobStore::open(folder.path()).unwrap();
-    }
-
-    #[test]
-    fn a_file_that_is_no_database_is_told_by_its_name() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILE), "no database, and longer than a header of one is: ".repeat(9)).unwrap();
-        let error = JobStore::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains(FILE) && error.ends_with("file is not a database"), "{error}");
-    }
-
-    #[test]
-    fn what_was_to_be_made_comes_back_to_the_bit() {
-        let (_folder, store) = store();
-        insert(&store, "x");
-        let Started::Work(work) = store.start("x", 5, NOW).unwrap() else { panic!("it starts") };
-        let Work::Pictures(spec) = *work else { panic!("pictures went in") };
-        assert_eq!((spec.prompt(), spec.guidance_scale().to_bits(), spec.width()), ("a boat", (0.1_f64 + 0.2).to_bits(), 64));
-        assert_eq!(spec.scheduler().unwrap().to_string(), "dpmpp-2m-karras");
-        let crate::ImageMode::ImageToImage { init_image, .. } = spec.mode() else { panic!("there was a picture") };
-        assert_eq!((init_image.dimensions(), init_image.get_pixel(63, 70).0), ((64, 72), [63, 70, 9]));
-        let job = store.get("a", "x").unwrap().unwrap();
-        assert_eq!((job.priority, job.state, job.note), (Priority::High, JobState::Running, json!({"k": [1, 2.5]})));
-    }
-
-    #[test]
-    fn a_job_that_takes_the_program_down_again_and_again_fails() {
-        let (_folder, store) = store();
-        insert(&store, "x");
-        for attempt in 0..5 {
-            assert_eq!(store.recover(NOW).unwrap().len(), 1);
-            assert!(matches!(store.start("x", 3, NOW).unwrap(), Started::Work(_)), "attempt {attempt}");
-            if attempt == 1 {
-                // It got further, so it may try as often again.
-                store.progress("x", 7, "progress", &json!({}), NOW).unwrap();
-            }
-        }
-        assert_eq!(store.recover(NOW).unwrap().len(), 1);
-        assert!(matches!(store.start("x", 3, NOW).unwrap(), Started::Ended));
-        let job = store.get("a", "x").unwrap().unwrap();
-        let error = job.error.unwrap();
-        assert_eq!((job.state, error.kind, job.attempts), (JobState::Failed, JobErrorKind::Crashed, 5));
-        assert_eq!(error.message, "the server went down 3 times while it worked on this, each time at 7 %");
-        assert!(store.recover(NOW).unwrap().is_empty());
-        // Its callback is told.
-        let due = store.due_deliveries(10, NOW).unwrap();
-        assert_eq!((due.len(), due[0].event.as_str(), due[0].job.as_str()), (1, "failed", "x"));
-    }
-
-    #[test]
-    fn what_cannot_be_read_any_more_fails_alone() {
-        let (_folder, store) = store();
-        for id in ["x", "y"] {
-            insert(&store, id);
-        }
-        store.lock().execute("UPDATE jobs SET work = '{' WHERE id = 'x'", []).unwrap();
-        assert!(matches!(store.start("x", 5, NOW).unwrap(), Started::Ended));
-        assert_eq!(store.get("a", "x").unwrap().unwrap().error.unwrap().kind, JobErrorKind::Internal);
-        assert!(matches!(store.start("y", 5, NOW).unwrap(), Started::Work(_)));
-    }
-
-    #[test]
-    fn messages_are_tried_until_they_arrive() {
-        let (_folder, store) = store();
-        insert(&store, "x");
-        assert!(matches!(store.cancel("a", "x", NOW).unwrap(), Cancelled::Done(_)));
-        let later = NOW + Duration::from_secs(5);
-        let delivery = store.due_deliveries(10, NOW).unwrap().remove(0);
-        store.delivery_tried(delivery.id, Some(later), Some("refused"), NOW).unwrap();
-        assert!(store.due_deliveries(10, NOW).unwrap().is_empty());
-        assert_eq!(store.due_deliveries(10, later).unwrap()[0].attempts, 1);
-        store.delivery_tried(delivery.id, None, None, later).unwrap();
-        assert!(store.due_deliveries(10, later).unwrap().is_empty());
-    }
-
-    #[test]
-    fn progress_of_a_job_that_has_ended_is_not_written() {
-        let (_folder, store) = store();
-        insert(&store, "x");
-        store.cancel("a", "x", NOW).unwrap();
-        store.progress("x", 50, "progress", &json!({}), NOW).unwrap();
-        assert!(!store.fail("x", &JobError { kind: JobErrorKind::Model, message: String::new(), retryable: false }, NOW).unwrap());
-        let kinds: Vec<_> = store.events("a", "x", 0, 10).unwrap().unwrap().into_iter().map(|event| event.kind).collect();
-        assert_eq!(kinds, ["queued", "cancelled"]);
-        let outcome = Outcome {
-            width: 1,
-            height: 1,
-            seed: 1,
-            frames: 0,
-            fps: String::new(),
-            native: None,
-            parameters: vec![],
-            truncated: false,
-            seconds: 0.0,
-        };
-        assert!(!store.complete("x", &outcome, &[], NOW).unwrap());
-    }
 }

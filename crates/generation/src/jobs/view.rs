@@ -1,6 +1,9 @@
-//! A job as its owner sees it: its row, and what is known beside it while it has not ended.
+//! Jobs as their owner sees them: their rows, and what is known beside those while they have not ended.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
 use super::{
     record::{Job, Work},
@@ -21,51 +24,68 @@ pub(super) fn expected(engine: &Engine, work: &Work) -> Option<Duration> {
     }
 }
 
-/// The job with its progress, its place in the queue, and the time until it is done.
-pub(super) fn seen(inner: &Inner, mut job: Job) -> Job {
-    let live = inner.live().get(&job.id).cloned();
-    let Some(live) = live.filter(|_| !job.state.is_final()) else { return job };
-    if job.state == JobState::Running {
-        let progress = *live.progress.borrow();
-        if progress.started {
-            job.progress = progress;
-        }
-        job.eta = time_left(inner, &live);
-        return job;
-    }
-    let order = inner.engine.order();
-    job.position = order.iter().position(|id| *id == live.engine_id);
-    job.eta = job.position.and_then(|position| time_until_done(inner, order.get(..=position)?));
-    job
+/// How the device and its queue stand at one moment.
+pub(super) struct Outlook {
+    now: SystemTime,
+    /// How long a job takes, by the recent ones.
+    usual: Option<Duration>,
+    live: HashMap<String, Live>,
+    /// Of each waiting job, by its number in the engine: how many are served before it, and the time until it is done.
+    waiting: HashMap<u64, (usize, Option<Duration>)>,
 }
 
-/// The time that a running job still takes: by how far it came in how long, or by what was expected of it.
-fn time_left(inner: &Inner, live: &Live) -> Option<Duration> {
-    let (began, share_then) = live.began?;
-    let (share, took) = (live.progress.borrow().share, since(inner.now(), began));
-    if share - share_then > TELLING_SHARE {
-        return Duration::try_from_secs_f64(took.as_secs_f64() * (1.0 - share).max(0.0) / (share - share_then)).ok();
-    }
-    Some(needed(inner, live)?.saturating_sub(took))
-}
-
-fn needed(inner: &Inner, live: &Live) -> Option<Duration> {
-    live.expected.or_else(|| inner.engine.usual_time())
-}
-
-/// The time until the last of these jobs, which are served one after another, is done.
-fn time_until_done(inner: &Inner, jobs: &[u64]) -> Option<Duration> {
-    let all: Vec<Live> = inner.live().values().cloned().collect();
-    let running = all.iter().find(|live| live.began.is_some() && !jobs.contains(&live.engine_id));
-    let mut sum = running.map_or(Some(Duration::ZERO), |live| time_left(inner, live))?;
-    for id in jobs {
+impl Outlook {
+    pub(super) fn of(inner: &Inner) -> Self {
+        let live = inner.live().clone();
+        let mut outlook = Self { now: inner.now(), usual: inner.engine.usual_time(), live, waiting: HashMap::new() };
+        let by_number: HashMap<u64, &Live> = outlook.live.values().map(|live| (live.engine_id, live)).collect();
         // What is not stored is somebody's held request, about which nothing else is known here.
-        let live = all.iter().find(|live| live.engine_id == *id);
-        sum += live.map_or_else(|| inner.engine.usual_time(), |live| needed(inner, live))?;
+        let running = inner.engine.running();
+        let mut until = match running.map(|id| by_number.get(&id)) {
+            None => Some(Duration::ZERO),
+            Some(None) => outlook.usual,
+            Some(Some(live)) => outlook.time_left(live),
+        };
+        let mut waiting = HashMap::new();
+        for (position, id) in inner.engine.order().into_iter().enumerate() {
+            let needed = by_number.get(&id).map_or(outlook.usual, |live| outlook.needed(live));
+            until = until.zip(needed).map(|(until, needed)| until + needed);
+            waiting.insert(id, (position, until));
+        }
+        outlook.waiting = waiting;
+        outlook
     }
-    Some(sum)
-}
 
-fn since(now: SystemTime, then: SystemTime) -> Duration {
-    now.duration_since(then).unwrap_or_default()
+    /// The job with its progress, its place in the queue, and the time until it is done.
+    pub(super) fn seen(&self, mut job: Job) -> Job {
+        let Some(live) = self.live.get(&job.id).filter(|_| !job.state.is_final()) else { return job };
+        if job.state == JobState::Running {
+            let progress = *live.progress.borrow();
+            if progress.started {
+                // Of a job that is gone on with, more was done once than is done again so far.
+                let share = progress.share.max(job.progress.share);
+                job.progress = progress;
+                job.progress.share = share;
+            }
+            job.eta = self.time_left(live);
+        } else if let Some((position, until)) = self.waiting.get(&live.engine_id) {
+            (job.position, job.eta) = (Some(*position), *until);
+        }
+        job
+    }
+
+    /// The time that a running job still takes: by how far it came in how long, or by what was expected of it.
+    fn time_left(&self, live: &Live) -> Option<Duration> {
+        let (began, share_then) = live.began?;
+        let took = self.now.duration_since(began).unwrap_or_default();
+        let share = live.progress.borrow().share;
+        if share - share_then > TELLING_SHARE {
+            return Duration::try_from_secs_f64(took.as_secs_f64() * (1.0 - share).max(0.0) / (share - share_then)).ok();
+        }
+        Some(self.needed(live)?.saturating_sub(took))
+    }
+
+    fn needed(&self, live: &Live) -> Option<Duration> {
+        live.expected.or(self.usual)
+    }
 }

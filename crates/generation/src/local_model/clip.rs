@@ -16,6 +16,7 @@ use diffusion_core::{
 
 use super::{LocalModel, count, motion_params, no_pictures, truncated};
 use crate::{
+    memory::MemoryPlan,
     model::TruncatedText,
     video::{ClipSpec, VideoShape},
 };
@@ -26,8 +27,8 @@ impl LocalModel {
         if spec.repaint().is_some() {
             self.pictures()?;
         }
-        let model = self.motion.open()?;
-        let params = clip_params(spec, model, self.pictures.as_ref(), 0);
+        let model = self.motion.open(&self.memory)?;
+        let params = clip_params(spec, model, self.pictures.as_ref(), 0, &self.memory);
         let native = model.native_frames(&params.motion, params.frames, params.fps);
         Ok(VideoShape { width: params.width, height: params.height, fps: spec.fps(), frames: params.frames, native: Some(native) })
     }
@@ -40,7 +41,7 @@ impl LocalModel {
         sink: &mut dyn FrameSink,
         journal: &mut dyn Journal,
     ) -> Result<Vec<TruncatedText>> {
-        let model = self.motion.open()?;
+        let model = self.motion.open(&self.memory)?;
         let painter = self.pictures.as_ref();
         let cut = match spec.repaint() {
             None => Vec::new(),
@@ -49,16 +50,22 @@ impl LocalModel {
                 truncated(painter, [repaint.prompt()], [repaint.negative_prompt()], repaint.guidance_scale())?
             }
         };
-        model.clip_kept(&clip_params(spec, model, painter, first_frame), painter, monitor, sink, journal)?;
+        model.clip_kept(&clip_params(spec, model, painter, first_frame, &self.memory), painter, monitor, sink, journal)?;
         Ok(cut)
     }
 }
 
 /// A clip as the pipelines want it: models run at the size that suits them, in the video's proportions.
-fn clip_params(spec: &ClipSpec, model: &StableVideoDiffusion, painter: Option<&StableDiffusion>, first_frame: usize) -> ClipParams {
+fn clip_params(
+    spec: &ClipSpec,
+    model: &StableVideoDiffusion,
+    painter: Option<&StableDiffusion>,
+    first_frame: usize,
+    memory: &MemoryPlan,
+) -> ClipParams {
     let proportions = spec.proportions();
     let native = model.size_for(proportions, spec.longer_side(), spec.motion().num_frames().map(count));
-    let motion = motion_params(spec.motion(), Some(native));
+    let motion = motion_params(spec.motion(), Some(native), memory);
     let fps = spec.fps().as_f64();
     let (width, height) = spec.size().unwrap_or(native);
     let repaint = spec.repaint().zip(painter).map(|(repaint, painter)| {

@@ -78,6 +78,8 @@ pub struct ScenesRequest {
     pub width: Option<i128>,
     /// Pixels down a frame. Default 512.
     pub height: Option<i128>,
+    /// Whether pictures are made in the video's proportions. Default: they are made at the model's own size, and squeezed.
+    pub proportional: bool,
     /// Frames between two scenes. Default 12.
     pub transition_frames: Option<i128>,
     /// How scenes go over into one another: "cut", "crossfade" or "slerp". Default crossfade.

@@ -150,6 +150,9 @@ pub struct ScenesSpec {
     pub(crate) fps: FrameRate,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Jobs that were stored by an older version do not say.
+    #[serde(default)]
+    pub(crate) proportional: bool,
     pub(crate) frames_per_scene: usize,
     pub(crate) transition_frames: u32,
     pub(crate) seed: u64,
@@ -199,6 +202,11 @@ impl ScenesSpec {
     /// Pixels down a frame.
     pub fn height(&self) -> u32 {
         self.height
+    }
+
+    /// Whether pictures are made in the video's proportions; else at the model's own size, and squeezed.
+    pub fn proportional(&self) -> bool {
+        self.proportional
     }
 
     /// The frames of a scene that does not say otherwise.

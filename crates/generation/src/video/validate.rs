@@ -121,6 +121,7 @@ impl ScenesRequest {
                 fps,
                 width,
                 height,
+                proportional: self.proportional,
                 frames_per_scene: scene_frames(seconds.unwrap_or(DEFAULT_SCENE_SECONDS), fps.as_f64()),
                 transition_frames: if base_join(1).frames() == 0 { 0 } else { transition_frames },
                 seed,

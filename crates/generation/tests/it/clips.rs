@@ -18,7 +18,7 @@ fn engine(load: fn() -> diffusion_core::Result<LoadedModel>) -> Engine {
 }
 
 fn both() -> diffusion_core::Result<LoadedModel> {
-    LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()))
+    LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None)
 }
 
 /// A clip of few steps: two seconds of a red square on blue.
@@ -95,7 +95,7 @@ async fn a_prompt_repaints_the_picture_and_says_if_it_was_cut() {
 
 #[tokio::test]
 async fn a_model_that_makes_no_pictures_repaints_none() {
-    let engine = engine(|| LoadedModel::load_motion(&nano_svd(), &ExecutionPolicy::cpu_f32()));
+    let engine = engine(|| LoadedModel::load_motion(&nano_svd(), &ExecutionPolicy::cpu_f32(), None));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.mp4");
     let boat = ClipRequest { prompt: Some("a boat".into()), ..request() };

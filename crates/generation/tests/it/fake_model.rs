@@ -25,7 +25,7 @@ use diffusion_core::{
     schedulers::SchedulerKind,
 };
 use generation::{
-    DeviceModel, Engine, EngineSettings, ImageSpec, LoadedModel, ModelInfo, Picture, TruncatedText,
+    DeviceModel, Engine, EngineSettings, ImageSpec, LoadedModel, MemoryPlan, ModelInfo, Picture, TruncatedText,
     video::{VideoShape, VideoSpec},
 };
 use image::{Rgb, RgbImage};
@@ -46,6 +46,7 @@ pub(crate) fn info() -> ModelInfo {
         default_width: 64,
         default_height: 72,
         scheduler: SchedulerKind::Ddim.into(),
+        memory: MemoryPlan::default(),
     }
 }
 

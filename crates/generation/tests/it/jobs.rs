@@ -209,11 +209,18 @@ async fn the_same_request_makes_one_job() {
 #[tokio::test]
 async fn what_cannot_be_taken_is_refused_and_not_stored() {
     let folder = tempfile::tempdir().unwrap();
-    let jobs = Jobs::open(JobsSettings { most_waiting: 2, ..settings(folder.path()) }, engine(3).await).unwrap();
+    let places =
+        generation::EngineSettings { queue_capacity: 3, places_per_owner: 2, ..generation::EngineSettings::new(std::time::Instant::now) };
+    let engine = Engine::start(places, || Ok(crate::fake::model())).unwrap();
+    engine.loaded().await.unwrap();
+    let jobs = Jobs::open(settings(folder.path()), engine).unwrap();
     for id in ["a", "b"] {
         jobs.submit(pictures(id, "slow")).await.unwrap();
     }
-    assert!(matches!(jobs.submit(pictures("c", "slow")).await, Err(SubmitJobError::TooManyWaiting { waiting: 2, limit: 2 })));
+    assert!(matches!(
+        jobs.submit(pictures("c", "slow")).await,
+        Err(SubmitJobError::Submit(SubmitError::TooManyWaiting { waiting: 2, limit: 2 }))
+    ));
     jobs.submit(NewJob { owner: "someone".into(), ..pictures("d", "slow") }).await.unwrap();
     let full = jobs.submit(NewJob { owner: "else".into(), ..pictures("e", "slow") }).await;
     assert!(matches!(full, Err(SubmitJobError::Submit(SubmitError::QueueFull { places: 3, .. }))));
@@ -222,6 +229,32 @@ async fn what_cannot_be_taken_is_refused_and_not_stored() {
     assert!(matches!(jobs.submit(pictures("a", "slow")).await, Err(SubmitJobError::IdTaken(_))));
     let all = Page { beyond: None, limit: 100, state: None, newest_first: false };
     assert_eq!(jobs.list("", all).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_memory_does_not_hold_is_refused_with_the_largest_that_would_do() {
+    use diffusion_core::{
+        pipelines::{nano_sd, nano_svd},
+        policy::ExecutionPolicy,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let limit = Some(400 << 20);
+    let load = move || generation::LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), limit);
+    let engine = Engine::start(generation::EngineSettings::new(std::time::Instant::now), load).unwrap();
+    let info = engine.loaded().await.unwrap();
+    let jobs = Jobs::open(settings(folder.path()), engine).unwrap();
+    let of = |width: u32, height: u32| {
+        let request = generation::ImageRequest { width: Some(width.into()), height: Some(height.into()), ..request("a boat") };
+        NewJob { work: Work::Pictures(request.validate(&Limits::default(), &info).unwrap()), ..pictures("a", "a boat") }
+    };
+    let Err(SubmitJobError::Submit(SubmitError::TooLarge(refusal))) = jobs.submit(of(2048, 1024)).await else { panic!("it is too large") };
+    assert_eq!(refusal.field(), "width");
+    let Some(generation::memory::Asked::Size((width, height))) = refusal.largest else { panic!("a smaller one would do: {refusal}") };
+    assert!(width > 128 && width < 2048 && refusal.needed > refusal.available, "{refusal}");
+    assert!(jobs.get("", "a").await.unwrap().is_none());
+    // What it says would do is taken.
+    jobs.submit(of(width, height)).await.unwrap();
+    jobs.cancel("", "a").await.unwrap();
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use generation::{
 use image::{GrayImage, Luma, Rgb, RgbImage};
 
 fn load() -> diffusion_core::Result<LoadedModel> {
-    LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()))
+    LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None)
 }
 
 fn model() -> Box<dyn DeviceModel> {

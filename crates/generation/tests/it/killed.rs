@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::{Duration, Instant, SystemTime},
@@ -15,7 +15,7 @@ use std::{
 
 use generation::jobs::{FailPoint, JobState, Jobs, JobsSettings, Page};
 
-use crate::fake::engine;
+use crate::{fake::engine, programs::example};
 
 /// Every job of `killable`, and how it ends.
 const ENDS: [(&str, JobState); 7] = [
@@ -31,14 +31,6 @@ const ENDS: [(&str, JobState); 7] = [
 /// No life of the program takes this long, on any machine.
 const A_LIFE: Duration = Duration::from_secs(300);
 
-fn program() -> PathBuf {
-    // Next to this test's own folder, where cargo puts examples, which it builds with the tests.
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().unwrap().parent().unwrap().join("examples/killable");
-    assert!(path.exists(), "{} is missing; it is built by a `cargo test` that is not told `--test`", path.display());
-    path
-}
-
 /// One life of the program.
 struct Life {
     process: Child,
@@ -47,7 +39,7 @@ struct Life {
 
 impl Life {
     fn begin(folder: &Path, point: Option<(FailPoint, usize)>) -> Self {
-        let mut command = Command::new(program());
+        let mut command = Command::new(example("killable"));
         command.arg(folder).stdin(Stdio::null()).stdout(Stdio::piped());
         if let Some((point, nth)) = point {
             command.args([format!("{point:?}"), nth.to_string()]);
@@ -170,22 +162,41 @@ async fn killed_at_every_fail_point_it_goes_on() {
 
 #[tokio::test]
 async fn killed_at_ten_moments_it_goes_on() {
-    let (expected, whole) = unbroken();
-    let folder = tempfile::tempdir().unwrap();
+    let (expected, mut whole) = unbroken();
     // Moments of a linear congruential generator (Knuth's MMIX), so that a failure can be seen again.
     let mut state: u64 = 20_261_121;
-    let mut broken_off = 0;
-    for _ in 0..10 {
+    let (mut broken_off, mut again) = (0, 0);
+    while broken_off < 10 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // Up to a third of the whole time each: the queue lasts for several lives, and some begin with an empty one.
-        let share = (state >> 33) as f64 / f64::from(1_u32 << 31) / 3.0;
+        let moment = whole.mul_f64((state >> 33) as f64 / f64::from(1_u32 << 31));
+        let folder = tempfile::tempdir().unwrap();
         let life = Life::begin(folder.path(), None);
-        broken_off += u32::from(life.wait_for("done", whole.mul_f64(share)).is_none());
+        let is_done = life.wait_for("done", moment).is_some();
         life.kill();
+        if is_done {
+            // The machine is faster than it was when the whole was timed.
+            whole = whole.mul_f64(0.8);
+            continue;
+        }
+        broken_off += 1;
+        Life::begin(folder.path(), None).ends();
+        same(&files(folder.path()), &expected, &format!("killed after {moment:?}"));
+        again += check(folder.path()).await.iter().filter(|(_, attempts)| *attempts > 1).count();
+    }
+    assert!(again >= 3, "most moments fall into a running job: {again}");
+}
+
+#[tokio::test]
+async fn killed_again_and_again_it_goes_on() {
+    let (expected, whole) = unbroken();
+    let folder = tempfile::tempdir().unwrap();
+    // Each life is a little longer than a start takes, so that every one gets a little further.
+    for life in 1..=6 {
+        let begun = Life::begin(folder.path(), None);
+        begun.wait_for("done", whole.mul_f64(0.2 + 0.02 * f64::from(life)));
+        begun.kill();
     }
     Life::begin(folder.path(), None).ends();
-    same(&files(folder.path()), &expected, "killed at ten moments");
-    let attempts = check(folder.path()).await;
-    assert!(broken_off >= 3, "some of the kills came in the middle");
-    assert!(attempts.iter().any(|(_, attempts)| *attempts > 1), "a job was begun more than once: {attempts:?}");
+    same(&files(folder.path()), &expected, "killed again and again");
+    check(folder.path()).await;
 }

@@ -97,3 +97,15 @@ fn a_picture_survives_the_encoder() {
     let back = image::load_from_memory(&file).unwrap().to_rgb8();
     assert_eq!(back, picture);
 }
+
+#[tokio::test]
+async fn a_picture_is_brought_to_the_size_that_is_wanted_of_it() {
+    let made = pictures(ImageRequest { output_size: Some((30, 11)), ..request("a boat") }).await;
+    let (text, _, size) = read(&made[0].png);
+    assert_eq!((size, made[0].image.dimensions()), ((30, 11), (30, 11)));
+    assert!(text.contains("Size: 64x72, Model: fake, Resized to: 30x11,"), "{text}");
+    for size in [(0, 5), (5, 4097)] {
+        let refused = ImageRequest { output_size: Some(size), ..request("a boat") }.validate(&Limits::default(), &info()).unwrap_err();
+        assert_eq!((refused.len(), refused[0].field), (1, "output_size"), "{refused:?}");
+    }
+}

@@ -14,7 +14,7 @@ use diffusion_core::{
     policy::ExecutionPolicy,
 };
 use generation::{
-    Engine, EngineSettings, ImageRequest, ImageSpec, JobContext, Limits, LoadedModel, ModelInfo, PreviewSlot,
+    Engine, EngineSettings, ImageRequest, ImageSpec, JobContext, Limits, LoadedModel, ModelInfo, PreviewOf, PreviewSlot,
     jobs::{JobState, Jobs, JobsSettings, NewJob, Priority, Work},
     video::{AnimationRequest, MotionRequest, VideoOutput, VideoSpec},
 };
@@ -31,7 +31,7 @@ fn hasty() -> Instant {
 }
 
 async fn engine() -> (Engine, ModelInfo) {
-    let load = || LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()));
+    let load = || LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None);
     let engine = Engine::start(EngineSettings::new(hasty), load).unwrap();
     let info = engine.loaded().await.unwrap();
     (engine, info.as_ref().clone())
@@ -70,7 +70,7 @@ async fn the_last_preview_looks_like_the_picture_and_leaves_no_trace_in_it() {
         let context = JobContext { previews: slot, ..JobContext::default() };
         let made = engine.submit_in(spec(&info, prompt, 20), context).unwrap().finished().await.unwrap();
         let last = previews.next().await.unwrap();
-        assert_eq!((last.part, last.step, last.steps), (0, 20, 20));
+        assert_eq!(last.of, PreviewOf::Step { part: 0, step: 20, steps: 20 });
         let preview = image::load_from_memory(&last.png).unwrap().to_rgb8();
         assert_eq!(preview.dimensions(), (128, 128));
         assert!(previews.next().await.is_none(), "the job has ended");
@@ -89,18 +89,31 @@ async fn a_video_has_previews_and_is_the_same_with_them() {
     let (engine, _) = engine().await;
     let folder = tempfile::tempdir().unwrap();
     let image = RgbImage::from_fn(128, 128, |x, y| image::Rgb([(2 * x) as u8, (2 * y) as u8, 90]));
-    let motion = MotionRequest { num_inference_steps: Some(3), ..MotionRequest::default() };
-    let request = AnimationRequest { image: Some(image), motion, seed: Some(4), ..AnimationRequest::default() };
-    let spec = VideoSpec::Animation(request.validate(&Limits::default()).unwrap());
+    let spec = |steps: i128| {
+        let motion = MotionRequest { num_inference_steps: Some(steps), ..MotionRequest::default() };
+        let request = AnimationRequest { image: Some(image.clone()), motion, seed: Some(4), ..AnimationRequest::default() };
+        VideoSpec::Animation(request.validate(&Limits::default()).unwrap())
+    };
     let output = |name: &str| VideoOutput::new(folder.path().join(name)).unwrap();
-    let slot = PreviewSlot::default();
-    let mut previews = slot.want();
-    let context = JobContext { previews: slot, ..JobContext::default() };
-    engine.submit_video_in(spec.clone(), output("seen.mp4"), context).unwrap().finished().await.unwrap();
+    let watched = || {
+        let slot = PreviewSlot::default();
+        (slot.want(), JobContext { previews: slot, ..JobContext::default() })
+    };
+
+    // Steps are shown as they are made, and a job that was seen to make some is let go.
+    let (mut previews, context) = watched();
+    let job = engine.submit_video_in(spec(100), output("let-go.mp4"), context).unwrap();
+    let first = tokio::time::timeout(PATIENCE, previews.next()).await.expect("a preview comes").unwrap();
+    assert!(matches!(first.of, PreviewOf::Step { part: 0, step: 1.., steps: 100 }), "{first:?}");
+    assert_eq!((first.width, first.height), (128, 128));
+    drop(job);
+
+    let (mut previews, context) = watched();
+    engine.submit_video_in(spec(3), output("seen.mp4"), context).unwrap().finished().await.unwrap();
     let last = previews.next().await.unwrap();
-    assert_eq!((last.part, last.step, last.steps), (0, 3, 3));
+    assert_eq!(last.of, PreviewOf::Frame { frame: 7 });
     assert_eq!(image::load_from_memory(&last.png).unwrap().to_rgb8().dimensions(), (128, 128));
-    engine.submit_video(spec, output("alone.mp4")).unwrap().finished().await.unwrap();
+    engine.submit_video(spec(3), output("alone.mp4")).unwrap().finished().await.unwrap();
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     assert!(read("seen.mp4") == read("alone.mp4"));
 }
@@ -123,7 +136,7 @@ async fn a_stored_jobs_owner_sees_previews_and_can_cancel_meanwhile() {
     assert!(jobs.previews("bert", "img_1").is_none() && jobs.previews("anna", "img_2").is_none());
     let mut previews = jobs.previews("anna", "img_1").unwrap();
     let seen = tokio::time::timeout(PATIENCE, previews.next()).await.expect("a preview comes").unwrap();
-    assert!((1..=150).contains(&seen.step) && seen.steps == 150, "{seen:?}");
+    assert!(matches!(seen.of, PreviewOf::Step { part: 0, step: 1..=150, steps: 150 }), "{seen:?}");
     jobs.cancel("anna", "img_1").await.unwrap();
     let rest = async { while previews.next().await.is_some() {} };
     tokio::time::timeout(PATIENCE, rest).await.expect("previews end with the job");

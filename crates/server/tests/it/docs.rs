@@ -16,7 +16,32 @@ async fn the_description_lists_the_routes_and_their_answers() {
     let api = get("/openapi.json").await.json();
     assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = api["paths"].as_object().unwrap();
-    assert_eq!(paths.keys().collect::<Vec<_>>(), ["/", "/animate", "/generate", "/generate-video", "/generate-video/info", "/health"]);
+    let expected = [
+        "/",
+        "/animate",
+        "/api/v1/images/generate",
+        "/api/v1/images/generate-i2i",
+        "/api/v1/images/services",
+        "/api/v1/tasks",
+        "/api/v1/tasks/{id}",
+        "/api/v1/tasks/{id}/events",
+        "/api/v1/videos/generate",
+        "/api/v1/videos/{id}",
+        "/files/{job}/{name}",
+        "/generate",
+        "/generate-video",
+        "/generate-video/info",
+        "/generation/{id}",
+        "/generations",
+        "/health",
+        "/metrics",
+        "/ready",
+        "/upload-character",
+        "/uploads/{name}",
+        "/video-status",
+        "/videos/{name}",
+    ];
+    assert_eq!(paths.keys().collect::<Vec<_>>(), expected);
     let answers = paths["/generate"]["post"]["responses"].as_object().unwrap();
     assert_eq!(answers.keys().collect::<Vec<_>>(), ["200", "400", "408", "413", "415", "422", "429", "500", "503"]);
     assert!(answers["200"]["content"].get("image/png").is_some() && answers["200"]["content"].get("application/json").is_some());

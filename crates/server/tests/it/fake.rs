@@ -13,7 +13,7 @@ use actix_web::{
 };
 use generation::{
     Engine,
-    jobs::{Jobs, JobsSettings},
+    jobs::{Jobs, JobsSettings, StoreError},
 };
 use serde_json::Value;
 use server::{ApiState, Server, ServerSettings, app};
@@ -60,7 +60,14 @@ pub(crate) async fn ask_engine(engine: Engine, request: test::TestRequest) -> An
 
 /// Jobs that lie in a folder.
 pub(crate) fn jobs(folder: &Path, engine: Engine) -> Jobs {
-    Jobs::open(JobsSettings::new(folder, SystemTime::now), engine).unwrap()
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match Jobs::open(JobsSettings::new(folder, SystemTime::now), engine.clone()) {
+            // The threads of a server that has ended let go of the folder a moment later.
+            Err(StoreError::InUse { .. }) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// `POST /generate` with a body as it stands.
@@ -77,8 +84,8 @@ pub(crate) fn post_to(path: &str, body: impl Into<Vec<u8>>) -> test::TestRequest
 pub(crate) struct Running {
     pub(crate) engine: Engine,
     pub(crate) jobs: Jobs,
-    /// Where its jobs lie.
-    pub(crate) _data: tempfile::TempDir,
+    /// Where its jobs lie, if that is its own.
+    pub(crate) _data: Option<tempfile::TempDir>,
     pub(crate) address: SocketAddr,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) ended: JoinHandle<std::io::Result<()>>,
@@ -96,15 +103,27 @@ impl Running {
     /// With these settings, at a free port.
     pub(crate) fn with_settings(settings: ServerSettings, engine: Engine) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let jobs = jobs(data.path(), engine.clone());
-        let settings = ServerSettings { port: 0, uploads: data.path().join("uploads"), ..settings };
+        let running = Self::in_folder(data.path(), settings, engine);
+        Self { _data: Some(data), ..running }
+    }
+
+    /// With the jobs of a folder, where those of an earlier server may lie.
+    pub(crate) fn in_folder(folder: &Path, settings: ServerSettings, engine: Engine) -> Self {
+        let jobs = jobs(folder, engine.clone());
+        let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), ..settings };
         let server = Server::bind(&settings, jobs.clone()).unwrap();
         let address = server.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run_until(async {
             let _ = stopped.await;
         }));
-        Self { engine, jobs, _data: data, address, stop, ended }
+        Self { engine, jobs, _data: None, address, stop, ended }
+    }
+
+    /// Stops it, and waits until it has let go of its jobs.
+    pub(crate) async fn end(self) {
+        drop(self.stop);
+        self.ended.await.unwrap().unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -2,7 +2,7 @@
 //! every job that was taken ends.
 //!
 //! For the first third of the requests a picture holds the device that never ends by itself, so that the queue is full; then its client
-//! hangs up, and jobs of a few milliseconds follow each other.
+//! hangs up, and jobs of some milliseconds follow each other.
 
 use std::{
     collections::BTreeMap,
@@ -13,15 +13,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use generation::{
-    ImageRequest, Limits, SubmitError,
-    jobs::{JobState, NewJob, Page, Priority, SubmitJobError, Work},
-};
+use generation::jobs::{JobState, Page};
+use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use crate::{
     fake::{PATIENCE, Running},
-    fake_model::info,
+    task_client::clip,
 };
 
 const REQUESTS: usize = 1_000;
@@ -36,121 +35,155 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// What is asked, in turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ask {
+    /// `POST /generate`.
     Picture,
+    /// `POST /api/v1/videos/generate`.
+    ClipTask,
+    /// `POST /api/v1/images/generate`.
+    PictureTask,
+    /// `GET /api/v1/tasks/{id}` of the task that was taken last.
+    Task,
+    /// `GET /api/v1/tasks`.
+    Tasks,
+    /// `GET /health`.
     Health,
-    Root,
-    StoredJob,
 }
 
-const TURNS: [Ask; 8] = [Ask::Picture, Ask::Health, Ask::StoredJob, Ask::Picture, Ask::Root, Ask::StoredJob, Ask::Health, Ask::StoredJob];
+const TURNS: [Ask; 10] = [
+    Ask::Picture,
+    Ask::ClipTask,
+    Ask::Task,
+    Ask::Health,
+    Ask::PictureTask,
+    Ask::ClipTask,
+    Ask::Task,
+    Ask::Picture,
+    Ask::Tasks,
+    Ask::ClipTask,
+];
+
+impl Ask {
+    fn makes_a_job(self) -> bool {
+        matches!(self, Self::Picture | Self::ClipTask | Self::PictureTask)
+    }
+
+    /// Whether it is a job that outlives its request.
+    fn makes_a_task(self) -> bool {
+        matches!(self, Self::ClipTask | Self::PictureTask)
+    }
+
+    fn request(self, number: usize, last_task: Option<&String>) -> (Method, String, Option<Value>) {
+        let picture = json!({"prompt": "unhurried", "num_inference_steps": 3});
+        match self {
+            Self::Picture => (Method::POST, "/generate".into(), Some(picture)),
+            Self::ClipTask => (Method::POST, "/api/v1/videos/generate".into(), Some(clip(json!({"seed": number})))),
+            Self::PictureTask => (Method::POST, "/api/v1/images/generate".into(), Some(json!({"prompt": "a boat", "seed": number}))),
+            Self::Task => match last_task {
+                Some(id) => (Method::GET, format!("/api/v1/tasks/{id}"), None),
+                None => (Method::GET, "/api/v1/tasks/".into(), None),
+            },
+            Self::Tasks => (Method::GET, "/api/v1/tasks?limit=100".into(), None),
+            Self::Health => (Method::GET, "/health".into(), None),
+        }
+    }
+}
+
+/// What the connections share.
+struct Load {
+    server: Running,
+    client: reqwest::Client,
+    next: AtomicUsize,
+    /// Keeps the device busy with a picture until it is dropped.
+    held: Mutex<Option<TcpStream>>,
+    seen: Mutex<Seen>,
+}
 
 #[derive(Default)]
 struct Seen {
-    /// How often each was answered with which status.
-    answers: BTreeMap<(Ask, u16), usize>,
-    /// The ids of jobs that were taken.
-    taken: Vec<String>,
+    /// How often each was answered with which status, and the longest that it took.
+    answers: BTreeMap<(Ask, u16), (usize, Duration)>,
+    /// The tasks that were taken.
+    tasks: Vec<String>,
 }
 
-fn stored(id: String) -> NewJob {
-    let request = ImageRequest { prompt: Some("unhurried".into()), num_inference_steps: Some(3), seed: Some(7), ..ImageRequest::default() };
-    NewJob {
-        id,
-        owner: String::new(),
-        priority: Priority::Normal,
-        work: Work::Pictures(request.validate(&Limits::default(), &info()).unwrap()),
-        note: Value::Null,
-        idempotency: None,
-        callback_url: None,
-    }
-}
-
-/// Checks an answer to a request that may be told to come again, and returns its status.
-async fn status_of(answer: reqwest::Response) -> u16 {
-    let status = answer.status().as_u16();
-    if status == 429 {
-        let seconds: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-        assert!((1..=3600).contains(&seconds), "{seconds}");
-    }
-    let body = answer.bytes().await.unwrap();
-    assert!(!body.is_empty());
-    status
-}
-
-async fn ask(server: &Running, client: &reqwest::Client, ask: Ask, number: usize, seen: &Mutex<Seen>) -> u16 {
-    match ask {
-        Ask::Picture => {
-            let body = json!({"prompt": "unhurried", "num_inference_steps": 3});
-            status_of(client.post(server.url("/generate")).json(&body).send().await.unwrap()).await
+impl Load {
+    async fn ask(&self, ask: Ask, number: usize) -> u16 {
+        let last = self.seen.lock().unwrap().tasks.last().cloned();
+        let (method, path, body) = ask.request(number, last.as_ref());
+        let mut request = self.client.request(method, self.server.url(&path));
+        if let Some(body) = body {
+            request = request.json(&body);
         }
-        Ask::Health => status_of(client.get(server.url("/health")).send().await.unwrap()).await,
-        Ask::Root => status_of(client.get(server.url("/")).send().await.unwrap()).await,
-        Ask::StoredJob => match server.jobs.submit(stored(format!("img_{number}"))).await {
-            Ok(taken) => {
-                seen.lock().unwrap().taken.push(taken.job.id.clone());
-                assert!(server.jobs.get("", &taken.job.id).await.unwrap().is_some());
-                202
+        let began = Instant::now();
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        if status == 429 {
+            let seconds: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1..=3600).contains(&seconds), "{seconds}");
+        }
+        let body = answer.bytes().await.unwrap();
+        assert!(!body.is_empty());
+        let mut seen = self.seen.lock().unwrap();
+        let (count, longest) = seen.answers.entry((ask, status)).or_default();
+        (*count, *longest) = (*count + 1, began.elapsed().max(*longest));
+        if status == 200 && ask.makes_a_task() {
+            let answer: Value = serde_json::from_slice(&body).unwrap();
+            seen.tasks.push(answer["task_id"].as_str().unwrap().to_owned());
+        }
+        status
+    }
+
+    /// One connection's requests, one after another, until all are made.
+    async fn connection(&self) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if number >= REQUESTS {
+                return;
             }
-            Err(SubmitJobError::Submit(SubmitError::QueueFull { .. })) => 429,
-            Err(error) => panic!("{error}"),
-        },
+            let status = self.ask(TURNS[number % TURNS.len()], number).await;
+            if number == REQUESTS / 3 {
+                self.held.lock().unwrap().take();
+            }
+            if status == 429 {
+                tokio::time::sleep(IMPATIENCE).await;
+            }
+        }
     }
 }
 
 #[actix_web::test]
 async fn a_thousand_requests_are_all_answered_while_the_device_is_busy() {
-    let server = Arc::new(Running::start(PLACES).await);
+    let server = Running::start(PLACES).await;
     let held = server.request("slow").await;
     server.wait_for_jobs(1).await;
-    let held = Arc::new(Mutex::new(Some(held)));
-
-    let client = reqwest::Client::builder().pool_max_idle_per_host(CONNECTIONS).timeout(DEADLINE).build().unwrap();
-    let (next, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Seen::default())));
-    let started = Instant::now();
-    let connections: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let (server, client, next, seen, held) =
-                (Arc::clone(&server), client.clone(), Arc::clone(&next), Arc::clone(&seen), Arc::clone(&held));
-            tokio::spawn(async move {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= REQUESTS {
-                        return;
-                    }
-                    let what = TURNS[number % TURNS.len()];
-                    let status = ask(&server, &client, what, number, &seen).await;
-                    *seen.lock().unwrap().answers.entry((what, status)).or_default() += 1;
-                    if number == REQUESTS / 3 {
-                        held.lock().unwrap().take();
-                    }
-                    if status == 429 {
-                        tokio::time::sleep(IMPATIENCE).await;
-                    }
-                }
-            })
-        })
-        .collect();
+    let load = Arc::new(Load {
+        server,
+        client: reqwest::Client::builder().pool_max_idle_per_host(CONNECTIONS).timeout(DEADLINE).build().unwrap(),
+        next: AtomicUsize::new(0),
+        held: Mutex::new(Some(held)),
+        seen: Mutex::default(),
+    });
+    let began = Instant::now();
+    let connection = |load: Arc<Load>| tokio::spawn(async move { load.connection().await });
+    let connections: Vec<_> = (0..CONNECTIONS).map(|_| connection(Arc::clone(&load))).collect();
     for connection in connections {
         tokio::time::timeout(DEADLINE, connection).await.expect("no request hangs").unwrap();
     }
-    let took = started.elapsed();
+    let took = began.elapsed();
 
-    let Seen { answers, mut taken } = std::mem::take(&mut *seen.lock().unwrap());
-    println!("{REQUESTS} requests at {CONNECTIONS} connections in {took:?}: {answers:?}, {} jobs taken", taken.len());
-    assert_eq!(answers.values().sum::<usize>(), REQUESTS);
-    for ((what, status), count) in &answers {
-        let is_right = match what {
-            Ask::Picture => matches!(status, 200 | 429),
-            Ask::Health | Ask::Root => *status == 200,
-            Ask::StoredJob => matches!(status, 202 | 429),
-        };
-        assert!(is_right, "{count} of {what:?} were answered {status}");
+    let Seen { answers, mut tasks } = std::mem::take(&mut *load.seen.lock().unwrap());
+    println!("{REQUESTS} requests over {CONNECTIONS} connections in {took:?}, {} tasks", tasks.len());
+    for ((ask, status), (count, longest)) in &answers {
+        println!("{ask:?} {status}: {count}, {longest:?} at most");
+        assert!(*status == 200 || *status == 429 && ask.makes_a_job(), "{count} of {ask:?} were answered {status}");
     }
-    for what in [(Ask::Picture, 200), (Ask::Picture, 429), (Ask::StoredJob, 202), (Ask::StoredJob, 429)] {
-        assert!(answers.contains_key(&what), "{what:?} is among the answers: {answers:?}");
+    assert_eq!(answers.values().map(|(count, _)| count).sum::<usize>(), REQUESTS);
+    for ask in TURNS.into_iter().filter(|ask| ask.makes_a_job()) {
+        assert!(answers.contains_key(&(ask, 200)) && answers.contains_key(&(ask, 429)), "some of {ask:?} are taken and some are not");
     }
 
-    for id in &taken {
+    let Load { server, .. } = &*load;
+    for id in &tasks {
         let job = tokio::time::timeout(PATIENCE, server.jobs.finished("", id)).await.expect("it ends").unwrap().unwrap();
         assert_eq!(job.state, JobState::Completed, "{id}");
     }
@@ -158,6 +191,6 @@ async fn a_thousand_requests_are_all_answered_while_the_device_is_busy() {
     let page = Page { beyond: None, limit: 2 * REQUESTS, state: None, newest_first: false };
     let mut kept: Vec<String> = server.jobs.list("", page).await.unwrap().into_iter().map(|job| job.id).collect();
     kept.sort();
-    taken.sort();
-    assert_eq!(kept, taken, "what was refused has left nothing");
+    tasks.sort();
+    assert_eq!(kept, tasks, "what was refused has left nothing");
 }

@@ -4,15 +4,26 @@
 mod access;
 mod attacks;
 mod bad_input;
+mod characters;
+mod dispatch;
 mod docs;
+mod events;
 mod fake;
 #[path = "../../../generation/tests/it/fake_model.rs"]
 mod fake_model;
 mod generate;
 mod hang_up;
+mod idempotency;
 mod load;
+mod ops;
+mod pictures_as_tasks;
+mod respond_async;
 mod service;
 mod shutdown;
 mod slow_client;
+mod task_client;
+mod tasks;
+mod tasks_of_others;
 mod uploads;
 mod videos;
+mod webhooks;

@@ -13,10 +13,17 @@ async fn the_root_tells_what_runs_and_where_things_are() {
     let answer = ask(TestRequest::get().uri("/")).await;
     assert_eq!(answer.status, StatusCode::OK);
     let endpoints = json!({
-        "generate_image": "/generate", "generate_video": "/generate-video", "video_info": "/generate-video/info", "animate": "/animate",
-        "health": "/health", "docs": "/docs", "redoc": "/redoc", "openapi": "/openapi.json"
+        "generate_image": "/generate", "generate_video": "/generate-video", "video_info": "/generate-video/info",
+        "video_status": "/video-status", "animate": "/animate", "upload_character": "/upload-character", "generations": "/generations",
+        "rest_api": "/api/v1", "openai_compatible": null, "health": "/health", "ready": "/ready", "metrics": "/metrics", "docs": "/docs",
+        "redoc": "/redoc", "openapi": "/openapi.json"
     });
-    assert_eq!(answer.json(), json!({"status": "running", "device": "cpu", "model": "fake", "endpoints": endpoints}));
+    let expected = json!({
+        "status": "running", "device": "cpu", "model": "fake", "name": "framewright", "message": "Framewright is running",
+        "description": "Pictures and videos from text, made on this machine.", "version": env!("CARGO_PKG_VERSION"), "docs": "/docs",
+        "redoc": "/redoc", "endpoints": endpoints
+    });
+    assert_eq!(answer.json(), expected);
 }
 
 #[actix_web::test]

@@ -148,7 +148,7 @@ async fn every_fault_is_told_with_its_place() {
         "motion.num_frames greater_than_equal",
     ];
     assert_eq!(told, expected);
-    let missing = ask(post_to("/generate-video", "{}")).await.json();
+    let missing = ask(post_to("/generate-video/info", "{}")).await.json();
     assert_eq!(missing["detail"][0]["loc"], json!(["body", "scenes"]));
     let list = video(&with(json!({"scenes": "a boat"}))).await.json();
     assert_eq!(list["detail"][0]["type"], "list_type");

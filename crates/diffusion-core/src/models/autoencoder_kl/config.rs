@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::plan::{self, AutoencoderKlPlan};
 use crate::{Result, models::config_reader::ConfigReader};
 
 const FILE: &str = "vae/config.json";
@@ -76,6 +77,17 @@ impl AutoencoderKlConfig {
         reader.only("double_z", &json!(true))?;
         reader.finish()?;
         Ok(config)
+    }
+
+    /// How large the activations become where so many pictures are decoded at once, whole, from latents of that size; computed, nothing is
+    /// run.
+    pub fn planned_decode(&self, pictures: usize, height: usize, width: usize) -> AutoencoderKlPlan {
+        plan::decode(self, pictures, height, width)
+    }
+
+    /// The same where pictures of that size in pixels are encoded.
+    pub fn planned_encode(&self, pictures: usize, height: usize, width: usize) -> AutoencoderKlPlan {
+        plan::encode(self, pictures, height, width)
     }
 
     /// How many pixels of the picture one latent spans along each side: 8 for Stable Diffusion.

@@ -6,12 +6,14 @@
 mod coder;
 mod config;
 mod encoding;
+mod plan;
 mod tiling;
 
 use candle_core::{DType, Device, Tensor};
 
 pub use config::AutoencoderKlConfig;
 pub use encoding::LatentDistribution;
+pub use plan::AutoencoderKlPlan;
 pub use tiling::Tiling;
 
 pub(super) use self::{coder::PixelAttention, encoding::PictureEncoder, tiling::Direction};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::plan::{TemporalDecoderPlan, plan};
 use crate::{
     Result,
-    models::{AutoencoderKlConfig, config_reader::ConfigReader},
+    models::{AutoencoderKlConfig, AutoencoderKlPlan, config_reader::ConfigReader},
 };
 
 const FILE: &str = "vae/config.json";
@@ -71,6 +71,11 @@ impl AutoencoderKlTemporalDecoderConfig {
     /// How large a decode's activations become, for so many frames of latents of that size; computed, nothing is run.
     pub fn planned(&self, frames: usize, height: usize, width: usize) -> TemporalDecoderPlan {
         plan(self, frames, height, width)
+    }
+
+    /// How large an encode's activations become, for so many pictures of that size in pixels; computed, nothing is run.
+    pub fn planned_encode(&self, pictures: usize, height: usize, width: usize) -> AutoencoderKlPlan {
+        self.encoder().planned_encode(pictures, height, width)
     }
 
     /// The encoder's part, which is AutoencoderKL's.

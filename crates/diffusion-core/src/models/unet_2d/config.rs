@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::plan::{UNet2dPlan, plan};
 use crate::{Result, models::config_reader::ConfigReader};
 
 const FILE: &str = "unet/config.json";
@@ -97,6 +98,11 @@ impl UNet2dConfig {
         config.check(&reader)?;
         reader.finish()?;
         Ok(config)
+    }
+
+    /// How large a call's activations become, for so many texts and latents of that size; computed, nothing is run.
+    pub fn planned(&self, texts: usize, height: usize, width: usize) -> UNet2dPlan {
+        plan(self, texts, height, width)
     }
 
     /// Channels at the finest resolution.

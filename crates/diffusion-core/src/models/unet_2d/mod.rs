@@ -9,10 +9,12 @@
 
 mod blocks;
 mod config;
+mod plan;
 
 use candle_core::Tensor;
 
 pub use config::UNet2dConfig;
+pub use plan::UNet2dPlan;
 
 use self::blocks::{DownBlock, MidBlock, UpBlock};
 use super::{

@@ -15,7 +15,7 @@ use image::RgbImage;
 pub use params::{ImageToVideoParams, MotionParams};
 
 use self::leaving::Leaving;
-use super::{division::Division, latent_colours::LatentColours, sizes};
+use super::{division::Division, latent_colours::LatentColours, memory::Weighed, sizes};
 use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
@@ -30,14 +30,14 @@ use crate::{
     policy::ExecutionPolicy,
     preprocess::{self, ClipImageProcessorConfig},
     schedulers::{SchedulerConfig, SchedulerName},
-    weights::{Component, ComponentWeights, ModelFamily, WeightSource},
+    weights::{Component, ModelFamily, WeightSource},
 };
 
 /// The side to which diffusers' pipeline brings every picture for the image encoder.
 const CLIP_SIDE: usize = 224;
 
 /// No tensor has as many elements as this: kernels count in 32 bits.
-const MOST_ELEMENTS: usize = 1 << 31;
+pub(super) const MOST_ELEMENTS: usize = 1 << 31;
 
 /// The size that Stable Video Diffusion was trained at, (width, height); its `sample_size` of 96 says something else.
 const TRAINED_SIZE: (u32, u32) = (1024, 576);
@@ -46,11 +46,13 @@ const SAMPLE_SIZE: (usize, usize) = (96, 96);
 /// A Stable Video Diffusion model, loaded.
 pub struct StableVideoDiffusion {
     name: String,
-    policy: ExecutionPolicy,
+    pub(super) policy: ExecutionPolicy,
     image_processor: ClipImageProcessorConfig,
     image_encoder: ClipVisionModelWithProjection,
-    unet: UNetSpatioTemporalConditionModel,
-    vae: AutoencoderKlTemporalDecoder,
+    pub(super) unet: UNetSpatioTemporalConditionModel,
+    pub(super) vae: AutoencoderKlTemporalDecoder,
+    /// The weights as they are held, in bytes.
+    pub(super) weight_bytes: u64,
     scheduler: SchedulerConfig,
     /// Found out when they are first wanted.
     colours: OnceLock<LatentColours>,
@@ -73,19 +75,13 @@ impl StableVideoDiffusion {
         let vae_config = AutoencoderKlTemporalDecoderConfig::from_json(&source.config(Component::Vae)?)?;
         check_fit(&vision_config, &unet_config, &vae_config)?;
 
-        let weights = |component: Component, dtype: DType| -> Result<ComponentWeights> {
-            Ok(ComponentWeights::new(source.tensors(component)?, component, dtype, &policy.device))
-        };
-        Ok(Self {
-            name: source.name(),
-            policy: policy.clone(),
-            image_processor,
-            image_encoder: ClipVisionModelWithProjection::load(&vision_config, &weights(Component::ImageEncoder, policy.text_encoder)?)?,
-            unet: UNetSpatioTemporalConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?,
-            vae: AutoencoderKlTemporalDecoder::load(&vae_config, &weights(Component::Vae, policy.vae)?)?,
-            scheduler,
-            colours: OnceLock::new(),
-        })
+        let weighed = Weighed::default();
+        let weights = |component: Component, dtype: DType| weighed.component(source, component, dtype, &policy.device);
+        let image_encoder = ClipVisionModelWithProjection::load(&vision_config, &weights(Component::ImageEncoder, policy.text_encoder)?)?;
+        let unet = UNetSpatioTemporalConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
+        let vae = AutoencoderKlTemporalDecoder::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
+        let (name, policy, weight_bytes) = (source.name(), policy.clone(), weighed.bytes());
+        Ok(Self { name, policy, image_processor, image_encoder, unet, vae, weight_bytes, scheduler, colours: OnceLock::new() })
     }
 
     /// What a person would call the model: the folder's path, the hub id, "nano-svd (embedded)".
@@ -121,13 +117,7 @@ impl StableVideoDiffusion {
     /// The model's own size of a frame, (width, height) in pixels: 1024 x 576 for Stable Video Diffusion, else the noise predictor's
     /// `sample_size`.
     pub fn default_size(&self) -> (u32, u32) {
-        match self.unet.config().sample_size {
-            None | Some(SAMPLE_SIZE) => TRAINED_SIZE,
-            Some((height, width)) => {
-                let side = |latents: usize| u32::try_from(latents).unwrap_or(64).saturating_mul(self.pixels_per_latent());
-                (side(width), side(height))
-            }
-        }
+        default_size(self.unet.config(), self.vae.config().factor())
     }
 
     /// The size for frames of the proportions of `aspect`: about the model's own number of pixels, or a longer side of `longer` pixels,
@@ -136,12 +126,7 @@ impl StableVideoDiffusion {
     /// No more pixels than a square of the model's own longer side has (1024 x 1024 of Stable Video Diffusion), and fewer where
     /// `num_frames` is more than the model was made for, so that no run holds more than as many such squares as that.
     pub fn size_for(&self, aspect: (u32, u32), longer: Option<u32>, num_frames: Option<usize>) -> (u32, u32) {
-        let (width, height) = self.default_size();
-        let own_frames = self.default_num_frames().max(1) as f64;
-        let most = f64::from(width.max(height)).powi(2) * own_frames / (num_frames.unwrap_or(0) as f64).max(own_frames);
-        let wanted = longer.map_or_else(|| f64::from(width) * f64::from(height), |longer| sizes::pixels_of(longer, aspect));
-        let multiple = sizes::multiple(self.pixels_per_latent(), self.unet.config().levels.len());
-        sizes::of_pixels(wanted.min(most), aspect, multiple)
+        size_for(self.unet.config(), self.vae.config().factor(), aspect, longer, num_frames)
     }
 
     /// How many frames the model was trained on: 14, or 25 for the extended model.
@@ -268,6 +253,33 @@ impl StableVideoDiffusion {
     /// Pixels to a side of a latent: 8 in Stable Video Diffusion.
     fn pixels_per_latent(&self) -> u32 {
         u32::try_from(self.vae.config().factor()).unwrap_or(8)
+    }
+}
+
+/// See [`StableVideoDiffusion::size_for`].
+pub(super) fn size_for(
+    unet: &UNetSpatioTemporalConfig,
+    factor: usize,
+    aspect: (u32, u32),
+    longer: Option<u32>,
+    num_frames: Option<usize>,
+) -> (u32, u32) {
+    let (width, height) = default_size(unet, factor);
+    let own_frames = unet.num_frames.max(1) as f64;
+    let most = f64::from(width.max(height)).powi(2) * own_frames / (num_frames.unwrap_or(0) as f64).max(own_frames);
+    let wanted = longer.map_or_else(|| f64::from(width) * f64::from(height), |longer| sizes::pixels_of(longer, aspect));
+    let multiple = sizes::multiple(u32::try_from(factor).unwrap_or(8), unet.levels.len());
+    sizes::of_pixels(wanted.min(most), aspect, multiple)
+}
+
+/// See [`StableVideoDiffusion::default_size`]; `factor` is the autoencoder's.
+pub(super) fn default_size(config: &UNetSpatioTemporalConfig, factor: usize) -> (u32, u32) {
+    match config.sample_size {
+        None | Some(SAMPLE_SIZE) => TRAINED_SIZE,
+        Some((height, width)) => {
+            let side = |latents: usize| u32::try_from(latents.saturating_mul(factor)).unwrap_or(u32::MAX);
+            (side(width), side(height))
+        }
     }
 }
 

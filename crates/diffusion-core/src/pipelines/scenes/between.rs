@@ -18,6 +18,12 @@ use crate::{
 /// Pixels that are decoded at once where several pictures are: one of 512 x 512, or sixteen of 128 x 128.
 const DECODED_PIXELS: u64 = 512 * 512;
 
+/// How many pictures of (width, height) pixels are decoded at once.
+pub(in crate::pipelines) fn decoded_together((width, height): (u32, u32)) -> usize {
+    let pixels = (u64::from(width) * u64::from(height)).max(1);
+    usize::try_from(DECODED_PIXELS / pixels).unwrap_or(usize::MAX).max(1)
+}
+
 impl StableDiffusion {
     /// The frames of a join through pictures between the scenes; `scene` is the one behind it.
     pub(super) fn push_between(
@@ -29,7 +35,7 @@ impl StableDiffusion {
         journal: &mut dyn Journal,
     ) -> Result<()> {
         let size = (from.width, from.height);
-        let together = (DECODED_PIXELS / (u64::from(size.0) * u64::from(size.1)).max(1)).max(1);
+        let together = decoded_together(size);
         // Made when it is first wanted: where all pictures were kept, there is no need to read the texts.
         let mut between = None;
         let mut waiting = Waiting { model: self, pictures: Vec::new(), size: (params.width, params.height) };
@@ -56,7 +62,7 @@ impl StableDiffusion {
             })?;
             film.end_run();
             waiting.pictures.push((run, latents));
-            if waiting.pictures.len() as u64 >= together {
+            if waiting.pictures.len() >= together {
                 waiting.push_all(film, journal)?;
             }
         }

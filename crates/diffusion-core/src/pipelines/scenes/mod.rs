@@ -11,6 +11,7 @@ mod timeline;
 
 use image::RgbImage;
 
+pub(super) use self::between::decoded_together;
 use self::moving::push_moving;
 pub use self::timeline::{Span, Timeline, scene_frames};
 use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, blend::blend, film::Film, interpolate};

@@ -1,0 +1,202 @@
+//! What the server adds: how long its answers take while the device computes, and what it costs to make nothing.
+//!
+//! `cargo bench -p benches --bench server [-- [--usual-priority] [SECONDS]]`. First the shape of tiny-sd with random weights makes pictures
+//! of 512x512 on all cores, at the priority that the server gives such threads (or at the usual one, to see what that does), while
+//! `/health` and a task's state are asked for every few milliseconds. Then a model that returns at once takes its place, and whole
+//! requests are timed, one after another, and where the time of a stored job goes. The client is a thread of the same program. Results of
+//! one machine lie in `../results/`.
+
+mod instant;
+mod times;
+
+use std::{
+    env, fs,
+    io::Write as _,
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use cpu_kernels::{Level, Priority, Recycler};
+use diffusion_core::{
+    pipelines::nano_svd,
+    policy::{DeviceChoice, ExecutionPolicy, Precision},
+    weights::RandomWeights,
+};
+use generation::{
+    Engine, EngineSettings, LoadedModel,
+    jobs::{JobState, Jobs, JobsSettings, NewJob, Priority as Urgency, Work},
+};
+use serde_json::{Value, json};
+use server::{Server, ServerSettings};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::times::Times;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: Recycler = Recycler::new();
+
+/// Between two questions, while the device computes.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often each request is made of the model that returns at once.
+const ROUNDS: usize = 300;
+
+fn main() -> Result<()> {
+    let (mut priority, mut seconds) = (Priority::Low, 20);
+    // `cargo bench` adds a flag of its own.
+    for argument in env::args().skip(1).filter(|argument| argument != "--bench") {
+        match argument.as_str() {
+            "--usual-priority" => priority = Priority::Usual,
+            number => seconds = number.parse().with_context(|| format!("{number:?} is no number of seconds"))?,
+        }
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    cpu_kernels::configure(threads, Level::detect(), priority);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        while_generating(priority, Duration::from_secs(seconds)).await?;
+        making_nothing().await
+    })
+}
+
+/// A server at a free port, and a client.
+struct Running {
+    jobs: Jobs,
+    client: reqwest::Client,
+    base: String,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    async fn start(folder: &Path, load: impl FnOnce() -> diffusion_core::Result<LoadedModel> + Send + 'static) -> Result<Self> {
+        let engine = Engine::start(EngineSettings::new(Instant::now), load)?;
+        engine.loaded().await.map_err(|reason| anyhow!(reason))?;
+        let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), engine)?;
+        let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), ..ServerSettings::default() };
+        let server = Server::bind(&settings, jobs.clone())?;
+        let base = format!("http://{}", server.addresses().first().context("it listens nowhere")?);
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(server.run_until(async {
+            // Dropped is as good as sent.
+            let _stop: Result<(), oneshot::error::RecvError> = stopped.await;
+        }));
+        Ok(Self { jobs, client: reqwest::Client::new(), base, stop, ended })
+    }
+
+    async fn end(self) -> Result<()> {
+        drop(self.stop);
+        Ok(self.ended.await??)
+    }
+
+    /// One request, whose answer is read whole, and how long that took.
+    async fn timed(&self, path: &str, body: Option<&Value>) -> Result<(Duration, Vec<u8>)> {
+        let url = format!("{}{path}", self.base);
+        let request = body.map_or_else(|| self.client.get(&url), |body| self.client.post(&url).json(body));
+        let began = Instant::now();
+        let answer = request.send().await?;
+        let status = answer.status();
+        let body = answer.bytes().await?;
+        let took = began.elapsed();
+        ensure!(status.is_success(), "{path} was answered {status}: {}", String::from_utf8_lossy(&body));
+        Ok((took, body.to_vec()))
+    }
+}
+
+/// Answers while the device computes without a pause.
+async fn while_generating(priority: Priority, lasting: Duration) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let running = Running::start(folder.path(), move || {
+        priority.take();
+        let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
+        LoadedModel::load(&RandomWeights::new("tiny-sd", 1)?, &policy, Box::new(nano_svd()), None)
+    });
+    let running = running.await?;
+    let Some(info) = model_of(&running) else { bail!("the model is gone") };
+    let request = generation::ImageRequest {
+        prompt: Some("a red circle on a blue background".into()),
+        num_inference_steps: Some(100),
+        count: Some(16),
+        width: Some(512),
+        height: Some(512),
+        seed: Some(1),
+        ..generation::ImageRequest::default()
+    };
+    let spec = request.validate(&generation::Limits::default(), &info).map_err(|faults| anyhow!("{faults:?}"))?;
+    let id = running.jobs.submit(job("img_000000000000".into(), Work::Pictures(spec))).await?.job.id;
+    while running.jobs.get("", &id).await?.is_none_or(|job| job.progress.step == 0) {
+        tokio::time::sleep(PAUSE).await;
+    }
+    let (mut health, mut state) = (Times::default(), Times::default());
+    let (began, task) = (Instant::now(), format!("/api/v1/tasks/{id}"));
+    while began.elapsed() < lasting {
+        health.add(running.timed("/health", None).await?.0);
+        tokio::time::sleep(PAUSE).await;
+        let (took, answer) = running.timed(&task, None).await?;
+        state.add(took);
+        let answer: Value = serde_json::from_slice(&answer)?;
+        ensure!(answer["status"] == "processing", "it runs no more: {answer}");
+        tokio::time::sleep(PAUSE).await;
+    }
+    println!("while tiny-sd's shape makes 512x512 ({}, {}), threads at {priority:?} priority", info.device, info.precision);
+    println!("{}", times::HEAD);
+    println!("{}", health.row("GET /health"));
+    println!("{}", state.row("GET /api/v1/tasks/{id}"));
+    running.jobs.cancel("", &id).await?;
+    running.end().await
+}
+
+fn model_of(running: &Running) -> Option<std::sync::Arc<generation::ModelInfo>> {
+    match running.jobs.engine().status() {
+        generation::EngineStatus::Ready(info) => Some(info),
+        generation::EngineStatus::Loading | generation::EngineStatus::Failed(_) => None,
+    }
+}
+
+fn job(id: String, work: Work) -> NewJob {
+    NewJob { id, owner: String::new(), priority: Urgency::Normal, work, note: Value::Null, idempotency: None, callback_url: None }
+}
+
+/// Requests to a model that returns at once.
+async fn making_nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let running = Running::start(folder.path(), || Ok(instant::model())).await?;
+    let Some(info) = model_of(&running) else { bail!("the model is gone") };
+    let picture = json!({"prompt": "a boat", "seed": 1, "width": instant::SIDE, "height": instant::SIDE});
+    let request = generation::ImageRequest { prompt: Some("a boat".into()), seed: Some(1), ..generation::ImageRequest::default() };
+    let spec = request.validate(&generation::Limits::default(), &info).map_err(|faults| anyhow!("{faults:?}"))?;
+
+    let (mut generate, mut task, mut taken, mut stored) = (Times::default(), Times::default(), Times::default(), Times::default());
+    for round in 0..ROUNDS {
+        generate.add(running.timed("/generate", Some(&picture)).await?.0);
+        task.add(running.timed("/api/v1/images/generate", Some(&picture)).await?.0);
+        let (began, id) = (Instant::now(), format!("img_{round}"));
+        running.jobs.submit(job(id.clone(), Work::Pictures(spec.clone()))).await?;
+        taken.add(began.elapsed());
+        let ended = running.jobs.finished("", &id).await?.context("it is gone")?;
+        stored.add(began.elapsed());
+        ensure!(ended.state == JobState::Completed, "{id} is {}", ended.state);
+    }
+    let mut synced = Times::default();
+    for _ in 0..ROUNDS {
+        synced.add(one_sync(folder.path())?);
+    }
+    println!("\nover a model that returns at once (a picture of {0}x{0})", instant::SIDE);
+    println!("{}", times::HEAD);
+    println!("{}", generate.row("POST /generate"));
+    println!("{}", task.row("POST /api/v1/images/generate, a stored job"));
+    println!("{}", stored.row("a stored job, without HTTP"));
+    println!("{}", taken.row("  of that, until it is taken"));
+    println!("{}", synced.row("one write of 4 KiB synced to this disk"));
+    running.end().await
+}
+
+/// What the disk takes for the least that can be made sure of.
+fn one_sync(folder: &Path) -> Result<Duration> {
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(folder.join("synced"))?;
+    file.write_all(&[7; 4096])?;
+    let began = Instant::now();
+    file.sync_data()?;
+    Ok(began.elapsed())
+}

@@ -1,0 +1,71 @@
+//! `framewright jobs`: what `--help` shows of it.
+
+use clap::{Args, Subcommand};
+
+use crate::settings::Layer;
+
+/// `framewright jobs`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// List the jobs of a running server, the newest first.
+    List {
+        /// How many at most, 1 to 1000.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
+        /// Only those that stand here: pending, processing, completed, failed or cancelled.
+        #[arg(long, value_name = "STATUS")]
+        status: Option<String>,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// Show one job.
+    Show {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// Call jobs off: those that wait at once, one that is being made at its next step.
+    Cancel {
+        /// Their ids.
+        #[arg(required = true)]
+        ids: Vec<String>,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// Follow a job until it ends; the exit code is 1 if it fails or is cancelled.
+    Watch {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+}
+
+/// Which server, and how it is told.
+#[derive(Debug, Args)]
+pub(crate) struct ClientArgs {
+    /// The server's address [default: http://127.0.0.1:8000]. Its API key is the setting client.api_key.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+
+    /// Print what the server says, as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl JobsCommand {
+    /// The flags that every one of them has.
+    pub(crate) fn client(&self) -> &ClientArgs {
+        match self {
+            Self::List { client, .. } | Self::Show { client, .. } | Self::Cancel { client, .. } | Self::Watch { client, .. } => client,
+        }
+    }
+}
+
+impl ClientArgs {
+    /// The flags that were given, as layers over the other settings.
+    pub(crate) fn layers(&self) -> Vec<Layer> {
+        self.server.as_ref().map(|server| Layer::flag("--server", "client.server", server.as_str())).into_iter().collect()
+    }
+}

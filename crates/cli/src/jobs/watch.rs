@@ -1,0 +1,164 @@
+//! `framewright jobs watch`: follows a job's events until it ends, over connections that may break.
+//!
+//! The invariant: after a break it goes on behind the last event that came whole, so that each is told once.
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::Duration,
+};
+
+use anyhow::{Result, anyhow};
+use indicatif::ProgressBar;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::{
+    client::{Client, Refused},
+    events::{Event, Events},
+    path,
+    table::{seconds_text, text},
+};
+use crate::output;
+
+/// How long to wait before the server is asked again, where it does not say.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The longest that is waited.
+const LONGEST: Duration = Duration::from_secs(15);
+/// How often the server is asked again in vain, one time after another.
+const TRIES: u32 = 10;
+
+/// How a connection ended.
+enum End {
+    /// The job has ended.
+    Job,
+    /// The connection broke, or the server closed it; whether anything came before, and when it wants to be asked again.
+    Connection { came: bool, retry: Option<Duration> },
+}
+
+/// Follows a job.
+///
+/// # Errors
+/// If the server cannot be asked, or refuses, or cannot be reached again; or if the job fails or is cancelled.
+pub(super) async fn run(client: &Client, id: &str, as_json: bool) -> Result<()> {
+    let mut told = Told { as_json, on_terminal: io::stderr().is_terminal(), bar: output::share_bar() };
+    let mut last = None;
+    let mut in_vain = 0;
+    let mut was_connected = false;
+    loop {
+        let mut pause = AGAIN.saturating_mul(1 << in_vain.min(4));
+        match connection(client, id, &mut last, &mut told).await {
+            Ok(End::Job) => break,
+            Ok(End::Connection { came, retry }) => {
+                was_connected = true;
+                in_vain = if came { 0 } else { in_vain + 1 };
+                pause = retry.map_or(pause, |retry| retry.max(pause));
+            }
+            Err(error) if is_final(&error) || !was_connected => return Err(error),
+            Err(error) if in_vain >= TRIES => return Err(error),
+            Err(_) => in_vain += 1,
+        }
+        if in_vain > TRIES {
+            return Err(anyhow!("the server ends every connection at once"));
+        }
+        if told.on_terminal {
+            told.bar.set_message("the connection is lost; asking again");
+        }
+        tokio::time::sleep(pause.min(LONGEST)).await;
+    }
+    told.bar.finish_and_clear();
+    ended(&client.get(&path(id), &[]).await?, &told)
+}
+
+/// Whether asking again is no use: the server has understood, and said no.
+fn is_final(error: &anyhow::Error) -> bool {
+    let passing = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
+    error.downcast_ref::<Refused>().is_some_and(|refused| refused.status.is_client_error() && !passing.contains(&refused.status))
+}
+
+/// One connection, to its end.
+async fn connection(client: &Client, id: &str, last: &mut Option<String>, told: &mut Told) -> Result<End> {
+    let mut answer = client.events(&format!("{}/events", path(id)), last.as_deref()).await?;
+    if answer.status() == StatusCode::NO_CONTENT {
+        // It has ended, and all of it was told.
+        return Ok(End::Job);
+    }
+    let mut events = Events::default();
+    let mut came = false;
+    // A connection that breaks reads like one that ends: the job's own word is what counts.
+    while let Ok(Some(bytes)) = answer.chunk().await {
+        for event in events.take(&bytes)? {
+            came = true;
+            if !event.id.is_empty() {
+                *last = Some(event.id.clone());
+            }
+            if told.tell(&event)? {
+                return Ok(End::Job);
+            }
+        }
+    }
+    Ok(End::Connection { came, retry: events.retry })
+}
+
+/// What a person, or a program, is told meanwhile.
+struct Told {
+    as_json: bool,
+    on_terminal: bool,
+    bar: ProgressBar,
+}
+
+impl Told {
+    /// Tells of an event. Returns whether it is the job's last.
+    fn tell(&self, event: &Event) -> Result<bool> {
+        let data: Value = serde_json::from_str(&event.data).unwrap_or_else(|_| Value::from(event.data.as_str()));
+        let is_last = ["completed", "failed", "cancelled"].contains(&event.kind.as_str());
+        if self.as_json {
+            output::result(json!({"id": event.id, "event": event.kind, "data": data}))?;
+            return Ok(is_last);
+        }
+        let progress = data.get("progress").and_then(Value::as_u64);
+        if let Some(percent) = progress {
+            self.bar.set_position(percent.min(100) * output::SHARES / 100);
+        }
+        if event.kind == "progress" || event.kind == "part" {
+            // On a terminal the bar shows it.
+            if self.on_terminal {
+                self.bar.set_message(format!("{} %{}", progress.unwrap_or_default(), left(&data)));
+            } else if let Some(percent) = progress {
+                output::result(format_args!("progress  {percent} %{}", left(&data)))?;
+            }
+        } else if !is_last && event.kind != "preview" {
+            self.bar.set_message(plain(&event.kind));
+            self.bar.suspend(|| output::result(plain(&event.kind)))?;
+        }
+        Ok(is_last)
+    }
+}
+
+fn plain(kind: &str) -> String {
+    kind.chars().filter(|character| !character.is_control()).collect()
+}
+
+fn left(data: &Value) -> String {
+    data.get("eta_seconds").and_then(Value::as_f64).map_or_else(String::new, |seconds| format!("  {} left", seconds_text(seconds)))
+}
+
+/// Says how the job ended.
+fn ended(job: &Value, told: &Told) -> Result<()> {
+    let status = text(job, "status");
+    match status.as_str() {
+        "completed" => {
+            if !told.as_json {
+                let result = job.get("result").and_then(|result| result.get("result")).cloned().unwrap_or_default();
+                let url = [text(&result, "video_url"), text(&result, "image_url")].into_iter().find(|url| !url.is_empty());
+                output::result(format_args!("completed  {}", url.unwrap_or_default()).to_string().trim_end())?;
+            }
+            Ok(())
+        }
+        "failed" => {
+            let error = job.get("error").cloned().unwrap_or_default();
+            let reason = error.as_str().map_or_else(|| text(&error, "message"), str::to_owned);
+            Err(anyhow!("job {} failed: {reason}", text(job, "task_id")))
+        }
+        _ => Err(anyhow!("job {} is {status}", text(job, "task_id"))),
+    }
+}

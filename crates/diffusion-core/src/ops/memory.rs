@@ -1,0 +1,66 @@
+//! What the executions take in memory for weights and activations: for estimates made before anything is run.
+//!
+//! It must not know models. The invariant: nothing is counted as less than it is; where a layer's own way to hold a weight is not known
+//! from its shape, the larger one counts.
+
+use candle_core::DType;
+use cpu_kernels::{Level, engine};
+
+use super::portable::SCRATCH_BYTES;
+
+/// Below this many channels on either side the CPU's kernels leave a 3x3 kernel as it is.
+const FEW_CHANNELS: usize = 32;
+
+/// Bytes that a portable layer's own tensors take for each element of the largest: a group norm holds five copies in f32 and its result.
+const PORTABLE_BYTES: u64 = 24;
+
+/// Scratch tensors that portable attention holds at once: scores, their softmax, and that in the values' precision.
+const PORTABLE_SCRATCHES: u64 = 3;
+
+/// What a weight of this shape takes once it is loaded in this precision; `on_cpu` if the CPU's kernels multiply it.
+pub fn weight_bytes(shape: &[usize], dtype: DType, on_cpu: bool) -> u64 {
+    let elements = shape.iter().fold(1_u64, |product, extent| product.saturating_mul(*extent as u64));
+    let (true, [outputs, inputs, taps @ ..]) = (on_cpu, shape) else {
+        return elements.saturating_mul(dtype.size_in_bytes() as u64);
+    };
+    // The kernels multiply in bf16 where the processor does, and in f32 whatever else the activations are in.
+    let level = engine().level();
+    let is_bf16 = dtype == DType::BF16 && level.has_bf16();
+    let bytes = if is_bf16 { 2 } else { 4 };
+    // A 3x3 kernel is kept as the 16 points of a tile, but not for tile registers.
+    let transformed = taps == [3, 3] && *outputs.min(inputs) >= FEW_CHANNELS && !(is_bf16 && level == Level::Amx);
+    if transformed { elements.saturating_mul(bytes).saturating_mul(16) / 9 } else { elements.saturating_mul(bytes) }
+}
+
+/// What a model's call takes where its activations are at most so many elements at a time and the largest tensor so many.
+pub fn working_bytes(peak_elements: usize, largest_elements: usize, dtype: DType, on_cpu: bool) -> u64 {
+    let (peak, largest, size) = (peak_elements as u64, largest_elements as u64, dtype.size_in_bytes() as u64);
+    let held = peak.saturating_mul(size);
+    if !on_cpu {
+        let scratch = PORTABLE_SCRATCHES.saturating_mul(SCRATCH_BYTES as u64);
+        return held.saturating_add(largest.saturating_mul(PORTABLE_BYTES)).saturating_add(scratch);
+    }
+    // What the kernels have no instructions for is computed in f32, a layer's input and output beside their own precision.
+    if dtype == DType::F16 { held.saturating_add(largest.saturating_mul(2 * 4)) } else { held }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_take_what_they_are_packed_into() {
+        assert_eq!(weight_bytes(&[320], DType::F32, true), 4 * 320);
+        assert_eq!(weight_bytes(&[320, 640], DType::F32, true), 4 * 320 * 640);
+        assert_eq!(weight_bytes(&[320, 640], DType::F16, true), 4 * 320 * 640);
+        assert_eq!(weight_bytes(&[320, 640, 3, 3], DType::F32, true), 4 * 320 * 640 * 16);
+        assert_eq!(weight_bytes(&[320, 4, 3, 3], DType::F32, true), 4 * 320 * 4 * 9);
+        assert_eq!(weight_bytes(&[320, 640, 3, 1, 1], DType::F32, true), 4 * 320 * 640 * 3);
+        assert_eq!(weight_bytes(&[usize::MAX, usize::MAX, 3, 3], DType::F32, true), u64::MAX / 9);
+        assert_eq!(working_bytes(10, 4, DType::F32, true), 40);
+        assert_eq!(working_bytes(10, 4, DType::F16, true), 20 + 32);
+        assert_eq!(weight_bytes(&[320, 640, 3, 3], DType::F16, false), 2 * 320 * 640 * 9);
+        assert_eq!(working_bytes(10, 4, DType::F16, false), 20 + 24 * 4 + (3 << 28));
+        assert_eq!(working_bytes(usize::MAX, 4, DType::F32, true), u64::MAX);
+    }
+}

@@ -1,0 +1,390 @@
+//! What a call of a pipeline takes in memory, known before anything is run: from the models' configurations alone.
+//!
+//! It must not know requests, nor how much memory there is. The invariant: values only, so that whoever takes requests can ask without the
+//! thread that owns the device. Counted are weights as they are held and activations as the models' plans count them; both are held
+//! against the real peaks of runs in `generation`'s memory module, which adds what a process takes besides.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{StableDiffusion, StableVideoDiffusion, division::Division, image_to_video::MOST_ELEMENTS, scenes};
+use crate::{
+    Result,
+    models::{AutoencoderKlConfig, AutoencoderKlTemporalDecoderConfig, Tiling, UNet2dConfig, UNetSpatioTemporalConfig},
+    ops::memory::{weight_bytes, working_bytes},
+    policy::ExecutionPolicy,
+    weights::{Component, ComponentWeights, TensorShape, TensorSource, WeightSource},
+};
+
+/// What a picture's pixel takes on its way out of the model and in: planes in f32, copied between layouts, and bytes.
+const PIXEL_BYTES: u64 = 64;
+
+/// What the CPU's allocator keeps between blocks for those that come, as a part of what is held, and at most: a decode's layers grow as it
+/// goes on, and find what their forerunners left too small. Measured on tiny-sd's shape in both precisions, 45 in a hundred for a picture;
+/// on svd's, whose frames are large beside everything else, 7.
+const PICTURE_GAPS: u64 = 2;
+const VIDEO_GAPS: u64 = 8;
+const MOST_GAPS: u64 = 1 << 30;
+
+/// Where the parts run and in which precision: of a policy, what says how much they take. It holds no device, which is its thread's alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    on_cpu: bool,
+    unet: DType,
+    vae: DType,
+}
+
+impl Place {
+    fn of(policy: &ExecutionPolicy) -> Self {
+        Self { on_cpu: policy.device.is_cpu(), unet: policy.unet, vae: policy.vae }
+    }
+
+    /// With what lies between blocks.
+    fn with_gaps(self, held: u64, part: u64) -> u64 {
+        if self.on_cpu { held.saturating_add((held / part).min(MOST_GAPS)) } else { held }
+    }
+}
+
+/// What a model that makes pictures takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PictureMemory {
+    unet: UNet2dConfig,
+    vae: AutoencoderKlConfig,
+    place: Place,
+    weights: u64,
+}
+
+impl PictureMemory {
+    /// Reads the configurations and the tensors' shapes; no tensor. A source that makes its tensors up says nothing of their shapes, and
+    /// its weights count as nothing.
+    ///
+    /// # Errors
+    /// As [`StableDiffusion::load`], for configurations.
+    pub fn of(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
+        let unet = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
+        let vae = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
+        let parts = [(Component::TextEncoder, policy.text_encoder), (Component::Unet, policy.unet), (Component::Vae, policy.vae)];
+        Ok(Self { unet, vae, place: Place::of(policy), weights: stored_weights(source, parts, policy)? })
+    }
+
+    /// The loaded model, in bytes.
+    pub fn weights(&self) -> u64 {
+        self.weights
+    }
+
+    /// The most that a picture takes beside the model, in bytes.
+    pub fn working(&self, call: PictureCall) -> u64 {
+        let (PictureCall { size, guided, encodes, between }, factor) = (call, self.vae.factor().max(1));
+        let latents = (size.1 as usize / factor, size.0 as usize / factor);
+        let texts = if guided && self.unet.time_cond_proj_dim.is_none() { 2 } else { 1 };
+        let unet = self.unet.planned(texts, latents.0, latents.1);
+        let steps = working_bytes(unet.peak_elements, unet.largest_elements, self.place.unet, self.place.on_cpu);
+        // Where a device says that memory is short, fewer are decoded together.
+        let together = if between && self.place.on_cpu { scenes::decoded_together(size) } else { 1 };
+        let tile = tile(size, self.place.on_cpu);
+        let decode = self.vae.planned_decode(together, tile.0 / factor, tile.1 / factor);
+        let mut coding = working_bytes(decode.peak_elements, decode.largest_elements, self.place.vae, self.place.on_cpu);
+        if encodes {
+            // An encode is not made again in smaller parts.
+            let whole = own_tile(size);
+            let encode = self.vae.planned_encode(1, whole.0, whole.1);
+            coding = coding.max(working_bytes(encode.peak_elements, encode.largest_elements, self.place.vae, self.place.on_cpu));
+        }
+        let pixels = u64::from(size.0).saturating_mul(u64::from(size.1)).saturating_mul(together as u64);
+        self.place.with_gaps(steps.max(coding), PICTURE_GAPS).saturating_add(pixels.saturating_mul(PIXEL_BYTES))
+    }
+}
+
+/// A call for a picture, as far as its memory goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureCall {
+    /// (width, height) in pixels.
+    pub size: (u32, u32),
+    /// Whether its guidance scale is above 1: then there are two texts.
+    pub guided: bool,
+    /// Whether it is made from a given picture.
+    pub encodes: bool,
+    /// Whether it is one of the pictures between two scenes, of which several are decoded together.
+    pub between: bool,
+}
+
+/// What a model that sets pictures in motion takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MotionMemory {
+    unet: UNetSpatioTemporalConfig,
+    vae: AutoencoderKlTemporalDecoderConfig,
+    place: Place,
+    weights: u64,
+}
+
+/// A run of a model that sets pictures in motion, as far as its memory goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MotionCall {
+    /// (width, height) of the frames in pixels.
+    pub size: (u32, u32),
+    /// Frames.
+    pub frames: usize,
+    /// Frames that are decoded together.
+    pub decoded_together: usize,
+    /// Whether there is guidance, which takes every frame twice.
+    pub guided: bool,
+}
+
+impl MotionMemory {
+    /// Reads the configurations and the tensors' shapes; no tensor. A source that makes its tensors up says nothing of their shapes, and
+    /// its weights count as nothing.
+    ///
+    /// # Errors
+    /// As [`StableVideoDiffusion::load`], for configurations.
+    pub fn of(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
+        let unet = UNetSpatioTemporalConfig::from_json(&source.config(Component::Unet)?)?;
+        let vae = AutoencoderKlTemporalDecoderConfig::from_json(&source.config(Component::Vae)?)?;
+        let parts = [(Component::ImageEncoder, policy.text_encoder), (Component::Unet, policy.unet), (Component::Vae, policy.vae)];
+        Ok(Self { unet, vae, place: Place::of(policy), weights: stored_weights(source, parts, policy)? })
+    }
+
+    /// The model once it is loaded, in bytes.
+    pub fn weights(&self) -> u64 {
+        self.weights
+    }
+
+    /// See [`StableVideoDiffusion::default_size`].
+    pub fn default_size(&self) -> (u32, u32) {
+        super::image_to_video::default_size(&self.unet, self.vae.factor())
+    }
+
+    /// See [`StableVideoDiffusion::size_for`].
+    pub fn size_for(&self, aspect: (u32, u32), longer: Option<u32>, num_frames: Option<usize>) -> (u32, u32) {
+        super::image_to_video::size_for(&self.unet, self.vae.factor(), aspect, longer, num_frames)
+    }
+
+    /// See [`StableVideoDiffusion::default_num_frames`].
+    pub fn default_num_frames(&self) -> usize {
+        self.unet.num_frames
+    }
+
+    /// How many frames of (width, height) pixels can be decoded together, for no tensor may have more elements than every device can index.
+    pub fn most_decoded_together(&self, size: (u32, u32)) -> usize {
+        let factor = self.vae.factor().max(1);
+        let tile = own_tile(size);
+        let of_one = self.vae.planned(1, tile.0 / factor, tile.1 / factor).largest_elements.max(1);
+        ((MOST_ELEMENTS - 1) / of_one).max(1)
+    }
+
+    /// The most that a run takes beside the model, in bytes.
+    pub fn working(&self, call: MotionCall) -> u64 {
+        let (MotionCall { size, frames, decoded_together, guided }, factor) = (call, self.vae.factor().max(1));
+        let latents = (size.1 as usize / factor, size.0 as usize / factor);
+        let on_cpu = self.place.on_cpu;
+        let unet = self.unet.planned(if guided { 2 } else { 1 }, frames, latents.0, latents.1);
+        let steps = working_bytes(unet.peak_elements, unet.largest_elements, self.place.unet, on_cpu);
+        // Where a device says that memory is short, fewer are decoded together.
+        let together = if on_cpu { decoded_together.clamp(1, frames.max(1)) } else { 1 };
+        let tile = tile(size, on_cpu);
+        let decode = self.vae.planned(together, tile.0 / factor, tile.1 / factor);
+        let decode = working_bytes(decode.peak_elements, decode.largest_elements, self.place.vae, on_cpu);
+        let whole = own_tile(size);
+        let encode = self.vae.planned_encode(1, whole.0, whole.1);
+        let dtype = if self.place.vae == DType::F16 && self.vae.force_upcast { DType::F32 } else { self.place.vae };
+        let encode = working_bytes(encode.peak_elements, encode.largest_elements, dtype, on_cpu);
+        let pixels = u64::from(size.0).saturating_mul(u64::from(size.1)).saturating_mul(together as u64);
+        self.place.with_gaps(steps.max(decode).max(encode), VIDEO_GAPS).saturating_add(pixels.saturating_mul(PIXEL_BYTES))
+    }
+}
+
+impl StableDiffusion {
+    /// What the loaded model takes, and what its pictures will.
+    pub fn memory(&self) -> PictureMemory {
+        PictureMemory {
+            unet: self.unet.config().clone(),
+            vae: self.vae.config().clone(),
+            place: Place::of(&self.policy),
+            weights: self.weight_bytes,
+        }
+    }
+}
+
+impl StableVideoDiffusion {
+    /// What the loaded model takes, and what its runs will.
+    pub fn memory(&self) -> MotionMemory {
+        MotionMemory {
+            unet: self.unet.config().clone(),
+            vae: self.vae.config().clone(),
+            place: Place::of(&self.policy),
+            weights: self.weight_bytes,
+        }
+    }
+}
+
+/// What a source's tensors take once they are loaded.
+fn stored_weights(source: &dyn WeightSource, parts: [(Component, DType); 3], policy: &ExecutionPolicy) -> Result<u64> {
+    let mut weights = 0_u64;
+    for (component, dtype) in parts {
+        let tensors = source.tensors(component)?;
+        for name in tensors.names() {
+            if let Some(TensorShape::Known(shape)) = tensors.shape(&name) {
+                weights = weights.saturating_add(weight_bytes(&shape, dtype, policy.device.is_cpu()));
+            }
+        }
+    }
+    Ok(weights)
+}
+
+/// (height, width) in pixels of what is coded at once: a tile, where the models cut such a picture into tiles of themselves.
+fn own_tile((width, height): (u32, u32)) -> (usize, usize) {
+    let (width, height) = (width as usize, height as usize);
+    let tiling = Tiling::default();
+    if width.saturating_mul(height) > tiling.above_pixels {
+        (height.min(tiling.tile_sample_min_size), width.min(tiling.tile_sample_min_size))
+    } else {
+        (height, width)
+    }
+}
+
+/// The same of a decode, which goes on in smaller tiles where a device says that memory is short.
+fn tile(size: (u32, u32), on_cpu: bool) -> (usize, usize) {
+    let (height, width) = own_tile(size);
+    if on_cpu {
+        return (height, width);
+    }
+    let smallest = Division::smallest_tile();
+    (height.min(smallest), width.min(smallest))
+}
+
+/// The tensors of a component, counted as they are read.
+struct Counted {
+    tensors: Arc<dyn TensorSource>,
+    dtype: DType,
+    on_cpu: bool,
+    bytes: Arc<AtomicU64>,
+}
+
+impl TensorSource for Counted {
+    fn file_of(&self, tensor: &str) -> PathBuf {
+        self.tensors.file_of(tensor)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tensors.names()
+    }
+
+    fn shape(&self, tensor: &str) -> Option<TensorShape> {
+        self.tensors.shape(tensor)
+    }
+
+    fn precision(&self, tensor: &str) -> Option<(&'static str, usize)> {
+        self.tensors.precision(tensor)
+    }
+
+    fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
+        self.bytes.fetch_add(weight_bytes(shape, self.dtype, self.on_cpu), Ordering::Relaxed);
+        self.tensors.read(tensor, shape)
+    }
+}
+
+/// A model's weights on their way in, and how much they are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Weighed(Arc<AtomicU64>);
+
+impl Weighed {
+    /// A component's weights, counted as they are read.
+    pub(super) fn component(
+        &self,
+        source: &dyn WeightSource,
+        component: Component,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<ComponentWeights> {
+        let tensors = source.tensors(component)?;
+        let counted = Counted { tensors, dtype, on_cpu: device.is_cpu(), bytes: Arc::clone(&self.0) };
+        Ok(ComponentWeights::new(Arc::new(counted), component, dtype, device))
+    }
+
+    /// What was read so far, as it is held.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::{
+        pipelines::{nano_sd, nano_svd},
+        weights::RandomWeights,
+    };
+
+    #[test]
+    fn a_model_that_is_not_loaded_weighs_what_it_will() {
+        for dtype in [DType::F32, DType::BF16] {
+            let policy = ExecutionPolicy { unet: dtype, vae: dtype, text_encoder: dtype, ..ExecutionPolicy::cpu_f32() };
+            let (before, loaded) =
+                (MotionMemory::of(&nano_svd(), &policy).unwrap(), StableVideoDiffusion::load(&nano_svd(), &policy).unwrap());
+            let after = loaded.memory();
+            assert_eq!((before.default_size(), before.default_num_frames()), (loaded.default_size(), loaded.default_num_frames()));
+            // What a single token of context makes idle is not read.
+            assert!(
+                after.weights() <= before.weights() && after.weights() * 10 > before.weights() * 8,
+                "{} of {}",
+                after.weights(),
+                before.weights()
+            );
+        }
+    }
+
+    #[test]
+    fn pictures_take_more_the_larger_they_are_until_they_are_cut_into_tiles() {
+        let memory = StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap().memory();
+        // 7.4 million numbers.
+        assert!((29_000_000..60_000_000).contains(&memory.weights()), "{}", memory.weights());
+        let call = |side: u32| PictureCall { size: (side, side), guided: true, encodes: false, between: false };
+        let of = |side: u32| memory.working(call(side));
+        assert!(of(64) < of(128) && of(128) < of(512) && of(512) < of(1024));
+        assert!(of(1032) < of(1024) && of(1032) > of(512));
+        assert!(memory.working(PictureCall { encodes: true, ..call(512) }) >= of(512));
+        // Sixteen are decoded together.
+        assert!(memory.working(PictureCall { between: true, ..call(128) }) > 8 * (of(128) - of(64)));
+        assert_eq!(memory.working(PictureCall { between: true, ..call(512) }), of(512));
+    }
+
+    #[test]
+    fn stable_video_diffusion_at_its_own_size_takes_what_its_plans_say() {
+        let memory = MotionMemory::of(&RandomWeights::new("svd", 0).unwrap(), &ExecutionPolicy::cpu_f32()).unwrap();
+        assert_eq!((memory.default_size(), memory.default_num_frames(), memory.weights()), ((1024, 576), 14, 0));
+        let call = MotionCall { size: (1024, 576), frames: 14, decoded_together: 14, guided: true };
+        let pixels = 14 * 1024 * 576;
+        assert_eq!(memory.working(call), 4 * pixels * (256 + 4 * 128) + (1 << 30) + 64 * pixels);
+        assert_eq!(memory.most_decoded_together((1024, 576)), 14);
+        let one = memory.working(MotionCall { decoded_together: 1, ..call });
+        assert!(one < memory.working(call) / 2, "{one}");
+    }
+
+    /// What a run's peak grew by from one size to another, in MiB: `ru_maxrss` of `framewright bench --random-weights` on two cores (an
+    /// EPYC with AVX-512 and its bfloat16), from which weights and all else that stays the same fall out.
+    #[test]
+    fn larger_calls_take_as_much_more_as_runs_did() {
+        const MIB: f64 = (1 << 20) as f64;
+        let policy = |dtype| ExecutionPolicy { unet: dtype, vae: dtype, text_encoder: dtype, ..ExecutionPolicy::cpu_f32() };
+        for (dtype, side, measured) in
+            [(DType::F32, 512, 697.0), (DType::F32, 768, 1851.0), (DType::BF16, 512, 369.1), (DType::BF16, 768, 919.8)]
+        {
+            let memory = PictureMemory::of(&RandomWeights::new("tiny-sd", 0).unwrap(), &policy(dtype)).unwrap();
+            let working = |side| memory.working(PictureCall { size: (side, side), guided: true, encodes: false, between: false }) as f64;
+            let ratio = (working(side) - working(256)) / MIB / measured;
+            assert!((1.0..1.15).contains(&ratio), "tiny-sd, {dtype:?}, {side}: {ratio}");
+        }
+        let memory = MotionMemory::of(&RandomWeights::new("svd", 0).unwrap(), &policy(DType::BF16)).unwrap();
+        let working = |frames| memory.working(MotionCall { size: (512, 512), frames, decoded_together: frames, guided: true }) as f64;
+        let ratio = (working(6) - working(2)) / MIB / 1716.7;
+        assert!((1.0..1.15).contains(&ratio), "svd: {ratio}");
+    }
+}

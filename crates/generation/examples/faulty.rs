@@ -1,0 +1,260 @@
+//! A program whose models fail once in the middle of a job: it warms up, makes ten jobs, one that fails, and ten more, and says how each
+//! ended and what memory the program held before the one and at the end. Its test is `tests/it/faults.rs`.
+//!
+//! `faulty FOLDER FAULT PLACE`: FAULT is `memory` (the device has no more), `panic`, or `none`; PLACE is `steps` (of a picture), `frames`
+//! (of a moving scene) or `motion` (steps of a picture set in motion).
+#![expect(clippy::print_stdout, reason = "its test reads what it says")]
+
+use std::{
+    env, fs,
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cpu_kernels::Recycler;
+use diffusion_core::{
+    Error,
+    denoise::{StepMonitor, StepReport},
+    frames::FrameSink,
+    journal::{Journal, Kept},
+    pipelines::{
+        nano_sd, nano_svd,
+        scenes::{SceneMonitor, SceneProgress},
+    },
+    policy::{DeviceChoice, ExecutionPolicy, Precision},
+};
+use generation::{
+    DeviceModel, Engine, EngineSettings, ImageRequest, ImageSpec, Limits, LoadedModel, ModelInfo, Picture, TruncatedText,
+    field_error::FieldError,
+    jobs::{JobState, Jobs, JobsSettings, NewJob, Priority, Work},
+    video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest, VideoShape, VideoSpec},
+};
+use image::RgbImage;
+
+/// As in the program itself: what is held between jobs is its doing.
+#[global_allocator]
+static ALLOCATOR: Recycler = Recycler::new();
+
+const JOBS: usize = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Memory,
+    Panic,
+}
+
+/// The models of this machine, which fail in the middle of the next job where they are told to.
+struct Faulty {
+    inner: Box<dyn DeviceModel>,
+    fault: Fault,
+    /// The next job's report at which it happens; 0 where nothing does.
+    report: Arc<AtomicUsize>,
+}
+
+/// Counts a run's reports, and breaks it off at one of them.
+struct Count<'a, M: ?Sized> {
+    monitor: &'a mut M,
+    /// Reports until the fault comes; 0 where none does.
+    left: usize,
+    fault: Fault,
+    fell: bool,
+}
+
+impl<M: ?Sized> Count<'_, M> {
+    fn report(&mut self) -> ControlFlow<()> {
+        self.left = self.left.saturating_sub(1);
+        if self.left != 1 {
+            return ControlFlow::Continue(());
+        }
+        match self.fault {
+            Fault::None => ControlFlow::Continue(()),
+            Fault::Memory => {
+                self.fell = true;
+                ControlFlow::Break(())
+            }
+            Fault::Panic => panic!("a panic, as it was told"),
+        }
+    }
+}
+
+impl StepMonitor for Count<'_, dyn StepMonitor + '_> {
+    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+        self.report()?;
+        self.monitor.on_step(step)
+    }
+}
+
+impl SceneMonitor for Count<'_, dyn SceneMonitor + '_> {
+    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+        self.report()?;
+        self.monitor.on_progress(progress)
+    }
+}
+
+impl Faulty {
+    fn with_fault<M: ?Sized, T>(
+        &mut self,
+        monitor: &mut M,
+        run: impl FnOnce(&mut dyn DeviceModel, &mut Count<'_, M>) -> diffusion_core::Result<T>,
+    ) -> diffusion_core::Result<T> {
+        let left = self.report.swap(0, Ordering::Relaxed);
+        let mut count = Count { monitor, left, fault: self.fault, fell: false };
+        let made = run(self.inner.as_mut(), &mut count);
+        // The pipeline unwound as it does for an error of a tensor operation.
+        if count.fell { Err(Error::OutOfMemory { what: "an allocation, as it was told".into() }) } else { made }
+    }
+}
+
+impl DeviceModel for Faulty {
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> diffusion_core::Result<Picture> {
+        self.with_fault(monitor, |model, monitor| model.picture(spec, seed, monitor, kept))
+    }
+
+    fn video_shape(&mut self, spec: &VideoSpec) -> diffusion_core::Result<VideoShape> {
+        self.inner.video_shape(spec)
+    }
+
+    fn video(
+        &mut self,
+        spec: &VideoSpec,
+        first_frame: usize,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
+    ) -> diffusion_core::Result<Vec<TruncatedText>> {
+        self.with_fault(monitor, |model, monitor| model.video(spec, first_frame, monitor, sink, journal))
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [folder, fault, place] = arguments.as_slice() else { bail!("usage: faulty FOLDER FAULT PLACE") };
+    let fault = match fault.as_str() {
+        "none" => Fault::None,
+        "memory" => Fault::Memory,
+        "panic" => Fault::Panic,
+        unknown => bail!("no fault {unknown:?}"),
+    };
+    tokio::runtime::Runtime::new()?.block_on(run(PathBuf::from(folder), fault, place))
+}
+
+async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
+    let report = Arc::new(AtomicUsize::new(0));
+    let fault_report = Arc::clone(&report);
+    let engine = Engine::start(EngineSettings::new(Instant::now), move || {
+        let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
+        let LoadedModel { info, model } = LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()), None)?;
+        Ok(LoadedModel { info, model: Box::new(Faulty { inner: model, fault, report }) })
+    })?;
+    let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), engine.clone())?;
+    let info = engine.loaded().await.map_err(anyhow::Error::msg)?;
+
+    // All models are loaded, and every thread has what it keeps.
+    ten(&jobs, &info, "warming").await?;
+    println!("before {}", resident_kilobytes()?);
+    ten(&jobs, &info, "first").await?;
+    println!("before {}", resident_kilobytes()?);
+    // The job, and the report in its middle.
+    let (work, middle) = match place {
+        "steps" => (picture(&info, 20)?, 11),
+        "frames" => (moving()?, 20),
+        "motion" => (animation()?, 3),
+        unknown => bail!("no place {unknown:?}"),
+    };
+    fault_report.store(middle, Ordering::Relaxed);
+    let ended = make(&jobs, "faulty".into(), work).await?;
+    let error = ended.error.as_ref().map_or(String::new(), |error| format!("{}: {}", error.kind.name(), error.message));
+    println!("faulty {} {error}", ended.state);
+    ten(&jobs, &info, "last").await?;
+    println!("after {}", resident_kilobytes()?);
+    jobs.shut_down(Duration::from_secs(60)).await;
+    Ok(())
+}
+
+/// Ten jobs of all kinds, one after another.
+async fn ten(jobs: &Jobs, info: &ModelInfo, name: &str) -> Result<()> {
+    for number in 0..JOBS {
+        let work = match number % 3 {
+            0 => picture(info, 8)?,
+            1 => moving()?,
+            _ => animation()?,
+        };
+        let job = make(jobs, format!("{name}-{number}"), work).await?;
+        ensure!(job.state == JobState::Completed, "{} is {}: {:?}", job.id, job.state, job.error);
+        println!("completed {}", job.id);
+    }
+    Ok(())
+}
+
+async fn make(jobs: &Jobs, id: String, work: Work) -> Result<generation::jobs::Job> {
+    let new = NewJob {
+        id: id.clone(),
+        owner: String::new(),
+        priority: Priority::Normal,
+        work,
+        note: serde_json::Value::Null,
+        idempotency: None,
+        callback_url: None,
+    };
+    jobs.submit(new).await?;
+    jobs.finished("", &id).await?.context("it is gone")
+}
+
+/// What the program holds once it has nothing to do for a while.
+fn resident_kilobytes() -> Result<u64> {
+    ALLOCATOR.trim();
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn refused(faults: Vec<FieldError>) -> anyhow::Error {
+    anyhow::anyhow!("{faults:?}")
+}
+
+fn picture(info: &ModelInfo, steps: i128) -> Result<Work> {
+    let request = ImageRequest {
+        prompt: Some("a red circle on a blue background".into()),
+        num_inference_steps: Some(steps),
+        seed: Some(11),
+        ..ImageRequest::default()
+    };
+    request.validate(&Limits::default(), info).map(Work::Pictures).map_err(refused)
+}
+
+fn motion() -> MotionRequest {
+    MotionRequest { num_inference_steps: Some(4), num_frames: Some(6), ..MotionRequest::default() }
+}
+
+/// A still scene of twelve frames and a moving one of as many.
+fn moving() -> Result<Work> {
+    let still = SceneRequest { prompt: Some("a beach at noon".into()), source: Some("still".into()), ..SceneRequest::default() };
+    let moving = SceneRequest { source: Some("moving".into()), motion: Some(motion()), ..still.clone() };
+    let request = ScenesRequest {
+        scenes: Some(vec![still, moving]),
+        duration_per_scene: Some(0.5),
+        num_inference_steps: Some(2),
+        width: Some(128),
+        height: Some(128),
+        seed: Some(5),
+        ..ScenesRequest::default()
+    };
+    request.validate(&Limits::default()).map(|spec| Work::Video(VideoSpec::Scenes(spec))).map_err(refused)
+}
+
+fn animation() -> Result<Work> {
+    let request = AnimationRequest {
+        image: Some(RgbImage::from_fn(128, 128, |x, y| image::Rgb([(2 * x) as u8, (2 * y) as u8, 90]))),
+        motion: motion(),
+        seed: Some(3),
+        ..AnimationRequest::default()
+    };
+    request.validate(&Limits::default()).map(|spec| Work::Video(VideoSpec::Animation(spec))).map_err(refused)
+}

@@ -1,0 +1,83 @@
+//! What is said of a job that there is no memory for.
+//!
+//! It must not know how memory is counted. The invariant: the message is one line that names the field, the value, and the most that
+//! would do.
+
+use std::fmt;
+
+/// What of a request decides how much memory it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// (width, height) in pixels.
+    Size((u32, u32)),
+    /// Frames that a motion model makes at once, and their (width, height).
+    Frames {
+        /// How many.
+        frames: usize,
+        /// Their size in pixels.
+        size: (u32, u32),
+    },
+    /// Frames that are decoded together.
+    Chunk(usize),
+}
+
+impl Asked {
+    /// The request's field.
+    pub fn field(&self) -> &'static str {
+        match self {
+            // The longer side: the one that a caller would shorten.
+            Self::Size((width, height)) if width >= height => "width",
+            Self::Size(_) => "height",
+            Self::Frames { .. } => "num_frames",
+            Self::Chunk(_) => "decode_chunk_size",
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size((width, height)) => write!(f, "{width} x {height}"),
+            Self::Frames { frames, size: (width, height) } => write!(f, "{frames} frames of {width} x {height}"),
+            Self::Chunk(frames) => write!(f, "{frames} frames decoded together"),
+        }
+    }
+}
+
+/// A job that there is no memory for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLarge {
+    /// What was asked for.
+    pub asked: Asked,
+    /// What the process would take at its peak, in bytes.
+    pub needed: u64,
+    /// What it may take, in bytes.
+    pub available: u64,
+    /// The largest of the kind that would do; `None` if nothing would.
+    pub largest: Option<Asked>,
+}
+
+impl TooLarge {
+    pub(super) fn new(asked: Asked, needed: u64, available: u64, largest: Option<Asked>) -> Self {
+        Self { asked, needed, available, largest }
+    }
+
+    /// The field that is to blame, as in the request.
+    pub fn field(&self) -> &'static str {
+        self.asked.field()
+    }
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        write!(f, "{}: {} would take {:.1} GiB of memory", self.field(), self.asked, gib(self.needed))?;
+        write!(f, ", and there are {:.1} GiB; ", gib(self.available))?;
+        match &self.largest {
+            Some(largest) => write!(f, "the most that would do is {largest}"),
+            None => f.write_str("nothing smaller would do either, for the model itself takes most of it"),
+        }
+    }
+}
+
+impl std::error::Error for TooLarge {}

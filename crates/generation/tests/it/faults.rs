@@ -1,0 +1,44 @@
+//! A device that has no more memory, and a panic, in the middle of a job: each fails that job alone, and leaves no memory behind.
+//!
+//! The program is the example `faulty`, a process of its own, so that its memory is its own doing.
+
+use std::process::Command;
+
+use crate::programs::example;
+
+/// How much more memory may be held than ten jobs without the fault leave, as a share.
+const WITHIN: f64 = 0.05;
+
+#[test]
+fn a_fault_fails_one_job_and_leaves_no_memory_behind() {
+    let memory = ("memory", "failed out_of_memory: out of memory: an allocation, as it was told");
+    let panic = ("panic", "failed internal: internal error");
+    check("steps", ("none", "completed "));
+    for place in ["steps", "frames", "motion"] {
+        check(place, memory);
+        check(place, panic);
+    }
+}
+
+/// A life of the program, whose one faulty job ends so.
+fn check(place: &str, (fault, ended): (&str, &str)) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Command::new(example("faulty"));
+    // The first backtrace reads the program's symbols, some 40 MB that the standard library keeps; later ones add nothing.
+    program.env_remove("RUST_BACKTRACE").env_remove("RUST_LIB_BACKTRACE");
+    let output = program.arg(folder.path()).args([fault, place]).output().unwrap();
+    let (said, complaints) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{fault} in {place}: {said}{complaints}");
+    let words = |word: &str| said.lines().filter_map(|line| line.strip_prefix(word).map(str::to_owned)).collect::<Vec<_>>();
+    assert_eq!(words("faulty "), [ended], "{fault} in {place}");
+    for name in ["first", "last"] {
+        assert_eq!(words(&format!("completed {name}-")).len(), 10, "{fault} in {place}");
+    }
+    // What a system other than Linux says of memory is not asked.
+    if cfg!(target_os = "linux") {
+        let most = |word: &str| words(word).iter().map(|kilobytes| kilobytes.parse().unwrap()).fold(0.0, f64::max);
+        let (before, after) = (most("before "), most("after "));
+        println!("{fault} in {place}: {before} kB before, {after} kB after, {:+.1} %", 100.0 * (after / before - 1.0));
+        assert!(after <= before * (1.0 + WITHIN), "{fault} in {place}: {before} kB before, {after} kB after");
+    }
+}

@@ -1,0 +1,172 @@
+//! What is told at `GET /metrics`: requests as they are counted here, and the engine, the jobs and the machine as they stand.
+//!
+//! It must not know HTTP's types: names and numbers arrive as values. The invariant: no label names a job, a caller or anything else that
+//! a stranger chooses, so that the number of series is bounded by our own routes. Names and units are those that Prometheus recommends.
+
+use std::{fmt, time::Duration};
+
+use generation::{Measured, Spread, jobs::Stats};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet, text},
+    metrics::{MetricType, counter::Counter, family::Family, histogram::Histogram},
+    registry::Registry,
+};
+
+/// The media type of the format: OpenMetrics, which Prometheus asks for first.
+pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the time until an answer, in seconds: from a moment to a video that is waited for.
+const ANSWER_BOUNDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0];
+
+/// Requests of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    method: &'static str,
+    route: String,
+    status: String,
+}
+
+/// Requests of one route.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    method: &'static str,
+    route: String,
+}
+
+/// The requests that were answered since the server was started; cheap to clone, and clones share them.
+#[derive(Clone, Debug)]
+pub struct RequestMetrics {
+    answered: Family<Answered, Counter>,
+    seconds: Family<Route, Histogram>,
+}
+
+impl Default for RequestMetrics {
+    fn default() -> Self {
+        Self { answered: Family::default(), seconds: Family::new_with_constructor(|| Histogram::new(ANSWER_BOUNDS)) }
+    }
+}
+
+impl RequestMetrics {
+    /// Counts a request. `route` is a template ("/generation/{id}"), `status` a number, or a word where there was no answer.
+    pub(crate) fn count(&self, method: &'static str, route: &str, status: &str, took: Duration) {
+        let (route, status) = (route.to_owned(), status.to_owned());
+        self.seconds.get_or_create(&Route { method, route: route.clone() }).observe(took.as_secs_f64());
+        self.answered.get_or_create(&Answered { method, route, status }).inc();
+    }
+
+    /// Everything as OpenMetrics text.
+    pub(crate) fn text(&self, now: Now) -> Result<String, fmt::Error> {
+        let mut registry = Registry::default();
+        registry.register("framewright_http_requests", "Requests by route and status", self.answered.clone());
+        registry.register("framewright_http_request_seconds", "Time until a request was answered", self.seconds.clone());
+        registry.register_collector(Box::new(now));
+        let mut out = String::new();
+        text::encode(&mut out, &registry)?;
+        Ok(out)
+    }
+}
+
+/// The engine, the jobs and the machine as they stand at this moment.
+#[derive(Debug)]
+pub(crate) struct Now {
+    /// Whether the model is loaded.
+    pub(crate) model_loaded: bool,
+    /// Jobs that wait for the device, and those that it works on.
+    pub(crate) waiting: usize,
+    pub(crate) running: usize,
+    pub(crate) measured: Measured,
+    /// What is stored; none if the store does not answer.
+    pub(crate) stats: Option<Stats>,
+    /// Memory that the process holds, in bytes, where the system says.
+    pub(crate) resident_memory: Option<u64>,
+}
+
+impl Collector for Now {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut gauge = |name: &str, help: &str, value: u64| -> fmt::Result {
+            encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
+        };
+        let flag = |is: bool| u64::from(is);
+        gauge("framewright_model_loaded", "Whether the model is loaded", flag(self.model_loaded))?;
+        gauge("framewright_queue_depth", "Jobs that wait for the device", self.waiting as u64)?;
+        gauge("framewright_running_jobs", "Jobs that the device works on", self.running as u64)?;
+        gauge("framewright_store_up", "Whether the store of jobs answers", flag(self.stats.is_some()))?;
+        if let Some(stats) = &self.stats {
+            gauge("framewright_artifact_bytes", "Bytes of files that are kept", stats.kept_bytes)?;
+            gauge("framewright_artifact_files", "Files that are kept", stats.kept_files)?;
+        }
+        if let Some(bytes) = self.resident_memory {
+            gauge("process_resident_memory_bytes", "Memory that the process holds", bytes)?;
+        }
+        if let Some(stats) = &self.stats {
+            let mut jobs =
+                encoder.encode_descriptor("framewright_stored_jobs", "Jobs in the store by their state", None, MetricType::Gauge)?;
+            for (state, count) in &stats.jobs {
+                jobs.encode_family(&[("state", state.name())])?.encode_gauge(count)?;
+            }
+        }
+        let measured = &self.measured;
+        let mut jobs = encoder.encode_descriptor("framewright_jobs", "Jobs that the device took, by outcome", None, MetricType::Counter)?;
+        for (outcome, count) in [("completed", measured.completed), ("failed", measured.failed), ("cancelled", measured.cancelled)] {
+            jobs.encode_family(&[("outcome", outcome)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        for (name, help, spread) in [
+            ("framewright_job_wait_seconds", "Time that jobs waited for the device", &measured.waits),
+            ("framewright_job_run_seconds", "Time that the device worked on a job", &measured.runs),
+        ] {
+            histogram(encoder.encode_descriptor(name, help, None, MetricType::Histogram)?, spread)?;
+        }
+        let help = "Time of a denoising step, by what it makes";
+        let mut steps = encoder.encode_descriptor("framewright_step_seconds", help, None, MetricType::Histogram)?;
+        for (of, spread) in [("picture", &measured.picture_steps), ("motion", &measured.motion_steps)] {
+            histogram(steps.encode_family(&[("of", of)])?, spread)?;
+        }
+        Ok(())
+    }
+}
+
+fn histogram(mut encoder: MetricEncoder<'_>, spread: &Spread) -> fmt::Result {
+    encoder.encode_histogram::<NoLabelSet>(spread.sum, spread.count(), &spread.ranges, None)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use generation::jobs::JobState;
+
+    use super::*;
+
+    #[test]
+    fn the_text_is_openmetrics() {
+        let metrics = RequestMetrics::default();
+        metrics.count("GET", "/generation/{id}", "404", Duration::from_millis(2));
+        metrics.count("GET", "/generation/{id}", "404", Duration::from_millis(700));
+        let stats = Stats { jobs: vec![(JobState::Queued, 2), (JobState::Completed, 5)], kept_bytes: 1000, kept_files: 5 };
+        let now = Now {
+            model_loaded: true,
+            waiting: 2,
+            running: 1,
+            measured: Measured { failed: 3, ..Measured::default() },
+            stats: Some(stats),
+            resident_memory: Some(4096),
+        };
+        let text = metrics.text(now).unwrap();
+        for line in [
+            "framewright_http_requests_total{method=\"GET\",route=\"/generation/{id}\",status=\"404\"} 2",
+            "framewright_http_request_seconds_bucket{le=\"0.005\",method=\"GET\",route=\"/generation/{id}\"} 1",
+            "framewright_http_request_seconds_bucket{le=\"+Inf\",method=\"GET\",route=\"/generation/{id}\"} 2",
+            "framewright_model_loaded 1",
+            "framewright_queue_depth 2",
+            "framewright_stored_jobs{state=\"completed\"} 5",
+            "framewright_jobs_total{outcome=\"failed\"} 3",
+            "framewright_job_wait_seconds_bucket{le=\"+Inf\"} 0",
+            "framewright_step_seconds_count{of=\"motion\"} 0",
+            "process_resident_memory_bytes 4096",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line} in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

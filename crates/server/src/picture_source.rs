@@ -1,0 +1,185 @@
+//! A picture that a caller names or sends: by URL, as a data URL, or as base64.
+//!
+//! The invariants: nothing is fetched but through the guard; a file of ours that its owner names by its URL is read from the disk, so that
+//! one answer's `image_url` is good for the next request although the guard refuses our own address; no picture is larger than a model
+//! has use for when it leaves here, for it is stored with its job.
+
+use std::{io::Cursor, path::PathBuf, time::Duration};
+
+use actix_web::web;
+use base64::{
+    Engine as _,
+    alphabet::{STANDARD, URL_SAFE},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use diffusion_core::preprocess;
+use generation::given_picture;
+use guarded_http::Limits;
+use image::{DynamicImage, ImageReader, RgbImage};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::{app::ApiState, error::ApiError};
+
+/// What a picture by URL has to be.
+const MEDIA_TYPES: &[&str] = &["image/png", "image/jpeg", "image/webp"];
+/// How long a picture by URL may take to arrive.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Each takes up to 256 MiB, however short its file is.
+static DECODING: Semaphore = Semaphore::const_new(2);
+/// A larger picture is made smaller: models see a fraction of it, and it lies with its job until that has ended.
+const MAX_KEPT_SIDE: u32 = 2048;
+
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
+const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+
+/// Why there is no picture.
+#[derive(Debug)]
+pub(crate) enum SourceError {
+    /// The caller's fault, in a sentence.
+    Refused(String),
+    /// Ours.
+    Failed(Box<ApiError>),
+}
+
+impl From<ApiError> for SourceError {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// Who names a picture, and what they call this server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker<'a> {
+    /// Whose files they may name.
+    pub(crate) owner: &'a str,
+    /// Where they find us, without a final slash.
+    pub(crate) base_url: &'a str,
+}
+
+/// The picture, upright.
+pub(crate) async fn picture(source: String, asker: Asker<'_>, state: &ApiState) -> Result<RgbImage, SourceError> {
+    let bytes = if let Some(url) = as_url(&source) {
+        match ours(&url, asker, state).await? {
+            Some(path) => Bytes::File(path),
+            None => Bytes::Here(fetched(&source, state).await?),
+        }
+    } else {
+        Bytes::Text(source)
+    };
+    decode(bytes).await
+}
+
+async fn decode(bytes: Bytes) -> Result<RgbImage, SourceError> {
+    // The semaphore is never closed.
+    let _decoding = DECODING.acquire().await.map_err(|_| ApiError::Internal)?;
+    // A large picture takes a while to decode.
+    web::block(move || decoded(bytes)).await.map_err(|_| ApiError::Internal)?
+}
+
+/// The picture in a file's bytes, as [`picture`] makes one of those that it fetches.
+pub(crate) async fn of_file(bytes: Vec<u8>) -> Result<RgbImage, SourceError> {
+    decode(Bytes::Here(bytes)).await
+}
+
+/// The text as a URL, where it is one that is fetched and no picture itself.
+fn as_url(source: &str) -> Option<Url> {
+    let scheme = source.trim_start().get(..8)?.to_ascii_lowercase();
+    if scheme.starts_with("http://") || scheme == "https://" { Url::parse(source.trim()).ok() } else { None }
+}
+
+/// Where the file lies that a URL of ours names; `None` if it is not one of ours.
+async fn ours(url: &Url, asker: Asker<'_>, state: &ApiState) -> Result<Option<PathBuf>, SourceError> {
+    let Ok(base) = Url::parse(asker.base_url) else { return Ok(None) };
+    if url.origin() != base.origin() {
+        return Ok(None);
+    }
+    let path = url.path().strip_prefix(base.path().trim_end_matches('/')).unwrap_or_default();
+    let no_file = || SourceError::Refused(format!("this server has no picture of yours at {path}"));
+    let (job, name) = path.strip_prefix("/files/").and_then(|path| path.split_once('/')).ok_or_else(no_file)?;
+    let file = state.jobs.artifact(asker.owner, job, name).await.map_err(ApiError::from)?.ok_or_else(no_file)?;
+    if file.artifact.expired || !MEDIA_TYPES.contains(&file.artifact.media_type.as_str()) {
+        return Err(no_file());
+    }
+    Ok(Some(file.path))
+}
+
+async fn fetched(url: &str, state: &ApiState) -> Result<Vec<u8>, SourceError> {
+    let max_bytes = u64::try_from(state.picture_body_limit).unwrap_or(u64::MAX);
+    let limits = Limits { max_bytes, media_types: MEDIA_TYPES, timeout: TIMEOUT };
+    let fetched = state.guard.get(url.trim(), &limits).await;
+    Ok(fetched.map_err(|error| SourceError::Refused(error.to_string()))?.bytes)
+}
+
+enum Bytes {
+    Text(String),
+    Here(Vec<u8>),
+    File(PathBuf),
+}
+
+fn decoded(bytes: Bytes) -> Result<RgbImage, SourceError> {
+    let bytes = match bytes {
+        Bytes::Here(bytes) => bytes,
+        Bytes::Text(text) => of_base64(&text)?,
+        Bytes::File(path) => std::fs::read(path).map_err(|error| {
+            tracing::error!(%error, "a job's file cannot be read");
+            ApiError::Internal
+        })?,
+    };
+    let no_picture = |_| SourceError::Refused("the picture is no PNG, JPEG or WebP of at most 8192 pixels a side".into());
+    let picture = given_picture::read(ImageReader::new(Cursor::new(bytes))).map(DynamicImage::into_rgb8).map_err(no_picture)?;
+    let longer = picture.width().max(picture.height());
+    if longer <= MAX_KEPT_SIDE {
+        return Ok(picture);
+    }
+    let scaled = |side: u32| ((f64::from(side) * f64::from(MAX_KEPT_SIDE) / f64::from(longer)).round() as u32).max(1);
+    let smaller = preprocess::resized(&picture, scaled(picture.width()), scaled(picture.height()));
+    smaller.map_err(|error| SourceError::Refused(error.to_string()))
+}
+
+/// Base64 in either alphabet, padded or not, with white space wherever; or a data URL of it.
+fn of_base64(text: &str) -> Result<Vec<u8>, SourceError> {
+    // A data URL's head ends at its first comma.
+    let base64 = text.trim_start().strip_prefix("data:").and_then(|rest| rest.split_once(',')).map_or(text, |(_, data)| data);
+    let mut base64: Vec<u8> = base64.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    while base64.last() == Some(&b'=') {
+        base64.pop();
+    }
+    let decoded = BASE64.decode(&base64).or_else(|_| BASE64_URL.decode(&base64));
+    decoded.map_err(|_| SourceError::Refused("the picture is no base64, no data URL and no http or https address".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn base64_is_read_however_it_is_written() {
+        let bytes = [251_u8, 255, 191, 7];
+        for text in ["+/+/Bw==", "+/+/Bw", "-_-_Bw", " +/+\n/Bw==\n", "data:image/png;base64,+/+/Bw==", "data:;base64,-_-_Bw"] {
+            assert_eq!(of_base64(text).unwrap(), bytes, "{text}");
+        }
+        for text in ["***", "+/+/B", "http://"] {
+            assert!(of_base64(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_http_is_an_address() {
+        assert_eq!(as_url(" HTTPS://Media.example/a.png ").unwrap().as_str(), "https://media.example/a.png");
+        for text in ["", "http:", "ftp://media.example/a.png", "file:///etc/passwd", "aHR0cDovLw=="] {
+            assert_eq!(as_url(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_large_picture_is_made_smaller() {
+        let mut file = Cursor::new(Vec::new());
+        RgbImage::new(4096, 1024).write_to(&mut file, image::ImageFormat::Png).unwrap();
+        assert_eq!(decoded(Bytes::Here(file.into_inner())).unwrap().dimensions(), (2048, 512));
+    }
+}

@@ -1,0 +1,86 @@
+//! Long work whose caller would rather not wait for it: with `Prefer: respond-async` (RFC 7240, section 4.1) a video that is answered
+//! when it is made becomes a stored job, which no lost connection and no restart loses. The answer is 202 and a task of the Tasks API.
+//!
+//! It must not know what is made. The invariant: without the preference nothing here has a say.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{HeaderValue, LOCATION},
+};
+use generation::{
+    jobs::{Submitted, Work},
+    video::VideoSpec,
+};
+
+use crate::{
+    app::ApiState,
+    error::ApiError,
+    idempotency,
+    intake::Asked,
+    tasks::{
+        new_id,
+        note::TaskNote,
+        wire::{TaskStatus, VideoTaskResponse},
+    },
+    video_api::insert,
+};
+
+const PREFERENCE: &str = "respond-async";
+
+/// Whether the caller would rather be answered at once.
+pub(crate) fn is_wanted(request: &HttpRequest) -> bool {
+    let texts = request.headers().get_all("Prefer").filter_map(|value| value.to_str().ok());
+    // A preference may have parameters, which this one has none of.
+    let mut names = texts.flat_map(|text| text.split(',')).filter_map(|preference| preference.split(';').next());
+    names.any(|name| name.trim().eq_ignore_ascii_case(PREFERENCE))
+}
+
+/// Makes a job of the video that `read` makes of the request, or finds the one that the same request made before.
+pub(crate) async fn answer(
+    request: &HttpRequest,
+    asked: Asked,
+    state: &ApiState,
+    read: impl Future<Output = Result<VideoSpec, ApiError>>,
+) -> Result<HttpResponse, ApiError> {
+    let Submitted { job, replayed } = match asked.before(state).await? {
+        Some(submitted) => submitted,
+        None => {
+            let note = TaskNote { base_url: state.access.base_url(request), ..TaskNote::default() }.into_value();
+            asked.submit(state, new_id("vid"), Work::Video(read.await?), note).await?
+        }
+    };
+    let id = &job.id;
+    let mut response = HttpResponse::Accepted().json(VideoTaskResponse {
+        task_id: id.clone(),
+        status: TaskStatus::Pending,
+        message: format!("The video is being made. Poll /api/v1/tasks/{id} for its status."),
+        remarks: Vec::new(),
+    });
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/tasks/{id}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    insert(&mut response, "Preference-Applied", PREFERENCE);
+    idempotency::mark(&mut response, replayed);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn the_preference_is_found_among_others() {
+        let wanted = |values: &[&str]| {
+            let request = values.iter().fold(TestRequest::post(), |request, value| request.append_header(("Prefer", *value)));
+            is_wanted(&request.to_http_request())
+        };
+        for values in [&["respond-async"][..], &["wait=10, Respond-Async"], &["wait=10", "respond-async; x=1"]] {
+            assert!(wanted(values), "{values:?}");
+        }
+        for values in [&[][..], &["wait=10"], &["respond-asynchronously"], &["x=respond-async"]] {
+            assert!(!wanted(values), "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Understanding the body of `POST /api/v1/videos/generate`.
+//!
+//! It must not know where a picture comes from: its source is a text here, and whoever fetches it hands the picture back. The invariant:
+//! all that is wrong with the other fields is told before anything is fetched.
+
+use generation::{
+    Limits,
+    video::{ClipRequest, ClipRules, ClipSpec, FpsRequest, MotionRequest},
+};
+use guarded_http::Guard;
+use image::RgbImage;
+use serde_json::{Map, Value};
+
+use super::{
+    TasksSettings,
+    request_wire::{DEFAULT_MOTION_STRENGTH, DEFAULT_SIZE, FPS, SECONDS},
+};
+use crate::{
+    error::ApiError,
+    fields::{Fields, TypeFault, boolean, float, integer, judged, parse_object, string, value_error},
+    generate_api::random_seed,
+    wire::ValidationErrorDetail,
+};
+
+/// The order in which faults are told.
+const FIELDS: [&str; 10] =
+    ["image", "prompt", "duration", "fps", "resolution", "motion_strength", "camera_motion", "optimize_prompt", "seed", "callback_url"];
+
+const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model knows no texts. The operator can let prompts repaint the picture \
+                           before it moves (tasks.repaint_strength).";
+
+/// A body that is JSON, and its fields so far.
+#[derive(Debug)]
+pub(crate) struct ClipBody {
+    json: Map<String, Value>,
+    request: ClipRequest,
+    rules: ClipRules,
+    /// The picture, as the caller names or sends it.
+    pub(crate) source: Option<String>,
+    /// Where to tell of the end.
+    pub(crate) callback_url: Option<String>,
+    /// Sentences about what becomes of fields that do not do what they seem to.
+    pub(crate) remarks: Vec<String>,
+    faults: Vec<ValidationErrorDetail>,
+}
+
+/// Reads the fields that are there; faults are kept for [`ClipBody::check`].
+pub(crate) fn parse(body: &[u8], settings: &TasksSettings, guard: &Guard) -> Result<ClipBody, ApiError> {
+    let json = parse_object(body)?;
+    let mut fields = Fields::new(&json);
+    let source = fields.required("image", string);
+    let request = ClipRequest {
+        prompt: fields.read("prompt", string),
+        strength: Some(settings.repaint_strength),
+        duration: fields.read("duration", float),
+        fps: fields.read("fps", float).map(FpsRequest::Number),
+        resolution: fields.read("resolution", string),
+        motion_strength: Some(fields.read("motion_strength", float).unwrap_or(DEFAULT_MOTION_STRENGTH)),
+        camera_motion: fields.read("camera_motion", string),
+        seed: Some(fields.read("seed", integer).unwrap_or(random_seed().into())),
+        motion: MotionRequest::default(),
+        ..ClipRequest::default()
+    };
+    fields.read("optimize_prompt", not_optimized);
+    let callback_url = fields.read("callback_url", string);
+    let mut faults = fields.faults;
+    faults.extend(callback_url.as_deref().and_then(|url| callback_fault(url, guard)));
+    let remarks = remarks(&request, settings);
+    // Thirty frames a second are the rules' own default.
+    let rules = ClipRules { seconds: SECONDS, fps: FPS, default_size: Some(DEFAULT_SIZE), ..ClipRules::default() };
+    Ok(ClipBody { json, request, rules, source, callback_url, remarks, faults })
+}
+
+fn remarks(request: &ClipRequest, settings: &TasksSettings) -> Vec<String> {
+    let has_prompt = request.prompt.as_deref().is_some_and(|prompt| !prompt.trim().is_empty());
+    let strength = settings.repaint_strength;
+    let remark = (has_prompt && strength <= 0.0).then(|| PROMPT_IDLE.to_owned());
+    let remark = remark.or_else(|| {
+        has_prompt
+            .then(|| format!("The prompt repainted the picture at a strength of {strength} before it moved; it did not guide the motion."))
+    });
+    remark.into_iter().collect()
+}
+
+/// A truth value that must be false, for there is nothing here that rewrites prompts.
+pub(super) fn not_optimized(value: &Value) -> Result<(), TypeFault> {
+    if boolean(value)? { Err(("value_error", "Value error, no prompt optimizer is configured")) } else { Ok(()) }
+}
+
+/// Why nothing could be posted there, as far as the address itself tells.
+pub(crate) fn callback_fault(url: &str, guard: &Guard) -> Option<ValidationErrorDetail> {
+    let error = guard.check(url).err()?;
+    Some(value_error("callback_url", error.to_string(), &Value::from(url)))
+}
+
+impl ClipBody {
+    /// Checks all but the picture.
+    ///
+    /// # Errors
+    /// 422 with every fault.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), ApiError> {
+        let image = self.source.as_ref().map(|_| RgbImage::new(1, 1));
+        let request = ClipRequest { image, ..self.request.clone() };
+        judged(request.validate(&self.rules, limits), self.faults.clone(), &self.json, &FIELDS).map(drop)
+    }
+
+    /// The fault of the picture.
+    pub(crate) fn picture_fault(&self, error: String) -> ApiError {
+        ApiError::Invalid(vec![value_error("image", error, self.json.get("image").unwrap_or(&Value::Null))])
+    }
+
+    /// The spec of what is to be made of the picture.
+    ///
+    /// # Errors
+    /// 422 with every fault.
+    pub(crate) fn into_spec(self, image: RgbImage, limits: &Limits) -> Result<ClipSpec, ApiError> {
+        let request = ClipRequest { image: Some(image), ..self.request };
+        judged(request.validate(&self.rules, limits), self.faults, &self.json, &FIELDS)
+    }
+}

@@ -1,0 +1,271 @@
+//! `POST /api/v1/images/generate` and `/generate-i2i`: a picture, which the answer waits for.
+//!
+//! It is a task like the others: listed, kept, and found by its id. The invariant: where nobody but this connection could learn what became
+//! of it, hanging up calls it off; a request with a name of its own (`Idempotency-Key`) or with a callback goes on, and is asked for again.
+
+use std::future::Future;
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    web::{self, Data, Json, Payload},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use generation::{
+    EngineStatus, SubmitError,
+    jobs::{Idempotency, Job, JobState, Jobs, NewJob, Priority, Submitted, Work},
+};
+
+use super::{
+    document::{self, Links},
+    new_id,
+    note::TaskNote,
+    picture_body::{self, PictureBody},
+    request_wire::{PictureFromPictureBody, PictureTaskBody},
+    wire::{PictureTaskResponse, SERVICE, TaskErrorBody, TaskValidationErrorBody},
+};
+use crate::{
+    access::Caller,
+    app::ApiState,
+    body,
+    error::ApiError,
+    idempotency,
+    picture_source::{self, Asker, SourceError},
+    request_body::RequestBody,
+};
+
+/// The picture's name in its task.
+const PICTURE: &str = "image-0.png";
+
+/// Makes a picture from a text.
+///
+/// Waits until it is made. Hanging up calls it off, unless the request has an `Idempotency-Key` or a `callback_url`.
+#[utoipa::path(
+    post,
+    path = "/api/v1/images/generate",
+    tag = "tasks",
+    request_body = PictureTaskBody,
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The picture",
+            body = PictureTaskResponse,
+            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
+        ),
+        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
+        (status = 410, description = "The task was cancelled meanwhile", body = TaskErrorBody),
+        (status = 413, description = "The body is too long", body = TaskErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
+        (status = 422, description = "Fields are wrong, or the Idempotency-Key was used with another request", body = TaskValidationErrorBody),
+        (
+            status = 429,
+            description = "The queue is full, or you have as many tasks waiting as you may",
+            body = TaskErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+        ),
+        (status = 500, description = "The picture could not be made", body = TaskErrorBody),
+        (
+            status = 503,
+            description = "The model is not loaded yet, the picture could not be made this time, or the server is shutting down",
+            body = TaskErrorBody
+        ),
+    )
+)]
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    answered(&request, caller.owner, payload, &state, false).await
+}
+
+/// Makes a picture from a text and a picture.
+///
+/// Waits until it is made, as `POST /api/v1/images/generate` does.
+#[utoipa::path(
+    post,
+    path = "/api/v1/images/generate-i2i",
+    tag = "tasks",
+    request_body = PictureFromPictureBody,
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The picture",
+            body = PictureTaskResponse,
+            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
+        ),
+        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
+        (status = 410, description = "The task was cancelled meanwhile", body = TaskErrorBody),
+        (status = 413, description = "The body is too long", body = TaskErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
+        (
+            status = 422,
+            description = "Fields are wrong, the picture cannot be had, or the Idempotency-Key was used with another request",
+            body = TaskValidationErrorBody
+        ),
+        (
+            status = 429,
+            description = "The queue is full, or you have as many tasks waiting as you may",
+            body = TaskErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+        ),
+        (status = 500, description = "The picture could not be made", body = TaskErrorBody),
+        (
+            status = 503,
+            description = "The model is not loaded yet, the picture could not be made this time, or the server is shutting down",
+            body = TaskErrorBody
+        ),
+    )
+)]
+pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    answered(&request, caller.owner, payload, &state, true).await
+}
+
+/// The names of the services that make pictures: this machine.
+#[utoipa::path(
+    get,
+    path = "/api/v1/images/services",
+    tag = "tasks",
+    responses((status = 200, description = "The names", body = Vec<String>, example = json!(["local"])))
+)]
+pub(crate) fn services() -> impl Future<Output = Json<Vec<&'static str>>> {
+    std::future::ready(Json(vec![SERVICE]))
+}
+
+async fn answered(request: &HttpRequest, owner: String, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = made(request, owner, &mut body, state, wants_picture).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+async fn made(
+    request: &HttpRequest,
+    owner: String,
+    body: &mut RequestBody,
+    state: &ApiState,
+    wants_picture: bool,
+) -> Result<HttpResponse, ApiError> {
+    body::check_type(request)?;
+    let base_url = state.access.base_url(request);
+    let limit = if wants_picture { state.picture_body_limit } else { state.body_limit };
+    let bytes = body.read(limit, state.body_timeout).await?;
+    let idempotency = idempotency::of(request, &bytes)?;
+    let before = match &idempotency {
+        Some(name) => state.jobs.replayed(&owner, name).await?,
+        None => None,
+    };
+    let asker = Asker { owner: &owner, base_url: &base_url };
+    let (job, replayed, is_kept) = match before {
+        Some(job) => (job, true, true),
+        None => {
+            let picture = picture_body::parse(&bytes, wants_picture, &state.guard)?;
+            drop(bytes);
+            let is_kept = idempotency.is_some() || picture.callback_url.is_some();
+            let Submitted { job, replayed } = submitted(picture, asker, idempotency, state).await?;
+            (job, replayed, is_kept)
+        }
+    };
+    let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
+    let ended = state.jobs.finished(&owner, &job.id).await;
+    // It has ended, or waits for the program's next life; but a caller who has no name for it is told to ask anew.
+    waiting.is_kept |= ended.is_ok();
+    let job = ended?.ok_or_else(|| ApiError::TaskNotFound(job.id))?;
+    let mut response = answer(&job, Links { state, base_url: &base_url }).await?;
+    idempotency::mark(&mut response, replayed);
+    Ok(response)
+}
+
+async fn submitted(
+    mut picture: PictureBody,
+    asker: Asker<'_>,
+    idempotency: Option<Idempotency>,
+    state: &ApiState,
+) -> Result<Submitted, ApiError> {
+    let model = match state.engine.status() {
+        EngineStatus::Ready(model) => model,
+        EngineStatus::Loading => return Err(SubmitError::Loading.into()),
+        EngineStatus::Failed(reason) => return Err(SubmitError::Failed(reason).into()),
+    };
+    picture.check(&state.limits, &model)?;
+    let image = match picture.source.take() {
+        None => None,
+        Some(source) => Some(picture_source::picture(source, asker, state).await.map_err(|error| match error {
+            SourceError::Refused(reason) => picture.picture_fault(reason),
+            SourceError::Failed(error) => *error,
+        })?),
+    };
+    let callback_url = picture.callback_url.take();
+    let limits = state.limits.clone();
+    // A given picture is resized.
+    let spec = web::block(move || picture.into_spec(image, &limits, &model)).await.map_err(|_| ApiError::Internal)??;
+    let native_size = Some((spec.width(), spec.height()));
+    let note = TaskNote { base_url: asker.base_url.to_owned(), native_size, remarks: Vec::new() }.into_value();
+    let (id, owner) = (new_id("img"), asker.owner.to_owned());
+    let new = NewJob { id, owner, priority: Priority::Normal, work: Work::Pictures(spec), note, idempotency, callback_url };
+    Ok(state.jobs.submit(new).await?)
+}
+
+/// A job that somebody waits for; called off when they are gone, unless they can come back for it.
+struct Waiting {
+    jobs: Jobs,
+    owner: String,
+    id: String,
+    is_kept: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // Outside of a runtime nothing runs any more that could be called off.
+        if let (false, Ok(runtime)) = (self.is_kept, tokio::runtime::Handle::try_current()) {
+            let (jobs, owner, id) = (self.jobs.clone(), std::mem::take(&mut self.owner), std::mem::take(&mut self.id));
+            runtime.spawn(async move {
+                if let Err(error) = jobs.cancel(&owner, &id).await {
+                    tracing::warn!(%error, job = id, "nobody waits for it any more, and it cannot be called off");
+                }
+            });
+        }
+    }
+}
+
+async fn answer(job: &Job, links: Links<'_>) -> Result<HttpResponse, ApiError> {
+    match job.state {
+        JobState::Completed => {}
+        JobState::Cancelled => return Err(ApiError::TaskCancelled(job.id.clone())),
+        JobState::Failed | JobState::Queued | JobState::Running => {
+            let error = job.error.clone().ok_or(ApiError::Internal)?;
+            return Err(ApiError::TaskFailed { what: "Image generation", error });
+        }
+    }
+    let outcome = job.outcome.as_ref().ok_or(ApiError::Internal)?;
+    let file = links.state.jobs.artifact(&job.owner, &job.id, PICTURE).await?.filter(|file| !file.artifact.expired);
+    let image_b64 = match file {
+        None => None,
+        Some(file) => {
+            let read = web::block(move || std::fs::read(file.path).map(|png| BASE64_STANDARD.encode(png)));
+            Some(read.await.map_err(|_| ApiError::Internal)?.map_err(|error| {
+                tracing::error!(%error, job = job.id, "a job's file cannot be read");
+                ApiError::Internal
+            })?)
+        }
+    };
+    let (native_width, native_height) = TaskNote::of(job).native_size.unwrap_or((outcome.width, outcome.height));
+    Ok(HttpResponse::Ok().json(PictureTaskResponse {
+        task_id: Some(job.id.clone()),
+        image_url: Some(links.file(job, PICTURE)),
+        image_b64,
+        service: SERVICE.to_owned(),
+        duration: document::rounded(outcome.seconds),
+        width: outcome.width,
+        height: outcome.height,
+        native_width,
+        native_height,
+        seed: outcome.seed,
+        parameters: outcome.parameters.first().cloned(),
+        prompt_truncated: outcome.truncated,
+    }))
+}

@@ -1,0 +1,146 @@
+//! `POST /api/v1/videos/generate`: a picture set in motion, as a task; and the older way to ask how it stands.
+//!
+//! The order of things: the request's own name first, for one that was answered before is answered again whatever has become of its
+//! picture; then the fields; then the picture; then the job, which is on the disk before the answer.
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    web::{Data, Json, Path, Payload},
+};
+use generation::{
+    jobs::{Job, NewJob, Priority, Submitted, Work},
+    video::VideoSpec,
+};
+
+use super::{
+    clip_body,
+    document::{self, Links},
+    new_id,
+    note::TaskNote,
+    request_wire::VideoTaskBody,
+    wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody, VideoStatus, VideoTaskResponse},
+};
+use crate::{
+    access::Caller,
+    app::ApiState,
+    body,
+    error::ApiError,
+    idempotency,
+    picture_source::{self, Asker, SourceError},
+    request_body::RequestBody,
+    video_api::ready,
+};
+
+/// Takes a picture to be set in motion.
+///
+/// Answers at once with the task's id; ask `GET /api/v1/tasks/{id}` how it stands, or follow `/api/v1/tasks/{id}/events`.
+#[utoipa::path(
+    post,
+    path = "/api/v1/videos/generate",
+    tag = "tasks",
+    request_body = VideoTaskBody,
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The task is taken, and will end",
+            body = VideoTaskResponse,
+            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
+        ),
+        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
+        (status = 413, description = "The body is too long", body = TaskErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
+        (
+            status = 422,
+            description = "Fields are wrong, the picture cannot be had, or the Idempotency-Key was used with another request",
+            body = TaskValidationErrorBody
+        ),
+        (
+            status = 429,
+            description = "The queue is full, or you have as many tasks waiting as you may",
+            body = TaskErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+        ),
+        (status = 500, description = "The task cannot be stored", body = TaskErrorBody),
+        (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = TaskErrorBody),
+    )
+)]
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = taken(&request, caller.owner, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+/// How a video's task stands. `GET /api/v1/tasks/{id}` tells more.
+#[utoipa::path(
+    get,
+    path = "/api/v1/videos/{id}",
+    tag = "tasks",
+    params(("id" = String, Path, description = "The task's id", example = "vid_abc123def456")),
+    responses(
+        (status = 200, description = "The task, also if it failed or was cancelled", body = VideoStatus),
+        (status = 404, description = "There is no such task", body = TaskErrorBody),
+        (status = 500, description = "It cannot be read", body = TaskErrorBody),
+        (status = 503, description = "The server is shutting down", body = TaskErrorBody),
+    )
+)]
+#[deprecated = "GET /api/v1/tasks/{id}"]
+pub(crate) async fn status(
+    request: HttpRequest,
+    caller: Caller,
+    id: Path<String>,
+    state: Data<ApiState>,
+) -> Result<Json<VideoStatus>, ApiError> {
+    let id = id.into_inner();
+    let job = state.jobs.get(&caller.owner, &id).await?.ok_or(ApiError::TaskNotFound(id))?;
+    let base_url = state.access.base_url(&request);
+    Ok(Json(document::video_status(&job, Links { state: &state, base_url: &base_url })))
+}
+
+async fn taken(request: &HttpRequest, owner: String, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+    body::check_type(request)?;
+    let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
+    let idempotency = idempotency::of(request, &bytes)?;
+    if let Some(name) = &idempotency
+        && let Some(job) = state.jobs.replayed(&owner, name).await?
+    {
+        return Ok(answer(&job, true));
+    }
+    ready(state)?;
+    let mut clip = clip_body::parse(&bytes, &state.tasks, &state.guard)?;
+    // The picture alone is wanted from here on, and a body may be long.
+    drop(bytes);
+    clip.check(&state.limits)?;
+    let base_url = state.access.base_url(request);
+    // A body without a picture did not pass the check.
+    let source = clip.source.take().ok_or(ApiError::Internal)?;
+    let image = picture_source::picture(source, Asker { owner: &owner, base_url: &base_url }, state).await;
+    let image = image.map_err(|error| match error {
+        SourceError::Refused(reason) => clip.picture_fault(reason),
+        SourceError::Failed(error) => *error,
+    })?;
+    let note = TaskNote { base_url, native_size: None, remarks: std::mem::take(&mut clip.remarks) }.into_value();
+    let callback_url = clip.callback_url.take();
+    let work = Work::Video(VideoSpec::Clip(clip.into_spec(image, &state.limits)?));
+    let id = new_id("vid");
+    let new = NewJob { id, owner, priority: Priority::Normal, work, note, idempotency, callback_url };
+    let Submitted { job, replayed } = state.jobs.submit(new).await?;
+    Ok(answer(&job, replayed))
+}
+
+/// The same for one request, however its task stands by now.
+fn answer(job: &Job, replayed: bool) -> HttpResponse {
+    let id = &job.id;
+    let mut response = HttpResponse::Ok().json(VideoTaskResponse {
+        task_id: id.clone(),
+        status: TaskStatus::Pending,
+        message: format!("Video generation task submitted. Poll /api/v1/tasks/{id} for status."),
+        remarks: TaskNote::of(job).remarks,
+    });
+    idempotency::mark(&mut response, replayed);
+    response
+}

@@ -1,0 +1,377 @@
+//! What the Tasks API answers, as it stands on the wire and in /openapi.json.
+//!
+//! Names and shapes are those of the service that this API is compatible with; keys that it lacks are additions, never replacements.
+
+use generation::jobs::{JobErrorKind, JobState};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::wire::ValidationErrorDetail;
+
+/// Who makes what is asked for: this machine.
+pub const SERVICE: &str = "local";
+
+/// The most tasks of a page, and those of one that does not say.
+pub(crate) const PAGE: (usize, usize) = (1000, 100);
+
+/// What `POST /api/v1/videos/generate` answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VideoTaskResponse {
+    /// The task's id.
+    #[schema(example = "vid_abc123def456")]
+    pub task_id: String,
+    /// "pending".
+    pub status: TaskStatus,
+    /// Where to ask how it stands.
+    #[schema(example = "Video generation task submitted. Poll /api/v1/tasks/vid_abc123def456 for status.")]
+    pub message: String,
+    /// What becomes of fields that do not do what they seem to.
+    pub remarks: Vec<String>,
+}
+
+/// What `POST /api/v1/images/generate` answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PictureTaskResponse {
+    /// The id of the task that made it.
+    #[schema(example = "img_abc123def456")]
+    pub task_id: Option<String>,
+    /// Where the PNG file is to be had.
+    #[schema(example = "http://localhost:8000/files/img_abc123def456/image-0.png")]
+    pub image_url: Option<String>,
+    /// The PNG file, base64 with padding; null if it is no longer kept.
+    #[schema(content_encoding = "base64", content_media_type = "image/png", example = "iVBORw0KGgoAAAANSUhEUgAA...")]
+    pub image_b64: Option<String>,
+    /// "local".
+    #[schema(example = "local")]
+    pub service: String,
+    /// How long it was worked on, in seconds.
+    #[schema(example = 0.8)]
+    pub duration: f64,
+    /// Pixels across.
+    #[schema(example = 1920)]
+    pub width: u32,
+    /// Pixels down.
+    #[schema(example = 1080)]
+    pub height: u32,
+    /// Pixels across as the model made it.
+    #[schema(example = 168)]
+    pub native_width: u32,
+    /// Pixels down as the model made it.
+    #[schema(example = 96)]
+    pub native_height: u32,
+    /// The seed that it was made with.
+    #[schema(example = 42)]
+    pub seed: u64,
+    /// How it was made, as it stands in the PNG.
+    pub parameters: Option<String>,
+    /// Whether the prompt was cut, for the model reads no more.
+    #[schema(example = false)]
+    pub prompt_truncated: bool,
+}
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStatus {
+    /// It waits for its turn.
+    Pending,
+    /// It is being made.
+    Processing,
+    /// It is done.
+    Completed,
+    /// It could not be done.
+    Failed,
+    /// It was called off.
+    Cancelled,
+}
+
+impl TaskStatus {
+    /// Every one, with the state that it stands for.
+    pub(crate) const ALL: [(Self, JobState, &'static str); 5] = [
+        (Self::Pending, JobState::Queued, "pending"),
+        (Self::Processing, JobState::Running, "processing"),
+        (Self::Completed, JobState::Completed, "completed"),
+        (Self::Failed, JobState::Failed, "failed"),
+        (Self::Cancelled, JobState::Cancelled, "cancelled"),
+    ];
+
+    /// The state that a name stands for.
+    pub(crate) fn state_named(name: &str) -> Option<JobState> {
+        Self::ALL.into_iter().find(|(_, _, known)| *known == name).map(|(_, state, _)| state)
+    }
+}
+
+impl From<JobState> for TaskStatus {
+    fn from(state: JobState) -> Self {
+        match state {
+            JobState::Queued => Self::Pending,
+            JobState::Running => Self::Processing,
+            JobState::Completed => Self::Completed,
+            JobState::Failed => Self::Failed,
+            JobState::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// A task as it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Task {
+    /// Its id.
+    #[schema(example = "vid_abc123def456")]
+    pub task_id: String,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// How far it is, in percent; 100 when it is completed, and not before.
+    #[schema(minimum = 0, maximum = 100, example = 45)]
+    pub progress: u32,
+    /// When it was taken.
+    #[schema(format = DateTime, example = "2026-01-11T10:30:00Z")]
+    pub created_at: String,
+    /// When something last happened to it.
+    #[schema(format = DateTime, example = "2026-01-11T10:30:15.250Z")]
+    pub updated_at: String,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime, example = json!(null))]
+    pub completed_at: Option<String>,
+    /// What came of it, if it is completed.
+    pub result: Option<TaskResult>,
+    /// Why it failed, if it did.
+    pub error: Option<TaskError>,
+    /// A sentence on where it stands.
+    #[schema(example = "45 % done")]
+    pub message: String,
+    /// How many jobs are served before it, while it waits.
+    #[schema(example = json!(null))]
+    pub queue_position: Option<usize>,
+    /// How many seconds until it is done, by what was measured here; null if nothing was yet.
+    #[schema(example = 12.5)]
+    pub eta_seconds: Option<f64>,
+    /// How often it was begun: more than once if the server went down meanwhile.
+    #[schema(example = 1)]
+    pub attempts: u32,
+}
+
+/// What came of a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskResult {
+    /// "local".
+    #[schema(example = "local")]
+    pub service: String,
+    /// What was made.
+    pub result: TaskOutput,
+    /// How long it was worked on, in seconds.
+    #[schema(example = 12.5)]
+    pub duration: f64,
+}
+
+/// What was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskOutput {
+    /// Where the video is to be had, as MP4; null for pictures.
+    #[schema(example = "http://localhost:8000/files/vid_abc123def456/video.mp4")]
+    pub video_url: Option<String>,
+    /// Where the first picture is to be had, as PNG; null for videos.
+    #[schema(example = json!(null))]
+    pub image_url: Option<String>,
+    /// All files.
+    pub files: Vec<TaskFile>,
+    /// Pixels across.
+    #[schema(example = 1280)]
+    pub width: u32,
+    /// Pixels down.
+    #[schema(example = 720)]
+    pub height: u32,
+    /// Frames of a video; null for pictures.
+    #[schema(example = 150)]
+    pub frames: Option<usize>,
+    /// Frames in a second, a number or a fraction; null for pictures.
+    #[schema(example = "30")]
+    pub fps: Option<String>,
+    /// What the model itself made, before frames were mixed and resized; null where it made what you see.
+    pub native: Option<NativeOutput>,
+    /// The seed that it was made with.
+    #[schema(example = 42)]
+    pub seed: u64,
+    /// Whether a text was cut, for the model reads no more.
+    #[schema(example = false)]
+    pub prompt_truncated: bool,
+    /// What became of fields that do not do what they seem to.
+    pub remarks: Vec<String>,
+}
+
+/// A file of a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskFile {
+    /// Its name.
+    #[schema(example = "video.mp4")]
+    pub name: String,
+    /// Where it is to be had.
+    pub url: String,
+    /// Its media type.
+    #[schema(example = "video/mp4")]
+    pub media_type: String,
+    /// Its length in bytes.
+    #[schema(example = 1048576)]
+    pub bytes: u64,
+    /// Its SHA-256 digest, in hexadecimal.
+    pub sha256: String,
+    /// Whether it was removed since.
+    #[schema(example = false)]
+    pub expired: bool,
+}
+
+/// What the model itself made.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct NativeOutput {
+    /// Pixels across.
+    #[schema(example = 1024)]
+    pub width: u32,
+    /// Pixels down.
+    #[schema(example = 576)]
+    pub height: u32,
+    /// Frames of a video; null for pictures.
+    #[schema(example = 37)]
+    pub frames: Option<usize>,
+}
+
+/// Why a task failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TaskError {
+    /// "VideoGenerationError" or "ImageGenerationError" where what was asked for cannot be made, "ServiceError" where the fault is here.
+    #[serde(rename = "type")]
+    #[schema(example = "VideoGenerationError")]
+    pub kind: String,
+    /// One line for a person.
+    pub message: String,
+    /// Whether the same request may well succeed at another time.
+    #[schema(example = false)]
+    pub retryable: bool,
+    /// The kind of fault: "out_of_memory", "model", "encoder", "internal" or "crashed".
+    #[schema(example = "model")]
+    pub code: String,
+}
+
+impl TaskError {
+    pub(crate) fn new(is_video: bool, error: &generation::jobs::JobError) -> Self {
+        let kind = match error.kind {
+            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Encoder if is_video => "VideoGenerationError",
+            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Encoder => "ImageGenerationError",
+            JobErrorKind::Internal | JobErrorKind::Crashed => "ServiceError",
+        };
+        Self { kind: kind.to_owned(), message: error.message.clone(), retryable: error.retryable, code: error.kind.name().to_owned() }
+    }
+}
+
+/// A task in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskSummary {
+    /// Its id.
+    #[schema(example = "vid_abc123def456")]
+    pub task_id: String,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// How far it is, in percent.
+    #[schema(minimum = 0, maximum = 100, example = 45)]
+    pub progress: u32,
+    /// When it was taken.
+    #[schema(format = DateTime, example = "2026-01-11T10:30:00Z")]
+    pub created_at: String,
+    /// When something last happened to it.
+    #[schema(format = DateTime, example = "2026-01-11T10:30:15.250Z")]
+    pub updated_at: String,
+    /// A sentence on where it stands.
+    #[schema(example = "45 % done")]
+    pub message: String,
+    /// How many jobs are served before it, while it waits.
+    #[schema(example = json!(null))]
+    pub queue_position: Option<usize>,
+    /// How many seconds until it is done.
+    #[schema(example = 12.5)]
+    pub eta_seconds: Option<f64>,
+}
+
+/// A video's task as `GET /api/v1/videos/{id}` tells of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VideoStatus {
+    /// Its id.
+    #[schema(example = "vid_abc123def456")]
+    pub task_id: String,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// How far it is, in percent.
+    #[schema(minimum = 0, maximum = 100, example = 45)]
+    pub progress: u32,
+    /// Where the video is to be had, if it is completed.
+    #[schema(example = json!(null))]
+    pub video_url: Option<String>,
+    /// Why it failed, if it did, in one line.
+    #[schema(example = json!(null))]
+    pub error: Option<String>,
+    /// When it was taken.
+    #[schema(format = DateTime, example = "2026-01-11T10:30:00Z")]
+    pub created_at: String,
+    /// When something last happened to it.
+    #[schema(format = DateTime, example = "2026-01-11T10:30:15Z")]
+    pub updated_at: String,
+}
+
+/// What `DELETE /api/v1/tasks/{id}` answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CancelResponse {
+    /// True.
+    #[schema(example = true)]
+    pub success: bool,
+    /// That it has been cancelled.
+    #[schema(example = "Task vid_abc123def456 has been cancelled")]
+    pub message: String,
+    /// The task's id.
+    #[schema(example = "vid_abc123def456")]
+    pub task_id: String,
+}
+
+/// The `error` of an error below `/api/v1`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskErrorObject {
+    /// "TASK_NOT_FOUND", "TASK_CANCELLED", "VALIDATION_ERROR", "RATE_LIMIT_EXCEEDED", "SERVICE_ERROR", "INTERNAL_ERROR" or "HTTP_ERROR".
+    #[schema(example = "TASK_NOT_FOUND")]
+    pub code: String,
+    /// A sentence.
+    #[schema(example = "Task not found: vid_abc123def456")]
+    pub message: String,
+    /// More about it; nothing for most.
+    #[schema(value_type = Object)]
+    pub details: Map<String, Value>,
+}
+
+/// An error below `/api/v1`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskErrorBody {
+    /// A sentence.
+    #[schema(example = "Task not found: vid_abc123def456")]
+    pub detail: String,
+    /// The same for programs.
+    pub error: TaskErrorObject,
+}
+
+/// The `error` where fields are wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskValidationErrorObject {
+    /// "VALIDATION_ERROR".
+    #[schema(example = "VALIDATION_ERROR")]
+    pub code: String,
+    /// A sentence.
+    #[schema(example = "Request validation failed")]
+    pub message: String,
+    /// One entry for each fault, as in `detail`.
+    pub details: Vec<ValidationErrorDetail>,
+}
+
+/// Everything that is wrong with a request below `/api/v1`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskValidationErrorBody {
+    /// One entry for each fault.
+    pub detail: Vec<ValidationErrorDetail>,
+    /// The same for programs.
+    pub error: TaskValidationErrorObject,
+}

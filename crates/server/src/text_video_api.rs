@@ -1,0 +1,227 @@
+//! A video from a text: one of the three things that `POST /generate-video` makes, and `GET /video-status`, which tells how it stands.
+//!
+//! The API is that of a small service before Amazon's Nova Reel: six seconds at 24 frames a second, 1280x720. The operator decides where
+//! they are made ([`TextRoute`]); here they are made of one scene, a picture of the text set in motion.
+
+use std::time::SystemTime;
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use generation::{
+    Limits,
+    field_error::{Bound, FieldError, FieldErrorKind},
+    jobs::{Job, JobState, Submitted, Work},
+    video::{FpsRequest, SceneRequest, ScenesRequest, ScenesSpec, VideoSpec},
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    access::Caller,
+    app::ApiState,
+    error::ApiError,
+    fields::{Fields, detail, integer, judged, query_value, string},
+    generate_api::random_seed,
+    idempotency,
+    intake::Asked,
+    stored_video,
+    tasks::{clip_body::callback_fault, new_id},
+    text_wire::{DEFAULT_TEXT_SEED, MAX_TEXT_CHARS, MAX_TEXT_SEED, TextStatus},
+    video_api::ready,
+    wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
+};
+
+/// How long a video is, its rate and its size: what Nova Reel makes.
+const SECONDS: f64 = 6.0;
+const FPS: f64 = 24.0;
+const SIZE: (i128, i128) = (1280, 720);
+
+/// The order in which faults are told.
+const FIELDS: [&str; 3] = ["text", "seed", "callback_url"];
+
+/// Where videos from texts are made; the operator's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextRoute {
+    /// By this machine's own models.
+    #[default]
+    Local,
+    /// By Amazon Bedrock.
+    Bedrock,
+}
+
+/// What is asked of Bedrock.
+const NO_BEDROCK: &str = "Videos from texts go to Amazon Bedrock here (routing.text), which this version cannot ask yet; \
+                          the operator can set routing.text to \"local\"";
+
+/// Takes a video from a text.
+pub(crate) async fn generate(
+    request: &HttpRequest,
+    mut asked: Asked,
+    json: Map<String, Value>,
+    state: &ApiState,
+) -> Result<HttpResponse, ApiError> {
+    if let Some(before) = asked.before(state).await? {
+        return Ok(taken(before));
+    }
+    let (spec, callback_url) = spec(&json, state)?;
+    match state.text_route {
+        TextRoute::Bedrock => return Err(ApiError::NotServed(NO_BEDROCK)),
+        TextRoute::Local => ready(state)?,
+    }
+    asked.callback_url = callback_url;
+    let note = json!({"api": "text", "base_url": state.access.base_url(request)});
+    Ok(taken(asked.submit(state, new_id("vid"), Work::Video(VideoSpec::Scenes(spec)), note).await?))
+}
+
+/// The same for one request, however its job stands by now.
+fn taken(Submitted { job, replayed }: Submitted) -> HttpResponse {
+    let mut answer = HttpResponse::Ok().json(TextStatus {
+        job_id: job.id,
+        status: "processing".into(),
+        message: "Video generation started successfully".into(),
+        video_url: None,
+        progress: 0,
+        queue_position: job.position,
+    });
+    idempotency::mark(&mut answer, replayed);
+    answer
+}
+
+/// What is to be made, and who is told of its end.
+fn spec(json: &Map<String, Value>, state: &ApiState) -> Result<(ScenesSpec, Option<String>), ApiError> {
+    let callback_url = Fields::new(json).read("callback_url", string);
+    let fault = callback_url.as_deref().and_then(|url| callback_fault(url, &state.guard));
+    Ok((scenes(json, fault, &state.limits)?, callback_url))
+}
+
+fn scenes(json: &Map<String, Value>, fault: Option<ValidationErrorDetail>, limits: &Limits) -> Result<ScenesSpec, ApiError> {
+    let mut fields = Fields::new(json);
+    let text = fields.required("text", string);
+    let seed = match json.get("seed") {
+        // Explicit null is no default.
+        Some(Value::Null) => Some(i128::from(random_seed()) % (MAX_TEXT_SEED + 1)),
+        None => Some(DEFAULT_TEXT_SEED.into()),
+        Some(_) => fields.read("seed", integer),
+    };
+    let _checked_already = fields.read("callback_url", string);
+    let mut faults = fields.faults;
+    faults.extend(fault);
+    let checked = check_text(text).and_then(|text| check_seed(seed).map(|seed| (text, seed)));
+    let (text, seed) = judged(checked, faults, json, &FIELDS)?;
+    let scene = SceneRequest { prompt: Some(text), source: Some("moving".into()), ..SceneRequest::default() };
+    let request = ScenesRequest {
+        scenes: Some(vec![scene]),
+        duration_per_scene: Some(SECONDS),
+        fps: Some(FpsRequest::Number(FPS)),
+        width: Some(SIZE.0),
+        height: Some(SIZE.1),
+        // What the model knows as round stays round.
+        proportional: true,
+        seed: Some(seed),
+        ..ScenesRequest::default()
+    };
+    // The limits that the service ships with allow all of this; others may not.
+    judged(request.validate(limits), Vec::new(), json, &FIELDS)
+}
+
+fn check_text(text: Option<String>) -> Result<String, Vec<FieldError>> {
+    let fault = |value: &str, kind| Err(vec![FieldError::new("text", value, kind)]);
+    match text {
+        None => fault("", FieldErrorKind::Missing),
+        Some(text) if text.trim().is_empty() => fault(&text, FieldErrorKind::StringTooShort { min_length: 1 }),
+        Some(text) if text.chars().nth(MAX_TEXT_CHARS).is_some() => {
+            fault(&text, FieldErrorKind::StringTooLong { max_length: MAX_TEXT_CHARS })
+        }
+        Some(text) => Ok(text),
+    }
+}
+
+fn check_seed(seed: Option<i128>) -> Result<i128, Vec<FieldError>> {
+    let fault = |value: i128, kind| Err(vec![FieldError::new("seed", value, kind)]);
+    match seed {
+        // Its type was wrong, which is told already.
+        None => Ok(0),
+        Some(seed) if seed < 0 => fault(seed, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(0) }),
+        Some(seed) if seed > MAX_TEXT_SEED => fault(seed, FieldErrorKind::LessThanEqual { le: Bound::Integer(MAX_TEXT_SEED) }),
+        Some(seed) => Ok(seed),
+    }
+}
+
+/// Tells how a video from a text stands.
+#[utoipa::path(
+    get,
+    path = "/video-status",
+    tag = "generation",
+    params(("job_id" = String, Query, description = "The id that `POST /generate-video` gave")),
+    responses(
+        (status = 200, description = "How it stands", body = TextStatus),
+        (status = 404, description = "There is no such job, or it is another's", body = ErrorBody),
+        (status = 422, description = "No id was given", body = ValidationErrorBody),
+        (status = 500, description = "The store of jobs cannot be read", body = ErrorBody),
+        (status = 503, description = "The id is Amazon's, and this version cannot ask there", body = ErrorBody),
+    )
+)]
+pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
+    let Some(id) = query_value(request.query_string(), "job_id") else {
+        let place = vec!["query".into(), "job_id".into()];
+        return Err(ApiError::Invalid(vec![detail("missing", place, "Field required".into(), Value::Null)]));
+    };
+    if id.starts_with("arn:") {
+        return Err(ApiError::NotServed(NO_BEDROCK));
+    }
+    let job = state.jobs.get(&caller.owner, &id).await?.ok_or(ApiError::NoSuchJob("Job not found"))?;
+    let link = stored_video::path(&job).map(|path| state.access.base_url(&request) + &state.access.link(&caller, &path, SystemTime::now()));
+    Ok(HttpResponse::Ok().json(status(job, link)))
+}
+
+fn status(job: Job, video_url: Option<String>) -> TextStatus {
+    let (status, message) = match job.state {
+        // The upstream's word, in lower case, is what this API's clients know.
+        JobState::Queued | JobState::Running => ("inprogress", "Video generation inprogress".to_owned()),
+        JobState::Completed => ("completed", "Video generation completed successfully".to_owned()),
+        JobState::Failed => {
+            let reason = job.error.as_ref().map_or("no reason is known", |error| error.message.as_str());
+            ("failed", format!("Video generation failed: {reason}"))
+        }
+        JobState::Cancelled => ("failed", "Video generation failed: it was cancelled".to_owned()),
+    };
+    TextStatus {
+        video_url,
+        progress: stored_video::percent(&job),
+        queue_position: job.position,
+        job_id: job.id,
+        status: status.into(),
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_six_seconds_of_one_moving_scene() {
+        let body = |json: Value| scenes(json.as_object().unwrap(), None, &Limits::DEFAULT);
+        let made = body(json!({"text": "a boat"})).unwrap();
+        assert_eq!((made.timeline().frames(), made.fps().to_string(), made.seed()), (144, "24".into(), 42));
+        assert_eq!((made.width(), made.height(), made.moves()), (1280, 720, true));
+        assert_eq!(made.scenes()[0].prompt(), "a boat");
+        assert_eq!(body(json!({"text": "a boat", "seed": 2_147_483_646})).unwrap().seed(), 2_147_483_646);
+        assert!(body(json!({"text": "a boat", "seed": null})).is_ok());
+        assert!(body(json!({"text": "ä".repeat(512)})).is_ok());
+        for (wrong, kind) in [
+            (json!({"text": ""}), "string_too_short"),
+            (json!({"text": "x".repeat(513)}), "string_too_long"),
+            (json!({"text": 5}), "string_type"),
+            (json!({"text": null}), "string_type"),
+            (json!({"text": "a", "seed": -1}), "greater_than_equal"),
+            (json!({"text": "a", "seed": 2_147_483_647_i64}), "less_than_equal"),
+            (json!({"text": "a", "seed": "x"}), "int_parsing"),
+        ] {
+            match body(wrong.clone()) {
+                Err(ApiError::Invalid(faults)) => assert_eq!((faults.len(), faults[0].kind.as_str()), (1, kind), "{wrong}"),
+                other => panic!("{wrong}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Webhooks: telling a callback that its task has ended, until it says that it knows.
+//!
+//! It follows Standard Webhooks (github.com/standard-webhooks): `webhook-id` is the same for every try, so that a receiver can tell a
+//! message that comes twice; `webhook-signature` is an HMAC-SHA256 over id, time and body. The invariants: what is due lies in the job
+//! store, so neither a restart nor a crash loses a message (one that arrived right before a crash comes again, under the same id); every
+//! request goes through the guard; no address is logged but its host.
+
+mod secret;
+
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use generation::jobs::{Delivery, Job, StoreError};
+use guarded_http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinSet};
+use url::Url;
+use uuid::Uuid;
+
+pub use secret::{InvalidWebhookSecret, WebhookSecret};
+
+use crate::{
+    app::ApiState,
+    tasks::{
+        document::{self, Links},
+        note::TaskNote,
+    },
+};
+
+/// Messages on their way at once.
+const AT_ONCE: usize = 16;
+/// How much sooner or later than planned a message is tried again, as a share: those that failed together do not come back together.
+const JITTER: f64 = 0.2;
+/// A receiver that answers so wants no more messages.
+const GONE: u16 = 410;
+
+/// How messages are sent; the operator's choice.
+#[derive(Clone, Debug)]
+pub struct WebhookSettings {
+    /// What they are signed with.
+    pub secret: WebhookSecret,
+    /// How long to wait before the second try, the third, ..; after the last the message is given up.
+    pub retries: Vec<Duration>,
+    /// How long a receiver may take to answer.
+    pub timeout: Duration,
+    /// How often the store is asked what is due.
+    pub poll: Duration,
+}
+
+impl WebhookSettings {
+    /// Seven tries over some 17 hours (5 s, 5 min, 30 min, 2 h, 5 h and 10 h apart, as Standard Webhooks advises), 15 s for an answer.
+    pub fn new(secret: WebhookSecret) -> Self {
+        let retries = [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600].map(Duration::from_secs).to_vec();
+        Self { secret, retries, timeout: Duration::from_secs(15), poll: Duration::from_secs(1) }
+    }
+}
+
+/// Sends what is due, for as long as the jobs are there and the server does not stop.
+pub(crate) async fn deliver(state: ApiState, settings: WebhookSettings) {
+    let mut stopping = state.jobs.stopping();
+    let mut sending: JoinSet<i64> = JoinSet::new();
+    let mut on_their_way: HashSet<i64> = HashSet::new();
+    loop {
+        let room = AT_ONCE.saturating_sub(on_their_way.len());
+        if room > 0 {
+            match state.jobs.due_deliveries(AT_ONCE + on_their_way.len()).await {
+                Ok(due) => {
+                    let new: Vec<Delivery> = due.into_iter().filter(|due| !on_their_way.contains(&due.id)).take(room).collect();
+                    for delivery in new {
+                        on_their_way.insert(delivery.id);
+                        let (state, settings) = (state.clone(), settings.clone());
+                        sending.spawn(async move {
+                            let id = delivery.id;
+                            if let Err(error) = send(&state, &settings, delivery).await {
+                                tracing::error!(%error, "what became of a message to a callback cannot be written down");
+                            }
+                            id
+                        });
+                    }
+                }
+                Err(error) => tracing::error!(%error, "messages to callbacks cannot be read"),
+            }
+        }
+        tokio::select! {
+            Some(sent) = sending.join_next() => match sent {
+                Ok(id) => {
+                    on_their_way.remove(&id);
+                }
+                // A task that panicked has told no number; what is still due is taken up again.
+                Err(_) => on_their_way.clear(),
+            },
+            () = stopped(&mut stopping) => break,
+            () = tokio::time::sleep(settings.poll) => {}
+        }
+    }
+    sending.shutdown().await;
+}
+
+/// Messages on their way when the server stops are broken off, and sent again by its next life.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // An error says that the jobs are gone, which is as good a reason.
+    let _gone: Result<_, watch::error::RecvError> = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// What became of one try.
+enum Tried {
+    Arrived,
+    /// It is worth another try.
+    Failed(String),
+    /// It is not.
+    Refused(String),
+}
+
+async fn send(state: &ApiState, settings: &WebhookSettings, delivery: Delivery) -> Result<(), StoreError> {
+    let Delivery { id, job, owner, url, event, attempts, created_at: _ } = delivery;
+    let tried = match state.jobs.get(&owner, &job).await? {
+        Some(found) => post(state, settings, &found, &url, &event).await,
+        None => Tried::Refused("its job is not kept any more".into()),
+    };
+    let host = Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let attempt = attempts + 1;
+    match tried {
+        Tried::Arrived => {
+            tracing::info!(job, host, attempt, "a callback was told");
+            state.jobs.delivered(id).await
+        }
+        Tried::Failed(reason) => {
+            let next = usize::try_from(attempts).ok().and_then(|attempts| settings.retries.get(attempts));
+            let Some(wait) = next.map(|wait| jittered(*wait, random_share())) else {
+                tracing::warn!(job, host, attempt, reason, "a callback could not be told, and is given up");
+                return state.jobs.delivery_failed(id, None, &reason).await;
+            };
+            tracing::info!(job, host, attempt, reason, again_in = ?wait, "a callback could not be told");
+            state.jobs.delivery_failed(id, SystemTime::now().checked_add(wait), &reason).await
+        }
+        Tried::Refused(reason) => {
+            tracing::warn!(job, host, attempt, reason, "a callback is not told");
+            state.jobs.delivery_failed(id, None, &reason).await
+        }
+    }
+}
+
+async fn post(state: &ApiState, settings: &WebhookSettings, job: &Job, url: &str, event: &str) -> Tried {
+    let body = body(state, job, event);
+    let Some(headers) = headers(&settings.secret, &job.id, SystemTime::now(), &body) else {
+        return Tried::Refused("its head cannot be written".into());
+    };
+    match state.guard.post(url, headers, body, settings.timeout).await {
+        Ok(200..=299) => Tried::Arrived,
+        Ok(GONE) => Tried::Refused(format!("answered with status {GONE}: it wants no more messages")),
+        Ok(status) => Tried::Failed(format!("answered with status {status}")),
+        Err(error) if error.is_transient() => Tried::Failed(error.to_string()),
+        Err(error) => Tried::Refused(error.to_string()),
+    }
+}
+
+/// The task as `GET /api/v1/tasks/{id}` tells of it, and what has happened to it.
+fn body(state: &ApiState, job: &Job, event: &str) -> Vec<u8> {
+    let note = TaskNote::of(job);
+    let task = document::task(job, Links { state, base_url: &note.base_url });
+    let mut body = json!({"type": format!("task.{event}"), "timestamp": job.finished_at.map(document::time)});
+    if let (Value::Object(body), Ok(Value::Object(task))) = (&mut body, serde_json::to_value(task)) {
+        body.extend(task);
+    }
+    body.to_string().into_bytes()
+}
+
+fn headers(secret: &WebhookSecret, job: &str, now: SystemTime, body: &[u8]) -> Option<HeaderMap> {
+    // A job ends once, so its end is one message.
+    let id = format!("msg_{job}");
+    let timestamp = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let signature = secret.signature(&id, timestamp, body);
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("webhook-id", &id),
+        ("webhook-timestamp", &timestamp.to_string()),
+        ("webhook-signature", &signature),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).ok()?);
+    }
+    Some(headers)
+}
+
+/// `share` of 0 to 1 decides between the soonest and the latest.
+fn jittered(wait: Duration, share: f64) -> Duration {
+    wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * share.clamp(0.0, 1.0))
+}
+
+fn random_share() -> f64 {
+    // A version 4 UUID's low bits are random.
+    f64::from((Uuid::new_v4().as_u128() & u128::from(u32::MAX)) as u32) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_are_jittered() {
+        let settings = WebhookSettings::new(WebhookSecret::random());
+        assert!(settings.retries.is_sorted() && settings.retries.len() == 6);
+        let wait = Duration::from_secs(100);
+        assert_eq!([0.0, 0.5, 1.0].map(|share| jittered(wait, share).as_secs()), [80, 100, 120]);
+        assert!((0.0..=1.0).contains(&random_share()));
+    }
+}

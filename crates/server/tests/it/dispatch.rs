@@ -1,0 +1,144 @@
+//! `POST /generate-video` with each of its three bodies, and `GET /video-status`.
+
+use std::time::{Duration, Instant};
+
+use actix_web::{http::StatusCode, test::TestRequest};
+use serde_json::{Value, json};
+use server::{ServerSettings, TextRoute};
+
+use crate::fake::{Answer, PATIENCE, Running, ask, engine, post_to};
+
+async fn post(body: &Value) -> Answer {
+    ask(post_to("/generate-video", body.to_string())).await
+}
+
+async fn status(server: &Running, id: &str, wanted: &str) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer: Value = reqwest::get(server.url(&format!("/video-status?job_id={id}"))).await.unwrap().json().await.unwrap();
+        if answer["status"] == wanted {
+            return answer;
+        }
+        assert!(Instant::now() < deadline && answer["status"] == "inprogress", "{wanted} wanted: {answer}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn take(server: &Running, body: &Value) -> Value {
+    let answer = reqwest::Client::new().post(server.url("/generate-video")).json(body).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    answer.json().await.unwrap()
+}
+
+#[actix_web::test]
+async fn a_body_that_is_none_or_two_is_refused_with_the_three_named() {
+    for body in [
+        json!({}),
+        json!({"prompt": "a boat"}),
+        json!({"seed": 42, "quality": "768"}),
+        json!({"scenes": ["a", "b"], "text": "a boat"}),
+        json!({"scenes": ["a", "b"], "script": "waves"}),
+        json!({"text": "a boat", "characterImageUrl": "/uploads/a.png", "script": "waves"}),
+    ] {
+        let answer = post(&body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        let fault = &answer.json()["detail"][0];
+        assert_eq!((&fault["type"], &fault["loc"]), (&json!("value_error"), &json!(["body"])), "{body}");
+        let said = fault["msg"].as_str().unwrap();
+        for shape in ["{\"scenes\": [..]}", "{\"characterImageUrl\": .., \"script\": ..}", "{\"text\": ..}"] {
+            assert!(said.contains(shape), "{body}: {said}");
+        }
+    }
+    let mixed = post(&json!({"scenes": ["a", "b"], "text": "a boat"})).await.json();
+    assert!(mixed["detail"][0]["msg"].as_str().unwrap().starts_with("Value error, scenes and text do not go together;"), "{mixed}");
+}
+
+#[actix_web::test]
+async fn scenes_are_waited_for_as_before() {
+    let body = json!({"scenes": ["a boat", "a star"], "duration_per_scene": 0.2, "width": 64, "height": 64, "text": null});
+    let answer = post(&body).await;
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, Some("video/mp4")));
+    assert_eq!(&answer.body[4..8], b"ftyp");
+}
+
+#[actix_web::test]
+async fn a_text_becomes_a_job_that_its_status_tells_of() {
+    let server = Running::start(8).await;
+    let taken = take(&server, &json!({"text": "A beautiful sunset over the ocean"})).await;
+    let id = taken["job_id"].as_str().unwrap().to_owned();
+    let digits = id.strip_prefix("vid_").unwrap();
+    assert!(digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    assert_eq!((&taken["status"], &taken["video_url"]), (&json!("processing"), &json!(null)));
+    assert_eq!(taken["message"], "Video generation started successfully");
+
+    let done = status(&server, &id, "completed").await;
+    assert_eq!((&done["job_id"], &done["message"]), (&json!(id), &json!("Video generation completed successfully")));
+    let url = server.url(&format!("/videos/video_{id}.mp4"));
+    assert_eq!((&done["video_url"], &done["progress"]), (&json!(url), &json!(100)));
+    let video = reqwest::get(url).await.unwrap();
+    assert_eq!((video.status().as_u16(), video.headers()["content-type"].to_str().unwrap()), (200, "video/mp4"));
+    assert_eq!(&video.bytes().await.unwrap()[4..8], b"ftyp");
+}
+
+#[actix_web::test]
+async fn a_text_that_fails_keeps_its_message() {
+    let server = Running::start(8).await;
+    let broken = take(&server, &json!({"text": "broken"})).await;
+    let failed = status(&server, broken["job_id"].as_str().unwrap(), "failed").await;
+    let said = failed["message"].as_str().unwrap();
+    assert!(said.starts_with("Video generation failed: ") && said.ends_with("broken as told"), "{said}");
+    assert_eq!(failed["video_url"], json!(null));
+
+    let slow = take(&server, &json!({"text": "slow"})).await;
+    let id = slow["job_id"].as_str().unwrap();
+    let running = status(&server, id, "inprogress").await;
+    assert_eq!((&running["message"], &running["video_url"]), (&json!("Video generation inprogress"), &json!(null)));
+    server.jobs.cancel("", id).await.unwrap();
+    assert_eq!(status(&server, id, "failed").await["message"], "Video generation failed: it was cancelled");
+}
+
+#[actix_web::test]
+async fn wrong_texts_and_ids_are_told() {
+    for (body, kind, field) in [
+        (json!({"text": ""}), "string_too_short", "text"),
+        (json!({"text": "x".repeat(513)}), "string_too_long", "text"),
+        (json!({"text": ["a"]}), "string_type", "text"),
+        (json!({"text": "a", "seed": 2_147_483_647_i64}), "less_than_equal", "seed"),
+        (json!({"text": "a", "seed": true}), "int_type", "seed"),
+    ] {
+        let answer = post(&body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        let fault = &answer.json()["detail"][0];
+        assert_eq!((&fault["type"], &fault["loc"]), (&json!(kind), &json!(["body", field])), "{body}");
+    }
+    let missing = ask(TestRequest::get().uri("/video-status")).await;
+    let fault = json!({"type": "missing", "loc": ["query", "job_id"], "msg": "Field required", "input": null});
+    assert_eq!((missing.status, missing.json()), (StatusCode::UNPROCESSABLE_ENTITY, json!({ "detail": [fault] })));
+    let unknown = ask(TestRequest::get().uri("/video-status?job_id=vid_000000000000")).await;
+    assert_eq!((unknown.status, unknown.json()), (StatusCode::NOT_FOUND, json!({"detail": "Job not found"})));
+}
+
+#[actix_web::test]
+async fn texts_that_are_for_bedrock_are_503_in_plain_words() {
+    let settings = ServerSettings { text_route: TextRoute::Bedrock, ..ServerSettings::default() };
+    let server = Running::with_settings(settings, engine(2).await);
+    let client = reqwest::Client::new();
+    let arn = "/video-status?job_id=arn:aws:bedrock:us-east-1:1:async-invoke/a";
+    let ask = client.post(server.url("/generate-video")).json(&json!({"text": "a boat"}));
+    for request in [ask, client.get(server.url(arn))] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 503);
+        let said: Value = answer.json().await.unwrap();
+        assert!(said["detail"].as_str().unwrap().contains("routing.text"), "{said}");
+    }
+    // Wrong bodies are wrong wherever they would go, and the other two shapes stay here.
+    let wrong = client.post(server.url("/generate-video")).json(&json!({"text": ""})).send().await.unwrap();
+    assert_eq!(wrong.status().as_u16(), 422);
+    let scenes = json!({"scenes": ["a", "b"], "duration_per_scene": 0.1, "width": 16, "height": 16});
+    assert_eq!(client.post(server.url("/generate-video")).json(&scenes).send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(server.jobs.list("", all()).await.unwrap().len(), 0);
+}
+
+fn all() -> generation::jobs::Page {
+    generation::jobs::Page { beyond: None, limit: 10, state: None, newest_first: true }
+}

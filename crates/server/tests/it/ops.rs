@@ -1,0 +1,129 @@
+//! `/ready`, `/metrics`, and what a request leaves behind in them.
+
+use std::{sync::mpsc, time::Instant};
+
+use actix_web::{http::StatusCode, test::TestRequest};
+use generation::{Engine, EngineSettings};
+use serde_json::{Value, json};
+use server::{ServerSettings, access::AccessSettings};
+
+use crate::{
+    attacks::{ALICES_KEY, keys},
+    fake::{Running, ask, ask_engine, engine, model},
+};
+
+async fn metrics(server: &Running) -> String {
+    let answer = reqwest::get(server.url("/metrics")).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    let media_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    assert_eq!(media_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    answer.text().await.unwrap()
+}
+
+/// The value of a series.
+fn value(text: &str, series: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{series} in\n{text}")).parse().unwrap()
+}
+
+#[actix_web::test]
+async fn a_server_is_ready_when_work_can_be_handed_in() {
+    let answer = ask(TestRequest::get().uri("/ready")).await;
+    let ready = json!({"ready": true, "model_loaded": true, "store_writable": true, "detail": null});
+    assert_eq!((answer.status, answer.json()), (StatusCode::OK, ready));
+
+    let (go, wait) = mpsc::channel::<()>();
+    let loading = Engine::start(EngineSettings::new(Instant::now), move || {
+        let _ = wait.recv();
+        Ok(model())
+    })
+    .unwrap();
+    let answer = ask_engine(loading, TestRequest::get().uri("/ready")).await;
+    let waits = json!({"ready": false, "model_loaded": false, "store_writable": true, "detail": "Model not loaded yet"});
+    assert_eq!((answer.status, answer.json()), (StatusCode::SERVICE_UNAVAILABLE, waits));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    drop(go);
+}
+
+#[actix_web::test]
+async fn a_store_that_cannot_be_written_is_not_ready_while_health_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::in_folder(folder.path(), ServerSettings::default(), engine(2).await);
+    // Another program holds the database.
+    let other = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = reqwest::get(server.url("/ready")).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 503);
+    let said: Value = answer.json().await.unwrap();
+    assert_eq!((&said["store_writable"], &said["model_loaded"]), (&json!(false), &json!(true)), "{said}");
+    assert_eq!(reqwest::get(server.url("/health")).await.unwrap().status().as_u16(), 200);
+    other.execute_batch("ROLLBACK").unwrap();
+}
+
+#[actix_web::test]
+async fn metrics_tell_of_requests_jobs_and_the_machine() {
+    let settings = ServerSettings { resident_memory: || Some(1_234_567), ..ServerSettings::default() };
+    let server = Running::with_settings(settings, engine(8).await);
+    let client = reqwest::Client::new();
+    let text = |text: &'static str| client.post(server.url("/generate-video")).json(&json!({ "text": text })).send();
+    let job: Value = text("a boat").await.unwrap().json().await.unwrap();
+    let id = job["job_id"].as_str().unwrap().to_owned();
+    server.jobs.finished("", &id).await.unwrap();
+    let broken: Value = text("broken").await.unwrap().json().await.unwrap();
+    server.jobs.finished("", broken["job_id"].as_str().unwrap()).await.unwrap();
+    for path in [format!("/video-status?job_id={id}"), "/generation/secret-name".into(), "/none/secret-name".into()] {
+        reqwest::get(server.url(&path)).await.unwrap();
+    }
+    client.request("BREW".parse().unwrap(), server.url("/")).send().await.unwrap();
+    client.post(server.url("/generate")).json(&json!({"prompt": "a boat", "num_inference_steps": 4})).send().await.unwrap();
+    let _slow = server.request("slow").await;
+    server.wait_for_jobs(1).await;
+
+    let told = metrics(&server).await;
+    let requests = |method: &str, route: &str, status: &str| {
+        value(&told, &format!("framewright_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"))
+    };
+    assert_eq!(requests("POST", "/generate-video", "200"), 2.0);
+    assert_eq!(requests("GET", "/generation/{id}", "404"), 1.0);
+    assert_eq!(requests("GET", "none", "404"), 1.0);
+    assert_eq!(requests("other", "/", "405"), 1.0);
+    assert_eq!(value(&told, "framewright_http_request_seconds_count{method=\"GET\",route=\"/video-status\"}"), 1.0);
+    for (series, expected) in [
+        ("framewright_jobs_total{outcome=\"completed\"}", 2.0),
+        ("framewright_jobs_total{outcome=\"failed\"}", 1.0),
+        ("framewright_stored_jobs{state=\"completed\"}", 1.0),
+        ("framewright_stored_jobs{state=\"failed\"}", 1.0),
+        ("framewright_job_wait_seconds_count", 4.0),
+        ("framewright_job_run_seconds_count", 3.0),
+        ("framewright_queue_depth", 0.0),
+        ("framewright_running_jobs", 1.0),
+        ("framewright_artifact_files", 1.0),
+        ("framewright_model_loaded", 1.0),
+        ("framewright_store_up", 1.0),
+        ("process_resident_memory_bytes", 1_234_567.0),
+    ] {
+        assert_eq!(value(&told, series), expected, "{series}");
+    }
+    assert!(value(&told, "framewright_artifact_bytes") > 1000.0);
+    // The first step of a run, whose beginning nobody saw, is not timed.
+    assert!(value(&told, "framewright_step_seconds_count{of=\"picture\"}") >= 3.0);
+    assert!(!told.contains("secret-name") && !told.contains(&id) && !told.contains("BREW"), "{told}");
+    assert!(told.ends_with("# EOF\n"));
+}
+
+#[actix_web::test]
+async fn metrics_want_a_key_where_there_are_keys_and_probes_do_not() {
+    let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
+    let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(2).await);
+    let ask = |path: &str, key: Option<&str>| {
+        let request = reqwest::Client::new().get(server.url(path));
+        key.map_or(request.try_clone().unwrap(), |key| request.bearer_auth(key)).send()
+    };
+    assert_eq!(ask("/metrics", None).await.unwrap().status().as_u16(), 401);
+    let told = ask("/metrics", Some(ALICES_KEY)).await.unwrap().text().await.unwrap();
+    assert!(!told.contains("alice"), "{told}");
+    assert_eq!(value(&told, "framewright_http_requests_total{method=\"GET\",route=\"/metrics\",status=\"401\"}"), 1.0);
+    for open in ["/health", "/ready"] {
+        assert_eq!(ask(open, None).await.unwrap().status().as_u16(), 200, "{open}");
+    }
+}
