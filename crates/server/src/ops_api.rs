@@ -31,7 +31,10 @@ const STORE_CHECK_COUNTS: Duration = Duration::from_secs(2);
 
 /// What was last found of the store; clones share it. One request finds it out, and those that come meanwhile wait for that.
 #[derive(Clone, Debug, Default)]
-pub struct StoreCheck(Arc<Mutex<Option<(Instant, Result<(), &'static str>)>>>);
+pub struct StoreCheck(Arc<Mutex<Option<Found>>>);
+
+/// When it was found out, and what.
+type Found = (Instant, Result<(), &'static str>);
 
 impl StoreCheck {
     async fn result(&self, now: fn() -> Instant, check: impl Future<Output = Result<(), &'static str>>) -> Result<(), &'static str> {
