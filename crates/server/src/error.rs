@@ -388,3 +388,36 @@ pub(crate) fn context_value(value: ContextValue) -> Value {
         ContextValue::Text(text) => Value::from(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use actix_web::body::to_bytes;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn no_answer_tells_where_files_lie() {
+        let denied = || std::io::Error::new(std::io::ErrorKind::PermissionDenied, "at path \"/srv/secret/x\"");
+        let file = || generation::video::VideoOutput::new("/srv/secret/video.none").unwrap_err();
+        assert!(file().to_string().contains("/srv/secret"));
+        let store = || StoreError::Folder { path: "/srv/secret".into(), source: denied() };
+        for (error, told) in [
+            (
+                ApiError::Scratch(denied()),
+                "Video generation failed: the folder for videos in the making cannot be used (permission denied)",
+            ),
+            (ApiError::Video(file().into()), "Video generation failed: the video could not be written"),
+            (ApiError::Video(GenerationError::Store(store())), "Video generation failed: what is stored of the job cannot be used"),
+            (ApiError::Generation(GenerationError::Store(store())), "Generation failed: what is stored of the job cannot be used"),
+            (ApiError::Store(store()), "Internal Server Error"),
+            (ApiError::Upload(UploadError::Store(denied())), "the file could not be stored"),
+        ] {
+            let answer = error.error_response();
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{told}");
+            let body = to_bytes(answer.into_body()).await.unwrap();
+            assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["detail"], told);
+        }
+    }
+}

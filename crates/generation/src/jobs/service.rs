@@ -85,6 +85,8 @@ pub(super) struct Inner {
     /// Rises with every change of any job.
     changes: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
+    /// Held while a request with a name of its own is taken: its twin, which comes at the same time, takes no second place meanwhile.
+    naming: tokio::sync::Mutex<()>,
 }
 
 /// What is known of a job beside its row, while it has not ended.
@@ -123,6 +125,7 @@ impl Jobs {
             live: Mutex::default(),
             changes: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
+            naming: tokio::sync::Mutex::default(),
         };
         let jobs = Self { inner: Arc::new(inner) };
         if !waiting.is_empty() {
@@ -180,6 +183,10 @@ impl Jobs {
 
     async fn take(&self, new: NewJob) -> Result<Submitted, SubmitJobError> {
         let new = Arc::new(new);
+        let _alone = match &new.idempotency {
+            Some(_) => Some(self.inner.naming.lock().await),
+            None => None,
+        };
         if let Some(name) = &new.idempotency
             && let Some(job) = self.replayed(&new.owner, name).await?
         {

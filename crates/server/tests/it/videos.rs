@@ -214,3 +214,14 @@ async fn a_picture_that_is_none_is_refused() {
     let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str().unwrap()).collect();
     assert_eq!(names, ["num_frames", "fps", "width"]);
 }
+
+#[actix_web::test]
+async fn a_folder_that_is_gone_is_500_and_not_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ServerSettings { scratch: folder.path().join("nowhere-to-write"), ..ServerSettings::default() };
+    let server = Running::with_settings(settings, engine(2).await);
+    let answer = reqwest::Client::new().post(server.url("/generate-video")).json(&example()).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 500);
+    let told = answer.text().await.unwrap();
+    assert!(told.contains("the folder for videos in the making cannot be used") && !told.contains("nowhere-to-write"), "{told}");
+}

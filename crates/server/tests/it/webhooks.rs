@@ -235,3 +235,31 @@ async fn a_callback_at_a_private_address_is_refused() {
     assert!(receiver.messages().is_empty());
     receiver.server.stop(false).await;
 }
+
+#[actix_web::test]
+async fn a_job_that_cannot_be_read_is_not_tried_for_ever() {
+    let receiver = Receiver::start(&[503]);
+    let folder = tempfile::tempdir().unwrap();
+    // So many tries that the job is spoiled before the last.
+    let waits = [Duration::from_millis(150); 20];
+    let server = Running::in_folder(folder.path(), receiver.settings(&waits), engine(4).await);
+    server.submit(json!({"callback_url": receiver.url()})).await;
+    receiver.wait_for(1).await;
+    let store = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
+    store.busy_timeout(PATIENCE).unwrap();
+    store.execute("UPDATE jobs SET note = '{'", []).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let row = store.query_row("SELECT attempts, due_at, last_error FROM deliveries", [], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, Option<String>>(2)?))
+        });
+        let (attempts, due_at, last_error) = row.unwrap();
+        if due_at.is_none() {
+            assert_eq!((attempts, last_error.as_deref()), (21, Some("its job cannot be read")));
+            break;
+        }
+        assert!(Instant::now() < deadline, "{attempts} {last_error:?}");
+        tokio::time::sleep(MOMENT).await;
+    }
+    receiver.server.stop(false).await;
+}

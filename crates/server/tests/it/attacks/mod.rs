@@ -97,7 +97,7 @@ pub(crate) struct FileServer {
 
 /// One small picture.
 pub(crate) fn spec(prompt: &str) -> ImageSpec {
-    let request = ImageRequest { prompt: Some(prompt.into()), width: Some(64), height: Some(64), ..ImageRequest::default() };
+    let request = ImageRequest { prompt: Some(prompt.into()), width: Some(64), height: Some(64), seed: Some(1), ..ImageRequest::default() };
     request.validate(&Limits::DEFAULT, &model().info).unwrap()
 }
 
