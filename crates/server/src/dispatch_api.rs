@@ -77,29 +77,26 @@ impl Shape {
 /// What `POST /generate-video` takes: the keys tell which of the three it is.
 #[derive(utoipa::ToSchema)]
 #[schema(as = AnyVideoRequest)]
+#[serde(untagged)]
 #[expect(dead_code, clippy::large_enum_variant, reason = "it describes what is read field by field, and is never made")]
 pub(crate) enum VideoBody {
     /// A video of scenes, which is waited for.
-    #[serde(untagged)]
     Scenes(ScenesBody),
     /// A character in motion, as a job.
-    #[serde(untagged)]
     Character(CharacterBody),
     /// A video from a text, as a job.
-    #[serde(untagged)]
     Text(TextBody),
 }
 
 /// What `POST /generate-video` answers for a job.
 #[derive(utoipa::ToSchema)]
 #[schema(as = VideoJob)]
+#[serde(untagged)]
 #[expect(dead_code, clippy::large_enum_variant, reason = "it describes answers that are made elsewhere, and is never made")]
 pub(crate) enum VideoJobAnswer {
     /// Of a character in motion.
-    #[serde(untagged)]
     Character(Generation),
     /// Of a video from a text.
-    #[serde(untagged)]
     Text(TextStatus),
 }
 

@@ -61,14 +61,13 @@ pub(crate) struct ScenesBody {
 /// One scene: its prompt, or an object.
 #[derive(ToSchema)]
 #[schema(as = Scene)]
+#[serde(untagged)]
 #[expect(dead_code, clippy::large_enum_variant, reason = "it describes what is read field by field, and is never made")]
 pub(crate) enum SceneBody {
     /// Its prompt.
     #[schema(example = "a boat at sunset")]
-    #[serde(untagged)]
     Prompt(String),
     /// What differs from the rest.
-    #[serde(untagged)]
     Object(SceneObject),
 }
 

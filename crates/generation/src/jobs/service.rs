@@ -27,7 +27,7 @@ use crate::{
     Engine,
     error::SubmitError,
     job::{CancelSwitch, JobProgress},
-    preview::{Preview, Previews},
+    preview::{PreviewSlot, Previews},
     queue::Place,
 };
 
@@ -97,8 +97,7 @@ pub(super) struct Live {
     pub(super) owner: String,
     pub(super) cancel: CancelSwitch,
     pub(super) progress: watch::Receiver<JobProgress>,
-    /// Where it shows what it is making.
-    pub(super) previews: Previews,
+    pub(super) previews: PreviewSlot,
     /// When the device took it, and how far it was then.
     pub(super) began: Option<(SystemTime, f64)>,
     /// How long the device will need, where something like it was measured.
@@ -276,6 +275,12 @@ impl Jobs {
         self.on_disk(move |inner| inner.store.events(&owner, &id, after, limit)).await
     }
 
+    /// Pictures of a job in the making, made for as long as what this returns is held; `None` if the job has ended, or there is no such
+    /// job, or it is another's.
+    pub fn previews(&self, owner: &str, id: &str) -> Option<Previews> {
+        self.inner.live().get(id).filter(|live| live.owner == owner).map(|live| live.previews.want())
+    }
+
     /// Changes with every change of any job, for those who wait for one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
@@ -284,12 +289,6 @@ impl Jobs {
     /// Becomes true when the program goes down, for those who would otherwise wait for changes for ever.
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.inner.stopping.subscribe()
-    }
-
-    /// What a job's video looks like so far, now and as it is made: small pictures of its frames. `None` if there is no such job, it is
-    /// another's, or it has ended. Jobs of pictures show nothing.
-    pub fn previews(&self, owner: &str, id: &str) -> Option<watch::Receiver<Option<Arc<Preview>>>> {
-        self.inner.live().get(id).filter(|live| live.owner == owner).map(|live| live.previews.watch())
     }
 
     /// Waits for a job's end; `None` if there is no such job or it is another's.

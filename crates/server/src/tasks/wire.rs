@@ -330,6 +330,22 @@ pub struct CancelResponse {
     pub task_id: String,
 }
 
+/// One of a stream's server-sent events, as its lines say it.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what is written line by line")]
+pub struct StreamedEvent {
+    /// Its number, for `Last-Event-ID`; a preview has none.
+    #[schema(example = "29")]
+    id: Option<String>,
+    /// What happened: "queued", "started", "progress", "part", "requeued", "completed", "failed", "cancelled" or "preview".
+    #[schema(example = "progress")]
+    event: Option<String>,
+    /// JSON: `task_id`, `status`, `at` and what the kind has more; of the last event `task`, as `GET /api/v1/tasks/{id}` tells of it; of a
+    /// preview `frame`, `width`, `height` and `png_base64`.
+    #[schema(example = r#"{"task_id":"vid_abc123def456","status":"processing","at":"2026-01-11T10:30:00Z","progress":42}"#)]
+    data: String,
+}
+
 /// The `error` of an error below `/api/v1`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TaskErrorObject {

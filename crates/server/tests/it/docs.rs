@@ -50,6 +50,19 @@ async fn the_description_lists_the_routes_and_their_answers() {
 }
 
 #[actix_web::test]
+async fn bodies_of_several_shapes_are_described_as_they_are_sent() {
+    let schemas = get("/openapi.json").await.json()["components"]["schemas"].take();
+    let reference = |name: &str| Value::from(format!("#/components/schemas/{name}"));
+    let shapes: Vec<_> = schemas["AnyVideoRequest"]["oneOf"].as_array().unwrap().iter().map(|shape| &shape["$ref"]).collect();
+    assert_eq!(shapes, ["GenerateVideoRequest", "CharacterToVideoRequest", "TextToVideoRequest"].map(reference).iter().collect::<Vec<_>>());
+    assert_eq!(
+        (&schemas["Scene"]["oneOf"][0]["type"], &schemas["Scene"]["oneOf"][1]["$ref"]),
+        (&json!("string"), &reference("SceneObject"))
+    );
+    assert_eq!(schemas["VideoJob"]["oneOf"][0]["$ref"], reference("Generation"));
+}
+
+#[actix_web::test]
 async fn the_description_says_how_a_key_is_sent() {
     let api = get("/openapi.json").await.json();
     let scheme = &api["components"]["securitySchemes"]["key"];
