@@ -29,15 +29,15 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long what was found of the store counts: anybody may ask, and finding it out makes the disk write.
 const STORE_CHECK_COUNTS: Duration = Duration::from_secs(2);
 
+/// Whether jobs can be written down, or in a sentence why not.
+type Found = Result<(), &'static str>;
+
 /// What was last found of the store; clones share it. One request finds it out, and those that come meanwhile wait for that.
 #[derive(Clone, Debug, Default)]
-pub struct StoreCheck(Arc<Mutex<Option<Found>>>);
-
-/// When it was found out, and what.
-type Found = (Instant, Result<(), &'static str>);
+pub struct StoreCheck(Arc<Mutex<Option<(Instant, Found)>>>);
 
 impl StoreCheck {
-    async fn result(&self, now: fn() -> Instant, check: impl Future<Output = Result<(), &'static str>>) -> Result<(), &'static str> {
+    async fn result(&self, now: fn() -> Instant, check: impl Future<Output = Found>) -> Found {
         let mut found = self.0.lock().await;
         if let Some((at, result)) = *found
             && now().duration_since(at) < STORE_CHECK_COUNTS
