@@ -5,6 +5,7 @@
 //! `/health` and a task's state are asked for every few milliseconds. Then a model that returns at once takes its place, and whole
 //! requests are timed, one after another. Where the time of a stored job goes is the disk, by and large, so that is measured too, and left
 //! out once. The client is a thread of the same program. Results of one machine lie in `../results/`.
+#![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 
 mod instant;
 mod times;

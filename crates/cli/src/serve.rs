@@ -67,6 +67,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
                 bytes: settings.uploads.max_bytes,
                 age: Duration::from_secs(settings.uploads.keep_days * 24 * 3600),
                 total_bytes: settings.uploads.keep_bytes,
+                owner_bytes: settings.uploads.keep_bytes,
             },
             host: settings.server.host.to_string(),
             port: settings.server.port,

@@ -29,7 +29,7 @@ use crate::{
     measured::{Ending, Measured},
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
-    preview::{Previews, Shown},
+    preview::{PreviewSlot, Previewer, Shown},
     queue::Queue,
     spec::{ImageMode, ImageSpec},
     video::{GeneratedVideo, Timings, VideoOutput, VideoSpec, VideoWriter, output},
@@ -69,7 +69,8 @@ impl Device {
             let span = tracing::info_span!("job", id);
             let _entered = span.enter();
             let is_cancelled = || cancelled.load(std::sync::atomic::Ordering::Relaxed);
-            let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previews: &context.previews };
+            let previewer = Previewer::new(context.previews, self.settings.now);
+            let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
             let mut journal: Box<dyn Journal> = match context.journal {
                 Some(folder) => Box::new(FolderJournal::new(folder).watched(context.fail_hook)),
                 None => Box::new(()),
@@ -194,10 +195,11 @@ impl Device {
         let first_frame = writer.first_frame();
         let started = self.now();
         let mut monitor = VideoMonitor { watched, now: self.settings.now, last: None, measured: &self.measured };
-        let mut shown = Shown::new(&mut writer, first_frame, watched.previews, self.settings.now);
+        let mut shown = Shown::new(&mut writer, first_frame, watched.previewer);
         let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut shown, journal));
         let truncated = made.map_err(output::unwrapped)?;
-        self.timings.send_modify(|timings| timings.video(spec, &shape, self.since(started)));
+        let took = self.since(started).saturating_sub(watched.previewer.spent());
+        self.timings.send_modify(|timings| timings.video(spec, &shape, took));
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
@@ -220,7 +222,8 @@ impl Device {
             mode: ImageMode::TextToImage,
         };
         let (progress, _) = watch::channel(JobProgress::default());
-        let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0, previews: &Previews::default() };
+        let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
+        let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0, previewer: &previewer };
         let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), measured: None };
         match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
             Ok(_) => self.learn(&spec, info, &monitor.clock),
@@ -266,11 +269,11 @@ fn of_model<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> JobResult<T>
     })
 }
 
-/// Where progress goes, and where cancellation comes from.
+/// Where progress and previews go, and where cancellation comes from.
 struct Watched<'a> {
     progress: &'a watch::Sender<JobProgress>,
     is_cancelled: &'a dyn Fn() -> bool,
-    previews: &'a Previews,
+    previewer: &'a Previewer,
 }
 
 impl Watched<'_> {
@@ -300,6 +303,14 @@ impl StepClock {
         before.map(|(_, then)| now.saturating_duration_since(then))
     }
 
+    /// Leaves out time that was just spent on something else.
+    fn leave_out(&mut self, time: Duration) {
+        self.started += time;
+        for instant in self.first.iter_mut().chain(self.last.as_mut().map(|(_, instant)| instant)) {
+            *instant += time;
+        }
+    }
+
     /// How many steps there were and what they took; the first, whose beginning nobody saw, is taken for one like the others.
     fn steps(&self) -> Option<(usize, Duration)> {
         let (steps, last) = self.last.filter(|(steps, _)| *steps > 1)?;
@@ -322,6 +333,7 @@ impl StepMonitor for PictureMonitor<'_> {
         if let (Some(took), Some(measured)) = (self.clock.tick(step.step), self.measured) {
             measured.send_modify(|measured| measured.picture_step(took));
         }
+        self.clock.leave_out(self.watched.previewer.look(self.part, step));
         let StepReport { step, steps, .. } = *step;
         let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
         let progress = JobProgress { started: true, part: self.part, parts: self.parts, step, steps, share, ..JobProgress::default() };
@@ -375,6 +387,14 @@ impl SceneMonitor for VideoMonitor<'_> {
             share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
         });
         self.watched.go_on()
+    }
+
+    fn on_model_step(&mut self, step: &StepReport<'_>) {
+        let took = self.watched.previewer.look(self.watched.progress.borrow().part, step);
+        // A preview is no part of the step.
+        if let Some((_, then)) = &mut self.last {
+            *then += took;
+        }
     }
 
     fn on_step_down(&mut self, what: &str) {

@@ -136,6 +136,15 @@ impl Engine {
         Ok(handle)
     }
 
+    /// Whether a job of this owner's would be taken now, for those who would otherwise read or fetch much for one that is not.
+    ///
+    /// # Errors
+    /// As [`Self::submit`], but for what depends on the job.
+    pub fn check_room(&self, owner: &str) -> Result<(), SubmitError> {
+        self.ready()?;
+        self.inner.queue.check_room(owner).map_err(|error| self.refusal(error))
+    }
+
     /// Keeps a place for a job that is still to be written down.
     pub(crate) fn reserve(&self, owner: &str, work: &Work) -> Result<Place, SubmitError> {
         let memory = &self.ready()?.memory;

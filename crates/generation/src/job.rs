@@ -19,7 +19,7 @@ use crate::{
     error::GenerationError,
     jobs::{FailHook, Priority, Work},
     model::TruncatedText,
-    preview::Previews,
+    preview::PreviewSlot,
     queue::Queue,
     spec::ImageSpec,
     video::{GeneratedVideo, VideoOutput, VideoSpec},
@@ -145,10 +145,10 @@ pub struct JobContext {
     /// The folder where the job's finished pieces are kept, and found again by a job of the same spec that is given the same folder; `None`
     /// keeps nothing. Whoever gives it removes it when the job is done.
     pub journal: Option<PathBuf>,
+    /// Where its previews come out, while somebody wants them.
+    pub previews: PreviewSlot,
     /// For tests that kill the program.
     pub fail_hook: FailHook,
-    /// Where it shows what it is making.
-    pub previews: Previews,
 }
 
 /// What a job makes, and where the result goes.

@@ -20,6 +20,7 @@ use image::{ImageFormat, RgbImage};
 use crate::{
     artifact,
     jobs::{FailHook, FailPoint},
+    png,
 };
 
 /// A job's folder.
@@ -72,7 +73,7 @@ impl Journal for FolderJournal {
 
     fn keep_picture(&mut self, run: Run, frame: usize, picture: &RgbImage) {
         let file = self.picture_file(run, frame);
-        let written = encoded(picture).map_err(|error| error.to_string());
+        let written = png::encode_fast(picture).map_err(|error| error.to_string());
         let written = written.and_then(|bytes| artifact::write_unsynced(&file, &bytes).map_err(|error| error.to_string()));
         written.unwrap_or_else(|reason| not_kept(&file, &reason));
         self.fail_hook.reached(FailPoint::PicturesKept);
@@ -98,19 +99,6 @@ fn read<T>(file: &Path, decode: impl FnOnce(&[u8]) -> Result<T, String>) -> Opti
 
 fn not_kept(file: &Path, reason: &str) {
     tracing::warn!(file = %file.display(), %reason, "could not be kept: after a crash it would be made again");
-}
-
-/// Compressed as fast as can be: it is read at most once.
-fn encoded(picture: &RgbImage) -> Result<Vec<u8>, png::EncodingError> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, picture.width(), picture.height());
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Fastest);
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(picture.as_raw())?;
-    writer.finish()?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

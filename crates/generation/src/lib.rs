@@ -6,6 +6,7 @@
 //!   [`field_error::FieldError`] at once;
 //! * [`engine::Engine`] takes specs into a bounded queue and runs them, one at a time, on the one thread that owns the model;
 //! * [`job::JobHandle`] is the caller's end of a job: progress, the result, and cancellation by dropping it;
+//! * [`preview::Previews`] are pictures of a job in the making, for as long as somebody wants them;
 //! * [`journal::FolderJournal`] keeps what a job has finished, so that one that is broken off goes on behind it;
 //! * [`png`] writes the pictures with the parameters that made them, and [`artifact`] puts files in place whole or not at all.
 //!
@@ -29,7 +30,7 @@ pub mod memory;
 pub mod model;
 mod parameters;
 pub mod png;
-mod preview;
+pub mod preview;
 mod queue;
 pub mod request;
 pub mod spec;
@@ -48,6 +49,6 @@ pub use limits::{Limits, VideoLimits};
 pub use measured::{Measured, Spread};
 pub use memory::{MemoryPlan, TooLarge};
 pub use model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture, TruncatedText};
-pub use preview::{Preview, Previews};
+pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
 pub use request::ImageRequest;
 pub use spec::{ImageMode, ImageSpec};

@@ -283,6 +283,7 @@ impl StepMonitor for AnimationMonitor<'_> {
         // Frames that were kept may have counted for more, if the rest is made again.
         let work_done = (self.progress.work_total * step.step as f64 / step.steps.max(1) as f64).max(self.progress.work_done);
         self.progress = SceneProgress { step: step.step, steps: step.steps, work_done, ..self.progress };
+        self.monitor.on_model_step(step);
         self.monitor.on_progress(&self.progress)
     }
 

@@ -3,7 +3,7 @@
 //! The invariant: the same picture and the same text give the same bytes, so no clock and no compression level that depends on load.
 
 use image::RgbImage;
-use png::{BitDepth, ColorType, Encoder, EncodingError};
+use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
 
 /// The keyword under which AUTOMATIC1111's tools look for the text.
 pub const PARAMETERS_KEYWORD: &str = "parameters";
@@ -22,6 +22,22 @@ pub fn encode(image: &RgbImage, parameters: &str) -> Result<Vec<u8>, EncodingErr
     } else {
         encoder.add_itxt_chunk(PARAMETERS_KEYWORD.into(), parameters.into())?;
     }
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(image.as_raw())?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+/// Encodes an 8-bit RGB picture without any text, compressed as fast as can be: for pictures that are looked at once.
+///
+/// # Errors
+/// If the encoder refuses the picture (no pixels).
+pub(crate) fn encode_fast(image: &RgbImage) -> Result<Vec<u8>, EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, image.width(), image.height());
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Fastest);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(image.as_raw())?;
     writer.finish()?;

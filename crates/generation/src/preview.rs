@@ -1,29 +1,33 @@
-//! What a video looks like while it is being made: now and then a small picture of its newest frame, for whoever watches.
+//! Preview pictures of a job in the making: what its steps are coming to, and frames of its video as they are finished. Made on the
+//! device's thread, and only while somebody wants them.
 //!
-//! It must not know who watches. The invariants: a preview is a frame of the video, smaller; nobody who watches costs nothing; and a
-//! video is the same whether it is watched or not.
+//! It must not know where they are shown. The invariants: who wants previews holds a [`Previews`], and when the last one is dropped no
+//! more are made; there are at most two a second; a reader that is slow gets the newest and misses the rest; a preview that cannot
+//! be made is no fault of the job; and what the job makes is the same with and without them.
 
 use std::{
+    cell::Cell,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use diffusion_core::{error::BoxError, frames::FrameSink};
-use image::{RgbImage, imageops};
+use diffusion_core::{denoise::StepReport, error::BoxError, frames::FrameSink};
+use image::{RgbImage, imageops::thumbnail};
 use tokio::sync::watch;
 
 use crate::png;
 
-/// The longer side of a preview at most, in pixels.
-const LONGER_SIDE: u32 = 320;
-/// At least so long passes between two previews of a video.
+/// The time between two previews of a job.
 const EVERY: Duration = Duration::from_millis(500);
+/// The longer side of a preview at most, in pixels.
+const LONGER_SIDE: u32 = 256;
 
-/// A frame of a video that is not finished.
+/// What a job looks like so far.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// Which frame it is, from 0.
-    pub frame: usize,
+    /// What is to be seen.
+    pub of: PreviewOf,
     /// Pixels across.
     pub width: u32,
     /// Pixels down.
@@ -32,65 +36,164 @@ pub struct Preview {
     pub png: Vec<u8>,
 }
 
-impl std::fmt::Debug for Preview {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Preview").field("frame", &self.frame).field("png_bytes", &self.png.len()).finish_non_exhaustive()
+/// What a preview shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreviewOf {
+    /// What a model run is coming to, roughly; of many frames, the middle one.
+    Step {
+        /// The picture or the scene being made, from 0.
+        part: u32,
+        /// Steps done of the run, from 1.
+        step: usize,
+        /// Steps of the run.
+        steps: usize,
+    },
+    /// A frame of the video, as it will be.
+    Frame {
+        /// Which, from 0.
+        frame: usize,
+    },
+}
+
+impl fmt::Debug for Preview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preview").field("of", &self.of).field("png_bytes", &self.png.len()).finish_non_exhaustive()
     }
 }
 
-/// Where a job shows its previews; clones share it.
+/// Where a job's newest preview lies; clones are the same place.
 #[derive(Clone, Debug)]
-pub struct Previews(Arc<watch::Sender<Option<Arc<Preview>>>>);
+pub struct PreviewSlot(watch::Sender<Option<Arc<Preview>>>);
 
-impl Default for Previews {
+impl Default for PreviewSlot {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self(watch::Sender::new(None))
     }
 }
+
+impl PreviewSlot {
+    /// Previews are wanted from now on, until what this returns is dropped.
+    pub fn want(&self) -> Previews {
+        let mut newest = self.0.subscribe();
+        // One that is there already, for somebody else, is news here.
+        newest.mark_changed();
+        Previews(newest)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+}
+
+/// The wish for a job's previews, and where they come out. Dropping it ends the wish.
+#[derive(Debug)]
+pub struct Previews(watch::Receiver<Option<Arc<Preview>>>);
 
 impl Previews {
-    /// The newest preview, now and at every change, for as long as the job is worked on.
-    pub fn watch(&self) -> watch::Receiver<Option<Arc<Preview>>> {
-        self.0.subscribe()
+    /// Waits for a preview newer than the last one that this gave, and gives the newest; `None` once the job makes no more.
+    pub async fn next(&mut self) -> Option<Arc<Preview>> {
+        loop {
+            self.0.changed().await.ok()?;
+            let newest = self.0.borrow_and_update().clone();
+            if newest.is_some() {
+                return newest;
+            }
+        }
     }
+}
+
+/// The device's end: makes previews of one job.
+pub(crate) struct Previewer {
+    slot: PreviewSlot,
+    now: fn() -> Instant,
+    due: Cell<Due>,
+    spent: Cell<Duration>,
+}
+
+/// When the next preview may be made.
+#[derive(Clone, Copy)]
+enum Due {
+    Now,
+    At(Instant),
+    Never,
+}
+
+impl Previewer {
+    pub(crate) fn new(slot: PreviewSlot, now: fn() -> Instant) -> Self {
+        Self { slot, now, due: Cell::new(Due::Now), spent: Cell::default() }
+    }
+
+    /// Shows what a step is coming to, if somebody wants that and it is time; returns what it took.
+    pub(crate) fn look(&self, part: u32, step: &StepReport<'_>) -> Duration {
+        self.make(PreviewOf::Step { part, step: step.step, steps: step.steps }, || (step.preview)().map_err(|error| error.to_string()))
+    }
+
+    /// The time that went into previews so far.
+    pub(crate) fn spent(&self) -> Duration {
+        self.spent.get()
+    }
+
+    fn make(&self, of: PreviewOf, picture: impl FnOnce() -> Result<RgbImage, String>) -> Duration {
+        if !self.slot.is_wanted() {
+            return Duration::ZERO;
+        }
+        let started = (self.now)();
+        match self.due.get() {
+            Due::Now => {}
+            Due::At(due) if started >= due => {}
+            Due::At(_) | Due::Never => return Duration::ZERO,
+        }
+        let made = picture().map(small).and_then(|picture| {
+            let png = png::encode_fast(&picture).map_err(|error| error.to_string())?;
+            Ok(Preview { of, width: picture.width(), height: picture.height(), png })
+        });
+        let ended = (self.now)();
+        match made {
+            Ok(preview) => {
+                self.slot.0.send_replace(Some(Arc::new(preview)));
+                self.due.set(Due::At(ended + EVERY));
+            }
+            Err(reason) => {
+                let reason = reason.lines().next().unwrap_or_default();
+                tracing::warn!(reason, "there are no previews of this job: one cannot be made");
+                self.due.set(Due::Never);
+            }
+        }
+        let took = ended.saturating_duration_since(started);
+        self.spent.set(self.spent.get() + took);
+        took
+    }
+}
+
+/// The picture, made smaller if it is too large.
+fn small(picture: RgbImage) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let longer = width.max(height);
+    if longer <= LONGER_SIDE {
+        return picture;
+    }
+    let side = |side: u32| (u64::from(side) * u64::from(LONGER_SIDE) / u64::from(longer)).max(1) as u32;
+    thumbnail(&picture, side(width), side(height))
 }
 
 /// A sink that shows some of the frames that go through it.
 pub(crate) struct Shown<'a> {
     sink: &'a mut dyn FrameSink,
-    previews: &'a Previews,
-    now: fn() -> Instant,
+    previewer: &'a Previewer,
     /// The number of the next frame.
     next: usize,
-    shown: Option<Instant>,
 }
 
 impl<'a> Shown<'a> {
     /// Frames go on to `sink`, the first of them as number `first_frame`.
-    pub(crate) fn new(sink: &'a mut dyn FrameSink, first_frame: usize, previews: &'a Previews, now: fn() -> Instant) -> Self {
-        Self { sink, previews, now, next: first_frame, shown: None }
-    }
-
-    fn show(&mut self, image: &RgbImage) {
-        let longer = image.width().max(image.height()).max(1);
-        let side = |side: u32| (u64::from(side) * u64::from(LONGER_SIDE.min(longer)) / u64::from(longer)).max(1) as u32;
-        let (width, height) = (side(image.width()), side(image.height()));
-        // A preview that cannot be written is none.
-        if let Ok(png) = png::encode(&imageops::thumbnail(image, width, height), "") {
-            self.previews.0.send_replace(Some(Arc::new(Preview { frame: self.next, width, height, png })));
-        }
+    pub(crate) fn new(sink: &'a mut dyn FrameSink, first_frame: usize, previewer: &'a Previewer) -> Self {
+        Self { sink, previewer, next: first_frame }
     }
 }
 
 impl FrameSink for Shown<'_> {
     fn push(&mut self, frame: RgbImage) -> Result<(), BoxError> {
-        if self.previews.0.receiver_count() > 0 {
-            let now = (self.now)();
-            if self.shown.is_none_or(|shown| now.saturating_duration_since(shown) >= EVERY) {
-                self.shown = Some(now);
-                self.show(&frame);
-            }
-        }
+        self.previewer.make(PreviewOf::Frame { frame: self.next }, || Ok(frame.clone()));
         self.next += 1;
         self.sink.push(frame)
     }
@@ -100,22 +203,101 @@ impl FrameSink for Shown<'_> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use std::sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use diffusion_core::noise::SeededNoise;
+    use image::{Rgb, RgbImage};
+
     use super::*;
 
-    #[test]
-    fn who_watches_sees_a_small_frame_now_and_then() {
-        let previews = Previews::default();
-        let mut frames: Vec<RgbImage> = Vec::new();
-        let mut sink = Shown::new(&mut frames, 5, &previews, Instant::now);
-        sink.push(RgbImage::new(640, 360)).unwrap();
-        let mut watched = previews.watch();
-        assert_eq!(*watched.borrow_and_update(), None, "nobody watched");
-        for _ in 0..3 {
-            sink.push(RgbImage::new(640, 360)).unwrap();
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    /// Milliseconds that the clock was put forward, by one test alone.
+    static LATER: AtomicU64 = AtomicU64::new(0);
+
+    fn now() -> Instant {
+        *START + Duration::from_millis(LATER.load(Ordering::Relaxed))
+    }
+
+    fn look(previewer: &Previewer, step: usize, made: &Cell<usize>) {
+        let latents = SeededNoise::new(1).randn(&[1, 4, 1, 1]).unwrap();
+        let preview = || {
+            made.set(made.get() + 1);
+            Ok(RgbImage::from_pixel(8, 8, Rgb([step as u8, 1, 2])))
+        };
+        previewer.look(3, &StepReport { step, steps: 20, timestep: 0.0, latents: &latents, preview: &preview });
+    }
+
+    fn of_step(step: usize) -> PreviewOf {
+        PreviewOf::Step { part: 3, step, steps: 20 }
+    }
+
+    #[tokio::test]
+    async fn previews_are_made_for_those_who_want_them_and_at_most_two_a_second() {
+        let (slot, made) = (PreviewSlot::default(), Cell::new(0));
+        let previewer = Previewer::new(slot.clone(), now);
+        look(&previewer, 1, &made);
+        assert_eq!(made.get(), 0, "nobody wants one");
+
+        let mut slow = slot.want();
+        for step in 2..=11 {
+            look(&previewer, step, &made);
+            LATER.fetch_add(100, Ordering::Relaxed);
         }
-        let shown = watched.borrow_and_update().clone().unwrap();
-        assert_eq!((shown.frame, shown.width, shown.height), (6, 320, 180));
-        assert!(shown.png.starts_with(b"\x89PNG"));
-        assert_eq!(frames.len(), 4, "every frame goes on");
+        assert_eq!(made.get(), 2, "a second went by");
+        let mut late = slot.want();
+        for previews in [&mut slow, &mut late] {
+            let newest = previews.next().await.unwrap();
+            assert_eq!(newest.of, of_step(7), "the newest, and nothing before it");
+            assert_eq!(image::load_from_memory(&newest.png).unwrap().to_rgb8().get_pixel(4, 4).0, [7, 1, 2]);
+        }
+
+        drop((slow, late));
+        LATER.fetch_add(1000, Ordering::Relaxed);
+        look(&previewer, 12, &made);
+        assert_eq!(made.get(), 2, "nobody wants one any more");
+
+        let mut again = slot.want();
+        assert_eq!(again.next().await.unwrap().of, of_step(7), "what was made for others is there at once");
+        look(&previewer, 13, &made);
+        assert_eq!((made.get(), again.next().await.unwrap().of), (3, of_step(13)));
+        drop((slot, previewer));
+        assert!(again.next().await.is_none(), "the job is gone");
+    }
+
+    #[tokio::test]
+    async fn frames_are_shown_small_and_go_on_as_they_are() {
+        let slot = PreviewSlot::default();
+        let previewer = Previewer::new(slot.clone(), Instant::now);
+        let mut frames: Vec<RgbImage> = Vec::new();
+        let mut shown = Shown::new(&mut frames, 5, &previewer);
+        shown.push(RgbImage::new(640, 360)).unwrap();
+        let mut previews = slot.want();
+        for _ in 0..3 {
+            shown.push(RgbImage::new(640, 360)).unwrap();
+        }
+        let seen = previews.next().await.unwrap();
+        assert_eq!((seen.of, seen.width, seen.height), (PreviewOf::Frame { frame: 6 }, 256, 144));
+        assert_eq!(image::load_from_memory(&seen.png).unwrap().to_rgb8().dimensions(), (256, 144));
+        assert_eq!((frames.len(), frames[3].dimensions()), (4, (640, 360)));
+        assert_eq!([small(RgbImage::new(256, 3)), small(RgbImage::new(9, 900))].map(|small| small.dimensions()), [(256, 3), (2, 256)]);
+    }
+
+    #[test]
+    fn what_fails_once_is_not_tried_at_every_step() {
+        let (slot, tried) = (PreviewSlot::default(), Cell::new(0));
+        let previewer = Previewer::new(slot.clone(), Instant::now);
+        let _wish = slot.want();
+        let latents = SeededNoise::new(1).randn(&[1, 4, 1, 1]).unwrap();
+        let preview = || {
+            tried.set(tried.get() + 1);
+            Err(diffusion_core::Error::OutOfMemory { what: "as told".into() })
+        };
+        for step in 1..=3 {
+            previewer.look(0, &StepReport { step, steps: 3, timestep: 0.0, latents: &latents, preview: &preview });
+        }
+        assert_eq!(tried.get(), 1);
     }
 }

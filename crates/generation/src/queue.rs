@@ -216,6 +216,11 @@ impl Queue {
         self.lock().waiting.len()
     }
 
+    /// Whether a job of this owner's would find a place now.
+    pub(crate) fn check_room(&self, owner: &str) -> Result<(), PushError> {
+        self.check(&self.lock(), owner)
+    }
+
     fn check(&self, state: &State, owner: &str) -> Result<(), PushError> {
         if state.closed || state.draining {
             return Err(PushError::Closed);

@@ -22,6 +22,7 @@ use crate::{
     fields::{Fields, TypeFault, integer, judged, parse_object},
     generate_api::random_seed,
     intake::Asked,
+    picture_source,
     request_body::RequestBody,
     respond_async,
     scenes_body::{fps, motion_fields},
@@ -106,17 +107,26 @@ pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Paylo
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     ready(state)?;
-    let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
+    let (bytes, held) = body.read_large(request, &caller, state).await?;
     let limits = state.limits.clone();
-    let named = respond_async::is_wanted(request).then(|| Asked::by(caller.owner, request, &bytes)).transpose()?;
-    // A large picture takes a while to decode.
-    let read = async { actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)? };
+    let named = match respond_async::is_wanted(request) {
+        true => Some(Asked::by(caller.clone(), request, &bytes).await?),
+        false => None,
+    };
+    let read = async {
+        // A large picture takes a while to decode, and much memory while it is.
+        let _decoding = picture_source::decoding().await?;
+        actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)?
+    };
     if let Some(asked) = named {
-        return respond_async::answer(request, asked, state, async { read.await.map(VideoSpec::Animation) }).await;
+        let answer = respond_async::answer(request, asked, state, async { read.await.map(VideoSpec::Animation) }).await;
+        drop(held);
+        return answer;
     }
     let spec = read.await?;
+    drop(held);
     let fps = spec.fps().to_string();
-    let made = make(state, VideoSpec::Animation(spec)).await?;
+    let made = make(state, &caller, VideoSpec::Animation(spec)).await?;
     Ok(made.answer(request, |response| insert(response, "X-Video-FPS", &fps)))
 }
 
@@ -143,5 +153,7 @@ fn picture(value: &Value) -> Result<RgbImage, TypeFault> {
     let bytes = BASE64_STANDARD.decode(base64.trim()).map_err(|_| ("value_error", "Value error, the picture is no base64"))?;
     let read = given_picture::read(ImageReader::new(Cursor::new(bytes)));
     read.map(DynamicImage::into_rgb8)
-        .map_err(|_| ("value_error", "Value error, the picture is no PNG, JPEG or WebP of at most 8192 pixels a side"))
+        .ok()
+        .and_then(|picture| picture_source::small_enough(picture).ok())
+        .ok_or(("value_error", "Value error, the picture is no PNG, JPEG or WebP of at most 8192 pixels a side"))
 }

@@ -18,7 +18,9 @@ use crate::{
     error::ApiError,
     generate_api, health_api,
     metrics::RequestMetrics,
-    ops_api, request_metrics, root_api, stored_video,
+    ops_api::{self, StoreCheck},
+    request_memory::RequestMemory,
+    request_metrics, root_api, stored_video,
     tasks::{self, OpenStreams, TasksSettings},
     text_video_api::{self, TextRoute},
     uploads::{UploadLimits, UploadStore},
@@ -56,6 +58,10 @@ pub struct ApiState {
     pub repaint_strength: f64,
     /// Where videos from texts are made.
     pub text_route: TextRoute,
+    /// What was last found of the store of jobs.
+    pub store_check: StoreCheck,
+    /// What large bodies of requests may take.
+    pub memory: RequestMemory,
     /// The requests that were answered so far.
     pub requests: RequestMetrics,
     /// The memory that this process holds, in bytes, where the system says.
@@ -93,6 +99,8 @@ impl ApiState {
             streams: OpenStreams::default(),
             repaint_strength: DEFAULT_REPAINT_STRENGTH,
             text_route: TextRoute::default(),
+            store_check: StoreCheck::default(),
+            memory: RequestMemory::default(),
             requests: RequestMetrics::default(),
             resident_memory: || None,
         }

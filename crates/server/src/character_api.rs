@@ -5,7 +5,7 @@
 //! `quality` act, and the script guides how the picture is repainted before it moves (at the operator's strength; at 0 it does not, and the
 //! answer says so). The invariants: a generation answers to its owner alone, and what it says of itself was noted when it was taken.
 
-use std::time::SystemTime;
+use std::{fs::File, time::SystemTime};
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
@@ -26,10 +26,13 @@ use crate::{
     character_wire::{Generation, UploadForm, Uploaded, VideoFacts},
     error::ApiError,
     fields::{detail, query_value, value_fault},
+    file_answer::FileAnswer,
     idempotency,
     intake::Asked,
+    jail::JailError,
     multipart_file::{FileLimits, MultipartBody},
     picture_source::Asker,
+    request_body::memory_for,
     stored_video,
     video_api::ready,
     wire::{ErrorBody, PngFile, ValidationErrorBody},
@@ -56,10 +59,16 @@ const PAGE: usize = 200;
         (status = 200, description = "Where the picture is", body = Uploaded),
         (status = 400, description = "The form cannot be read, or the file is no picture", body = ErrorBody),
         (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 413, description = "The file is too long", body = ErrorBody),
+        (status = 413, description = "The file is too long, or would take more room than one may", body = ErrorBody),
         (status = 415, description = "The body is no multipart/form-data", body = ErrorBody),
         (status = 422, description = "The form has no file named character", body = ValidationErrorBody),
         (status = 500, description = "It could not be stored", body = ErrorBody),
+        (
+            status = 503,
+            description = "The server is busy with other large requests",
+            body = ErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until it is worth asking again"))
+        ),
     )
 )]
 pub(crate) async fn upload_character(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -70,6 +79,7 @@ pub(crate) async fn upload_character(request: HttpRequest, caller: Caller, paylo
 
 async fn upload(request: &HttpRequest, caller: &Caller, body: &mut MultipartBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     let limits = FileLimits { bytes: state.uploads.limits().bytes, timeout: state.body_timeout };
+    let _held = memory_for(request, limits.bytes, state).await?;
     let file = body.read(request, "character", &limits).await?;
     let upload = state.uploads.save(&caller.owner, "character", file).await?;
     let image_url = state.access.link(caller, &format!("/uploads/{}", upload.name), SystemTime::now());
@@ -100,9 +110,16 @@ pub(crate) async fn uploaded(
     name: Path<String>,
     state: Data<ApiState>,
 ) -> Result<HttpResponse, ApiError> {
-    let uploads = state.uploads.clone();
-    let opened = web::block(move || uploads.open(&caller.owner, &name)).await.map_err(|_| ApiError::Internal)?;
-    Ok(opened?.answer(&request, "image/png"))
+    let (uploads, name) = (state.uploads.clone(), name.into_inner());
+    let tag = name.clone();
+    let opened = web::block(move || -> Result<(File, u64), JailError> {
+        let file = uploads.open(&caller.owner, &name)?.file;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    });
+    let (file, length) = opened.await.map_err(|_| ApiError::Internal)??;
+    // Its name is given to no other, and it is never written to: that says as much as a digest.
+    Ok(FileAnswer { file, length, name: tag.clone(), media_type: "image/png".into(), tag }.to(&request))
 }
 
 /// Takes a video of a character.
@@ -112,7 +129,7 @@ pub(crate) async fn generate(
     json: Map<String, Value>,
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
-    let caller = Caller { owner: asked.owner.clone() };
+    let caller = asked.caller.clone();
     if let Some(before) = asked.before(state).await? {
         return taken(before, &caller, state);
     }

@@ -18,7 +18,7 @@ use crate::{
     error::ApiError,
     fields::{echo, parse_object, value_fault},
     intake::Asked,
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
     respond_async,
     tasks::wire::VideoTaskResponse,
     text_video_api,
@@ -167,16 +167,20 @@ pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    let json = parse_object(&bytes)?;
+    let json = aside(bytes.len(), {
+        let bytes = bytes.clone();
+        move || parse_object(&bytes)
+    });
+    let json = json.await??;
     match Shape::of(&json)? {
         Shape::Scenes if respond_async::is_wanted(request) => {
-            let asked = Asked::by(caller.owner, request, &bytes)?;
+            let asked = Asked::by(caller, request, &bytes).await?;
             let spec = std::future::ready(video_api::scenes(json, state).map(VideoSpec::Scenes));
             respond_async::answer(request, asked, state, spec).await
         }
-        Shape::Scenes => video_api::video(request, json, state).await,
-        Shape::Character => character_api::generate(request, Asked::by(caller.owner, request, &bytes)?, json, state).await,
-        Shape::Text => text_video_api::generate(request, Asked::by(caller.owner, request, &bytes)?, json, state).await,
+        Shape::Scenes => video_api::video(request, &caller, json, state).await,
+        Shape::Character => character_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
+        Shape::Text => text_video_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
     }
 }
 

@@ -26,6 +26,9 @@ use crate::{
     wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
 };
 
+/// When it is worth sending a large request again, in seconds.
+const BUSY_SECONDS: u64 = 5;
+
 /// Everything that a handler can answer but success.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -59,6 +62,9 @@ pub enum ApiError {
         /// How long it may take.
         timeout: Duration,
     },
+    /// Other large requests take all the memory that there is for them.
+    #[error("The server is busy with other large requests; try again in {} s", BUSY_SECONDS)]
+    Busy,
     /// Fields of the body are wrong: all of them, in order.
     #[error("{} invalid field(s)", .0.len())]
     Invalid(Vec<ValidationErrorDetail>),
@@ -66,7 +72,7 @@ pub enum ApiError {
     #[error("At least 2 scenes required")]
     TooFewScenes,
     /// The folder for videos in the making cannot be used.
-    #[error("Video generation failed: {0}")]
+    #[error("Video generation failed: the folder for videos in the making cannot be used ({})", .0.kind())]
     Scratch(std::io::Error),
     /// The engine does not take the job.
     #[error(transparent)]
@@ -187,8 +193,8 @@ impl ApiError {
                 Body::Fields(ValidationErrorBody { detail: vec![too_large(error)] })
             }
             Self::Job(SubmitJobError::IdTaken(_) | SubmitJobError::BadId(_)) => sentence(Self::Internal.to_string()),
-            Self::Generation(error) => sentence(format!("Generation failed: {}", first_line(error))),
-            Self::Video(error) => sentence(format!("Video generation failed: {}", first_line(error))),
+            Self::Generation(error) => sentence(format!("Generation failed: {}", for_clients(error))),
+            Self::Video(error) => sentence(format!("Video generation failed: {}", for_clients(error))),
             Self::NotFound
             | Self::MethodNotAllowed { .. }
             | Self::UnsupportedMediaType(_)
@@ -196,6 +202,7 @@ impl ApiError {
             | Self::UnreadableBody(_)
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow { .. }
+            | Self::Busy
             | Self::TooFewScenes
             | Self::Scratch(_)
             | Self::Submit(_)
@@ -251,6 +258,7 @@ impl ResponseError for ApiError {
             )
             | Self::Store(StoreError::ShuttingDown)
             | Self::NotServed(_)
+            | Self::Busy
             | Self::Generation(GenerationError::Cancelled)
             | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TaskFailed { error, .. } if error.retryable => StatusCode::SERVICE_UNAVAILABLE,
@@ -281,6 +289,15 @@ impl ResponseError for ApiError {
             | Self::TooManyStreams { .. } => {
                 response.insert_header((RETRY_AFTER, 1));
             }
+            Self::Busy => {
+                response.insert_header((RETRY_AFTER, BUSY_SECONDS));
+            }
+            Self::Scratch(error) => tracing::error!(%error, "the folder for videos in the making cannot be used"),
+            Self::Generation(error) | Self::Video(error) => {
+                if !matches!(error, GenerationError::Cancelled) {
+                    tracing::error!(%error, "a picture or a video that was waited for could not be made");
+                }
+            }
             Self::Store(error) | Self::Job(SubmitJobError::Store(error)) => {
                 if !matches!(error, StoreError::ShuttingDown) {
                     tracing::error!(%error, "what is stored of jobs cannot be used");
@@ -304,10 +321,7 @@ impl ResponseError for ApiError {
             | Self::Upload(_)
             | Self::Invalid(_)
             | Self::TooFewScenes
-            | Self::Scratch(_)
             | Self::Submit(SubmitError::Failed(_) | SubmitError::ShuttingDown | SubmitError::TooLarge(_))
-            | Self::Generation(_)
-            | Self::Video(_)
             | Self::TaskNotFound(_)
             | Self::NoSuchJob(_)
             | Self::NotServed(_)
@@ -344,9 +358,26 @@ fn too_large(error: &TooLarge) -> ValidationErrorDetail {
     }
 }
 
-/// Some tensor errors carry a backtrace behind their first line, which belongs in the log.
-fn first_line(error: &GenerationError) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+/// What clients are told of a failure: nothing of where files lie, which is the operator's business and stands in the log.
+fn for_clients(error: &GenerationError) -> String {
+    match error {
+        GenerationError::Video(error) => match error_kind(error) {
+            Some(kind) => format!("the video could not be written ({kind})"),
+            None => "the video could not be written".to_owned(),
+        },
+        GenerationError::Encode(_) => "the picture could not be written".to_owned(),
+        GenerationError::Store(_) => "what is stored of the job cannot be used".to_owned(),
+        // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
+        GenerationError::Cancelled | GenerationError::Model(_) | GenerationError::Internal(_) => {
+            error.to_string().lines().next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+/// The kind of the operating system's error behind another.
+fn error_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
+    std::iter::successors(Some(error), |error| error.source())
+        .find_map(|error| error.downcast_ref::<std::io::Error>().map(std::io::Error::kind))
 }
 
 /// A limit of the validation as JSON.

@@ -13,10 +13,11 @@ use generation::{EngineStatus, ImageSpec, ModelInfo, SubmitError, job::Generated
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     app::ApiState,
     body,
     error::ApiError,
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
     wire::{ErrorBody, GenerateRequest, GenerateResponse, PngFile, ValidationErrorBody},
 };
 
@@ -88,15 +89,16 @@ use crate::{
         ),
     )
 )]
-pub(crate) async fn generate(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = answer(&request, &mut body, &state).await;
+    let answer = answer(&request, &caller, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn answer(request: &HttpRequest, caller: &Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let body = body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
+    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let body = aside(bytes.len(), move || body::parse(&bytes)).await??;
     let return_base64 = body.return_base64();
     let model = match state.engine.status() {
         EngineStatus::Ready(model) => model,
@@ -104,7 +106,7 @@ async fn answer(request: &HttpRequest, body: &mut RequestBody, state: &ApiState)
         EngineStatus::Failed(reason) => return Err(SubmitError::Failed(reason).into()),
     };
     let spec = body.into_spec(random_seed(), &state.limits, &model)?;
-    let job = state.engine.submit(spec.clone())?;
+    let job = state.engine.submit_in(spec.clone(), caller.context())?;
     // The request asks for one picture, so one is what comes.
     let image = job.finished().await?.into_iter().next().ok_or(ApiError::Internal)?;
     Ok(if return_base64 { as_json(&image, &spec, &model) } else { as_file(image) })

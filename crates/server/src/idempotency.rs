@@ -8,12 +8,13 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{HeaderName, HeaderValue},
+    web::Bytes,
 };
 use generation::jobs::Idempotency;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::{error::ApiError, wire::ValidationErrorDetail};
+use crate::{error::ApiError, request_body::aside, wire::ValidationErrorDetail};
 
 /// The header's name.
 pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -26,22 +27,26 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 ///
 /// # Errors
 /// 422 if the name is empty, too long, given twice, or holds anything but visible ASCII.
-pub(crate) fn of(request: &HttpRequest, body: &[u8]) -> Result<Option<Idempotency>, ApiError> {
-    let mut names = request.headers().get_all(IDEMPOTENCY_KEY);
-    let key = match (names.next(), names.next()) {
-        (None, _) => return Ok(None),
-        (Some(name), None) => name.to_str().ok().filter(|name| is_name(name)).ok_or_else(unreadable)?.to_owned(),
-        (Some(_), Some(_)) => return Err(unreadable()),
-    };
-    let mut digest = Sha256::new();
+pub(crate) async fn of(request: &HttpRequest, body: &Bytes) -> Result<Option<Idempotency>, ApiError> {
+    let Some(key) = name_of(request)? else { return Ok(None) };
     // Neither a method nor a path holds a line's end, so nothing of one can pass for the other.
-    for part in [request.method().as_str(), request.path()] {
-        digest.update(part);
-        digest.update("\n");
+    let head = format!("{}\n{}\n", request.method(), request.path());
+    let body = body.clone();
+    let fingerprint = aside(body.len(), move || {
+        let digest = Sha256::new().chain_update(head).chain_update(body).finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    });
+    Ok(Some(Idempotency { key, fingerprint: fingerprint.await? }))
+}
+
+/// The request's own name.
+fn name_of(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let mut names = request.headers().get_all(IDEMPOTENCY_KEY);
+    match (names.next(), names.next()) {
+        (None, _) => Ok(None),
+        (Some(name), None) => name.to_str().ok().filter(|name| is_name(name)).map(|name| Some(name.to_owned())).ok_or_else(unreadable),
+        (Some(_), Some(_)) => Err(unreadable()),
     }
-    digest.update(body);
-    let fingerprint = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(Idempotency { key, fingerprint }))
 }
 
 fn is_name(name: &str) -> bool {
@@ -77,27 +82,35 @@ mod tests {
         TestRequest::post().uri("/api/v1/videos/generate").insert_header((IDEMPOTENCY_KEY, key))
     }
 
-    fn fingerprint(request: TestRequest, body: &str) -> String {
-        of(&request.to_http_request(), body.as_bytes()).unwrap().unwrap().fingerprint
+    async fn fingerprint(request: TestRequest, body: &'static str) -> String {
+        of(&request.to_http_request(), &Bytes::from_static(body.as_bytes())).await.unwrap().unwrap().fingerprint
     }
 
-    #[test]
-    fn another_request_has_another_fingerprint() {
-        let first = fingerprint(request("a"), "{}");
-        assert_eq!(first, fingerprint(request("b"), "{}"));
+    #[actix_web::test]
+    async fn another_request_has_another_fingerprint() {
+        let first = fingerprint(request("a"), "{}").await;
+        assert_eq!(first, fingerprint(request("b"), "{}").await);
         assert_eq!(first.len(), 64);
         for other in [
-            fingerprint(request("a"), "{ }"),
-            fingerprint(request("a").uri("/api/v1/images/generate"), "{}"),
-            fingerprint(request("a").method(Method::PUT), "{}"),
+            fingerprint(request("a"), "{ }").await,
+            fingerprint(request("a").uri("/api/v1/images/generate"), "{}").await,
+            fingerprint(request("a").method(Method::PUT), "{}").await,
         ] {
             assert_ne!(first, other);
         }
     }
 
+    #[actix_web::test]
+    async fn the_fingerprint_is_a_digest_whichever_thread_makes_it() {
+        // Python: hashlib.sha256(b"POST\n/api/v1/videos/generate\n" + b"x" * 100_000)
+        let long = Bytes::from(vec![b'x'; 100_000]);
+        let found = of(&request("a").to_http_request(), &long).await.unwrap().unwrap().fingerprint;
+        assert_eq!(found, "a03a8cea5d77b2ff605421b05a0f600fea0cf40f9ea5f93a67686ecd8306c4e6");
+    }
+
     #[test]
     fn a_name_is_visible_ascii() {
-        let read = |request: TestRequest| of(&request.to_http_request(), b"").map(|name| name.map(|name| name.key));
+        let read = |request: TestRequest| name_of(&request.to_http_request());
         assert_eq!(read(TestRequest::post()).unwrap(), None);
         assert_eq!(read(request("8e03978e-40d5-43e8-bc93-6894a57f9324")).unwrap().unwrap().len(), 36);
         let long = "x".repeat(MAX_CHARS + 1);

@@ -2,36 +2,36 @@
 //!
 //! The invariant: a request with an `Idempotency-Key` makes one job, however often it is sent.
 
-use actix_web::HttpRequest;
-use generation::jobs::{Idempotency, Job, NewJob, Priority, Submitted, Work};
+use actix_web::{HttpRequest, web::Bytes};
+use generation::jobs::{Idempotency, Job, NewJob, Submitted, Work};
 use serde_json::Value;
 
-use crate::{app::ApiState, error::ApiError, idempotency};
+use crate::{access::Caller, app::ApiState, error::ApiError, idempotency};
 
 /// Who hands in, under which name, and who is told of the end.
 pub(crate) struct Asked {
-    pub(crate) owner: String,
+    pub(crate) caller: Caller,
     idempotency: Option<Idempotency>,
     pub(crate) callback_url: Option<String>,
 }
 
 impl Asked {
     /// By a request with this body.
-    pub(crate) fn by(owner: String, request: &HttpRequest, body: &[u8]) -> Result<Self, ApiError> {
-        Ok(Self { owner, idempotency: idempotency::of(request, body)?, callback_url: None })
+    pub(crate) async fn by(caller: Caller, request: &HttpRequest, body: &Bytes) -> Result<Self, ApiError> {
+        Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None })
     }
 
     /// The job that the same request has made before.
     pub(crate) async fn before(&self, state: &ApiState) -> Result<Option<Submitted>, ApiError> {
         let Some(name) = &self.idempotency else { return Ok(None) };
-        let job: Option<Job> = state.jobs.replayed(&self.owner, name).await?;
+        let job: Option<Job> = state.jobs.replayed(&self.caller.owner, name).await?;
         Ok(job.map(|job| Submitted { job, replayed: true }))
     }
 
     /// Hands the job in; `note` is what its later answers repeat.
     pub(crate) async fn submit(self, state: &ApiState, id: String, work: Work, note: Value) -> Result<Submitted, ApiError> {
-        let Self { owner, idempotency, callback_url } = self;
-        let job = NewJob { id, owner, priority: Priority::Normal, work, note, idempotency, callback_url };
+        let Self { caller: Caller { owner, priority }, idempotency, callback_url } = self;
+        let job = NewJob { id, owner, priority, work, note, idempotency, callback_url };
         let submitted = state.jobs.submit(job).await?;
         tracing::info!(job = %submitted.job.id, "job taken");
         Ok(submitted)

@@ -11,12 +11,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use actix_files::NamedFile;
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{CONTENT_TYPE, HeaderValue},
-};
-
 use crate::error::ApiError;
 
 /// The longest part of a name, in bytes.
@@ -97,21 +91,6 @@ fn missing(error: io::Error) -> JailError {
         #[cfg(unix)]
         _ if error.raw_os_error() == Some(libc::ELOOP) => JailError::NotAFile,
         _ => JailError::Io(error),
-    }
-}
-
-impl Jailed {
-    /// The file as an answer, with ranges, an entity tag and the date of its last change, to be shown rather than saved. Its media type is
-    /// what we know it to be, never a guess from its name.
-    pub fn answer(self, request: &HttpRequest, media_type: &'static str) -> HttpResponse {
-        match NamedFile::from_file(self.file, self.path) {
-            Ok(file) => {
-                let mut response = file.into_response(request);
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-                response
-            }
-            Err(error) => HttpResponse::from_error(ApiError::from(JailError::Io(error))),
-        }
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! `/health` says that the program answers, and waits for nothing; `/ready` says that work can be handed in.
 
-use std::time::Duration;
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpResponse,
@@ -10,6 +14,7 @@ use actix_web::{
     web::Data,
 };
 use generation::EngineStatus;
+use tokio::sync::Mutex;
 
 use crate::{
     app::ApiState,
@@ -20,6 +25,30 @@ use crate::{
 
 /// How long the store may take to answer: one that is slower is not ready.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long what was found of the store counts: anybody may ask, and finding it out makes the disk write.
+const STORE_CHECK_COUNTS: Duration = Duration::from_secs(2);
+
+/// Whether jobs can be written down, or in a sentence why not.
+type Found = Result<(), &'static str>;
+
+/// What was last found of the store; clones share it. One request finds it out, and those that come meanwhile wait for that.
+#[derive(Clone, Debug, Default)]
+pub struct StoreCheck(Arc<Mutex<Option<(Instant, Found)>>>);
+
+impl StoreCheck {
+    async fn result(&self, now: fn() -> Instant, check: impl Future<Output = Found>) -> Found {
+        let mut found = self.0.lock().await;
+        if let Some((at, result)) = *found
+            && now().duration_since(at) < STORE_CHECK_COUNTS
+        {
+            return result;
+        }
+        let result = check.await;
+        *found = Some((now(), result));
+        result
+    }
+}
 
 /// Whether work can be handed in: the model is loaded, and jobs can be written down.
 #[utoipa::path(
@@ -42,20 +71,23 @@ pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
         EngineStatus::Loading => Err("Model not loaded yet".to_owned()),
         EngineStatus::Failed(_) => Err("The model cannot be used".to_owned()),
     };
-    let store = match tokio::time::timeout(STORE_PATIENCE, state.jobs.check_writable()).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            // Its words name folders, which are the operator's business.
-            tracing::error!(%error, "not ready: the store of jobs cannot be written to");
-            Err("The store of jobs cannot be written to".to_owned())
+    let check = async {
+        match tokio::time::timeout(STORE_PATIENCE, state.jobs.check_writable()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                // Its words name folders, which are the operator's business.
+                tracing::error!(%error, "not ready: the store of jobs cannot be written to");
+                Err("The store of jobs cannot be written to")
+            }
+            Err(_) => Err("The store of jobs does not answer"),
         }
-        Err(_) => Err("The store of jobs does not answer".to_owned()),
     };
+    let store = state.store_check.result(Instant::now, check).await;
     let answer = ReadyResponse {
         ready: model.is_ok() && store.is_ok(),
         model_loaded: model.is_ok(),
         store_writable: store.is_ok(),
-        detail: model.err().or(store.err()),
+        detail: model.err().or(store.err().map(str::to_owned)),
     };
     if answer.ready {
         HttpResponse::Ok().json(answer)
@@ -95,4 +127,39 @@ pub(crate) async fn metrics(state: Data<ApiState>) -> Result<HttpResponse, ApiEr
     };
     let text = state.requests.text(now).map_err(|_| ApiError::Internal)?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, metrics::MEDIA_TYPE)).body(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_who_ask_at_once_make_the_disk_write_once() {
+        let (store, checks) = (StoreCheck::default(), AtomicUsize::new(0));
+        // A clock that stands still.
+        fn noon() -> Instant {
+            static NOON: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+            *NOON.get_or_init(Instant::now)
+        }
+        fn later() -> Instant {
+            noon() + STORE_CHECK_COUNTS
+        }
+        let check = |result| {
+            let checks = &checks;
+            async move {
+                checks.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                result
+            }
+        };
+        let asked = futures_util::future::join_all((0..100).map(|_| store.result(noon, check(Ok(()))))).await;
+        assert!(asked.iter().all(Result::is_ok));
+        assert_eq!(checks.load(Ordering::Relaxed), 1);
+        assert_eq!(store.result(noon, check(Err("broken"))).await, Ok(()), "what was found still counts");
+        assert_eq!(store.result(later, check(Err("broken"))).await, Err("broken"));
+        assert_eq!(store.result(later, check(Ok(()))).await, Err("broken"));
+        assert_eq!(checks.load(Ordering::Relaxed), 2);
+    }
 }

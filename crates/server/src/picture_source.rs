@@ -16,10 +16,10 @@ use diffusion_core::preprocess;
 use generation::given_picture;
 use guarded_http::Limits;
 use image::{DynamicImage, ImageReader, RgbImage};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
-use crate::{app::ApiState, error::ApiError};
+use crate::{app::ApiState, artifact_file, error::ApiError, request_memory::HeldMemory};
 
 /// What a picture by URL has to be.
 const MEDIA_TYPES: &[&str] = &["image/png", "image/jpeg", "image/webp"];
@@ -61,20 +61,24 @@ pub(crate) struct Asker<'a> {
 
 /// The picture, upright.
 pub(crate) async fn picture(source: String, asker: Asker<'_>, state: &ApiState) -> Result<RgbImage, SourceError> {
-    let bytes = if let Some(url) = as_url(&source) {
-        match ours(&url, asker, state).await? {
-            Some(path) => Bytes::File(path),
-            None => Bytes::Here(fetched(&source, state).await?),
-        }
-    } else {
-        Bytes::Text(source)
-    };
-    decode(bytes).await
+    let Some(url) = as_url(&source) else { return decode(Bytes::Text(source)).await };
+    if let Some(path) = ours(&url, asker, state).await? {
+        return decode(Bytes::File(path)).await;
+    }
+    let (bytes, held) = fetched(&source, asker, state).await?;
+    let picture = decode(Bytes::Here(bytes)).await;
+    drop(held);
+    picture
+}
+
+/// The right to decode a picture, when it is one's turn.
+pub(crate) async fn decoding() -> Result<SemaphorePermit<'static>, ApiError> {
+    // The semaphore is never closed.
+    DECODING.acquire().await.map_err(|_| ApiError::Internal)
 }
 
 async fn decode(bytes: Bytes) -> Result<RgbImage, SourceError> {
-    // The semaphore is never closed.
-    let _decoding = DECODING.acquire().await.map_err(|_| ApiError::Internal)?;
+    let _decoding = decoding().await?;
     // A large picture takes a while to decode.
     web::block(move || decoded(bytes)).await.map_err(|_| ApiError::Internal)?
 }
@@ -106,11 +110,16 @@ async fn ours(url: &Url, asker: Asker<'_>, state: &ApiState) -> Result<Option<Pa
     Ok(Some(file.path))
 }
 
-async fn fetched(url: &str, state: &ApiState) -> Result<Vec<u8>, SourceError> {
+/// What lies at an address, and the memory that it was given. Nothing is fetched for a job that would not be taken.
+async fn fetched(url: &str, asker: Asker<'_>, state: &ApiState) -> Result<(Vec<u8>, HeldMemory), SourceError> {
+    state.engine.check_room(asker.owner).map_err(ApiError::from)?;
+    let mut held = state.memory.take(state.picture_body_limit, state.body_timeout).await?;
     let max_bytes = u64::try_from(state.picture_body_limit).unwrap_or(u64::MAX);
     let limits = Limits { max_bytes, media_types: MEDIA_TYPES, timeout: TIMEOUT };
     let fetched = state.guard.get(url.trim(), &limits).await;
-    Ok(fetched.map_err(|error| SourceError::Refused(error.to_string()))?.bytes)
+    let bytes = fetched.map_err(|error| SourceError::Refused(error.to_string()))?.bytes;
+    held.shrink_to(bytes.len());
+    Ok((bytes, held))
 }
 
 enum Bytes {
@@ -123,13 +132,15 @@ fn decoded(bytes: Bytes) -> Result<RgbImage, SourceError> {
     let bytes = match bytes {
         Bytes::Here(bytes) => bytes,
         Bytes::Text(text) => of_base64(&text)?,
-        Bytes::File(path) => std::fs::read(path).map_err(|error| {
-            tracing::error!(%error, "a job's file cannot be read");
-            ApiError::Internal
-        })?,
+        Bytes::File(path) => artifact_file::read(&path)?,
     };
     let no_picture = |_| SourceError::Refused("the picture is no PNG, JPEG or WebP of at most 8192 pixels a side".into());
     let picture = given_picture::read(ImageReader::new(Cursor::new(bytes))).map(DynamicImage::into_rgb8).map_err(no_picture)?;
+    small_enough(picture)
+}
+
+/// The picture, made smaller if it is larger than a model has use for.
+pub(crate) fn small_enough(picture: RgbImage) -> Result<RgbImage, SourceError> {
     let longer = picture.width().max(picture.height());
     if longer <= MAX_KEPT_SIDE {
         return Ok(picture);

@@ -32,7 +32,8 @@ use crate::{
 /// How long open connections may take after the end was asked for.
 const SHUTDOWN_SECONDS: u64 = 5;
 
-/// Threads that speak HTTP. They never compute, so two are plenty beside the device's thread.
+/// Threads that speak HTTP. What takes longer than a moment (long bodies, pictures, files) is done on others, so two are plenty beside the
+/// device's thread.
 const WORKERS: usize = 2;
 
 /// How long a head may take: it is a packet or two, which leaves time for lost ones to be sent again, and none for those who only sit.
@@ -137,7 +138,7 @@ impl Server {
             body_timeout: settings.body_timeout,
             picture_body_limit: settings.picture_body_limit,
             access: Arc::new(access),
-            uploads: UploadStore::new(settings.uploads.clone(), settings.upload_limits),
+            uploads: UploadStore::new(settings.uploads.clone(), settings.upload_limits.shared_by(settings.access.keys.len())),
             guard: Guard::new(settings.guard.clone()),
             tasks: settings.tasks.clone(),
             repaint_strength: settings.repaint_strength,

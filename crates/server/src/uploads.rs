@@ -3,14 +3,16 @@
 //! What is stored is never what was sent: the picture is decoded within the bounds of [`generation::given_picture`] and encoded as a PNG,
 //! so that metadata, a second file behind the first and broken files that a later reader may fall for are gone. The invariants: a file
 //! lies in its owner's folder under a random name, or not at all (staged beside it, then renamed); no name of the sender's is used for
-//! anything; at most [`DECODED_AT_ONCE`] pictures are in memory at once.
+//! anything; at most [`DECODED_AT_ONCE`] pictures are in memory at once; what is kept is within the limits whenever a file has been stored,
+//! and whoever stores much makes room with their own files before anybody else's go.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     fs::{self, DirEntry},
     io::{self, BufWriter, Cursor},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -74,6 +76,14 @@ pub enum UploadError {
     /// It is called one.
     #[error("File must be an image: a PNG, JPEG or WebP of at most {max} pixels a side", max = given_picture::MAX_SIDE)]
     NotAPicture,
+    /// It takes more than an owner's share.
+    #[error("File too large to be kept: it takes {bytes} bytes as a PNG file, and the limit is {limit}")]
+    TooMuch {
+        /// What it would take.
+        bytes: u64,
+        /// What one owner's uploads may take together.
+        limit: u64,
+    },
     /// There is no room for it, or no right to write it.
     #[error("the file could not be stored")]
     Store(#[from] io::Error),
@@ -87,6 +97,7 @@ impl UploadError {
             Self::Malformed(_) | Self::SamePart(_) | Self::TooManyParts { .. } | Self::NotCalledAPicture | Self::NotAPicture => {
                 StatusCode::BAD_REQUEST
             }
+            Self::TooMuch { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -99,13 +110,28 @@ pub struct UploadLimits {
     pub bytes: usize,
     /// How long an upload is kept.
     pub age: Duration,
-    /// How much all uploads may take, in bytes; the oldest go first.
+    /// How much all uploads may take, in bytes; the oldest go first, of whoever has most.
     pub total_bytes: u64,
+    /// How much one owner's may take, in bytes; the oldest go first.
+    pub owner_bytes: u64,
+}
+
+impl UploadLimits {
+    /// The same for so many owners: where there are several, none has more than half.
+    #[must_use]
+    pub fn shared_by(self, owners: usize) -> Self {
+        if owners > 1 { Self { owner_bytes: self.owner_bytes.min(self.total_bytes / 2), ..self } } else { self }
+    }
 }
 
 impl Default for UploadLimits {
     fn default() -> Self {
-        Self { bytes: DEFAULT_UPLOAD_BYTES, age: DEFAULT_UPLOAD_AGE, total_bytes: DEFAULT_UPLOADS_BYTES }
+        Self {
+            bytes: DEFAULT_UPLOAD_BYTES,
+            age: DEFAULT_UPLOAD_AGE,
+            total_bytes: DEFAULT_UPLOADS_BYTES,
+            owner_bytes: DEFAULT_UPLOADS_BYTES,
+        }
     }
 }
 
@@ -115,6 +141,8 @@ pub struct UploadStore {
     root: PathBuf,
     limits: UploadLimits,
     decoding: Arc<Semaphore>,
+    /// What each owner's folder holds, in bytes; absent until somebody has looked.
+    kept: Arc<Mutex<Option<BTreeMap<PathBuf, u64>>>>,
 }
 
 /// A picture that was uploaded and is stored.
@@ -131,7 +159,7 @@ pub struct Upload {
 impl UploadStore {
     /// In this folder, which is made when it is first needed.
     pub fn new(root: PathBuf, limits: UploadLimits) -> Self {
-        Self { root, limits, decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)) }
+        Self { root, limits, decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)), kept: Arc::default() }
     }
 
     /// How much is kept, and for how long.
@@ -150,7 +178,8 @@ impl UploadStore {
         // The semaphore is never closed.
         let _decoding = self.decoding.acquire().await.map_err(|_| ApiError::Internal)?;
         let folder = self.folder(owner).ok_or(ApiError::Internal)?;
-        let saved = actix_web::web::block(move || store(&folder, stem, &file.bytes)).await.map_err(|_| ApiError::Internal)?;
+        let store = self.clone();
+        let saved = actix_web::web::block(move || store.store(&folder, stem, &file.bytes)).await.map_err(|_| ApiError::Internal)?;
         let upload = saved.inspect_err(|error| {
             if let UploadError::Store(error) = error {
                 tracing::error!(%error, "an upload cannot be stored");
@@ -177,12 +206,27 @@ impl UploadStore {
     /// # Errors
     /// If a folder cannot be read. A file that cannot be removed stays for the next time.
     pub fn prune(&self, now: SystemTime) -> io::Result<usize> {
+        let mut kept = self.kept();
+        let (found, removed) = self.make_room(now, None)?;
+        *kept = Some(found);
+        Ok(removed)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<BTreeMap<PathBuf, u64>>> {
+        // No code panics while it holds the lock.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes files as [`Self::prune`] does, so many that one more of so many bytes finds room in a folder; gives what each folder then
+    /// holds without it, and how many files went.
+    fn make_room(&self, now: SystemTime, coming: Option<(&Path, u64)>) -> io::Result<(BTreeMap<PathBuf, u64>, usize)> {
         let mut removed = 0;
-        let mut kept = Vec::new();
+        let mut folders = BTreeMap::new();
         for folder in entries(&self.root)? {
             if !folder.file_type()?.is_dir() {
                 continue;
             }
+            let mut files = Vec::new();
             for entry in entries(&folder.path())? {
                 // It may have gone since the folder was read.
                 let Ok(metadata) = entry.metadata() else { continue };
@@ -191,20 +235,29 @@ impl UploadStore {
                 if age > if staged { STAGED_FOR } else { self.limits.age } {
                     removed += usize::from(fs::remove_file(entry.path()).is_ok());
                 } else if !staged {
-                    kept.push((age, metadata.len(), entry.path()));
+                    files.push((age, metadata.len(), entry.path()));
                 }
             }
+            // The oldest is the last.
+            files.sort();
+            let bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+            folders.insert(folder.path(), (bytes, files));
         }
-        // The youngest first: those that fit stay.
-        kept.sort();
-        let mut total = 0_u64;
-        for (_, bytes, path) in kept {
-            total = total.saturating_add(bytes);
-            if total > self.limits.total_bytes {
-                removed += usize::from(fs::remove_file(path).is_ok());
-            }
+        let coming_to = |folder: &Path| coming.filter(|(to, _)| *to == folder).map_or(0, |(_, bytes)| bytes);
+        let over = |folders: &BTreeMap<PathBuf, (u64, Vec<_>)>| {
+            let full = |folder: &Path, bytes: u64| bytes.saturating_add(coming_to(folder));
+            let total = folders.values().map(|(bytes, _)| bytes).sum::<u64>().saturating_add(coming.map_or(0, |(_, bytes)| bytes));
+            let with_files = folders.iter().filter(|(_, (_, files))| !files.is_empty());
+            let largest = with_files.map(|(folder, (bytes, _))| (full(folder, *bytes), folder.clone())).max()?;
+            (largest.0 > self.limits.owner_bytes || total > self.limits.total_bytes).then_some(largest.1)
+        };
+        while let Some(folder) = over(&folders) {
+            let Some((bytes, files)) = folders.get_mut(&folder) else { break };
+            let Some((_, length, path)) = files.pop() else { break };
+            *bytes = bytes.saturating_sub(length);
+            removed += usize::from(fs::remove_file(path).is_ok());
         }
-        Ok(removed)
+        Ok((folders.into_iter().map(|(folder, (bytes, _))| (folder, bytes)).collect(), removed))
     }
 
     /// Prunes at once and then every hour, for as long as it is waited for.
@@ -239,22 +292,41 @@ fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
     }
 }
 
-/// Decodes, encodes, stages and renames.
-fn store(folder: &Path, stem: &str, bytes: &[u8]) -> Result<Upload, UploadError> {
-    let picture = given_picture::read(ImageReader::new(Cursor::new(bytes))).map_err(|_| UploadError::NotAPicture)?;
-    // Eight bits are what models see; more would double the file.
-    let picture = match picture.color().has_alpha() {
-        true => DynamicImage::from(picture.into_rgba8()),
-        false => DynamicImage::from(picture.into_rgb8()),
-    };
-    let (width, height) = (picture.width(), picture.height());
-    fs::create_dir_all(folder)?;
-    let staged = tempfile::Builder::new().prefix(STAGED).tempfile_in(folder)?;
-    let mut writer = BufWriter::new(staged.as_file());
-    picture.write_to(&mut writer, ImageFormat::Png).map_err(|error| UploadError::Store(io::Error::other(error)))?;
-    writer.into_inner().map_err(|error| UploadError::Store(error.into_error()))?;
-    staged.as_file().sync_all()?;
-    let name = format!("{stem}_{}.png", Uuid::new_v4());
-    staged.persist_noclobber(folder.join(&name)).map_err(|error| error.error)?;
-    Ok(Upload { name, width, height })
+impl UploadStore {
+    /// Decodes, encodes, stages, makes room and renames.
+    fn store(&self, folder: &Path, stem: &str, bytes: &[u8]) -> Result<Upload, UploadError> {
+        let picture = given_picture::read(ImageReader::new(Cursor::new(bytes))).map_err(|_| UploadError::NotAPicture)?;
+        // Eight bits are what models see; more would double the file.
+        let picture = match picture.color().has_alpha() {
+            true => DynamicImage::from(picture.into_rgba8()),
+            false => DynamicImage::from(picture.into_rgb8()),
+        };
+        let (width, height) = (picture.width(), picture.height());
+        fs::create_dir_all(folder)?;
+        let staged = tempfile::Builder::new().prefix(STAGED).tempfile_in(folder)?;
+        let mut writer = BufWriter::new(staged.as_file());
+        picture.write_to(&mut writer, ImageFormat::Png).map_err(|error| UploadError::Store(io::Error::other(error)))?;
+        writer.into_inner().map_err(|error| UploadError::Store(error.into_error()))?;
+        staged.as_file().sync_all()?;
+        let length = staged.as_file().metadata()?.len();
+        let limit = self.limits.owner_bytes.min(self.limits.total_bytes);
+        if length > limit {
+            return Err(UploadError::TooMuch { bytes: length, limit });
+        }
+        // Held until the file is there, or two that come at once would both find the same room.
+        let mut kept = self.kept();
+        let fits = |kept: &BTreeMap<PathBuf, u64>| {
+            let own = kept.get(folder).copied().unwrap_or_default();
+            own + length <= self.limits.owner_bytes && kept.values().sum::<u64>() + length <= self.limits.total_bytes
+        };
+        if !kept.as_ref().is_some_and(fits) {
+            *kept = Some(self.make_room(SystemTime::now(), Some((folder, length)))?.0);
+        }
+        let name = format!("{stem}_{}.png", Uuid::new_v4());
+        staged.persist_noclobber(folder.join(&name)).map_err(|error| error.error)?;
+        if let Some(kept) = kept.as_mut() {
+            *kept.entry(folder.to_owned()).or_default() += length;
+        }
+        Ok(Upload { name, width, height })
+    }
 }

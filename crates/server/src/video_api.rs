@@ -18,11 +18,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     app::ApiState,
     body,
     error::ApiError,
     generate_api::random_seed,
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
     scenes_body,
     video_wire::{ScenesBody, VideoInfo},
     wire::{ErrorBody, ValidationErrorBody},
@@ -61,9 +62,14 @@ pub(crate) fn scenes(json: Map<String, Value>, state: &ApiState) -> Result<Scene
 }
 
 /// Makes the video and answers with it.
-pub(crate) async fn video(request: &HttpRequest, json: Map<String, Value>, state: &ApiState) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn video(
+    request: &HttpRequest,
+    caller: &Caller,
+    json: Map<String, Value>,
+    state: &ApiState,
+) -> Result<HttpResponse, ApiError> {
     let spec = scenes(json, state)?;
-    let made = make(state, VideoSpec::Scenes(spec.clone())).await?;
+    let made = make(state, caller, VideoSpec::Scenes(spec.clone())).await?;
     Ok(made.answer(request, |response| {
         for (name, value) in [
             ("X-Video-Scenes", spec.scenes().len().to_string()),
@@ -79,7 +85,8 @@ pub(crate) async fn video(request: &HttpRequest, json: Map<String, Value>, state
 
 async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let body = scenes_body::parse(&body.read(state.body_limit, state.body_timeout).await?)?;
+    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let body = aside(bytes.len(), move || scenes_body::parse(&bytes)).await??;
     let spec = body.into_spec(random_seed(), &state.limits)?;
     let estimate = state.engine.timings().estimate(&spec);
     Ok(HttpResponse::Ok().json(VideoInfo {
@@ -118,12 +125,12 @@ pub(crate) struct MadeVideo {
     seed: u64,
 }
 
-/// Makes a video and opens its file; a folder of its own is gone when this returns, or is dropped.
-pub(crate) async fn make(state: &ApiState, spec: VideoSpec) -> Result<MadeVideo, ApiError> {
+/// Makes a video for a caller and opens its file; a folder of its own is gone when this returns, or is dropped.
+pub(crate) async fn make(state: &ApiState, caller: &Caller, spec: VideoSpec) -> Result<MadeVideo, ApiError> {
     let folder = tempfile::Builder::new().prefix("framewright-").tempdir_in(&state.scratch).map_err(ApiError::Scratch)?;
     let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| ApiError::Video(error.into()))?;
     let seed = spec.seed();
-    let video = state.engine.submit_video(spec, output)?.finished().await.map_err(ApiError::Video)?;
+    let video = state.engine.submit_video_in(spec, output, caller.context())?.finished().await.map_err(ApiError::Video)?;
     let path = video.path.clone();
     let file = actix_web::web::block(|| NamedFile::open(path)).await.map_err(|_| ApiError::Internal)?.map_err(ApiError::Scratch)?;
     Ok(MadeVideo { file, video, seed })

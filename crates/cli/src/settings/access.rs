@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use generation::jobs::Priority;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use server::access::{self, AllowedHosts, AllowedOrigins, ApiKey, KeyLimits, LinkSecret};
@@ -90,6 +91,8 @@ pub(crate) enum NamedKey {
         name: String,
         /// The file.
         path: PathBuf,
+        /// How urgent its jobs are.
+        priority: Priority,
     },
 }
 
@@ -104,19 +107,27 @@ struct WrittenKey {
     key_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "values::secret_text")]
     sha256: Option<SecretString>,
+    /// How urgent its jobs are: low, normal (as without it) or high.
+    #[serde(default)]
+    priority: Option<String>,
 }
 
 impl TryFrom<WrittenKey> for NamedKey {
     type Error = String;
 
     fn try_from(written: WrittenKey) -> Result<Self, String> {
-        let WrittenKey { name, key, key_file, sha256 } = written;
-        match (key, key_file, sha256) {
-            (Some(key), None, None) => ApiKey::new(&name, key.expose_secret()).map(Self::Given).map_err(|error| error.to_string()),
-            (None, Some(path), None) => Ok(Self::InFile { name, path }),
-            (None, None, Some(hex)) => ApiKey::from_sha256(&name, hex.expose_secret()).map(Self::Given).map_err(|error| error.to_string()),
-            _ => Err(format!("the key {name:?} wants one of key, key_file and sha256")),
-        }
+        let WrittenKey { name, key, key_file, sha256, priority } = written;
+        let priority = match priority {
+            None => Priority::default(),
+            Some(text) => text.parse().map_err(|error| format!("the key {name:?} has {error}"))?,
+        };
+        let key = match (key, key_file, sha256) {
+            (Some(key), None, None) => ApiKey::new(&name, key.expose_secret()),
+            (None, Some(path), None) => return Ok(Self::InFile { name, path, priority }),
+            (None, None, Some(hex)) => ApiKey::from_sha256(&name, hex.expose_secret()),
+            _ => return Err(format!("the key {name:?} wants one of key, key_file and sha256")),
+        };
+        key.map(|key| Self::Given(key.with_priority(priority))).map_err(|error| error.to_string())
     }
 }
 
@@ -143,7 +154,9 @@ impl AccessSettings {
         for key in &self.keys {
             keys.push(match key {
                 NamedKey::Given(key) => key.clone(),
-                NamedKey::InFile { name, path } => named("access.keys", name, &read("access.keys", path)?)?,
+                NamedKey::InFile { name, path, priority } => {
+                    named("access.keys", name, &read("access.keys", path)?)?.with_priority(*priority)
+                }
             });
         }
         let limits = |default: KeyLimits| KeyLimits {
@@ -213,6 +226,22 @@ mod tests {
         ];
         assert_eq!(keys(&text).unwrap(), expected.map(Result::unwrap));
         assert_eq!(keys("[access]\napi_key_file = \"KEY_FILE\"\n").unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_key_may_be_more_urgent_than_another() {
+        let written = |priority: &str| {
+            keys(&format!(
+                "[access]\napi_key = \"the-key-of-everybody\"\n[[access.keys]]\nname = \"alice\"\nkey = \"alices-secret-key-1\"\n{priority}\n\
+                 [[access.keys]]\nname = \"bob\"\nkey_file = \"KEY_FILE\"\n{priority}\n"
+            ))
+        };
+        let priorities = |text| written(text).unwrap().iter().map(ApiKey::priority).collect::<Vec<_>>();
+        assert_eq!(priorities(""), [Priority::Normal; 3]);
+        assert_eq!(priorities("priority = \"high\""), [Priority::Normal, Priority::High, Priority::High]);
+        assert_eq!(priorities("priority = \"low\""), [Priority::Normal, Priority::Low, Priority::Low]);
+        let refused = written("priority = \"urgent\"").unwrap_err();
+        assert!(refused.contains("the key \"alice\" has no priority: \"urgent\"; there are low, normal and high"), "{refused}");
     }
 
     #[test]

@@ -106,6 +106,7 @@ impl StepMonitor for Film<'_> {
         // Frames that were kept may have counted for more, if the rest is made again.
         let work_done = (self.work_before + self.run_work * share).max(self.progress.work_done);
         self.progress = SceneProgress { step: step.step, steps: step.steps, work_done, ..self.progress };
+        self.monitor.on_model_step(step);
         self.monitor.on_progress(&self.progress)
     }
 

@@ -36,7 +36,8 @@ impl StableDiffusion {
         let image_latents = self.encode_image(&image, &mut noise)?;
         let added = noise.randn(image_latents.dims())?;
         let latents = scheduler.add_noise(&image_latents, &added, first_step)?;
-        let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, monitor };
+        let paint = |latents: &Tensor| self.paint(latents);
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, paint: &paint, monitor };
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 }

@@ -68,7 +68,8 @@ impl StableDiffusion {
             };
             Ok((original.broadcast_mul(&(1.0 - &mask)?)? + latents.broadcast_mul(&mask)?)?)
         };
-        let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, monitor };
+        let paint = |latents: &Tensor| self.paint(latents);
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step, noise: &mut noise, paint: &paint, monitor };
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), put_back)
     }
 

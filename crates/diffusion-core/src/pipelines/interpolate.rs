@@ -54,7 +54,8 @@ impl<'a> Between<'a> {
         let [from, to] = &self.noise;
         let latents = (slerp(from, to, position)? * scheduler.init_noise_sigma())?;
         let mut noise = self.stream.clone();
-        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor };
+        let paint = |latents: &Tensor| self.model.paint(latents);
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 }

@@ -16,6 +16,7 @@ mod image_to_image;
 mod image_to_video;
 mod inpaint;
 mod interpolate;
+mod latent_colours;
 mod memory;
 mod params;
 mod prompt;
@@ -26,17 +27,19 @@ mod sizes;
 mod text_to_image;
 mod windows;
 
+use std::sync::OnceLock;
+
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
 use serde_json::Value as Json;
 
-use self::memory::Weighed;
 pub use self::{
     embedded::{nano_sd, nano_svd},
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
     memory::{MotionCall, MotionMemory, PictureCall, PictureMemory},
     params::{ImageToImageParams, InpaintParams, PictureParams, TextToImageParams},
 };
+use self::{latent_colours::LatentColours, memory::Weighed};
 use crate::{
     Error, Result,
     denoise::StepMonitor,
@@ -62,6 +65,8 @@ pub struct StableDiffusion {
     /// scheduler_config.json as it is.
     scheduler_json: Json,
     own_scheduler: SchedulerConfig,
+    /// Found out when they are first wanted.
+    colours: OnceLock<LatentColours>,
 }
 
 impl StableDiffusion {
@@ -93,8 +98,8 @@ impl StableDiffusion {
         let text_encoder = ClipTextModel::load(&text_config, &weights(Component::TextEncoder, policy.text_encoder)?)?;
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
-        let weight_bytes = weighed.bytes();
-        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, weight_bytes, scheduler_json, own_scheduler })
+        let (weight_bytes, colours) = (weighed.bytes(), OnceLock::new());
+        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, weight_bytes, scheduler_json, own_scheduler, colours })
     }
 
     /// What a person would call the model: the folder's path, the hub id, "nano-sd (embedded)".
@@ -188,6 +193,14 @@ impl StableDiffusion {
     fn latents_shape(&self, params: &TextToImageParams) -> [usize; 4] {
         let factor = self.pixels_per_latent();
         [1, self.vae.config().latent_channels, (params.height / factor) as usize, (params.width / factor) as usize]
+    }
+
+    /// A small picture of clean latents, [1, channels, height, width].
+    fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
+        let config = self.vae.config();
+        let colours =
+            LatentColours::known(&self.colours, config.latent_channels, |latents| self.vae.decode(&(latents / config.scaling_factor)?))?;
+        colours.paint(latents, self.pixels_per_latent())
     }
 
     /// A given picture's latents, scaled, f32 on the CPU; draws one tensor of noise.

@@ -26,7 +26,8 @@ impl StableDiffusion {
         let conditioning = self.conditioning(params)?;
         let mut noise = SeededNoise::new(params.seed);
         let latents = (noise.randn(&self.latents_shape(params))? * scheduler.init_noise_sigma())?;
-        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor };
+        let paint = |latents: &Tensor| self.paint(latents);
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
     }
 

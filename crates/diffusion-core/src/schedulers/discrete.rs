@@ -71,6 +71,11 @@ impl Run for Discrete {
         let (sigma, _) = self.sigmas(step_index)?;
         Ok((original + noise.affine(f64::from(sigma), 0.0)?)?)
     }
+
+    fn clean(&self, latents: &Tensor, model_output: &Tensor, step_index: usize) -> Result<Tensor> {
+        let (sigma, _) = self.sigmas(step_index)?;
+        self.predict_original(latents, model_output, sigma)
+    }
 }
 
 /// The slope of the latents over sigma.

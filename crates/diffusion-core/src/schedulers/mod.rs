@@ -51,6 +51,12 @@ pub trait Run {
 
     /// See [`Scheduler::add_noise`].
     fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor>;
+
+    /// The clean latents that the model's output at this step points at, given the latents before the step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Params`] if `step_index` is out of range.
+    fn clean(&self, latents: &Tensor, model_output: &Tensor, step_index: usize) -> Result<Tensor>;
 }
 
 /// One run of a scheduler over a fixed number of steps; holds the multistep history of that run.

@@ -67,4 +67,8 @@ impl Run for VariancePreserving {
     fn add_noise(&self, original: &Tensor, noise: &Tensor, step_index: usize) -> Result<Tensor> {
         self.level(step_index)?.add_noise(original, noise)
     }
+
+    fn clean(&self, latents: &Tensor, model_output: &Tensor, step_index: usize) -> Result<Tensor> {
+        self.level(step_index)?.predict_original(self.prediction, latents, model_output)
+    }
 }

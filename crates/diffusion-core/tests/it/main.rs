@@ -13,6 +13,7 @@ mod nano_svd;
 mod noise;
 mod ops;
 mod pipelines;
+mod previews;
 mod scenes;
 mod schedulers;
 mod shape_judge;

@@ -30,6 +30,23 @@ fn floats(tensor: &Tensor) -> Vec<f64> {
     tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
+/// Every scheduler knows the clean latents that a right guess of the noise points at, at every step.
+#[test]
+fn the_clean_latents_are_found_again() {
+    let (clean, noise) = (randn(LATENTS_SEED), randn(NOISE_SEED));
+    for kind in SchedulerKind::ALL {
+        let config = SchedulerConfig::from_json(&json!({"_class_name": "DDIMScheduler"}), Some(kind.into())).unwrap();
+        let scheduler = config.start(8).unwrap();
+        for index in 0..scheduler.timesteps().len() {
+            let latents = scheduler.add_noise(&clean, &noise, index).unwrap();
+            let found = scheduler.run().clean(&latents, &noise, index).unwrap();
+            // The noisier the latents, the more of them is rounded away.
+            let error = relative_error(&found, &clean);
+            assert!(error <= 1e-4, "{kind:?}, step {index}: {error:e}");
+        }
+    }
+}
+
 /// Walks from `latents` at step `start` to the end and gives the largest relative error of a step against the rows of `expected`.
 fn walk(scheduler: &mut dyn Scheduler, mut latents: Tensor, start: usize, expected: &Tensor, context: &str) -> f64 {
     let mut noise = SeededNoise::new(NOISE_SEED);

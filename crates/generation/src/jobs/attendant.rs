@@ -24,7 +24,7 @@ use crate::{
     error::SubmitError,
     job::{Begin, JobContext, JobHandle, JobProgress, JobResult, Made, StoredWork},
     model::{EngineStatus, ModelInfo},
-    preview::Previews,
+    preview::PreviewSlot,
     queue::Place,
     video::VideoOutput,
 };
@@ -47,13 +47,13 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
             None => Err(GenerationError::Cancelled),
         }))
     };
-    let previews = Previews::default();
+    let previews = PreviewSlot::default();
     let context = JobContext {
         owner: job.owner.clone(),
         priority: job.priority,
         journal: Some(inner.files.journal_of(&job.id)),
-        fail_hook: inner.settings.fail_hook.clone(),
         previews: previews.clone(),
+        fail_hook: inner.settings.fail_hook.clone(),
     };
     // Locked until the job is known here, for its turn may come at once.
     let mut all = inner.live();

@@ -167,8 +167,10 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<Waiting>, StoreErro
 
 /// Messages whose time has come, the oldest first.
 pub(super) fn due_deliveries(connection: &Connection, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
+    // The oldest of each owner's, then the second of each: one with a thousand does not hide the others'.
     let sql = "SELECT deliveries.id, jobs.id, owner, url, event, deliveries.attempts, deliveries.created_at
-               FROM deliveries JOIN jobs ON jobs.number = job WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2";
+               FROM deliveries JOIN jobs ON jobs.number = job WHERE due_at <= ?1
+               ORDER BY row_number() OVER (PARTITION BY owner ORDER BY due_at), due_at LIMIT ?2";
     let mut select = connection.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
         Ok(Delivery {

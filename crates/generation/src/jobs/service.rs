@@ -27,7 +27,7 @@ use crate::{
     Engine,
     error::SubmitError,
     job::{CancelSwitch, JobProgress},
-    preview::{Preview, Previews},
+    preview::{PreviewSlot, Previews},
     queue::Place,
 };
 
@@ -95,8 +95,7 @@ pub(super) struct Live {
     pub(super) owner: String,
     pub(super) cancel: CancelSwitch,
     pub(super) progress: watch::Receiver<JobProgress>,
-    /// Where it shows what it is making.
-    pub(super) previews: Previews,
+    pub(super) previews: PreviewSlot,
     /// When the device took it, and how far it was then.
     pub(super) began: Option<(SystemTime, f64)>,
     /// How long the device will need, where something like it was measured.
@@ -269,6 +268,12 @@ impl Jobs {
         self.on_disk(move |inner| inner.store.events(&owner, &id, after, limit)).await
     }
 
+    /// Pictures of a job in the making, made for as long as what this returns is held; `None` if the job has ended, or there is no such
+    /// job, or it is another's.
+    pub fn previews(&self, owner: &str, id: &str) -> Option<Previews> {
+        self.inner.live().get(id).filter(|live| live.owner == owner).map(|live| live.previews.want())
+    }
+
     /// Changes with every change of any job, for those who wait for one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
@@ -277,12 +282,6 @@ impl Jobs {
     /// Becomes true when the program goes down, for those who would otherwise wait for changes for ever.
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.inner.stopping.subscribe()
-    }
-
-    /// What a job's video looks like so far, now and as it is made: small pictures of its frames. `None` if there is no such job, it is
-    /// another's, or it has ended. Jobs of pictures show nothing.
-    pub fn previews(&self, owner: &str, id: &str) -> Option<watch::Receiver<Option<Arc<Preview>>>> {
-        self.inner.live().get(id).filter(|live| live.owner == owner).map(|live| live.previews.watch())
     }
 
     /// Waits for a job's end; `None` if there is no such job or it is another's.
@@ -314,7 +313,7 @@ impl Jobs {
         Ok(artifact.map(|artifact| ArtifactFile { path: self.inner.files.path_of(id, name), artifact }))
     }
 
-    /// Messages to callbacks whose time has come, the oldest first.
+    /// Messages to callbacks whose time has come: the oldest of each owner, then the second of each, and so on.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -366,7 +365,11 @@ impl Jobs {
         self.inner.stopping.send_replace(true);
         self.inner.engine.drain();
         let mut changes = self.changes();
-        let runs = || self.inner.live().values().any(|live| live.began.is_some());
+        // The device may have one that is not written down as begun yet, or have let go of one whose end is on its way here.
+        let runs = || {
+            let running = self.inner.engine.running();
+            self.inner.live().values().any(|live| live.began.is_some() || running == Some(live.engine_id))
+        };
         let ended = async { while runs() && changes.changed().await.is_ok() {} };
         let _in_time: Result<(), tokio::time::error::Elapsed> = tokio::time::timeout(limit, ended).await;
         self.inner.engine.shut_down();

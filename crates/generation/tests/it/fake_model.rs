@@ -5,7 +5,7 @@
 //! ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two milliseconds a
 //! step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a
 //! video, the first scene's prompt says what it
-//! does; frames are in the colour of their number.
+//! does; frames are in the colour of their number, and previews in that of the step or the frame.
 
 use std::{
     ops::ControlFlow,
@@ -71,7 +71,8 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
         if slow || spec.prompt() == "unhurried" {
             std::thread::sleep(Duration::from_millis(2));
         }
-        if monitor.on_step(&StepReport { step, steps, timestep: 0.0, latents: &latents }) == ControlFlow::Break(()) {
+        let preview = || Ok(RgbImage::from_pixel(8, 8, Rgb([(seed % 256) as u8, step as u8, 2])));
+        if monitor.on_step(&StepReport { step, steps, timestep: 0.0, latents: &latents, preview: &preview }) == ControlFlow::Break(()) {
             return Err(Error::Cancelled);
         }
     }
@@ -111,6 +112,7 @@ impl DeviceModel for FakeModel {
         _: &mut dyn Journal,
     ) -> diffusion_core::Result<Vec<TruncatedText>> {
         let shape = self.video_shape(spec)?;
+        let latents = SeededNoise::new(0).randn(&[1, 4, 1, 1])?;
         let (prompt, scenes) = match spec {
             VideoSpec::Scenes(spec) => (spec.scenes()[0].prompt(), spec.scenes().len()),
             VideoSpec::Animation(_) => ("", 1),
@@ -139,6 +141,8 @@ impl DeviceModel for FakeModel {
                 work_done: frame as f64,
                 work_total: shape.frames as f64,
             };
+            let preview = || Ok(RgbImage::from_pixel(8, 8, colour));
+            monitor.on_model_step(&StepReport { step: 3, steps: 3, timestep: 0.0, latents: &latents, preview: &preview });
             if monitor.on_progress(&progress) == ControlFlow::Break(()) {
                 return Err(Error::Cancelled);
             }

@@ -38,7 +38,6 @@ fn check(place: &str, (fault, ended): (&str, &str)) {
     if cfg!(target_os = "linux") {
         let most = |word: &str| words(word).iter().map(|kilobytes| kilobytes.parse().unwrap()).fold(0.0, f64::max);
         let (before, after) = (most("before "), most("after "));
-        println!("{fault} in {place}: {before} kB before, {after} kB after, {:+.1} %", 100.0 * (after / before - 1.0));
         assert!(after <= before * (1.0 + WITHIN), "{fault} in {place}: {before} kB before, {after} kB after");
     }
 }

@@ -3,14 +3,29 @@
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
+use generation::{job::JobContext, jobs::Priority};
 
 use crate::error::ApiError;
 
 /// The owner of what the request makes, and of what it may see. [`super::gate`] tells who it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// The name of the API key; empty where no keys are configured.
     pub owner: String,
+    /// How urgent what they ask for is: that of their key.
+    pub priority: Priority,
+}
+
+impl Caller {
+    /// Whoever has this name, for what is theirs however urgent.
+    pub(crate) fn named(owner: &str) -> Self {
+        Self { owner: owner.to_owned(), ..Self::default() }
+    }
+
+    /// What a job is given that this caller waits for.
+    pub(crate) fn context(&self) -> JobContext {
+        JobContext { owner: self.owner.clone(), priority: self.priority, ..JobContext::default() }
+    }
 }
 
 impl FromRequest for Caller {

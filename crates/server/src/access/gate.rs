@@ -81,17 +81,18 @@ impl Access {
         }
         self.origins.check(&head.method, &head.headers, target.as_ref())?;
         if self.keys.is_empty() {
-            return Ok(Entry::As { caller: Caller { owner: String::new() }, by_link: false, held: self.meters.take("")? });
+            return Ok(Entry::As { caller: Caller::default(), by_link: false, held: self.meters.take("")? });
         }
         let path = head.uri.path();
         if kind_of(path) == Kind::Open {
             return Ok(Entry::Open);
         }
-        let (owner, by_link) = match self.keys.caller(&head.headers)? {
-            Some(owner) => (owner, false),
-            None => (self.link_owner(head, now)?, true),
+        let (caller, by_link) = match self.keys.caller(&head.headers)? {
+            Some(key) => (Caller { owner: key.name().to_owned(), priority: key.priority() }, false),
+            None => (Caller::named(self.link_owner(head, now)?), true),
         };
-        Ok(Entry::As { caller: Caller { owner: owner.to_owned() }, by_link, held: self.meters.take(owner)? })
+        let held = self.meters.take(&caller.owner)?;
+        Ok(Entry::As { caller, by_link, held })
     }
 
     /// Whose file a signed link opens.

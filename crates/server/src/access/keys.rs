@@ -8,6 +8,7 @@ use std::fmt;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use generation::jobs::Priority;
 use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 
@@ -20,11 +21,12 @@ pub const MAX_KEY_CHARS: usize = 512;
 /// The most characters of a key's name.
 const MAX_NAME_CHARS: usize = 64;
 
-/// A key's name, and the digest of the key itself.
+/// A key's name, the digest of the key itself, and how urgent its jobs are.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     name: String,
     digest: [u8; 32],
+    priority: Priority,
 }
 
 /// What is wrong with a key or its name; the key is never in it.
@@ -86,10 +88,21 @@ impl ApiKey {
         let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
         let bytes = name.as_bytes();
         if bytes.len() <= MAX_NAME_CHARS && edge(bytes.first()) && edge(bytes.last()) && name.bytes().all(inner) && !name.contains("..") {
-            Ok(Self { name: name.to_owned(), digest })
+            Ok(Self { name: name.to_owned(), digest, priority: Priority::default() })
         } else {
             Err(ApiKeyError::Name)
         }
+    }
+
+    /// The same key, whose jobs are this urgent.
+    #[must_use]
+    pub fn with_priority(self, priority: Priority) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// How urgent its jobs are.
+    pub fn priority(&self) -> Priority {
+        self.priority
     }
 
     /// Whose key it is.
@@ -126,22 +139,22 @@ impl ApiKeys {
         self.0.iter().map(ApiKey::name)
     }
 
-    /// Whose key this is.
-    fn owner_of(&self, presented: &[u8]) -> Option<&str> {
+    /// The one of them that this is.
+    fn matching(&self, presented: &[u8]) -> Option<&ApiKey> {
         let presented = digest(presented);
         // One more than the last place: no key.
         let mut found = self.0.len() as u64;
         for (place, key) in self.0.iter().enumerate() {
             found.conditional_assign(&(place as u64), key.digest.ct_eq(&presented));
         }
-        self.0.get(usize::try_from(found).ok()?).map(ApiKey::name)
+        self.0.get(usize::try_from(found).ok()?)
     }
 
     /// Who asks, by the `Authorization` header; none if there is no such header, or it is empty, as some clients send it who have no key.
     ///
     /// # Errors
     /// [`Refusal::Unauthorized`] if there is one and it is no key of ours, or there are several.
-    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Option<&ApiKey>, Refusal> {
         let mut values = headers.get_all(AUTHORIZATION);
         let value = match (values.next(), values.next()) {
             (None, _) => return Ok(None),
@@ -152,17 +165,17 @@ impl ApiKeys {
         let text = value.to_str().map_err(|_| Refusal::Unauthorized)?;
         let (scheme, rest) = text.trim().split_once(' ').ok_or(Refusal::Unauthorized)?;
         let rest = rest.trim_start();
-        let owner = if scheme.eq_ignore_ascii_case("bearer") {
-            self.owner_of(rest.as_bytes())
+        let key = if scheme.eq_ignore_ascii_case("bearer") {
+            self.matching(rest.as_bytes())
         } else if scheme.eq_ignore_ascii_case("basic") {
             let pair = BASE64_STANDARD.decode(rest).map_err(|_| Refusal::Unauthorized)?;
             // The user's name ends at the first colon and says nothing; the password is the key.
             let colon = pair.iter().position(|byte| *byte == b':').ok_or(Refusal::Unauthorized)?;
-            self.owner_of(pair.get(colon + 1..).unwrap_or_default())
+            self.matching(pair.get(colon + 1..).unwrap_or_default())
         } else {
             None
         };
-        owner.map(Some).ok_or(Refusal::Unauthorized)
+        key.map(Some).ok_or(Refusal::Unauthorized)
     }
 }
 
@@ -205,7 +218,7 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
-        keys().caller(&headers).map(|owner| owner.map(str::to_owned))
+        keys().caller(&headers).map(|key| key.map(|key| key.name().to_owned()))
     }
 
     #[test]

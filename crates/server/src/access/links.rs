@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::keys::from_hex;
+use crate::secret_file;
 
 /// What links are signed with.
 #[derive(Clone)]
@@ -40,28 +41,9 @@ impl LinkSecret {
     /// # Errors
     /// If the file cannot be read or made, or holds something else.
     pub fn kept_in(path: &Path) -> io::Result<Self> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => {
-                keep_private(path)?;
-                let secret = from_hex(text.trim()).map(Self);
-                return secret.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it holds no 64 hexadecimal digits"));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let secret = Self::random();
-        let folder = path.parent().unwrap_or(Path::new("."));
-        // Temporary files are their owner's alone from the start.
-        let mut file = tempfile::Builder::new().prefix(".link-secret-").tempfile_in(folder)?;
-        let hex: String = secret.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        io::Write::write_all(&mut file, hex.as_bytes())?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(path) {
-            Ok(_) => Ok(secret),
-            // Another server of the same folder was faster; its secret is the secret.
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Self::kept_in(path),
-            Err(error) => Err(error.error),
-        }
+        let text = secret_file::kept_in(path, || Self::random().0.iter().map(|byte| format!("{byte:02x}")).collect())?;
+        let secret = from_hex(text.trim()).map(Self);
+        secret.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it holds no 64 hexadecimal digits"))
     }
 }
 
@@ -69,22 +51,6 @@ impl fmt::Debug for LinkSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LinkSecret")
     }
-}
-
-/// Takes a file's rights from everyone but its owner; a copy of the folder may have given them.
-#[cfg(unix)]
-fn keep_private(path: &Path) -> io::Result<()> {
-    use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
-    if std::fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(file = %path.display(), "others could read the secret of signed links; they no longer can");
-        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn keep_private(_path: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Why a link opens nothing.
@@ -223,21 +189,11 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_kept_for_its_owner_alone() {
+    fn the_secret_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("link-secret");
         let drawn = LinkSecret::kept_in(&path).unwrap();
         assert_eq!(LinkSecret::kept_in(&path).unwrap().0, drawn.0);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!(mode(&path), 0o600);
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-            LinkSecret::kept_in(&path).unwrap();
-            assert_eq!(mode(&path), 0o600, "a copy that others could read");
-        }
         std::fs::write(&path, "short").unwrap();
         assert!(LinkSecret::kept_in(&path).is_err());
         assert_ne!(LinkSecret::random().0, LinkSecret::random().0);

@@ -24,7 +24,7 @@ pub(crate) struct Links<'a> {
 impl Links<'_> {
     /// Where a job's file is to be had.
     pub(crate) fn file(&self, job: &Job, name: &str) -> String {
-        let owner = Caller { owner: job.owner.clone() };
+        let owner = Caller::named(&job.owner);
         let path = self.state.access.link(&owner, &format!("/files/{}/{name}", job.id), SystemTime::now());
         format!("{}{path}", self.base_url)
     }

@@ -15,7 +15,7 @@ use actix_web::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::stream;
 use generation::{
-    Preview,
+    Preview, PreviewOf, Previews,
     jobs::{JobEvent, JobState, Jobs},
 };
 use serde_json::{Map, Value, json};
@@ -52,7 +52,7 @@ pub(crate) struct EventsQuery {
     /// As the header `Last-Event-ID`, for clients that cannot send one; the header counts before it.
     #[param(minimum = 0)]
     last_event_id: Option<i64>,
-    /// Whether small pictures of a video's frames are sent as they are made, as events "preview" without an `id:`.
+    /// Whether small pictures of what is being made are sent meanwhile, as events "preview" without an `id:`.
     #[param(default = false)]
     previews: Option<bool>,
 }
@@ -61,8 +61,9 @@ pub(crate) struct EventsQuery {
 ///
 /// `event:` is "queued", "started", "progress", "part", "requeued" (the server went down and takes it up again), "completed", "failed" or
 /// "cancelled"; `data:` is JSON with `task_id`, `status` and `at`, and `progress` in percent where it has changed; the last event has the
-/// whole `task`. The stream ends behind it. With `previews=true` there are events "preview" in between, at most two a second, with
-/// `frame`, `width`, `height` and `png_base64`: small frames of the video as they are finished. They have no `id:` and are not told again.
+/// whole `task`. The stream ends behind it. With `previews=true` there are events "preview" in between, at most two a second, whose data
+/// has `task_id`, `width`, `height` and `image`, a data URL: roughly what a step is coming to (with `part`, `step` and `steps`), or a
+/// finished frame of the video (with `frame`). They have no `id:` and are not told again.
 #[utoipa::path(
     get,
     path = "/api/v1/tasks/{id}/events",
@@ -105,11 +106,6 @@ pub(crate) async fn events(
     }
     let base_url = state.access.base_url(&request);
     let heartbeat = state.tasks.heartbeat;
-    let mut previews = if query.previews { jobs.previews(&owner, &id) } else { None };
-    if let Some(previews) = &mut previews {
-        // One that is there already is as good as the next.
-        previews.mark_changed();
-    }
     let reader = Reader {
         state: state.into_inner().as_ref().clone(),
         jobs,
@@ -118,7 +114,8 @@ pub(crate) async fn events(
         base_url,
         after: query.after,
         heartbeat,
-        previews,
+        wants_previews: query.previews,
+        previews: None,
         changes,
         stopping,
         _place: place,
@@ -173,8 +170,9 @@ struct Reader {
     base_url: String,
     after: i64,
     heartbeat: Duration,
-    /// The task's video while it is being made, for those who want to see that.
-    previews: Option<watch::Receiver<Option<Arc<Preview>>>>,
+    wants_previews: bool,
+    /// What is being made, while it is, for those who want to see that.
+    previews: Option<Previews>,
     changes: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     _place: OpenStream,
@@ -200,6 +198,9 @@ impl Reader {
     async fn more(mut self) -> Option<(String, Next)> {
         loop {
             self.changes.mark_unchanged();
+            if self.wants_previews && self.previews.is_none() {
+                self.previews = self.jobs.previews(&self.owner, &self.id);
+            }
             let events = match self.jobs.events(&self.owner, &self.id, self.after, BATCH).await {
                 Ok(events) => events?,
                 Err(error) => {
@@ -255,22 +256,27 @@ impl Reader {
 
 /// A preview as it stands in the stream: without a number, for it is not told again.
 fn shown(id: &str, preview: &Preview) -> String {
-    let Preview { frame, width, height, png } = preview;
-    let png = BASE64_STANDARD.encode(png);
-    let data = json!({"task_id": id, "frame": frame, "width": width, "height": height, "png_base64": png});
+    let Preview { of, width, height, png } = preview;
+    let mut data = match of {
+        PreviewOf::Step { part, step, steps } => json!({"part": part, "step": step, "steps": steps}),
+        PreviewOf::Frame { frame } => json!({"frame": frame}),
+    };
+    data["task_id"] = json!(id);
+    data["width"] = json!(width);
+    data["height"] = json!(height);
+    data["image"] = json!(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png)));
     format!("event: preview\ndata: {data}\n\n")
 }
 
 /// The next preview, if there will be one; else never.
-async fn next_preview(previews: &mut Option<watch::Receiver<Option<Arc<Preview>>>>) -> Arc<Preview> {
-    loop {
-        let Some(watched) = previews else { return std::future::pending().await };
-        if watched.changed().await.is_err() {
-            *previews = None;
-        } else if let Some(preview) = watched.borrow_and_update().clone() {
-            return preview;
-        }
+async fn next_preview(previews: &mut Option<Previews>) -> Arc<Preview> {
+    if let Some(wanted) = previews
+        && let Some(preview) = wanted.next().await
+    {
+        return preview;
     }
+    *previews = None;
+    std::future::pending().await
 }
 
 /// How the task ended, if this is its last event.

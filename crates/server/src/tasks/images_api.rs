@@ -26,11 +26,12 @@ use super::{
 use crate::{
     access::Caller,
     app::ApiState,
-    body,
+    artifact_file, body,
     error::ApiError,
     idempotency,
     picture_source::{self, Asker, SourceError},
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
+    request_memory::HeldMemory,
 };
 
 /// The picture's name in its task.
@@ -76,7 +77,7 @@ const PICTURE: &str = "image-0.png";
     )
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
-    answered(&request, caller.owner, payload, &state, false).await
+    answered(&request, caller, payload, &state, false).await
 }
 
 /// Makes a picture from a text and a picture.
@@ -123,7 +124,7 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     )
 )]
 pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
-    answered(&request, caller.owner, payload, &state, true).await
+    answered(&request, caller, payload, &state, true).await
 }
 
 /// The names of the services that make pictures: this machine.
@@ -137,24 +138,27 @@ pub(crate) fn services() -> impl Future<Output = Json<Vec<&'static str>>> {
     std::future::ready(Json(vec![SERVICE]))
 }
 
-async fn answered(request: &HttpRequest, owner: String, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
+async fn answered(request: &HttpRequest, caller: Caller, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = made(request, owner, &mut body, state, wants_picture).await;
+    let answer = made(request, caller, &mut body, state, wants_picture).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
 async fn made(
     request: &HttpRequest,
-    owner: String,
+    caller: Caller,
     body: &mut RequestBody,
     state: &ApiState,
     wants_picture: bool,
 ) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     let base_url = state.access.base_url(request);
-    let limit = if wants_picture { state.picture_body_limit } else { state.body_limit };
-    let bytes = body.read(limit, state.body_timeout).await?;
-    let idempotency = idempotency::of(request, &bytes)?;
+    let (bytes, held) = match wants_picture {
+        true => body.read_large(request, &caller, state).await?,
+        false => (body.read(state.body_limit, state.body_timeout).await?, HeldMemory::default()),
+    };
+    let Caller { owner, priority } = caller;
+    let idempotency = idempotency::of(request, &bytes).await?;
     let before = match &idempotency {
         Some(name) => state.jobs.replayed(&owner, name).await?,
         None => None,
@@ -163,13 +167,14 @@ async fn made(
     let (job, replayed, is_kept) = match before {
         Some(job) => (job, true, true),
         None => {
-            let picture = picture_body::parse(&bytes, wants_picture, &state.guard)?;
-            drop(bytes);
+            let guard = state.guard.clone();
+            let picture = aside(bytes.len(), move || picture_body::parse(&bytes, wants_picture, &guard)).await??;
             let is_kept = idempotency.is_some() || picture.callback_url.is_some();
-            let Submitted { job, replayed } = submitted(picture, asker, idempotency, state).await?;
+            let Submitted { job, replayed } = submitted(picture, (asker, priority), idempotency, state).await?;
             (job, replayed, is_kept)
         }
     };
+    drop(held);
     let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
     let ended = state.jobs.finished(&owner, &job.id).await;
     // It has ended, or waits for the program's next life; but a caller who has no name for it is told to ask anew.
@@ -182,7 +187,7 @@ async fn made(
 
 async fn submitted(
     mut picture: PictureBody,
-    asker: Asker<'_>,
+    (asker, priority): (Asker<'_>, Priority),
     idempotency: Option<Idempotency>,
     state: &ApiState,
 ) -> Result<Submitted, ApiError> {
@@ -206,7 +211,7 @@ async fn submitted(
     let native_size = Some((spec.width(), spec.height()));
     let note = TaskNote { base_url: asker.base_url.to_owned(), native_size, remarks: Vec::new() }.into_value();
     let (id, owner) = (new_id("img"), asker.owner.to_owned());
-    let new = NewJob { id, owner, priority: Priority::Normal, work: Work::Pictures(spec), note, idempotency, callback_url };
+    let new = NewJob { id, owner, priority, work: Work::Pictures(spec), note, idempotency, callback_url };
     Ok(state.jobs.submit(new).await?)
 }
 
@@ -246,11 +251,8 @@ async fn answer(job: &Job, links: Links<'_>) -> Result<HttpResponse, ApiError> {
     let image_b64 = match file {
         None => None,
         Some(file) => {
-            let read = web::block(move || std::fs::read(file.path).map(|png| BASE64_STANDARD.encode(png)));
-            Some(read.await.map_err(|_| ApiError::Internal)?.map_err(|error| {
-                tracing::error!(%error, job = job.id, "a job's file cannot be read");
-                ApiError::Internal
-            })?)
+            let read = web::block(move || artifact_file::read(&file.path).map(|png| BASE64_STANDARD.encode(png)));
+            Some(read.await.map_err(|_| ApiError::Internal)??)
         }
     };
     let (native_width, native_height) = TaskNote::of(job).native_size.unwrap_or((outcome.width, outcome.height));

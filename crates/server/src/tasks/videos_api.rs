@@ -8,7 +8,7 @@ use actix_web::{
     web::{Data, Json, Path, Payload},
 };
 use generation::{
-    jobs::{Job, NewJob, Priority, Submitted, Work},
+    jobs::{Job, NewJob, Submitted, Work},
     video::VideoSpec,
 };
 
@@ -27,7 +27,7 @@ use crate::{
     error::ApiError,
     idempotency,
     picture_source::{self, Asker, SourceError},
-    request_body::RequestBody,
+    request_body::{RequestBody, aside},
     video_api::ready,
 };
 
@@ -71,7 +71,7 @@ use crate::{
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = taken(&request, caller.owner, &mut body, &state).await;
+    let answer = taken(&request, caller, &mut body, &state).await;
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
@@ -101,24 +101,24 @@ pub(crate) async fn status(
     Ok(Json(document::video_status(&job, Links { state: &state, base_url: &base_url })))
 }
 
-async fn taken(request: &HttpRequest, owner: String, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
+async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
-    let bytes = body.read(state.picture_body_limit, state.body_timeout).await?;
-    let idempotency = idempotency::of(request, &bytes)?;
+    let (bytes, held) = body.read_large(request, &caller, state).await?;
+    let idempotency = idempotency::of(request, &bytes).await?;
     if let Some(name) = &idempotency
-        && let Some(job) = state.jobs.replayed(&owner, name).await?
+        && let Some(job) = state.jobs.replayed(&caller.owner, name).await?
     {
         return Ok(answer(&job, true));
     }
     ready(state)?;
-    let mut clip = clip_body::parse(&bytes, &state.tasks, &state.guard)?;
+    let (tasks, guard) = (state.tasks.clone(), state.guard.clone());
     // The picture alone is wanted from here on, and a body may be long.
-    drop(bytes);
+    let mut clip = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &guard)).await??;
     clip.check(&state.limits)?;
     let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
     let source = clip.source.take().ok_or(ApiError::Internal)?;
-    let image = picture_source::picture(source, Asker { owner: &owner, base_url: &base_url }, state).await;
+    let image = picture_source::picture(source, Asker { owner: &caller.owner, base_url: &base_url }, state).await;
     let image = image.map_err(|error| match error {
         SourceError::Refused(reason) => clip.picture_fault(reason),
         SourceError::Failed(error) => *error,
@@ -127,8 +127,9 @@ async fn taken(request: &HttpRequest, owner: String, body: &mut RequestBody, sta
     let callback_url = clip.callback_url.take();
     let work = Work::Video(VideoSpec::Clip(clip.into_spec(image, &state.limits)?));
     let id = new_id("vid");
-    let new = NewJob { id, owner, priority: Priority::Normal, work, note, idempotency, callback_url };
+    let new = NewJob { id, owner: caller.owner, priority: caller.priority, work, note, idempotency, callback_url };
     let Submitted { job, replayed } = state.jobs.submit(new).await?;
+    drop(held);
     Ok(answer(&job, replayed))
 }
 

@@ -3,20 +3,23 @@
 //! It follows Standard Webhooks (github.com/standard-webhooks): `webhook-id` is the same for every try, so that a receiver can tell a
 //! message that comes twice; `webhook-signature` is an HMAC-SHA256 over id, time and body. The invariants: what is due lies in the job
 //! store, so neither a restart nor a crash loses a message (one that arrived right before a crash comes again, under the same id); every
-//! request goes through the guard; no address is logged but its host.
+//! request goes through the guard; no host and no owner takes all the places ([`turns`]); no address is logged but its host.
 
 mod secret;
+mod turns;
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use generation::jobs::{Delivery, Job, StoreError};
 use guarded_http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinSet};
-use url::Url;
+use tokio::{
+    sync::watch,
+    task::{self, JoinSet},
+};
 use uuid::Uuid;
 
 pub use secret::{InvalidWebhookSecret, WebhookSecret};
@@ -31,6 +34,8 @@ use crate::{
 
 /// Messages on their way at once.
 const AT_ONCE: usize = 16;
+/// Messages that are due among which those are chosen that go next.
+const LOOKED_AT: usize = 1024;
 /// How much sooner or later than planned a message is tried again, as a share: those that failed together do not come back together.
 const JITTER: f64 = 0.2;
 /// A receiver that answers so wants no more messages.
@@ -60,36 +65,32 @@ impl WebhookSettings {
 /// Sends what is due, for as long as the jobs are there and the server does not stop.
 pub(crate) async fn deliver(state: ApiState, settings: WebhookSettings) {
     let mut stopping = state.jobs.stopping();
-    let mut sending: JoinSet<i64> = JoinSet::new();
-    let mut on_their_way: HashSet<i64> = HashSet::new();
+    let mut sending: JoinSet<()> = JoinSet::new();
+    let mut under_way: HashMap<task::Id, Delivery> = HashMap::new();
     loop {
-        let room = AT_ONCE.saturating_sub(on_their_way.len());
-        if room > 0 {
-            match state.jobs.due_deliveries(AT_ONCE + on_their_way.len()).await {
+        if under_way.len() < AT_ONCE {
+            match state.jobs.due_deliveries(LOOKED_AT + under_way.len()).await {
                 Ok(due) => {
-                    let new: Vec<Delivery> = due.into_iter().filter(|due| !on_their_way.contains(&due.id)).take(room).collect();
-                    for delivery in new {
-                        on_their_way.insert(delivery.id);
-                        let (state, settings) = (state.clone(), settings.clone());
-                        sending.spawn(async move {
-                            let id = delivery.id;
-                            if let Err(error) = send(&state, &settings, delivery).await {
-                                tracing::error!(%error, "what became of a message to a callback cannot be written down");
-                            }
-                            id
-                        });
+                    for delivery in turns::next(due, under_way.values(), AT_ONCE) {
+                        let (state, settings, sent) = (state.clone(), settings.clone(), delivery.clone());
+                        let task = sending.spawn(async move { send(&state, &settings, sent).await });
+                        under_way.insert(task.id(), delivery);
                     }
                 }
                 Err(error) => tracing::error!(%error, "messages to callbacks cannot be read"),
             }
         }
         tokio::select! {
-            Some(sent) = sending.join_next() => match sent {
-                Ok(id) => {
-                    on_their_way.remove(&id);
+            Some(ended) = sending.join_next_with_id() => match ended {
+                Ok((task, ())) => {
+                    under_way.remove(&task);
                 }
-                // A task that panicked has told no number; what is still due is taken up again.
-                Err(_) => on_their_way.clear(),
+                // One that panicked has written nothing down: that is a try like any other, and nobody else's matter.
+                Err(error) => if let Some(delivery) = under_way.remove(&error.id()) {
+                    let (state, settings, panicked) = (state.clone(), settings.clone(), delivery.clone());
+                    let task = sending.spawn(async move { note(&state, &settings, &panicked, Tried::Failed("internal error".into())).await });
+                    under_way.insert(task.id(), delivery);
+                },
             },
             () = stopped(&mut stopping) => break,
             () = tokio::time::sleep(settings.poll) => {}
@@ -113,32 +114,48 @@ enum Tried {
     Refused(String),
 }
 
-async fn send(state: &ApiState, settings: &WebhookSettings, delivery: Delivery) -> Result<(), StoreError> {
-    let Delivery { id, job, owner, url, event, attempts, created_at: _ } = delivery;
-    let tried = match state.jobs.get(&owner, &job).await? {
-        Some(found) => post(state, settings, &found, &url, &event).await,
-        None => Tried::Refused("its job is not kept any more".into()),
+async fn send(state: &ApiState, settings: &WebhookSettings, delivery: Delivery) {
+    let tried = match state.jobs.get(&delivery.owner, &delivery.job).await {
+        Ok(Some(found)) => post(state, settings, &found, &delivery.url, &delivery.event).await,
+        Ok(None) => Tried::Refused("its job is not kept any more".into()),
+        // It is sent by the program's next life.
+        Err(StoreError::ShuttingDown) => return,
+        // A job that cannot be read may be one that never can: it is not tried for ever.
+        Err(error) => {
+            tracing::error!(%error, job = delivery.job, "a job that a callback waits for cannot be read");
+            Tried::Failed("its job cannot be read".into())
+        }
     };
-    let host = Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    note(state, settings, &delivery, tried).await;
+}
+
+/// Writes down what became of a try.
+async fn note(state: &ApiState, settings: &WebhookSettings, delivery: &Delivery, tried: Tried) {
+    let Delivery { id, job, url, attempts, .. } = delivery;
+    let host = turns::host_of(url);
     let attempt = attempts + 1;
-    match tried {
+    let noted = match tried {
         Tried::Arrived => {
             tracing::info!(job, host, attempt, "a callback was told");
-            state.jobs.delivered(id).await
+            state.jobs.delivered(*id).await
         }
         Tried::Failed(reason) => {
-            let next = usize::try_from(attempts).ok().and_then(|attempts| settings.retries.get(attempts));
-            let Some(wait) = next.map(|wait| jittered(*wait, random_share())) else {
+            let next = usize::try_from(*attempts).ok().and_then(|attempts| settings.retries.get(attempts));
+            if let Some(wait) = next.map(|wait| jittered(*wait, random_share())) {
+                tracing::info!(job, host, attempt, reason, again_in = ?wait, "a callback could not be told");
+                state.jobs.delivery_failed(*id, SystemTime::now().checked_add(wait), &reason).await
+            } else {
                 tracing::warn!(job, host, attempt, reason, "a callback could not be told, and is given up");
-                return state.jobs.delivery_failed(id, None, &reason).await;
-            };
-            tracing::info!(job, host, attempt, reason, again_in = ?wait, "a callback could not be told");
-            state.jobs.delivery_failed(id, SystemTime::now().checked_add(wait), &reason).await
+                state.jobs.delivery_failed(*id, None, &reason).await
+            }
         }
         Tried::Refused(reason) => {
             tracing::warn!(job, host, attempt, reason, "a callback is not told");
-            state.jobs.delivery_failed(id, None, &reason).await
+            state.jobs.delivery_failed(*id, None, &reason).await
         }
+    };
+    if let Err(error) = noted {
+        tracing::error!(%error, job, "what became of a message to a callback cannot be written down");
     }
 }
 

@@ -9,6 +9,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use crate::secret_file;
+
 /// What every written secret begins with.
 const PREFIX: &str = "whsec_";
 /// The fewest and the most bytes of a secret, as the standard has it.
@@ -36,22 +38,8 @@ impl WebhookSecret {
     /// # Errors
     /// If the file cannot be read or made, or holds something else.
     pub fn kept_in(path: &Path) -> io::Result<Self> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => return text.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let secret = Self::random();
-        // Temporary files are their owner's alone from the start.
-        let mut file = tempfile::Builder::new().prefix(".webhook-secret-").tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
-        io::Write::write_all(&mut file, format!("{}\n", secret.written()).as_bytes())?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(path) {
-            Ok(_) => Ok(secret),
-            // Another server of the same folder was faster; its secret is the secret.
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Self::kept_in(path),
-            Err(error) => Err(error.error),
-        }
+        let text = secret_file::kept_in(path, || format!("{}\n", Self::random().written()))?;
+        text.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     fn written(&self) -> String {
@@ -112,7 +100,6 @@ mod tests {
         let drawn = WebhookSecret::kept_in(&path).unwrap();
         assert_eq!(WebhookSecret::kept_in(&path).unwrap().0, drawn.0);
         assert_eq!(std::fs::read_to_string(&path).unwrap().trim(), drawn.written());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
         std::fs::write(&path, "short").unwrap();
         assert!(WebhookSecret::kept_in(&path).is_err());
     }

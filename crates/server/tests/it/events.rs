@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use image::RgbImage;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use server::{ServerSettings, tasks::TasksSettings};
@@ -121,26 +122,70 @@ async fn progress_is_told_as_it_happens() {
     assert_eq!((last.kind.as_str(), &last.data["task"]["status"]), ("cancelled", &json!("cancelled")));
 }
 
+/// The next preview of a stream.
+async fn preview(stream: &mut Stream) -> Value {
+    loop {
+        let block = stream.block().await.expect("the stream goes on");
+        let Some(data) = block.strip_prefix("event: preview\ndata: ") else { continue };
+        return serde_json::from_str(data).unwrap();
+    }
+}
+
+/// A preview's picture, which is as large as is said.
+fn pictured(preview: &Value) -> RgbImage {
+    let png = preview["image"].as_str().unwrap().strip_prefix("data:image/png;base64,").unwrap();
+    let picture = image::load_from_memory(&BASE64_STANDARD.decode(png).unwrap()).unwrap().to_rgb8();
+    assert_eq!((&preview["width"], &preview["height"]), (&json!(picture.width()), &json!(picture.height())));
+    picture
+}
+
 #[actix_web::test]
-async fn a_videos_frames_are_shown_to_those_who_ask() {
+async fn a_video_in_the_making_is_shown_to_those_who_ask() {
     let server = start().await;
     let id = server.submit(json!({"prompt": "slow", "resolution": "640x480"})).await;
     let url = server.url(&format!("/api/v1/tasks/{id}/events?previews=true"));
     let mut stream = Stream { answer: reqwest::get(url).await.unwrap(), text: String::new() };
     let mut frames = Vec::new();
     while frames.len() < 2 {
-        let block = stream.block().await.unwrap();
-        let Some(data) = block.strip_prefix("event: preview\ndata: ") else { continue };
-        let data: Value = serde_json::from_str(data).unwrap();
-        assert_eq!((&data["task_id"], &data["width"], &data["height"]), (&json!(id), &json!(320), &json!(240)));
-        let png = BASE64_STANDARD.decode(data["png_base64"].as_str().unwrap()).unwrap();
-        let picture = image::load_from_memory(&png).unwrap();
-        assert_eq!((picture.width(), picture.height()), (320, 240));
-        frames.push(data["frame"].as_u64().unwrap());
+        let preview = preview(&mut stream).await;
+        assert_eq!(preview["task_id"], id);
+        let picture = pictured(&preview);
+        if let Some(frame) = preview["frame"].as_u64() {
+            assert_eq!(picture.dimensions(), (256, 192));
+            frames.push(frame);
+        }
     }
     assert!(frames[0] < frames[1], "{frames:?}");
     assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await.0.as_u16(), 200);
     assert_eq!(stream.rest().await.last().unwrap().kind, "cancelled");
+}
+
+#[actix_web::test]
+async fn a_pictures_steps_are_shown_to_those_who_ask_and_to_nobody_else() {
+    let server = start().await;
+    let body = json!({"prompt": "slow"});
+    let asked = server.ask(Method::POST, "/api/v1/images/generate", Some(body));
+    let looked = async {
+        server.wait_for_jobs(1).await;
+        let tasks = server.ask(Method::GET, "/api/v1/tasks", None).await.1;
+        let id = tasks[0]["task_id"].as_str().unwrap().to_owned();
+        let mut others = Stream::open(&server, &id, None).await;
+        let url = server.url(&format!("/api/v1/tasks/{id}/events?previews=true"));
+        let mut stream = Stream { answer: reqwest::get(url).await.unwrap(), text: String::new() };
+        let [first, second] = [preview(&mut stream).await, preview(&mut stream).await];
+        assert!(first["step"].as_u64().unwrap() < second["step"].as_u64().unwrap());
+        assert_eq!((&first["task_id"], &first["part"], first.get("frame")), (&json!(id), &json!(0), None));
+        // The fake model's previews are the step's colour.
+        let (step, seen) = (first["step"].as_u64().unwrap(), pictured(&first));
+        assert_eq!((seen.dimensions(), seen.get_pixel(4, 4).0[1]), ((8, 8), (step % 256) as u8));
+        assert_eq!(server.ask(Method::DELETE, &format!("/api/v1/tasks/{id}"), None).await.0.as_u16(), 200);
+        assert_eq!(stream.rest().await.last().unwrap().kind, "cancelled");
+        while let Some(block) = others.block().await {
+            assert!(!block.contains("event: preview"), "{block}");
+        }
+    };
+    let ((status, answer), ()) = tokio::join!(asked, looked);
+    assert_eq!((status.as_u16(), &answer["error"]["code"]), (410, &json!("TASK_CANCELLED")));
 }
 
 #[actix_web::test]

@@ -17,6 +17,7 @@ mod idempotency;
 mod load;
 mod ops;
 mod pictures_as_tasks;
+mod priorities;
 mod respond_async;
 mod service;
 mod shutdown;

@@ -46,10 +46,11 @@ async fn the_old_and_the_too_many_go() {
     let bytes = measured.open("", &name).unwrap().file.metadata().unwrap().len();
     let limits = UploadLimits { age, total_bytes: 2 * bytes, ..UploadLimits::default() };
     let store = UploadStore::new(folder.path().join("uploads"), limits);
+    let roomy = UploadStore::new(folder.path().join("uploads"), UploadLimits::default());
     assert_eq!(store.prune(SystemTime::now()).unwrap(), 0, "there is no folder yet");
     let mut names = Vec::new();
     for (owner, seconds) in [("alice", 900), ("bob", 100), ("alice", 10), ("alice", 2000)] {
-        let name = store.save(owner, "character", file()).await.unwrap().name;
+        let name = roomy.save(owner, "character", file()).await.unwrap().name;
         let opened = store.open(owner, &name).unwrap();
         let written = fs::File::options().write(true).open(opened.path).unwrap();
         written.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
@@ -62,6 +63,42 @@ async fn the_old_and_the_too_many_go() {
     assert_eq!(there, [false, true, true, false]);
     assert!(staged.exists(), "it may be being written");
     assert_eq!(store.prune(SystemTime::now() + Duration::from_secs(4000)).unwrap(), 3);
+}
+
+#[actix_web::test]
+async fn whoever_stores_much_makes_room_with_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let measured = UploadStore::new(folder.path().join("measured"), UploadLimits::default());
+    let name = measured.save("", "character", file()).await.unwrap().name;
+    let bytes = measured.open("", &name).unwrap().file.metadata().unwrap().len();
+    let limits = UploadLimits { total_bytes: 4 * bytes, ..UploadLimits::default() };
+    let root = folder.path().join("uploads");
+    let count = |owner: &str| fs::read_dir(root.join(owner)).map_or(0, Iterator::count);
+    let store = UploadStore::new(root.clone(), limits.shared_by(2));
+    let bobs = store.save("bob", "character", file()).await.unwrap().name;
+    for _ in 0..6 {
+        let last = store.save("alice", "character", file()).await.unwrap().name;
+        assert!(store.open("alice", &last).is_ok(), "the newest stays");
+        assert!(count("alice") <= 2, "half of all is the most");
+    }
+    assert!(store.open("bob", &bobs).is_ok());
+    // Three owners' halves are more than there is: who has most makes room.
+    for owner in ["bob", "carol"] {
+        store.save(owner, "character", file()).await.unwrap();
+    }
+    assert_eq!(["alice", "bob", "carol"].map(count).iter().sum::<usize>(), 4);
+    assert_eq!(count("carol"), 1);
+    assert!(count("alice") >= 1 && count("bob") >= 1);
+    // A store that has counted nothing yet counts what is there.
+    let again = UploadStore::new(root.clone(), limits.shared_by(1));
+    for _ in 0..3 {
+        again.save("carol", "character", file()).await.unwrap();
+    }
+    assert_eq!(["alice", "bob", "carol"].map(count).iter().sum::<usize>(), 4);
+    let small = UploadStore::new(folder.path().join("small"), UploadLimits { total_bytes: 2 * bytes - 1, ..limits }.shared_by(2));
+    let refused = small.save("alice", "character", file()).await.unwrap_err();
+    assert_eq!(actix_web::ResponseError::status_code(&refused), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(fs::read_dir(folder.path().join("small/alice")).unwrap().count(), 0);
 }
 
 #[actix_web::test]

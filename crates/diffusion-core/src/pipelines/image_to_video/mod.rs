@@ -7,12 +7,15 @@
 mod leaving;
 mod params;
 
+use std::sync::OnceLock;
+
 use candle_core::{DType, Tensor};
+use image::RgbImage;
 
 pub use params::{ImageToVideoParams, MotionParams};
 
 use self::leaving::Leaving;
-use super::{division::Division, memory::Weighed, sizes};
+use super::{division::Division, latent_colours::LatentColours, memory::Weighed, sizes};
 use crate::{
     Error, Result,
     denoise::{Denoising, StepMonitor},
@@ -51,6 +54,8 @@ pub struct StableVideoDiffusion {
     /// The weights as they are held, in bytes.
     pub(super) weight_bytes: u64,
     scheduler: SchedulerConfig,
+    /// Found out when they are first wanted.
+    colours: OnceLock<LatentColours>,
 }
 
 impl StableVideoDiffusion {
@@ -76,7 +81,7 @@ impl StableVideoDiffusion {
         let unet = UNetSpatioTemporalConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let vae = AutoencoderKlTemporalDecoder::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
         let (name, policy, weight_bytes) = (source.name(), policy.clone(), weighed.bytes());
-        Ok(Self { name, policy, image_processor, image_encoder, unet, vae, weight_bytes, scheduler })
+        Ok(Self { name, policy, image_processor, image_encoder, unet, vae, weight_bytes, scheduler, colours: OnceLock::new() })
     }
 
     /// What a person would call the model: the folder's path, the hub id, "nano-svd (embedded)".
@@ -187,8 +192,18 @@ impl StableVideoDiffusion {
         let [num_frames, ..] = *shape;
         let conditioning = VideoConditioning::new(&self.unet, &conditions, num_frames, motion.guidance())?;
         let latents = (noise.randn(shape)? * scheduler.init_noise_sigma())?;
-        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, monitor };
+        let paint = |latents: &Tensor| self.paint(latents);
+        let run = Denoising { scheduler: scheduler.as_mut(), first_step: 0, noise: &mut noise, paint: &paint, monitor };
         run.run(latents, |sample, timestep| conditioning.predict(sample, timestep), |_, _, latents| Ok(latents))
+    }
+
+    /// A small picture of a frame's clean latents, [1, channels, height, width].
+    fn paint(&self, latents: &Tensor) -> Result<RgbImage> {
+        let config = self.vae.config();
+        let colours = LatentColours::known(&self.colours, config.latent_channels, |latents| {
+            self.vae.decode(&(latents * (1.0 / config.scaling_factor))?)
+        })?;
+        colours.paint(latents, self.pixels_per_latent())
     }
 
     /// Checks what can be known of a call without its picture.

@@ -17,6 +17,7 @@ pub use self::timeline::{Span, Timeline, scene_frames};
 use super::{MotionParams, PictureParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, blend::blend, film::Film, interpolate};
 use crate::{
     Error, Result,
+    denoise::StepReport,
     frames::FrameSink,
     journal::{Journal, Kept, Run},
     preprocess,
@@ -171,6 +172,9 @@ pub struct SceneProgress {
 pub trait SceneMonitor {
     /// Called when something new begins, after every model step, and after every frame that was pushed.
     fn on_progress(&mut self, progress: &SceneProgress) -> std::ops::ControlFlow<()>;
+
+    /// Called after every model step, before [`Self::on_progress`] is: for those who want to see what the step shows.
+    fn on_model_step(&mut self, _step: &StepReport<'_>) {}
 
     /// Called where memory did not suffice and the work goes on in smaller parts; `what` is a sentence for a log.
     fn on_step_down(&mut self, _what: &str) {}

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{FileServer, Raw, UPLOAD_BYTES, exchange, pictures, request};
+use super::{FileServer, Raw, UPLOAD_BYTES, exchange, pictures, request, spec};
 use crate::fake::PATIENCE;
 
 /// Short enough for a test.
@@ -137,5 +137,43 @@ async fn a_form_without_end_is_ended() {
     for server in [patient, hurried] {
         assert_eq!(server.stored(), Vec::<String>::new());
         assert_eq!(pictures::upload(server.address, "filename=\"a\"", "image/png", &pictures::png(4, 4)).await.status(), 200);
+    }
+}
+
+/// A request with a picture whose body is as long as it says, or does not come at all.
+fn large(path: &str, bytes: usize, body: &str) -> String {
+    let length = format!("Content-Length: {bytes}");
+    request(&format!("POST {path}"), &["Host: localhost", "Content-Type: application/json", &length], body)
+}
+
+const WITH_PICTURES: [&str; 3] = ["/animate", "/api/v1/videos/generate", "/api/v1/images/generate-i2i"];
+
+#[actix_web::test]
+async fn large_bodies_together_are_bounded_too() {
+    let server = FileServer::start(Vec::new(), SHORT).await;
+    let long = "x".repeat(2 << 20);
+    let held = server.memory.take(usize::MAX, PATIENCE).await.unwrap();
+    for path in WITH_PICTURES {
+        let answer = exchange(server.address, large(path, long.len(), &long)).await;
+        assert_eq!((answer.status(), answer.header("retry-after")), (503, Some("5")), "{path}: {}", answer.0);
+        assert!(answer.body().contains("busy with other large requests"), "{path}: {}", answer.0);
+        assert_eq!(exchange(server.address, large(path, 2, "{}")).await.status(), 422, "{path}: a short one needs none");
+    }
+    drop(held);
+    for path in WITH_PICTURES {
+        let answer = exchange(server.address, large(path, long.len(), &long)).await;
+        assert_eq!((answer.status(), answer.body().contains("Malformed JSON")), (400, true), "{path}: {}", answer.0);
+    }
+    assert!(server.memory.take(usize::MAX, PATIENCE).await.is_ok(), "all of it was given back");
+}
+
+#[actix_web::test]
+async fn a_large_body_is_not_read_for_a_job_that_is_not_taken() {
+    let server = FileServer::start(Vec::new(), PATIENCE).await;
+    let _running = server.jobs.engine().submit(spec("slow")).unwrap();
+    for path in WITH_PICTURES {
+        // The body never comes, and is not waited for.
+        let answer = exchange(server.address, large(path, 2 << 20, "")).await;
+        assert_eq!((answer.status(), answer.header("retry-after").is_some()), (429, true), "{path}: {}", answer.0);
     }
 }

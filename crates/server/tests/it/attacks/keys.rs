@@ -131,10 +131,10 @@ const LINKS: [(&str, &str, &str, u16); 22] = [
     ("the expiry twice", "GET", "PATH?expires=EXPIRES&expires=9999999999&signature=SIGNATURE", 404),
     ("the signature twice", "GET", "PATH?expires=EXPIRES&signature=x&signature=SIGNATURE", 404),
     ("something else beside it", "GET", "PATH?expires=EXPIRES&signature=SIGNATURE&owner=bob", 404),
-    ("another file", "GET", "/files/job-1/other.txt?expires=EXPIRES&signature=SIGNATURE", 404),
-    ("another job", "GET", "/files/job-2/secret.txt?expires=EXPIRES&signature=SIGNATURE", 404),
-    ("another spelling of the path", "GET", "/files/job-1/%73ecret.txt?expires=EXPIRES&signature=SIGNATURE", 404),
-    ("another way to the path", "GET", "/files/job-1/./secret.txt?expires=EXPIRES&signature=SIGNATURE", 404),
+    ("another file", "GET", "/files/job-1/other.png?expires=EXPIRES&signature=SIGNATURE", 404),
+    ("another job", "GET", "/files/job-2/image-0.png?expires=EXPIRES&signature=SIGNATURE", 404),
+    ("another spelling of the path", "GET", "/files/job-1/%69mage-0.png?expires=EXPIRES&signature=SIGNATURE", 404),
+    ("another way to the path", "GET", "/files/job-1/./image-0.png?expires=EXPIRES&signature=SIGNATURE", 404),
     ("a signature that is cut", "GET", "PATH?expires=EXPIRES&signature=CUT", 404),
     ("a signature that is filled up", "GET", "PATH?expires=EXPIRES&signature=SIGNATURE=", 404),
     ("a signature in other letters' case", "GET", "PATH?expires=EXPIRES&signature=LOWER", 404),
@@ -149,14 +149,11 @@ const LINKS: [(&str, &str, &str, u16); 22] = [
 async fn no_link_opens_more_than_it_was_signed_for() {
     let server = FileServer::start(keys(), PATIENCE).await;
     for (owner, job) in [("alice", "job-1"), ("bob", "job-2")] {
-        let folder = server.folder.path().join("artifacts").join(owner).join(job);
-        std::fs::create_dir_all(&folder).unwrap();
-        for name in ["secret.txt", "other.txt"] {
-            std::fs::write(folder.join(name), SECRET).unwrap();
-        }
+        let folder = server.job(owner, job, SECRET).await;
+        std::fs::write(folder.join("other.png"), SECRET).unwrap();
     }
-    let path = "/files/job-1/secret.txt";
-    let alice = Caller { owner: "alice".into() };
+    let path = "/files/job-1/image-0.png";
+    let alice = Caller { owner: "alice".into(), ..Caller::default() };
     let link = server.access.link(&alice, path, SystemTime::now());
     let (expires, signature) = link.split_once("?expires=").and_then(|(_, query)| query.split_once("&signature=")).unwrap();
     let later = SystemTime::now() + Duration::from_secs(1000);
@@ -186,7 +183,7 @@ async fn no_link_opens_more_than_it_was_signed_for() {
     assert_eq!(answer.header("cross-origin-resource-policy"), Some("cross-origin"), "a page of another origin may embed it");
     // Bob's key opens bob's files and no others: those are not there.
     let bob = format!("Authorization: Bearer {BOBS_KEY}");
-    for (path, status) in [("/files/job-2/secret.txt", 200), ("/files/job-1/secret.txt", 404)] {
+    for (path, status) in [("/files/job-2/image-0.png", 200), ("/files/job-1/image-0.png", 404)] {
         let answer = exchange(server.address, request(&format!("GET {path}"), &["Host: localhost", &bob], "")).await;
         assert_eq!(answer.status(), status, "{path}");
     }

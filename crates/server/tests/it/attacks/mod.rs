@@ -11,16 +11,16 @@ mod traversal;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer, ResponseError as _,
-    middleware::from_fn,
-    web::{self, Data, Path, Payload},
+use actix_web::{App, HttpServer};
+use generation::{
+    ImageRequest, ImageSpec, Limits,
+    jobs::{JobState, Jobs, NewJob, Priority, Work},
 };
 use server::{
     ApiState,
-    access::{self, Access, AccessSettings, ApiKey, Caller, LinkSecret},
-    jail,
-    multipart_file::{FileLimits, MultipartBody},
+    access::{Access, AccessSettings, ApiKey, LinkSecret},
+    app,
+    request_memory::RequestMemory,
     uploads::{UploadLimits, UploadStore},
 };
 use tempfile::TempDir;
@@ -29,10 +29,13 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::fake::{PATIENCE, engine, jobs};
+use crate::fake::{PATIENCE, engine, jobs, model};
 
 /// What no answer may contain.
 pub(crate) const SECRET: &str = "nobody may read this";
+
+/// The one file of [`FileServer::job`].
+pub(crate) const PICTURE: &str = "image-0.png";
 
 pub(crate) const ALICES_KEY: &str = "alices-secret-key-1";
 pub(crate) const BOBS_KEY: &str = "bobs-secret-key-22";
@@ -83,23 +86,23 @@ pub(crate) fn request(first: &str, lines: &[&str], body: &str) -> String {
     format!("{first} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n{body}")
 }
 
-/// Routes that serve files and take uploads as the product's do, behind the product's gate.
+/// The product's routes over a folder that tests can reach into.
 pub(crate) struct FileServer {
     pub(crate) address: SocketAddr,
     pub(crate) folder: TempDir,
     pub(crate) access: Arc<Access>,
+    pub(crate) jobs: Jobs,
+    pub(crate) memory: RequestMemory,
+}
+
+/// One small picture.
+pub(crate) fn spec(prompt: &str) -> ImageSpec {
+    let request = ImageRequest { prompt: Some(prompt.into()), width: Some(64), height: Some(64), ..ImageRequest::default() };
+    request.validate(&Limits::DEFAULT, &model().info).unwrap()
 }
 
 /// The longest upload of [`FileServer`].
 pub(crate) const UPLOAD_BYTES: usize = 1 << 20;
-
-/// What the handlers share.
-#[derive(Clone)]
-struct Files {
-    files: PathBuf,
-    uploads: UploadStore,
-    timeout: Duration,
-}
 
 impl FileServer {
     /// With these keys; a body may take `timeout` to arrive.
@@ -107,23 +110,42 @@ impl FileServer {
         let folder = tempfile::tempdir().unwrap();
         let settings = AccessSettings { keys, ..AccessSettings::default() };
         let access = Arc::new(Access::new(settings, &["127.0.0.1".parse().unwrap()], LinkSecret::from_text("a test's")).unwrap());
-        let mut state = ApiState::new(jobs(&folder.path().join("jobs"), engine(1).await), std::env::temp_dir());
-        state.access = Arc::clone(&access);
+        let jobs = jobs(&folder.path().join("jobs"), engine(1).await);
         let limits = UploadLimits { bytes: UPLOAD_BYTES, ..UploadLimits::default() };
-        let files =
-            Files { files: folder.path().join("artifacts"), uploads: UploadStore::new(folder.path().join("uploads"), limits), timeout };
+        let state = ApiState {
+            access: Arc::clone(&access),
+            uploads: UploadStore::new(folder.path().join("uploads"), limits),
+            body_timeout: timeout,
+            ..ApiState::new(jobs.clone(), std::env::temp_dir())
+        };
+        let memory = state.memory.clone();
         let server = HttpServer::new(move || {
-            let gated = web::scope("")
-                .wrap(from_fn(access::gate))
-                .route("/files/{job}/{name}", web::to(file))
-                .route("/uploads/{name:.*}", web::to(uploaded))
-                .route("/upload-character", web::post().to(upload));
-            App::new().app_data(Data::new(state.clone())).app_data(Data::new(files.clone())).service(gated)
+            let state = state.clone();
+            App::new().configure(move |config| app::configure(config, state))
         });
         let server = server.workers(1).disable_signals().h1_allow_half_closed(false).bind(("127.0.0.1", 0)).unwrap();
         let address = server.addrs()[0];
         tokio::spawn(server.run());
-        Self { address, folder, access }
+        Self { address, folder, access, jobs, memory }
+    }
+
+    /// Makes a job of `owner`'s whose one file is [`PICTURE`], and then holds this text; the folder where it lies.
+    pub(crate) async fn job(&self, owner: &str, id: &str, text: &str) -> PathBuf {
+        let new = NewJob {
+            id: id.to_owned(),
+            owner: owner.to_owned(),
+            priority: Priority::Normal,
+            work: Work::Pictures(spec("a boat")),
+            note: serde_json::Value::Null,
+            idempotency: None,
+            callback_url: None,
+        };
+        self.jobs.submit(new).await.unwrap();
+        let job = self.jobs.finished(owner, id).await.unwrap().unwrap();
+        assert_eq!(job.state, JobState::Completed);
+        let folder = self.folder.path().join("jobs/artifacts").join(id);
+        std::fs::write(folder.join(PICTURE), text).unwrap();
+        folder
     }
 
     /// Every file below the folder but the jobs' own, by its path in it.
@@ -146,32 +168,4 @@ impl FileServer {
         found.sort();
         found
     }
-}
-
-async fn file(request: HttpRequest, path: Path<(String, String)>, files: Data<Files>, caller: Caller) -> HttpResponse {
-    let (job, name) = path.into_inner();
-    match jail::open(&files.files.join(&caller.owner), &format!("{job}/{name}")) {
-        Ok(file) => file.answer(&request, "text/plain"),
-        Err(error) => server::error::ApiError::from(error).error_response(),
-    }
-}
-
-async fn uploaded(request: HttpRequest, name: Path<String>, files: Data<Files>, caller: Caller) -> HttpResponse {
-    match files.uploads.open(&caller.owner, &name) {
-        Ok(file) => file.answer(&request, "image/png"),
-        Err(error) => server::error::ApiError::from(error).error_response(),
-    }
-}
-
-async fn upload(request: HttpRequest, payload: Payload, files: Data<Files>, caller: Caller) -> HttpResponse {
-    let mut body = MultipartBody::new(payload);
-    let limits = FileLimits { bytes: files.uploads.limits().bytes, timeout: files.timeout };
-    let saved = match body.read(&request, "character", &limits).await {
-        Ok(file) => files.uploads.save(&caller.owner, "character", file).await,
-        Err(error) => Err(error),
-    };
-    body.held_by(match saved {
-        Ok(upload) => HttpResponse::Ok().body(upload.name),
-        Err(error) => error.error_response(),
-    })
 }

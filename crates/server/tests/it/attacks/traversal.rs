@@ -2,11 +2,11 @@
 
 use std::{fs, path::Path};
 
-use super::{FileServer, Raw, SECRET, exchange, pictures, request};
+use super::{FileServer, PICTURE, Raw, SECRET, exchange, pictures, request};
 use crate::fake::PATIENCE;
 
 /// Paths as they stand in the request's first line; each is refused. What they would lead to is there.
-const PATHS: [(&str, &str); 34] = [
+const PATHS: [(&str, &str); 36] = [
     ("one folder up", "/uploads/../secret.txt"),
     ("two folders up", "/uploads/../../secret.txt"),
     ("a job's folder up", "/files/../secret.txt"),
@@ -37,7 +37,9 @@ const PATHS: [(&str, &str); 34] = [
     ("dots and a parameter", "/uploads/..;/secret.txt"),
     ("a link to outside", "/uploads/link.png"),
     ("a link to inside", "/uploads/alias.png"),
-    ("a folder that is a link", "/files/linked/secret.txt"),
+    ("a folder that is a link", "/files/linked/image-0.png"),
+    ("a job's file that is a link", "/files/job-2/image-0.png"),
+    ("a job's file that is a folder", "/files/job-3/image-0.png"),
     ("a hidden file", "/uploads/.staged-secret"),
     ("a folder", "/uploads/folder.png"),
     ("a space behind the name", "/uploads/good.png%20"),
@@ -54,22 +56,34 @@ async fn no_path_leads_out() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
     let root = server.folder.path();
     let uploads = root.join("uploads/_");
-    let files = root.join("artifacts");
+    let files = root.join("jobs/artifacts");
     fs::create_dir_all(uploads.join("folder.png")).unwrap();
-    fs::create_dir_all(files.join("job-1")).unwrap();
-    for secret in
-        ["secret.txt", "uploads/secret.txt", "artifacts/secret.txt", "uploads/_/.staged-secret", "uploads/_/folder.png/secret.txt"]
-    {
+    for secret in [
+        "secret.txt",
+        "uploads/secret.txt",
+        "jobs/secret.txt",
+        "jobs/artifacts/secret.txt",
+        "image-0.png",
+        "uploads/_/.staged-secret",
+        "uploads/_/folder.png/secret.txt",
+    ] {
         fs::write(root.join(secret), SECRET).unwrap();
     }
     fs::write(uploads.join("good.png"), "good").unwrap();
-    fs::write(files.join("job-1/video.mp4"), "good").unwrap();
+    server.job("", "job-1", "good").await;
     link(&root.join("secret.txt"), &uploads.join("link.png"));
     link(&uploads.join("good.png"), &uploads.join("alias.png"));
+    fs::remove_dir_all(server.job("", "linked", "good").await).unwrap();
     link(root, &files.join("linked"));
+    let file = server.job("", "job-2", "good").await.join(PICTURE);
+    fs::remove_file(&file).unwrap();
+    link(&root.join("secret.txt"), &file);
+    let file = server.job("", "job-3", "good").await.join(PICTURE);
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
 
     let get = |path: &str| exchange(server.address, request(&format!("GET {path}"), &["Host: localhost"], ""));
-    for good in ["/uploads/good.png", "/files/job-1/video.mp4", "/files/job-1/%76ideo.mp4"] {
+    for good in ["/uploads/good.png", "/files/job-1/image-0.png", "/files/job-1/%69mage-0.png"] {
         assert_eq!((get(good).await.status(), get(good).await.body()), (200, "good"), "{good}");
     }
     let mut opened = Vec::new();
@@ -113,7 +127,8 @@ async fn an_uploads_name_is_ours_whatever_it_is_called() {
             id.is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
         };
         assert!(stored.iter().all(ours), "{name}: {stored:?}");
-        assert!(stored.iter().any(|path| path.ends_with(answer.body())), "{name}: {}", answer.body());
+        let told = pictures::name_of(&answer);
+        assert!(stored.iter().any(|path| path.ends_with(&told)), "{name}: {}", answer.body());
     }
     let long = format!("filename=\"{}.png\"", "a".repeat(5000));
     assert_eq!(pictures::upload(server.address, &long, "image/png", &pictures::png(2, 3)).await.status(), 200);

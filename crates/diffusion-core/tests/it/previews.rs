@@ -1,0 +1,135 @@
+//! Previews of runs of the embedded models: they show what is being made, from the first third of the steps on, and change nothing of it.
+#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+
+use std::{
+    ops::ControlFlow,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use diffusion_core::{
+    denoise::{StepMonitor, StepReport},
+    pipelines::{ImageToVideoParams, MotionParams, StableDiffusion, StableVideoDiffusion, TextToImageParams, nano_sd, nano_svd},
+    policy::ExecutionPolicy,
+};
+use image::{
+    RgbImage,
+    imageops::{FilterType, resize},
+};
+
+use crate::pipelines::psnr;
+
+static MODEL: LazyLock<StableDiffusion> = LazyLock::new(|| StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap());
+
+/// Shapes and landscapes, light and dark.
+const PROMPTS: [&str; 9] = [
+    "a red circle on a blue background",
+    "a yellow star on a black background",
+    "a green square on a white background",
+    "a white square on a red background",
+    "a green triangle on an orange background",
+    "a black square on a yellow background",
+    "A peaceful sunrise over mountains with mist",
+    "a boat on the sea at noon",
+    "a forest at night with the moon",
+];
+
+/// The least correlation of a preview of finished latents with the picture, at the latents' size: the mean of all prompts, and each.
+const LAST: (f64, f64) = (0.88, 0.75);
+/// The same of the ninth of 25 steps, the mean.
+const THIRD: f64 = 0.85;
+/// The most that it has with other prompts' pictures, the mean.
+const OTHERS: f64 = 0.2;
+
+/// Looks at every step, or at none.
+#[derive(Default)]
+struct Watcher {
+    looks: bool,
+    previews: Vec<RgbImage>,
+    took: Vec<Duration>,
+}
+
+impl StepMonitor for Watcher {
+    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+        if self.looks {
+            let started = Instant::now();
+            self.previews.push((step.preview)().unwrap());
+            self.took.push(started.elapsed());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn params(prompt: &str, seed: u64) -> TextToImageParams {
+    TextToImageParams { seed, ..TextToImageParams::new(prompt, MODEL.default_size()) }
+}
+
+fn watched(prompt: &str, seed: u64) -> (Watcher, RgbImage) {
+    let mut watcher = Watcher { looks: true, ..Watcher::default() };
+    let picture = MODEL.text_to_image(&params(prompt, seed), &mut watcher).unwrap();
+    (watcher, picture)
+}
+
+/// At the size of the latents, 16 x 16.
+fn small(picture: &RgbImage) -> RgbImage {
+    resize(picture, 16, 16, FilterType::Triangle)
+}
+
+/// The correlation of two pictures at the size of the latents, over all pixels and colours.
+fn correlation(a: &RgbImage, b: &RgbImage) -> f64 {
+    let centred = |picture: &RgbImage| {
+        let values: Vec<f64> = small(picture).as_raw().iter().map(|byte| f64::from(*byte)).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        values.into_iter().map(|value| value - mean).collect::<Vec<f64>>()
+    };
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (a, b) = (centred(a), centred(b));
+    product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn previews_show_the_picture_that_is_being_made() {
+    let made: Vec<(Watcher, RgbImage)> = PROMPTS.iter().map(|prompt| watched(prompt, 3)).collect();
+    let (mut last, mut third, mut others, mut decibels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (index, (watcher, picture)) in made.iter().enumerate() {
+        assert_eq!(watcher.previews.len(), 25);
+        let preview = &watcher.previews[24];
+        assert_eq!(preview.dimensions(), (128, 128), "no larger than the picture");
+        last.push(correlation(preview, picture));
+        decibels.push(psnr(&small(preview), &small(picture)));
+        third.push(correlation(&watcher.previews[8], picture));
+        others.extend(made.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, (_, other))| correlation(preview, other)));
+    }
+    println!("last step: {last:.2?}, mean {:.3}, {:.1} dB; step 9: {third:.2?}, mean {:.3}", mean(&last), mean(&decibels), mean(&third));
+    println!("other pictures: mean {:.3}", mean(&others));
+    let took: Vec<Duration> = made.iter().flat_map(|(watcher, _)| watcher.took.iter().copied()).collect();
+    println!("the first took {:?}, each other {:?}", took.iter().max().unwrap(), took.iter().min().unwrap());
+    assert!(mean(&last) >= LAST.0 && last.iter().all(|last| *last >= LAST.1), "{last:?}");
+    assert!(mean(&third) >= THIRD, "{third:?}");
+    assert!(mean(&others) <= OTHERS, "{}", mean(&others));
+}
+
+#[test]
+fn the_picture_is_the_same_to_the_last_byte() {
+    let (_, looked_at) = watched(PROMPTS[0], 5);
+    let alone = MODEL.text_to_image(&params(PROMPTS[0], 5), &mut Watcher::default()).unwrap();
+    assert!(looked_at == alone);
+}
+
+#[test]
+fn of_a_video_the_middle_frame_is_shown() {
+    let model = StableVideoDiffusion::load(&nano_svd(), &ExecutionPolicy::cpu_f32()).unwrap();
+    let picture = MODEL.text_to_image(&params(PROMPTS[0], 3), &mut ()).unwrap();
+    let motion = MotionParams { num_inference_steps: 10, motion_bucket_id: 223, ..MotionParams::default() };
+    let params = ImageToVideoParams { motion, seed: 1, ..ImageToVideoParams::new(picture) };
+    let (mut watcher, mut frames) = (Watcher { looks: true, ..Watcher::default() }, Vec::new());
+    model.image_to_video(&params, &mut watcher, &mut frames).unwrap();
+    let preview = &watcher.previews[9];
+    let scores: Vec<f64> = frames.iter().map(|frame| correlation(preview, frame)).collect();
+    println!("{scores:.3?}");
+    assert!(scores[4] >= 0.9 && scores.iter().all(|score| *score <= scores[4]), "{scores:?}");
+}

@@ -1,0 +1,145 @@
+//! Previews of jobs: of real models' pictures and videos, for those who may see them and want to, and without a trace in the result.
+
+use std::{
+    fs,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use diffusion_core::{
+    pipelines::{nano_sd, nano_svd},
+    policy::ExecutionPolicy,
+};
+use generation::{
+    Engine, EngineSettings, ImageRequest, ImageSpec, JobContext, Limits, LoadedModel, ModelInfo, PreviewOf, PreviewSlot,
+    jobs::{JobState, Jobs, JobsSettings, NewJob, Priority, Work},
+    video::{AnimationRequest, MotionRequest, VideoOutput, VideoSpec},
+};
+use image::RgbImage;
+use serde_json::Value;
+
+use crate::fake_model::PATIENCE;
+
+/// A clock on which every look is a second later, so that there is a preview at every step.
+fn hasty() -> Instant {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    static LOOKS: AtomicU64 = AtomicU64::new(0);
+    *START + Duration::from_secs(LOOKS.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn engine() -> (Engine, ModelInfo) {
+    let load = || LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None);
+    let engine = Engine::start(EngineSettings::new(hasty), load).unwrap();
+    let info = engine.loaded().await.unwrap();
+    (engine, info.as_ref().clone())
+}
+
+fn spec(info: &ModelInfo, prompt: &str, steps: u32) -> ImageSpec {
+    let request =
+        ImageRequest { prompt: Some(prompt.into()), seed: Some(3), num_inference_steps: Some(steps.into()), ..ImageRequest::default() };
+    request.validate(&Limits::default(), info).unwrap()
+}
+
+/// The preview's or the picture's mean colour in each of 8 x 8 fields.
+fn fields(picture: &RgbImage) -> Vec<f64> {
+    let small = image::imageops::thumbnail(picture, 8, 8);
+    small.as_raw().iter().map(|byte| f64::from(*byte)).collect()
+}
+
+fn correlation(a: &RgbImage, b: &RgbImage) -> f64 {
+    let centred = |picture: &RgbImage| {
+        let fields = fields(picture);
+        let mean = fields.iter().sum::<f64>() / fields.len() as f64;
+        fields.into_iter().map(|value| value - mean).collect::<Vec<f64>>()
+    };
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (a, b) = (centred(a), centred(b));
+    product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt()
+}
+
+#[tokio::test]
+async fn the_last_preview_looks_like_the_picture_and_leaves_no_trace_in_it() {
+    let (engine, info) = engine().await;
+    let mut seen = Vec::new();
+    for prompt in ["a red circle on a blue background", "A peaceful sunrise over mountains with mist"] {
+        let slot = PreviewSlot::default();
+        let mut previews = slot.want();
+        let context = JobContext { previews: slot, ..JobContext::default() };
+        let made = engine.submit_in(spec(&info, prompt, 20), context).unwrap().finished().await.unwrap();
+        let last = previews.next().await.unwrap();
+        assert_eq!(last.of, PreviewOf::Step { part: 0, step: 20, steps: 20 });
+        let preview = image::load_from_memory(&last.png).unwrap().to_rgb8();
+        assert_eq!(preview.dimensions(), (128, 128));
+        assert!(previews.next().await.is_none(), "the job has ended");
+
+        let alone = engine.submit(spec(&info, prompt, 20)).unwrap().finished().await.unwrap();
+        assert!(alone[0].png == made[0].png);
+        seen.push((preview, made.into_iter().next().unwrap().image));
+    }
+    let score = |preview: usize, picture: usize| correlation(&seen[preview].0, &seen[picture].1);
+    assert!(score(0, 0) >= 0.75 && score(1, 1) >= 0.75, "{} {}", score(0, 0), score(1, 1));
+    assert!(score(0, 1) <= 0.4 && score(1, 0) <= 0.4, "{} {}", score(0, 1), score(1, 0));
+}
+
+#[tokio::test]
+async fn a_video_has_previews_and_is_the_same_with_them() {
+    let (engine, _) = engine().await;
+    let folder = tempfile::tempdir().unwrap();
+    let image = RgbImage::from_fn(128, 128, |x, y| image::Rgb([(2 * x) as u8, (2 * y) as u8, 90]));
+    let spec = |steps: i128| {
+        let motion = MotionRequest { num_inference_steps: Some(steps), ..MotionRequest::default() };
+        let request = AnimationRequest { image: Some(image.clone()), motion, seed: Some(4), ..AnimationRequest::default() };
+        VideoSpec::Animation(request.validate(&Limits::default()).unwrap())
+    };
+    let output = |name: &str| VideoOutput::new(folder.path().join(name)).unwrap();
+    let watched = || {
+        let slot = PreviewSlot::default();
+        (slot.want(), JobContext { previews: slot, ..JobContext::default() })
+    };
+
+    // Steps are shown as they are made, and a job that was seen to make some is let go.
+    let (mut previews, context) = watched();
+    let job = engine.submit_video_in(spec(100), output("let-go.mp4"), context).unwrap();
+    let first = tokio::time::timeout(PATIENCE, previews.next()).await.expect("a preview comes").unwrap();
+    assert!(matches!(first.of, PreviewOf::Step { part: 0, step: 1.., steps: 100 }), "{first:?}");
+    assert_eq!((first.width, first.height), (128, 128));
+    drop(job);
+
+    let (mut previews, context) = watched();
+    engine.submit_video_in(spec(3), output("seen.mp4"), context).unwrap().finished().await.unwrap();
+    let last = previews.next().await.unwrap();
+    assert_eq!(last.of, PreviewOf::Frame { frame: 7 });
+    assert_eq!(image::load_from_memory(&last.png).unwrap().to_rgb8().dimensions(), (128, 128));
+    engine.submit_video(spec(3), output("alone.mp4")).unwrap().finished().await.unwrap();
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert!(read("seen.mp4") == read("alone.mp4"));
+}
+
+#[tokio::test]
+async fn a_stored_jobs_owner_sees_previews_and_can_cancel_meanwhile() {
+    let (engine, info) = engine().await;
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = Jobs::open(JobsSettings::new(folder.path(), SystemTime::now), engine).unwrap();
+    let job = NewJob {
+        id: "img_1".into(),
+        owner: "anna".into(),
+        priority: Priority::Normal,
+        work: Work::Pictures(spec(&info, "a boat on the sea at noon", 150)),
+        note: Value::Null,
+        idempotency: None,
+        callback_url: None,
+    };
+    jobs.submit(job).await.unwrap();
+    assert!(jobs.previews("bert", "img_1").is_none() && jobs.previews("anna", "img_2").is_none());
+    let mut previews = jobs.previews("anna", "img_1").unwrap();
+    let seen = tokio::time::timeout(PATIENCE, previews.next()).await.expect("a preview comes").unwrap();
+    assert!(matches!(seen.of, PreviewOf::Step { part: 0, step: 1..=150, steps: 150 }), "{seen:?}");
+    jobs.cancel("anna", "img_1").await.unwrap();
+    let rest = async { while previews.next().await.is_some() {} };
+    tokio::time::timeout(PATIENCE, rest).await.expect("previews end with the job");
+    assert_eq!(jobs.get("anna", "img_1").await.unwrap().unwrap().state, JobState::Cancelled);
+    assert!(jobs.previews("anna", "img_1").is_none());
+}

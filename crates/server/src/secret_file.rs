@@ -1,0 +1,79 @@
+//! A secret that is drawn once and kept in a file, for its owner's eyes alone.
+//!
+//! It must not know what the secret is for, nor print it. The invariant: the file is nobody's to read but its owner's, from its first
+//! moment on, and whatever a copy of the folder has made of its rights.
+
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
+
+/// The file's text; `draw` makes one, which is written down, if there is no such file yet.
+///
+/// # Errors
+/// If the file cannot be read or made.
+pub(crate) fn kept_in(path: &Path, draw: impl FnOnce() -> String) -> io::Result<String> {
+    match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        read => return read,
+    }
+    let secret = draw();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // Temporary files are their owner's alone from the start.
+    let mut file = tempfile::Builder::new().prefix(".secret-").tempfile_in(folder)?;
+    file.write_all(secret.as_bytes())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(secret),
+        // Another server of the same folder was faster; its secret is the secret.
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => read(path),
+        Err(error) => Err(error.error),
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let text = std::fs::read_to_string(path)?;
+    keep_private(path)?;
+    Ok(text)
+}
+
+/// Takes a file's rights from everyone but its owner; a copy of the folder may have given them.
+#[cfg(unix)]
+fn keep_private(path: &Path) -> io::Result<()> {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+    if std::fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        tracing::warn!(file = %path.display(), "others could read this secret; they no longer can");
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_private(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_drawn_once_and_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        assert_eq!(kept_in(&path, || "first".into()).unwrap(), "first");
+        assert_eq!(kept_in(&path, || "second".into()).unwrap(), "first");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(), 0o600);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            kept_in(&path, String::new).unwrap();
+            assert_eq!(mode(), 0o600, "a copy that others could read");
+        }
+    }
+}
