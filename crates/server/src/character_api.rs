@@ -50,7 +50,11 @@ const PAGE: usize = 200;
     post,
     path = "/upload-character",
     tag = "characters",
-    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    request_body(
+        content = UploadForm,
+        content_type = "multipart/form-data",
+        encoding(("character" = (content_type = "image/png, image/jpeg, image/webp")))
+    ),
     responses(
         (status = 200, description = "Where the picture is", body = Uploaded),
         (status = 400, description = "The form cannot be read, or the file is no picture", body = ErrorBody),
