@@ -27,6 +27,7 @@ use url::Url;
 
 pub use caller::Caller;
 pub use gate::gate;
+pub(crate) use gate::is_open;
 pub use hosts::AllowedHosts;
 pub use keys::{ApiKey, ApiKeyError, MAX_KEY_CHARS, MIN_KEY_CHARS};
 pub use limits::{DEFAULT_BURST, DEFAULT_CONCURRENT_REQUESTS, DEFAULT_REQUESTS_PER_MINUTE, KeyLimits};

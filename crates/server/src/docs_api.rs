@@ -13,12 +13,13 @@ use actix_web::{
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        ComponentsBuilder,
+        ComponentsBuilder, ContentBuilder, Ref, ResponseBuilder,
+        path::Operation,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 
-use crate::error::ApiError;
+use crate::{access, error::ApiError};
 
 /// The API's description, generated from the handlers and the wire types.
 #[derive(OpenApi)]
@@ -56,7 +57,7 @@ use crate::error::ApiError;
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
-    modifiers(&Keys)
+    modifiers(&Keys, &GateAnswers)
 )]
 pub(crate) struct ApiDoc;
 
@@ -71,6 +72,42 @@ impl Modify for Keys {
         api.components = Some(with_key);
         let no_scopes: [&str; 0] = [];
         api.security = Some(vec![SecurityRequirement::default(), SecurityRequirement::new("key", no_scopes)]);
+    }
+}
+
+/// Adds to every route what the gate before it may answer, where the route does not tell of that status itself.
+struct GateAnswers;
+
+/// What the gate answers on every route.
+const ON_EVERY_ROUTE: [(&str, &str); 3] = [
+    ("400", "The request's host cannot be understood"),
+    ("403", "A page of another site sent the request, or a signed link has expired"),
+    ("421", "The request names a host that is none of this server's"),
+];
+/// What it answers where a key is wanted, if the server has any.
+const ON_ROUTES_WITH_KEYS: [(&str, &str); 2] =
+    [("401", "There is no valid key in the request"), ("429", "Too many requests with this key, in a minute or at once")];
+
+impl Modify for GateAnswers {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut api.paths.paths {
+            let body = if path.starts_with("/api/v1/") { "TaskErrorBody" } else { "ErrorBody" };
+            let operations = [&mut item.get, &mut item.post, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                tell(operation, &ON_EVERY_ROUTE, body);
+                if !access::is_open(path) {
+                    tell(operation, &ON_ROUTES_WITH_KEYS, body);
+                }
+            }
+        }
+    }
+}
+
+fn tell(operation: &mut Operation, answers: &[(&str, &str)], body: &str) {
+    for (status, description) in answers {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body))).build();
+        let answer = ResponseBuilder::new().description(*description).content("application/json", content).build();
+        operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| answer.into());
     }
 }
 

@@ -108,6 +108,11 @@ impl Access {
     }
 }
 
+/// Whether anybody may ask for what lies at a path.
+pub(crate) fn is_open(path: &str) -> bool {
+    kind_of(path) == Kind::Open
+}
+
 /// What lies at a path, by its name alone. What is open is what tells nothing of anybody: probes of machines, and the documentation, in
 /// which people enter their key.
 fn kind_of(path: &str) -> Kind {

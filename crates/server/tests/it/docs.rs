@@ -43,7 +43,10 @@ async fn the_description_lists_the_routes_and_their_answers() {
     ];
     assert_eq!(paths.keys().collect::<Vec<_>>(), expected);
     let answers = paths["/generate"]["post"]["responses"].as_object().unwrap();
-    assert_eq!(answers.keys().collect::<Vec<_>>(), ["200", "400", "408", "413", "415", "422", "429", "500", "503"]);
+    let statuses = ["200", "400", "401", "403", "408", "413", "415", "421", "422", "429", "500", "503"];
+    assert_eq!(answers.keys().collect::<Vec<_>>(), statuses);
+    let of_health = paths["/health"]["get"]["responses"].as_object().unwrap();
+    assert_eq!(of_health.keys().collect::<Vec<_>>(), ["200", "400", "403", "421"], "what wants no key says nothing of keys");
     assert!(answers["200"]["content"].get("image/png").is_some() && answers["200"]["content"].get("application/json").is_some());
     let headers = answers["200"]["headers"].as_object().unwrap();
     assert_eq!(headers.keys().collect::<Vec<_>>(), ["Content-Disposition", "X-Prompt-Truncated", "X-Seed"]);
