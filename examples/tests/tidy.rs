@@ -34,7 +34,7 @@ const FENCES: [(&str, &[&str]); 7] = [
     ("ffmpeg-next", &["video-encode"]),
     ("clap", &["cli"]),
     // Strangers' addresses go through guarded-http; diffusion-core asks the hub, cli its own server, and the server's tests the server.
-    ("reqwest", &["guarded-http", "diffusion-core", "cli", "server"]),
+    ("reqwest", &["guarded-http", "diffusion-core", "cli", "server", "benches"]),
 ];
 
 /// Below the roof these do not stand: settings, time and chance arrive as values.
