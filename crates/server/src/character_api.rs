@@ -34,6 +34,7 @@ use crate::{
     picture_source::Asker,
     request_body::memory_for,
     stored_video,
+    tasks::document,
     video_api::ready,
     wire::{ErrorBody, PngFile, ValidationErrorBody},
 };
@@ -183,7 +184,7 @@ fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
         video_url: path.map(|path| link(&path)),
         status: status.into(),
         created_at: timestamp(job.created_at),
-        progress: stored_video::percent(job),
+        progress: document::progress(job),
         error,
         queue_position: job.position,
         eta_seconds: job.eta.map(|eta| (eta.as_secs_f64() * 10.0).ceil() / 10.0),

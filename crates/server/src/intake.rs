@@ -1,4 +1,4 @@
-//! Handing in a job that outlives its request, for the APIs beside the Tasks API.
+//! Handing in a job that outlives its request, whichever API asks for it.
 //!
 //! The invariant: a request with an `Idempotency-Key` makes one job, however often it is sent.
 

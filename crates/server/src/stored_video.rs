@@ -4,7 +4,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Path},
 };
-use generation::jobs::{Job, JobState};
+use generation::jobs::Job;
 
 use crate::{access::Caller, app::ApiState, artifact_file, error::ApiError, video_wire::Mp4File, wire::ErrorBody};
 
@@ -15,15 +15,6 @@ const FILE: &str = "video.mp4";
 pub(crate) fn path(job: &Job) -> Option<String> {
     let is_there = job.artifacts.iter().any(|artifact| artifact.name == FILE && !artifact.expired);
     is_there.then(|| format!("/videos/video_{}.mp4", job.id))
-}
-
-/// How far a job is, in whole percent.
-pub(crate) fn percent(job: &Job) -> u32 {
-    match job.state {
-        JobState::Completed => 100,
-        // 100 is said of what is there.
-        JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled => ((job.progress.share * 100.0) as u32).min(99),
-    }
 }
 
 /// A job's video.

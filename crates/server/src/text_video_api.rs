@@ -23,7 +23,7 @@ use crate::{
     idempotency,
     intake::Asked,
     stored_video,
-    tasks::{clip_body::callback_fault, new_id},
+    tasks::{clip_body::callback_fault, document, new_id},
     text_wire::{DEFAULT_TEXT_SEED, MAX_TEXT_CHARS, MAX_TEXT_SEED, TextStatus},
     video_api::ready,
     wire::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
@@ -185,7 +185,7 @@ fn status(job: Job, video_url: Option<String>) -> TextStatus {
     };
     TextStatus {
         video_url,
-        progress: stored_video::percent(&job),
+        progress: document::progress(&job),
         queue_position: job.position,
         job_id: job.id,
         status: status.into(),

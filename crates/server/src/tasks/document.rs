@@ -110,7 +110,7 @@ fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
     Some(TaskResult { service: SERVICE.to_owned(), result: output, duration: rounded(outcome.seconds) })
 }
 
-/// Whole percent.
+/// How far a job is, in whole percent; 100 is said only of what is there.
 pub(crate) fn progress(job: &Job) -> u32 {
     match job.state {
         JobState::Completed => 100,

@@ -8,7 +8,7 @@ use actix_web::{
     web::{Data, Json, Path, Payload},
 };
 use generation::{
-    jobs::{Job, NewJob, Submitted, Work},
+    jobs::{Job, Submitted, Work},
     video::VideoSpec,
 };
 
@@ -26,6 +26,7 @@ use crate::{
     body,
     error::ApiError,
     idempotency,
+    intake::Asked,
     picture_source::{self, Asker, SourceError},
     request_body::{RequestBody, aside},
     video_api::ready,
@@ -104,11 +105,9 @@ pub(crate) async fn status(
 async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     let (bytes, held) = body.read_large(request, &caller, state).await?;
-    let idempotency = idempotency::of(request, &bytes).await?;
-    if let Some(name) = &idempotency
-        && let Some(job) = state.jobs.replayed(&caller.owner, name).await?
-    {
-        return Ok(answer(&job, true));
+    let mut asked = Asked::by(caller, request, &bytes).await?;
+    if let Some(Submitted { job, replayed }) = asked.before(state).await? {
+        return Ok(answer(&job, replayed));
     }
     ready(state)?;
     let (tasks, guard) = (state.tasks.clone(), state.guard.clone());
@@ -118,17 +117,15 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
     let source = clip.source.take().ok_or(ApiError::Internal)?;
-    let image = picture_source::picture(source, Asker { owner: &caller.owner, base_url: &base_url }, state).await;
+    let image = picture_source::picture(source, Asker { owner: &asked.caller.owner, base_url: &base_url }, state).await;
     let image = image.map_err(|error| match error {
         SourceError::Refused(reason) => clip.picture_fault(reason),
         SourceError::Failed(error) => *error,
     })?;
     let note = TaskNote { base_url, native_size: None, remarks: std::mem::take(&mut clip.remarks) }.into_value();
-    let callback_url = clip.callback_url.take();
+    asked.callback_url = clip.callback_url.take();
     let work = Work::Video(VideoSpec::Clip(clip.into_spec(image, &state.limits)?));
-    let id = new_id("vid");
-    let new = NewJob { id, owner: caller.owner, priority: caller.priority, work, note, idempotency, callback_url };
-    let Submitted { job, replayed } = state.jobs.submit(new).await?;
+    let Submitted { job, replayed } = asked.submit(state, new_id("vid"), work, note).await?;
     drop(held);
     Ok(answer(&job, replayed))
 }
