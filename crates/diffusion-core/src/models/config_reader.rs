@@ -132,11 +132,11 @@ impl<'a> ConfigReader<'a> {
         if number > 0.0 { Ok(number) } else { Err(self.refuse(field, format!("expected a positive number, found {number}"))) }
     }
 
-    /// true or false.
+    /// true or false, as Python's `if` reads it: null is false, a number is whether it is not 0.
     pub(super) fn flag(&self, field: &'static str, default: bool) -> Result<bool> {
         match self.value(field) {
             None => Ok(default),
-            Some(value) => value.as_bool().ok_or_else(|| self.refuse(field, format!("expected true or false, found {value}"))),
+            Some(value) => truth(value).ok_or_else(|| self.refuse(field, format!("expected true or false, found {value}"))),
         }
     }
 
@@ -146,9 +146,9 @@ impl<'a> ConfigReader<'a> {
         match self.value(field) {
             None => Ok(vec![default; levels]),
             Some(Value::Array(values)) if values.len() == levels => {
-                values.iter().map(|value| value.as_bool().ok_or_else(|| wrong(value))).collect()
+                values.iter().map(|value| truth(value).ok_or_else(|| wrong(value))).collect()
             }
-            Some(value) => Ok(vec![value.as_bool().ok_or_else(|| wrong(value))?; levels]),
+            Some(value) => Ok(vec![truth(value).ok_or_else(|| wrong(value))?; levels]),
         }
     }
 
@@ -209,6 +209,16 @@ impl<'a> ConfigReader<'a> {
     }
 }
 
+/// What a flag's value means in Python; `None` for what is no flag's value.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Null => Some(false),
+        Value::Bool(truth) => Some(*truth),
+        Value::Number(number) => number.as_f64().map(|number| number != 0.0),
+        Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 /// Equal as Python would say: 1 equals 1.0.
 fn same(a: &Value, b: &Value) -> bool {
     a == b || matches!((a.as_f64(), b.as_f64()), (Some(a), Some(b)) if a == b)
@@ -228,6 +238,21 @@ mod tests {
         assert!(reader.only("width", &json!(4)).is_err_and(|error| error.to_string().contains("field width: unsupported value 3")));
         let message = reader.finish().err().map(|error| error.to_string()).unwrap_or_default();
         assert!(message.contains("unet/config.json") && message.contains("surprise"), "{message}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_flag_is_what_pythons_if_makes_of_it() -> Result<()> {
+        let config = json!({ "null": null, "zero": 0, "one": 1, "whole": 0.0, "yes": true, "no": false, "word": "false", "list": [] });
+        let reader = ConfigReader::new("unet/config.json", &config)?;
+        for default in [false, true] {
+            assert_eq!(reader.flag("absent", default)?, default);
+            for (field, truth) in [("null", false), ("zero", false), ("one", true), ("whole", false), ("yes", true), ("no", false)] {
+                assert_eq!(reader.flag(field, default)?, truth, "{field}");
+                assert_eq!(reader.flags_by_level(field, default, 2)?, [truth; 2], "{field}");
+            }
+            assert!(reader.flag("word", default).is_err() && reader.flag("list", default).is_err());
+        }
         Ok(())
     }
 
