@@ -82,6 +82,10 @@ pub(crate) struct ComputeArgs {
     /// auto].
     #[arg(long, value_name = "NAME")]
     pub cpu_level: Option<String>,
+
+    /// Fields in the model's configuration files that its classes do not know: warn (ignore them) or refuse [default: warn].
+    #[arg(long, value_name = "NAME")]
+    pub unknown_fields: Option<String>,
 }
 
 /// `framewright image`.
@@ -194,11 +198,14 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show what a model is made of, without running it.
+    /// Show what a model is made of, which fields of its files are ignored, and why it would be refused: exit code 1 then. Reads no weights.
     Inspect {
         /// A diffusers folder, a .safetensors file, a hub id that is in the cache, or nano-sd.
         #[arg(default_value = "nano-sd")]
         model: String,
+        /// Fields in its configuration files that its classes do not know: warn or refuse [default: warn].
+        #[arg(long, value_name = "NAME")]
+        unknown_fields: Option<String>,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
@@ -275,8 +282,23 @@ impl ComputeArgs {
         layers.extend(self.precision.as_ref().map(|name| Layer::flag("--precision", "compute.precision", name.as_str())));
         layers.extend(self.threads.map(|count| Layer::flag("--threads", "compute.threads", count)));
         layers.extend(self.cpu_level.as_ref().map(|name| Layer::flag("--cpu-level", "compute.cpu_level", name.as_str())));
+        layers.extend(unknown_fields(self.unknown_fields.as_deref()));
         layers
     }
+}
+
+impl ModelsCommand {
+    /// The flags that were given, as layers over the other settings.
+    pub(crate) fn layers(&self) -> Vec<Layer> {
+        match self {
+            Self::Inspect { unknown_fields: name, .. } => unknown_fields(name.as_deref()).into_iter().collect(),
+            Self::List { .. } | Self::Pull { .. } => Vec::new(),
+        }
+    }
+}
+
+fn unknown_fields(name: Option<&str>) -> Option<Layer> {
+    name.map(|name| Layer::flag("--unknown-fields", "model.unknown_fields", name))
 }
 
 impl ServeArgs {

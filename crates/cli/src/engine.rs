@@ -12,6 +12,7 @@ use crate::{
     model::{EMBEDDED, EMBEDDED_MOTION, Model},
     output,
     settings::{ComputeSettings, HubSettings, Settings},
+    unknown_fields::UnknownFields,
 };
 
 /// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the models if need be, and loads it. The
@@ -25,6 +26,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving:
     let model = Model::parse(&settings.model.name, prediction_type)?;
     let motion = Model::parse(&settings.model.motion, None)?;
     let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
+    let unknown_fields = settings.model.unknown_fields;
     Ok(Engine::start(EngineSettings { measure_at_start: serving, ..engine_settings(settings) }, move || {
         if serving {
             // Threads that this one starts, such as an encoder's, go with it.
@@ -33,7 +35,8 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving:
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
         let motion = motion.open(&hub)?;
-        LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion, memory_limit(&compute, &policy))
+        unknown_fields.judge(motion.as_ref())?;
+        LoadedModel::load(open(&model, &name, &hub, unknown_fields)?.as_ref(), &policy, motion, memory_limit(&compute, &policy))
     })?)
 }
 
@@ -44,9 +47,10 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving:
 pub(crate) fn start_motion(settings: &Settings) -> Result<Engine> {
     let motion = Model::parse(&settings.model.motion, None)?;
     let (name, compute, hub) = (settings.model.motion.clone(), settings.compute.clone(), settings.hub.clone());
+    let unknown_fields = settings.model.unknown_fields;
     Ok(Engine::start(engine_settings(settings), move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
-        LoadedModel::load_motion(open(&motion, &name, &hub)?.as_ref(), &policy, memory_limit(&compute, &policy))
+        LoadedModel::load_motion(open(&motion, &name, &hub, unknown_fields)?.as_ref(), &policy, memory_limit(&compute, &policy))
     })?)
 }
 
@@ -58,8 +62,14 @@ fn engine_settings(settings: &Settings) -> EngineSettings {
     EngineSettings { queue_capacity: places, places_per_owner, ..EngineSettings::new(Instant::now) }
 }
 
-fn open(model: &Model, name: &str, hub: &HubSettings) -> diffusion_core::Result<Box<dyn diffusion_core::weights::WeightSource>> {
+fn open(
+    model: &Model,
+    name: &str,
+    hub: &HubSettings,
+    unknown_fields: UnknownFields,
+) -> diffusion_core::Result<Box<dyn diffusion_core::weights::WeightSource>> {
     let source = model.open(hub)?;
+    unknown_fields.judge(source.as_ref())?;
     if ![EMBEDDED, EMBEDDED_MOTION].contains(&name) {
         // An embedded model is there before a person could read this; gigabytes are not.
         output::remark_on_terminal(format_args!("loading {name}"));

@@ -17,6 +17,7 @@ mod output;
 mod serve;
 mod settings;
 mod threads;
+mod unknown_fields;
 mod video;
 
 use std::{
@@ -91,11 +92,11 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Jobs(command) => jobs::run(&command, &gather(config, command.client().layers())?.client),
         Command::Models(command) => {
-            let hub = gather(config, Vec::new())?.hub;
+            let settings = gather(config, command.layers())?;
             match command {
-                ModelsCommand::List { json } => models::list(&hub, json),
-                ModelsCommand::Inspect { model, json } => models::inspect(&model, &hub, json),
-                ModelsCommand::Pull { id } => models::pull(&id, &hub),
+                ModelsCommand::List { json } => models::list(&settings.hub, json),
+                ModelsCommand::Inspect { model, json, .. } => models::inspect(&model, &settings, json),
+                ModelsCommand::Pull { id } => models::pull(&id, &settings.hub),
             }
         }
         Command::Bench(args) => {

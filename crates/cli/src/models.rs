@@ -6,19 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use diffusion_core::{
     pipelines,
     weights::{Component, ModelFamily, TensorShape, WeightSource},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     failure::Usage,
     hub,
     model::{EMBEDDED, EMBEDDED_MOTION, HubId, Model},
     output::{self, size},
-    settings::HubSettings,
+    settings::{HubSettings, Settings},
 };
 
 /// `framewright models list`.
@@ -44,18 +44,46 @@ pub(crate) fn list(settings: &HubSettings, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// `framewright models inspect`.
+/// `framewright models inspect`: what a model is made of, and what loading it would ignore and refuse.
 ///
 /// # Errors
-/// If there is no such model, or its files are damaged.
-pub(crate) fn inspect(name: &str, settings: &HubSettings, as_json: bool) -> Result<()> {
+/// If there is no such model, or none that can be opened; if it would be refused, once everything is printed.
+pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<()> {
     let model = Model::parse(name, None)?;
     // To look at a model is no reason to fetch gigabytes.
-    let source = model.open(&HubSettings { offline: true, ..settings.clone() })?;
-    let facts = facts(&source.name(), source.as_ref())?;
+    let source = model.open(&HubSettings { offline: true, ..settings.hub.clone() })?;
+    let family = ModelFamily::of(source.as_ref())?;
+    let pipelines::Inspection { ignored, mut refusals } = pipelines::inspect(source.as_ref());
+    refusals.extend(settings.model.unknown_fields.refusal(&ignored));
+    let refusals: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    let mut facts = facts(&source.name(), family, source.as_ref());
     if as_json {
-        return Ok(output::json(&facts)?);
+        if let Some(facts) = facts.as_object_mut() {
+            let ignored = ignored.iter().map(|file| (file.file.clone(), json!(file.fields))).collect::<Map<_, _>>();
+            facts.insert("ignored_fields".into(), ignored.into());
+            facts.insert("refusals".into(), json!(refusals));
+        }
+        output::json(&facts)?;
+    } else {
+        print(&facts)?;
+        for file in &ignored {
+            output::result(format_args!("{:<16} {file}", "ignored"))?;
+        }
+        for refusal in &refusals {
+            output::result(format_args!("{:<16} {refusal}", "refused"))?;
+        }
     }
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let command = match family {
+        ModelFamily::StableDiffusion => "image",
+        ModelFamily::StableVideoDiffusion => "animate",
+    };
+    Err(anyhow!("{name}: `framewright {command}` would refuse this model, for what is listed as refused"))
+}
+
+fn print(facts: &Value) -> Result<()> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     for key in ["model", "scheduler", "prediction_type", "default_size", "num_frames", "tokenizer"] {
         if let Some(value) = facts.get(key).filter(|value| !value.is_null()) {
@@ -154,24 +182,23 @@ fn bytes_below(folder: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-fn facts(name: &str, source: &dyn WeightSource) -> Result<Value> {
-    let scheduler = source.config(Component::Scheduler)?;
-    let unet = source.config(Component::Unet)?;
-    let vae = source.config(Component::Vae)?;
+/// What can be read of a model; what cannot is left out, and stands among the refusals.
+fn facts(name: &str, family: ModelFamily, source: &dyn WeightSource) -> Value {
+    let config = |component| source.config(component).unwrap_or_default();
+    let (scheduler, unet, vae) = (config(Component::Scheduler), config(Component::Unet), config(Component::Vae));
     // The VAE halves the picture once less than it has levels.
     let levels = vae.get("block_out_channels").and_then(Value::as_array).map_or(4, Vec::len);
     let pixels = |sample_size: u64| sample_size << levels.saturating_sub(1).min(16);
-    let size = unet.get("sample_size").and_then(Value::as_u64).map(pixels);
+    let size = unet.get("sample_size").and_then(Value::as_u64).filter(|side| *side > 0).map(pixels);
     let mut components = Vec::new();
-    let family = ModelFamily::of(source)?;
     for component in parts(family) {
         // An encoder's config names no class; there is but one of each in the families.
         let only = || match family {
             ModelFamily::StableDiffusion => "CLIPTextModel".into(),
             ModelFamily::StableVideoDiffusion => "CLIPVisionModelWithProjection".into(),
         };
-        let class = source.config(component)?.get("_class_name").cloned().unwrap_or_else(only);
-        let Tensors { count, parameters, bytes, precision } = tensors(source, component)?;
+        let class = config(component).get("_class_name").cloned().unwrap_or_else(only);
+        let Ok(Tensors { count, parameters, bytes, precision }) = tensors(source, component) else { continue };
         components.push(json!({
             "component": component.to_string(), "class": class, "tensors": count, "parameters": parameters, "bytes": bytes,
             "precision": precision,
@@ -183,7 +210,7 @@ fn facts(name: &str, source: &dyn WeightSource) -> Result<Value> {
             other => other,
         })
     });
-    Ok(json!({
+    json!({
         "model": name,
         "scheduler": scheduler.get("_class_name"),
         "prediction_type": scheduler.get("prediction_type").and_then(Value::as_str).unwrap_or("epsilon"),
@@ -191,7 +218,7 @@ fn facts(name: &str, source: &dyn WeightSource) -> Result<Value> {
         "tokenizer": tokenizer,
         "num_frames": unet.get("num_frames").filter(|_| family == ModelFamily::StableVideoDiffusion),
         "components": components,
-    }))
+    })
 }
 
 struct Tensors {

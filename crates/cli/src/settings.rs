@@ -25,6 +25,8 @@ use serde::Deserialize;
 use server::uploads::{DEFAULT_UPLOAD_BYTES, DEFAULT_UPLOADS_BYTES};
 use url::Url;
 
+use crate::unknown_fields::UnknownFields;
+
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
 pub(crate) use services::{BedrockSettings, CharactersSettings, ClientSettings, LogFormat, RoutingSettings};
@@ -75,11 +77,14 @@ pub(crate) struct ModelSettings {
     pub name: String,
     /// What sets pictures in motion: a diffusers folder of Stable Video Diffusion, a hub id, or `nano-svd`, the embedded model.
     pub motion: String,
+    /// What becomes of fields in a model's configuration files that its classes do not know.
+    #[serde(deserialize_with = "values::parsed")]
+    pub unknown_fields: UnknownFields,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { name: "nano-sd".into(), motion: "nano-svd".into() }
+        Self { name: "nano-sd".into(), motion: "nano-svd".into(), unknown_fields: UnknownFields::default() }
     }
 }
 
@@ -285,7 +290,7 @@ mod tests {
     #[test]
     fn every_variable_acts() {
         type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-        let table: [Row; 61] = [
+        let table: [Row; 62] = [
             ("PORT", "8123", |s| s.server.port == 8123),
             ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
             ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -297,6 +302,7 @@ mod tests {
             ("HF_HUB_OFFLINE", "1", |s| s.hub.offline),
             ("FRAMEWRIGHT__MODEL__NAME", "2024", |s| s.model.name == "2024"),
             ("FRAMEWRIGHT__MODEL__MOTION", "2025", |s| s.model.motion == "2025"),
+            ("FRAMEWRIGHT__MODEL__UNKNOWN_FIELDS", "refuse", |s| s.model.unknown_fields == UnknownFields::Refuse),
             ("FRAMEWRIGHT__COMPUTE__DEVICE", "cpu", |s| s.compute.device == DeviceChoice::Cpu),
             ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
             ("FRAMEWRIGHT__COMPUTE__THREADS", "3", |s| s.compute.threads == Some(3)),
@@ -440,6 +446,10 @@ mod tests {
         assert_eq!(
             refused("FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH", "1.5"),
             "setting characters.repaint_strength: 1.5 is outside 0..=1 (from FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH)"
+        );
+        assert_eq!(
+            refused("FRAMEWRIGHT__MODEL__UNKNOWN_FIELDS", "1"),
+            "setting model.unknown_fields: \"1\" is none of warn, refuse (from FRAMEWRIGHT__MODEL__UNKNOWN_FIELDS)"
         );
         assert_eq!(
             refused("FRAMEWRIGHT__ROUTING__TEXT", "veo"),

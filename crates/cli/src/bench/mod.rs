@@ -154,7 +154,11 @@ pub(crate) fn run(args: &BenchArgs, settings: &Settings) -> Result<()> {
 
 fn source(args: &BenchArgs, settings: &Settings) -> Result<Box<dyn WeightSource>> {
     match &args.architecture {
-        None => Ok(Model::parse(&settings.model.name, None)?.open(&settings.hub)?),
+        None => {
+            let source = Model::parse(&settings.model.name, None)?.open(&settings.hub)?;
+            settings.model.unknown_fields.judge(source.as_ref())?;
+            Ok(source)
+        }
         Some(name) => {
             let known: Vec<_> = RandomWeights::architectures().collect();
             if !known.contains(&name.as_str()) {

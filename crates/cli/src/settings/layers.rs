@@ -22,9 +22,10 @@ enum Kind {
 }
 
 /// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 47] = [
+const KEYS: [(&str, Kind); 48] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
+    ("model.unknown_fields", Kind::Text),
     ("compute.device", Kind::Text),
     ("compute.precision", Kind::Text),
     ("compute.threads", Kind::Whole),

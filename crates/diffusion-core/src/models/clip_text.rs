@@ -4,7 +4,7 @@
 //! only of token ids. Follows transformers models/clip/modeling_clip.py; clip_skip as diffusers' encode_prompt.
 
 use candle_core::{DType, Tensor};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     clip_layer::{ClipLayer, ClipLayerParams, activation},
@@ -43,14 +43,20 @@ impl ClipTextConfig {
     /// Reads the model's own JSON; absent fields take transformers' defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that is malformed, unknown or not supported.
+    /// [`Error::Config`] naming the first field that is malformed or not supported.
     pub fn from_json(json: &Value) -> Result<Self> {
-        let reader = ConfigReader::new(FILE, json)?;
+        Ok(Self::read(json)?.0)
+    }
+
+    /// As [`Self::from_json`], and the fields that the class ignores.
+    pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
+        // A file of the whole of CLIP holds this part's in its own place.
+        let reader = ConfigReader::new(FILE, json.get("text_config").filter(|part| part.is_object()).unwrap_or(json))?;
         let config = Self {
             vocab_size: reader.size("vocab_size", 49_408)?,
             hidden_size: reader.size("hidden_size", 512)?,
             intermediate_size: reader.size("intermediate_size", 2048)?,
-            num_hidden_layers: reader.size("num_hidden_layers", 12)?,
+            num_hidden_layers: reader.count("num_hidden_layers", 12)?,
             num_attention_heads: reader.size("num_attention_heads", 8)?,
             max_position_embeddings: reader.size("max_position_embeddings", 77)?,
             hidden_act: activation(&reader)?,
@@ -62,9 +68,9 @@ impl ClipTextConfig {
                 format!("{} does not divide hidden_size {}", config.num_attention_heads, config.hidden_size),
             ));
         }
-        reader.only("model_type", &json!("clip_text_model"))?;
-        reader.only("is_decoder", &json!(false))?;
-        reader.only("add_cross_attention", &json!(false))?;
+        reader.only("per_layer_config", &Value::Null)?;
+        // diffusers' pipelines look for it in whatever file.
+        reader.off("use_attention_mask")?;
         // Training, the pooled output and how the file was written: none of it changes the hidden states.
         reader.harmless(&[
             "architectures",
@@ -79,6 +85,7 @@ impl ClipTextConfig {
             "initializer_range",
             "is_encoder_decoder",
             "label2id",
+            "model_type",
             "output_attentions",
             "output_hidden_states",
             "pad_token_id",
@@ -90,8 +97,7 @@ impl ClipTextConfig {
             "transformers_version",
             "use_cache",
         ]);
-        reader.finish()?;
-        Ok(config)
+        Ok((config, reader.ignored()))
     }
 }
 

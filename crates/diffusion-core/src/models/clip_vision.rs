@@ -4,7 +4,7 @@
 //! CLIPVisionModelWithProjection of transformers models/clip/modeling_clip.py, whose spelling `pre_layrnorm` is the weights' too.
 
 use candle_core::{DType, Device, Tensor};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     clip_layer::{ClipLayer, ClipLayerParams, activation},
@@ -47,14 +47,20 @@ impl ClipVisionConfig {
     /// Reads the model's own JSON; absent fields take transformers' defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that is malformed, unknown or not supported.
+    /// [`Error::Config`] naming the first field that is malformed or not supported.
     pub fn from_json(json: &Value) -> Result<Self> {
-        let reader = ConfigReader::new(FILE, json)?;
+        Ok(Self::read(json)?.0)
+    }
+
+    /// As [`Self::from_json`], and the fields that the class ignores.
+    pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
+        // A file of the whole of CLIP holds this part's in its own place.
+        let reader = ConfigReader::new(FILE, json.get("vision_config").filter(|part| part.is_object()).unwrap_or(json))?;
         let config = Self {
             hidden_size: reader.size("hidden_size", 768)?,
             intermediate_size: reader.size("intermediate_size", 3072)?,
             projection_dim: reader.size("projection_dim", 512)?,
-            num_hidden_layers: reader.size("num_hidden_layers", 12)?,
+            num_hidden_layers: reader.count("num_hidden_layers", 12)?,
             num_attention_heads: reader.size("num_attention_heads", 12)?,
             num_channels: reader.size("num_channels", 3)?,
             image_size: reader.size("image_size", 224)?,
@@ -69,7 +75,7 @@ impl ClipVisionConfig {
         if config.patch_size > config.image_size {
             return Err(reader.refuse("patch_size", format!("{} exceeds image_size {}", config.patch_size, config.image_size)));
         }
-        reader.only("model_type", &json!("clip_vision_model"))?;
+        reader.only("per_layer_config", &Value::Null)?;
         // Training, and how the file was written: none of it changes the vector.
         reader.harmless(&[
             "architectures",
@@ -82,6 +88,7 @@ impl ClipVisionConfig {
             "initializer_range",
             "is_encoder_decoder",
             "label2id",
+            "model_type",
             "output_attentions",
             "output_hidden_states",
             "problem_type",
@@ -90,8 +97,7 @@ impl ClipVisionConfig {
             "torch_dtype",
             "transformers_version",
         ]);
-        reader.finish()?;
-        Ok(config)
+        Ok((config, reader.ignored()))
     }
 
     /// Patches along a side; pixels that make no whole patch are left out.

@@ -1,8 +1,9 @@
-//! Reading a model's config.json so that nothing in it is ignored by accident.
+//! Reading a model's config.json as diffusers and transformers do, so that nothing in it is ignored in silence.
 //!
-//! Every key is either read, required to have the one value that is implemented, or listed as harmless; what is left over is refused
-//! by name. The invariant: a config that loads is a config that was understood. Keys that start with an underscore are diffusers'
-//! own notes (class name, version, path).
+//! Every key is read, or required to have a value that is implemented, or listed as harmless; the rest means nothing to the model's class
+//! either, and is handed to the caller by name. The invariant: null, 0 and 1 are what the reference makes of them. An absent key takes the
+//! class's default, as does one that `_use_default_values` names; null is the value None, which few fields take. Keys that start with an
+//! underscore are diffusers' own notes (class name, version, path). Reference: `extract_init_dict` in diffusers' configuration_utils.py.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -17,6 +18,8 @@ const LARGEST: u64 = 1 << 24;
 pub(super) struct ConfigReader<'a> {
     file: &'static str,
     map: &'a Map<String, Value>,
+    /// Keys whose values diffusers wrote down without their being chosen.
+    defaults: BTreeSet<&'a str>,
     seen: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -26,7 +29,12 @@ impl<'a> ConfigReader<'a> {
         let Some(map) = json.as_object() else {
             return Err(Error::config(file, "(top)", "expected a JSON object"));
         };
-        Ok(Self { file, map, seen: RefCell::default() })
+        let defaults = map.get("_use_default_values").and_then(Value::as_array);
+        let defaults = defaults.into_iter().flatten().filter_map(Value::as_str).collect();
+        let reader = Self { file, map, defaults, seen: RefCell::default() };
+        // Weights that a library packed in its own way, in every part.
+        reader.only("quantization_config", &Value::Null)?;
+        Ok(reader)
     }
 
     /// An error about one field.
@@ -42,7 +50,7 @@ impl<'a> ConfigReader<'a> {
     /// The value, unless absent; null counts as a value.
     fn value(&self, field: &'static str) -> Option<&'a Value> {
         self.seen.borrow_mut().insert(field);
-        self.map.get(field)
+        self.map.get(field).filter(|_| !self.defaults.contains(field))
     }
 
     /// The value, unless absent or null.
@@ -55,6 +63,10 @@ impl<'a> ConfigReader<'a> {
             Some(number) if (1..=LARGEST).contains(&number) => Ok(number as usize),
             _ => Err(self.refuse(field, format!("expected a positive whole number, found {value}"))),
         }
+    }
+
+    fn to_count(&self, field: &str, value: &Value) -> Result<usize> {
+        if value.as_u64() == Some(0) { Ok(0) } else { self.to_size(field, value) }
     }
 
     /// A positive whole number; `None` if absent or null.
@@ -72,11 +84,12 @@ impl<'a> ConfigReader<'a> {
 
     /// A whole number, zero included.
     pub(super) fn count(&self, field: &'static str, default: usize) -> Result<usize> {
-        match self.value(field) {
-            None => Ok(default),
-            Some(value) if value.as_u64() == Some(0) => Ok(0),
-            Some(value) => self.to_size(field, value),
-        }
+        self.value(field).map_or(Ok(default), |value| self.to_count(field, value))
+    }
+
+    /// A positive whole number, where Python's `or` takes the default for null and 0 too; `None` then.
+    pub(super) fn size_or_default(&self, field: &'static str) -> Result<Option<usize>> {
+        self.present(field).filter(|value| truth(value) != Some(false)).map(|value| self.to_size(field, value)).transpose()
     }
 
     /// Whether the field is there and not null.
@@ -84,14 +97,14 @@ impl<'a> ConfigReader<'a> {
         self.present(field).is_some()
     }
 
-    /// One side of a square, or [height, width]; `None` if absent or null.
+    /// One side of a square, or [height, width]; `None` if absent, null or 0, for then the caller must say the size.
     pub(super) fn optional_extent(&self, field: &'static str) -> Result<Option<(usize, usize)>> {
         let extent = |value: &Value| match value.as_array().map(Vec::as_slice) {
             Some([height, width]) => Ok((self.to_size(field, height)?, self.to_size(field, width)?)),
             Some(_) => Err(self.refuse(field, format!("expected one number or [height, width], found {value}"))),
             None => self.to_size(field, value).map(|side| (side, side)),
         };
-        self.present(field).map(extent).transpose()
+        self.present(field).filter(|value| truth(value) != Some(false)).map(extent).transpose()
     }
 
     /// A list of positive whole numbers, at least one.
@@ -105,25 +118,46 @@ impl<'a> ConfigReader<'a> {
 
     /// One positive whole number for all levels, or a list with one for each.
     pub(super) fn sizes_by_level(&self, field: &'static str, default: usize, levels: usize) -> Result<Vec<usize>> {
+        self.by_level(field, default, levels, |value| self.to_size(field, value))
+    }
+
+    /// As [`Self::sizes_by_level`], zero included.
+    pub(super) fn counts_by_level(&self, field: &'static str, default: usize, levels: usize) -> Result<Vec<usize>> {
+        self.by_level(field, default, levels, |value| self.to_count(field, value))
+    }
+
+    fn by_level(
+        &self,
+        field: &'static str,
+        default: usize,
+        levels: usize,
+        read: impl Fn(&Value) -> Result<usize>,
+    ) -> Result<Vec<usize>> {
         match self.value(field) {
             None => Ok(vec![default; levels]),
-            Some(Value::Array(values)) if values.len() == levels => values.iter().map(|value| self.to_size(field, value)).collect(),
+            Some(Value::Array(values)) if values.len() == levels => values.iter().map(read).collect(),
             Some(Value::Array(values)) => {
                 Err(self.refuse(field, format!("expected {levels} numbers, one a level, found {}", values.len())))
             }
-            Some(value) => Ok(vec![self.to_size(field, value)?; levels]),
+            Some(value) => Ok(vec![read(value)?; levels]),
         }
     }
 
-    /// A finite number.
+    /// A finite number; true is 1 and false is 0, as in Python.
     pub(super) fn number(&self, field: &'static str, default: f64) -> Result<f64> {
         match self.value(field) {
             None => Ok(default),
             Some(value) => {
-                let number = value.as_f64().filter(|number| number.is_finite());
+                let number = value.as_f64().or_else(|| value.as_bool().map(f64::from)).filter(|number| number.is_finite());
                 number.ok_or_else(|| self.refuse(field, format!("expected a number, found {value}")))
             }
         }
+    }
+
+    /// A number that is not negative.
+    pub(super) fn not_negative(&self, field: &'static str, default: f64) -> Result<f64> {
+        let number = self.number(field, default)?;
+        if number >= 0.0 { Ok(number) } else { Err(self.refuse(field, format!("expected 0 or more, found {number}"))) }
     }
 
     /// A positive number.
@@ -140,7 +174,7 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// One flag for all levels, or a list with one for each.
+    /// true or false for all levels, or a list with a flag for each.
     pub(super) fn flags_by_level(&self, field: &'static str, default: bool, levels: usize) -> Result<Vec<bool>> {
         let wrong = |value: &Value| self.refuse(field, format!("expected true, false or a list of {levels} of them, found {value}"));
         match self.value(field) {
@@ -148,7 +182,8 @@ impl<'a> ConfigReader<'a> {
             Some(Value::Array(values)) if values.len() == levels => {
                 values.iter().map(|value| truth(value).ok_or_else(|| wrong(value))).collect()
             }
-            Some(value) => Ok(vec![truth(value).ok_or_else(|| wrong(value))?; levels]),
+            // diffusers asks for the type here, so that null and 0 are no flags.
+            Some(value) => Ok(vec![value.as_bool().ok_or_else(|| wrong(value))?; levels]),
         }
     }
 
@@ -160,11 +195,14 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// A list of words out of a table.
-    pub(super) fn choices<T: Copy>(&self, field: &'static str, default: &[T], table: &[(&str, T)]) -> Result<Vec<T>> {
+    /// A list of block types out of a table. diffusers takes them with the prefix that its first versions wrote, too.
+    pub(super) fn block_types<T: Copy>(&self, field: &'static str, default: &[T], table: &[(&str, T)]) -> Result<Vec<T>> {
         match self.value(field) {
             None => Ok(default.to_vec()),
-            Some(Value::Array(values)) if !values.is_empty() => values.iter().map(|value| self.choose(field, value, table)).collect(),
+            Some(Value::Array(values)) if !values.is_empty() => {
+                let bare = |value: &Value| value.as_str().and_then(|name| name.strip_prefix("UNetRes")).map(Value::from);
+                values.iter().map(|value| self.choose(field, &bare(value).unwrap_or_else(|| value.clone()), table)).collect()
+            }
             Some(value) => Err(self.refuse(field, format!("expected a list of names, found {value}"))),
         }
     }
@@ -194,18 +232,28 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
+    /// A switch of something that is not implemented: it must be off.
+    pub(super) fn off(&self, field: &'static str) -> Result<()> {
+        if self.flag(field, false)? { Err(self.unsupported(field, &true.into(), "false")) } else { Ok(()) }
+    }
+
+    /// A field of which some words switch on what is not implemented; any other value means nothing to the class.
+    pub(super) fn none_of(&self, field: &'static str, words: &[&str]) -> Result<()> {
+        match self.value(field).and_then(Value::as_str) {
+            Some(word) if words.contains(&word) => Err(self.unsupported(field, &word.into(), "null")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Fields that say nothing about what is computed here.
     pub(super) fn harmless(&self, fields: &[&'static str]) {
         self.seen.borrow_mut().extend(fields);
     }
 
-    /// Refuses every key that nothing asked for.
-    pub(super) fn finish(self) -> Result<()> {
+    /// The keys that nothing asked for: the class ignores them, and so does this crate.
+    pub(super) fn ignored(self) -> Vec<String> {
         let seen = self.seen.borrow();
-        match self.map.iter().find(|(key, _)| !key.starts_with('_') && !seen.contains(key.as_str())) {
-            Some((key, value)) => Err(self.refuse(key, format!("unknown field (its value is {value})"))),
-            None => Ok(()),
-        }
+        self.map.keys().filter(|key| !key.starts_with('_') && !seen.contains(key.as_str())).cloned().collect()
     }
 }
 
@@ -230,14 +278,16 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_not_understood_is_refused_by_name() -> Result<()> {
-        let config = json!({ "_class_name": "X", "width": 3, "factor": 1, "surprise": [1] });
+    fn what_means_nothing_is_named_and_what_is_not_done_refused() -> Result<()> {
+        let config = json!({ "_class_name": "X", "width": 3, "factor": 1, "surprise": [1], "decay": null });
         let reader = ConfigReader::new("unet/config.json", &config)?;
         assert_eq!(reader.size("width", 1)?, 3);
         reader.only("factor", &json!(1.0))?;
         assert!(reader.only("width", &json!(4)).is_err_and(|error| error.to_string().contains("field width: unsupported value 3")));
-        let message = reader.finish().err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(message.contains("unet/config.json") && message.contains("surprise"), "{message}");
+        assert_eq!(reader.ignored(), ["decay", "surprise"]);
+        let quantized = json!({ "quantization_config": { "quant_method": "bitsandbytes" } });
+        let refused = ConfigReader::new("vae/config.json", &quantized).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refused.starts_with("vae/config.json: field quantization_config: unsupported value"), "{refused}");
         Ok(())
     }
 
@@ -249,10 +299,22 @@ mod tests {
             assert_eq!(reader.flag("absent", default)?, default);
             for (field, truth) in [("null", false), ("zero", false), ("one", true), ("whole", false), ("yes", true), ("no", false)] {
                 assert_eq!(reader.flag(field, default)?, truth, "{field}");
-                assert_eq!(reader.flags_by_level(field, default, 2)?, [truth; 2], "{field}");
             }
             assert!(reader.flag("word", default).is_err() && reader.flag("list", default).is_err());
         }
+        let levels = json!({ "all": true, "each": [null, 1], "null": null, "zero": 0 });
+        let reader = ConfigReader::new("unet/config.json", &levels)?;
+        assert_eq!((reader.flags_by_level("all", false, 2)?, reader.flags_by_level("each", true, 2)?), (vec![true; 2], vec![false, true]));
+        assert!(reader.flags_by_level("null", false, 2).is_err() && reader.flags_by_level("zero", false, 2).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_value_that_nobody_chose_is_the_classs_default() -> Result<()> {
+        let config = json!({ "_use_default_values": ["width", 3], "width": 7, "height": 7 });
+        let reader = ConfigReader::new("unet/config.json", &config)?;
+        assert_eq!((reader.size("width", 1)?, reader.size("height", 1)?), (1, 7));
+        assert_eq!(reader.ignored(), Vec::<String>::new());
         Ok(())
     }
 

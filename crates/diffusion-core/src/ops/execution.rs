@@ -3,24 +3,34 @@
 //! A model never sees this: it runs as it always does, inside [`portable`] or [`counting`]. The invariant: both hold for the calling
 //! thread and the time of the call only, panics included.
 
-use std::cell::Cell;
+use std::{cell::Cell, thread::LocalKey};
 
 use candle_core::Device;
 
 thread_local! {
     static PORTABLE: Cell<bool> = const { Cell::new(false) };
+    static SHAPES_ONLY: Cell<bool> = const { Cell::new(false) };
     static FLOPS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs `run` with the portable execution of every layer, whatever the device: the reference that the fast ones are held against.
 pub fn portable<R>(run: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+    switched_on(&PORTABLE, run)
+}
+
+/// Runs `run`, in which layers that are loaded keep no weights: for those who ask whether a model would load, and run nothing.
+pub(crate) fn shapes_only<R>(run: impl FnOnce() -> R) -> R {
+    switched_on(&SHAPES_ONLY, run)
+}
+
+fn switched_on<R>(switch: &'static LocalKey<Cell<bool>>, run: impl FnOnce() -> R) -> R {
+    struct Restore(&'static LocalKey<Cell<bool>>, bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            PORTABLE.set(self.0);
+            self.0.set(self.1);
         }
     }
-    let _restore = Restore(PORTABLE.replace(true));
+    let _restore = Restore(switch, switch.replace(true));
     run()
 }
 
@@ -36,6 +46,11 @@ pub fn counting<R>(run: impl FnOnce() -> R) -> (R, u64) {
 /// Whether a layer's operands at `device` take the CPU's own execution.
 pub(super) fn is_cpu(device: &Device) -> bool {
     device.is_cpu() && !PORTABLE.get()
+}
+
+/// Whether a weight is wanted for its shape alone.
+pub(super) fn keeps_no_weights() -> bool {
+    SHAPES_ONLY.get()
 }
 
 /// Counts a product of matrices [rows, inner] and [inner, columns].

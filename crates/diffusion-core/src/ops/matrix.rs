@@ -65,7 +65,9 @@ impl Matrix {
         if let Some(bias) = bias.as_ref().filter(|bias| bias.dims() != [outputs]) {
             return Err(Error::Shape { what: "bias", expected: format!("[{outputs}]"), found: bias.dims().to_vec() });
         }
-        let form = if execution::is_cpu(weight.device()) {
+        let form = if execution::keeps_no_weights() {
+            Form::Rows(weight.flatten_all()?.narrow(0, 0, 0)?)
+        } else if execution::is_cpu(weight.device()) {
             Form::Packed(Arc::new(cpu::pack(weight, layer)?))
         } else {
             Form::Rows(weight.permute((2, 1, 0))?.contiguous()?.reshape((taps * inputs, outputs))?)

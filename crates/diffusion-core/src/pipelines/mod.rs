@@ -15,6 +15,7 @@ mod film;
 mod image_to_image;
 mod image_to_video;
 mod inpaint;
+mod inspect;
 mod interpolate;
 mod latent_colours;
 mod memory;
@@ -36,6 +37,7 @@ use serde_json::Value as Json;
 pub use self::{
     embedded::{nano_sd, nano_svd},
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
+    inspect::{IgnoredFields, Inspection, ignored_fields, inspect},
     memory::{MotionCall, MotionMemory, PictureCall, PictureMemory},
     params::{ImageToImageParams, InpaintParams, PictureParams, TextToImageParams},
 };

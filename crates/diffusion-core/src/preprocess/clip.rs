@@ -38,16 +38,19 @@ impl ClipImageProcessorConfig {
     /// Reads the model's own JSON; absent fields take the class's defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the field that is not three numbers, or a standard deviation that is not positive.
+    /// [`Error::Config`] naming the field that is neither a number nor three, or a standard deviation that is not positive.
     pub fn from_json(json: &Value) -> Result<Self> {
         let Some(fields) = json.as_object() else { return Err(Error::config(FILE, "(top)", "expected a JSON object")) };
         let default = Self::default();
         let three = |field: &str, default: [f32; 3]| -> Result<[f32; 3]> {
             let Some(value) = fields.get(field) else { return Ok(default) };
+            if let Some(number) = value.as_f64() {
+                return Ok([number as f32; 3]);
+            }
             let numbers: Option<Vec<f32>> =
                 value.as_array().and_then(|values| values.iter().map(|value| value.as_f64().map(|number| number as f32)).collect());
             let numbers = numbers.and_then(|numbers| <[f32; 3]>::try_from(numbers).ok());
-            numbers.ok_or_else(|| Error::config(FILE, field, format!("expected three numbers, found {value}")))
+            numbers.ok_or_else(|| Error::config(FILE, field, format!("expected a number or three, found {value}")))
         };
         let config = Self { image_mean: three("image_mean", default.image_mean)?, image_std: three("image_std", default.image_std)? };
         if let Some(std) = config.image_std.iter().find(|std| **std <= 0.0) {
@@ -169,7 +172,10 @@ mod tests {
         let config = ClipImageProcessorConfig::from_json(&config).unwrap();
         assert_eq!(config.image_mean, [0.5, 0.25, 0.0]);
         assert_eq!(config.image_std, ClipImageProcessorConfig::default().image_std);
-        for (field, value) in [("image_mean", json!([1, 2])), ("image_std", json!(1)), ("image_std", json!([1, 0, 1]))] {
+        let all = ClipImageProcessorConfig::from_json(&json!({ "image_mean": 0, "image_std": 1 })).unwrap();
+        assert_eq!((all.image_mean, all.image_std), ([0.0; 3], [1.0; 3]));
+        let null = Value::Null;
+        for (field, value) in [("image_mean", json!([1, 2])), ("image_std", json!(0)), ("image_std", null), ("image_std", json!([1, 0, 1]))] {
             let found = ClipImageProcessorConfig::from_json(&json!({ field: value }));
             assert!(matches!(&found, Err(Error::Config { field: found, .. }) if found == field), "{found:?}");
         }

@@ -25,7 +25,7 @@ pub struct TokenizerConfig {
     pub(super) unknown: String,
     pub(super) pad: String,
     pub(super) max_length: usize,
-    /// `bos`, `eos`, `unk`, `sep`, `pad`, `cls`, `mask`, as far as they are set, in transformers' order.
+    /// `bos`, `eos`, `unk`, `sep`, `pad`, `cls`, `mask` and the extra ones, as far as they are set, in transformers' order.
     named: Vec<AddedToken>,
     /// `added_tokens_decoder` or added_tokens.json; `None` if the files say nothing of it, so that tokenizer.json may.
     listed: Option<Vec<(u32, AddedToken)>>,
@@ -66,6 +66,7 @@ impl TokenizerConfig {
             .chain([token("cls_token")?.as_ref(), token("mask_token")?.as_ref()])
             .flatten()
             .cloned()
+            .chain(extra_tokens(config, overrides)?)
             .collect();
         let max_length = max_length(config)?;
         Ok(Self { start: start.content, end: end.content, unknown: unknown.content, pad: pad.content, max_length, named, listed })
@@ -96,19 +97,29 @@ fn refuse_unsupported(config: &Map<String, Value>) -> Result<()> {
     {
         return unsupported("split_special_tokens", value);
     }
-    if let Some(value) = config.get("tokenizer_class")
+    // What is no text names no class; then the model index's entry stands, as in diffusers.
+    if let Some(value) = config.get("tokenizer_class").filter(|value| value.is_string())
         && !["CLIPTokenizer", "CLIPTokenizerFast", "TokenizersBackend", "PreTrainedTokenizerFast"].iter().any(|known| value == known)
     {
         return unsupported("tokenizer_class", value);
     }
+    Ok(())
+}
+
+/// Special tokens beyond the named ones: `extra_special_tokens`, a list or an object by name, which once was `additional_special_tokens`.
+fn extra_tokens(config: &Map<String, Value>, overrides: &Map<String, Value>) -> Result<Vec<AddedToken>> {
+    let mut tokens = Vec::new();
     for field in ["additional_special_tokens", "extra_special_tokens"] {
-        if let Some(value) = config.get(field)
-            && !(value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty))
-        {
-            return unsupported(field, value);
+        match overrides.get(field).or_else(|| config.get(field)) {
+            None | Some(Value::Null) => {}
+            Some(Value::Array(list)) => list.iter().try_for_each(|token| special_token(field, token).map(|token| tokens.push(token)))?,
+            Some(Value::Object(named)) => named.values().try_for_each(|token| special_token(field, token).map(|token| tokens.push(token)))?,
+            Some(value @ (Value::Bool(_) | Value::Number(_) | Value::String(_))) => {
+                return Err(Error::config(FILE, field, format!("expected tokens, found {value}")));
+            }
         }
     }
-    Ok(())
+    Ok(tokens)
 }
 
 fn max_length(config: &Map<String, Value>) -> Result<usize> {
@@ -217,7 +228,8 @@ mod tests {
             ("truncation_side", json!("left")),
             ("tokenizer_class", json!("T5Tokenizer")),
             ("split_special_tokens", json!(true)),
-            ("additional_special_tokens", json!(["<new>"])),
+            ("additional_special_tokens", json!("<new>")),
+            ("extra_special_tokens", json!([3])),
             ("pad_token", json!(3)),
             ("bos_token", json!({"lstrip": false})),
             ("added_tokens_decoder", json!({"x": {"content": "a"}})),

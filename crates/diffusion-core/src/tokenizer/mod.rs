@@ -5,6 +5,10 @@
 //! `padding="max_length", truncation=True`. Like it, only vocabulary, merges and added tokens are taken from tokenizer.json; normaliser
 //! and splitting are CLIP's own. (transformers 4 had a second, pure Python tokenizer that cleaned text with ftfy, if that was installed,
 //! or put spaces around CJK characters; those ids are not reproduced.)
+//!
+//! A token of several vectors, as textual inversion makes them (`<x>`, `<x>_1`, ..), is written out before a text is encoded, as diffusers'
+//! `maybe_convert_prompt` does (loaders/textual_inversion.py). diffusers looks tokens up by their lower-case spelling under transformers 5
+//! and so misses one with capitals; here it is found by its id.
 
 mod config;
 mod openai;
@@ -12,6 +16,11 @@ mod vocabulary;
 
 pub use config::TokenizerConfig;
 pub use vocabulary::Vocabulary;
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use tokenizers::{
     AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer,
@@ -53,6 +62,8 @@ pub struct ClipTokenizer {
     end_id: u32,
     pad_id: u32,
     max_length: usize,
+    /// Of the tokens with several vectors, by the first one's id: the token, and the tokens of all its vectors.
+    vectors: BTreeMap<u32, (String, String)>,
 }
 
 impl ClipTokenizer {
@@ -119,8 +130,10 @@ impl ClipTokenizer {
         let pre_tokenizers: Vec<PreTokenizerWrapper> = vec![words.into(), ByteLevel::new(false, true, true).into()];
         tokenizer.with_pre_tokenizer(Some(Sequence::new(pre_tokenizers)));
 
+        let mut added = BTreeSet::new();
         for (id, token) in config.added_tokens(listed) {
             let content = token.content.clone();
+            added.insert(content.clone());
             tokenizer.add_tokens([AddedToken { special: true, ..token }]).map_err(fail)?;
             let found = tokenizer.token_to_id(&content);
             if let (Some(id), Some(found)) = (id, found)
@@ -133,16 +146,16 @@ impl ClipTokenizer {
             tokenizer.token_to_id(token).ok_or_else(|| Error::Tokenizer(format!("the special token {token:?} is not in the vocabulary")))
         };
         let (start_id, end_id, pad_id) = (id(&config.start)?, id(&config.end)?, id(&config.pad)?);
-        Ok(Self { start_id, end_id, pad_id, max_length: config.max_length, tokenizer })
+        let vectors = added.iter().filter_map(|token| Some((tokenizer.token_to_id(token)?, (token.clone(), written_out(token, &added)?))));
+        Ok(Self { start_id, end_id, pad_id, max_length: config.max_length, vectors: vectors.collect(), tokenizer })
     }
 
-    /// The ids of a text, padded or cut to [`Self::max_length`].
+    /// The ids of a text, padded or cut to [`Self::max_length`]. A token of several vectors stands for all of them.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the vocabulary cannot express the text.
     pub fn encode(&self, text: &str) -> Result<Encoding> {
-        let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| Error::Tokenizer(error.to_string()))?;
-        let tokens = encoding.get_ids();
+        let tokens = self.tokens(&self.expand(text)?)?;
         let room = self.max_length.saturating_sub(2);
         let mut ids = Vec::with_capacity(self.max_length);
         ids.push(self.start_id);
@@ -150,6 +163,28 @@ impl ClipTokenizer {
         ids.push(self.end_id);
         ids.resize(self.max_length, self.pad_id);
         Ok(Encoding { ids, token_count: tokens.len(), truncated: tokens.len() > room })
+    }
+
+    /// The text with every token of several vectors written out. Like diffusers, it looks for tokens first and then replaces each wherever
+    /// its letters stand.
+    fn expand<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
+        let mut expanded = Cow::Borrowed(text);
+        if self.vectors.is_empty() {
+            return Ok(expanded);
+        }
+        let mut replaced = BTreeSet::new();
+        for id in self.tokens(text)? {
+            if let Some((token, vectors)) = self.vectors.get(&id).filter(|_| replaced.insert(id)) {
+                expanded = Cow::Owned(expanded.replace(token, vectors));
+            }
+        }
+        Ok(expanded)
+    }
+
+    /// The ids of a text as it is.
+    fn tokens(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| Error::Tokenizer(error.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
     }
 
     /// The length of every encoding: 77 in all published models.
@@ -166,4 +201,11 @@ impl ClipTokenizer {
     pub fn vocab_size(&self) -> usize {
         self.tokenizer.get_vocab_size(true)
     }
+}
+
+/// `<x> <x>_1 <x>_2` for `<x>`, as far as those tokens were added; `None` for a token of one vector.
+fn written_out(token: &str, added: &BTreeSet<String>) -> Option<String> {
+    let more = (1..).map(|index| format!("{token}_{index}")).take_while(|vector| added.contains(vector));
+    let all: Vec<_> = std::iter::once(token.to_owned()).chain(more).collect();
+    (all.len() > 1).then(|| all.join(" "))
 }

@@ -1,6 +1,7 @@
 //! Checks model_index.json: is this a pipeline made of parts that this crate has, and which kind?
 //!
-//! Every entry is known by name or refused by name, so that a model with a second text encoder or an adapter is never run without it.
+//! The pipeline's class decides which parts a model has. As in diffusers, an entry that is none of that class's is ignored, and handed to
+//! the caller by name.
 
 use serde_json::Value;
 
@@ -83,10 +84,10 @@ impl ModelFamily {
         }
     }
 
-    /// Entries of parts that are not run here: they look at finished pictures only.
+    /// Entries of parts that are not run here: they look at finished pictures, or at those that an adapter is given.
     fn not_run(self) -> &'static [&'static str] {
         match self {
-            Self::StableDiffusion => &["safety_checker", "feature_extractor", "requires_safety_checker"],
+            Self::StableDiffusion => &["safety_checker", "feature_extractor", "requires_safety_checker", "image_encoder"],
             Self::StableVideoDiffusion => &[],
         }
     }
@@ -99,7 +100,16 @@ impl ModelFamily {
 pub(crate) fn check(index: &Value) -> Result<ModelFamily> {
     let fail = |field: &str, reason: String| Err(Error::config(FILE, field, reason));
     let Some(entries) = index.as_object() else { return fail("_class_name", "missing: the file holds no JSON object".into()) };
-    let Some(class) = entries.get("_class_name").and_then(Value::as_str) else { return fail("_class_name", "missing".into()) };
+    let class = match entries.get("_class_name") {
+        None => return fail("_class_name", "missing".into()),
+        Some(Value::String(class)) if !class.is_empty() => class.as_str(),
+        // [file, class] of a pipeline that lies in the folder as Python code.
+        Some(value @ Value::Array(_)) => {
+            let reason = format!("unsupported value {value}: it names Python code of the model's own, which is never run");
+            return fail("_class_name", reason);
+        }
+        Some(value) => return fail("_class_name", format!("expected a pipeline's name, found {value}")),
+    };
     let Some(family) = ModelFamily::ALL.into_iter().find(|family| family.pipelines().contains(&class)) else {
         let known = ModelFamily::ALL.map(|family| family.pipelines().join(", ")).join(", ");
         let reason =
@@ -116,19 +126,21 @@ pub(crate) fn check(index: &Value) -> Result<ModelFamily> {
     if class_of(entries.get("scheduler")).is_none() {
         return fail("scheduler", "missing".into());
     }
-    for (name, value) in entries {
-        let known = name.starts_with('_')
+    Ok(family)
+}
+
+/// The entries that mean nothing to the family's pipelines: parts and settings of others.
+pub(crate) fn ignored(family: ModelFamily, index: &Value) -> Vec<String> {
+    let known = |name: &String| {
+        name.starts_with('_')
             || name == "scheduler"
             || family.parts().iter().any(|(part, _)| part == name)
-            || family.not_run().contains(&name.as_str());
-        if !known && class_of(Some(value)).is_some() {
-            return fail(name, format!("unsupported part {value}"));
-        }
-        if !known && !value.is_null() && !value.is_array() {
-            return fail(name, format!("unsupported value {value}"));
-        }
-    }
-    Ok(family)
+            || family.not_run().contains(&name.as_str())
+    };
+    // An absent part is written `[null, null]`.
+    let absent = |value: &Value| value.is_null() || value.as_array().is_some_and(|entry| entry.iter().all(Value::is_null));
+    let entries = index.as_object().into_iter().flatten();
+    entries.filter(|(name, value)| !known(name) && !absent(value)).map(|(name, _)| name.clone()).collect()
 }
 
 /// The class in an entry `["library", "Class"]`; `None` for an absent part, written `[null, null]`.
@@ -187,14 +199,35 @@ mod tests {
     fn others_are_refused_by_name() {
         let refused = |changes| refusal(&index(changes));
         assert!(refused(json!({"_class_name": "StableDiffusionXLPipeline"})).contains("unsupported pipeline StableDiffusionXLPipeline"));
-        assert!(refused(json!({"_class_name": null})).contains("field _class_name: missing"));
-        assert!(refused(json!({"text_encoder_2": ["transformers", "CLIPTextModel"]})).contains("field text_encoder_2: unsupported part"));
         assert!(refused(json!({"vae": ["diffusers", "AutoencoderTiny"]})).contains("field vae: unsupported class AutoencoderTiny"));
         assert!(refused(json!({"unet": [null, null]})).contains("field unet: missing"));
-        assert!(refused(json!({"force_zeros_for_empty_prompt": true})).contains("field force_zeros_for_empty_prompt: unsupported"));
         let refused = |changes| refusal(&video_index(changes));
         assert!(refused(json!({"vae": ["diffusers", "AutoencoderKL"]})).contains("field vae: unsupported class AutoencoderKL"));
         assert!(refused(json!({"image_encoder": [null, null]})).contains("field image_encoder: missing"));
-        assert!(refused(json!({"tokenizer": ["transformers", "CLIPTokenizer"]})).contains("field tokenizer: unsupported part"));
+    }
+
+    #[test]
+    fn a_class_name_that_is_no_text_is_not_called_missing() {
+        let refused = |class: Value| refusal(&index(json!({ "_class_name": class })));
+        let list = refused(json!(["my_pipeline", "MyPipeline"]));
+        assert!(list.contains(r#"field _class_name: unsupported value ["my_pipeline","MyPipeline"]: it names Python code"#), "{list}");
+        for (class, shown) in [(json!(null), "null"), (json!(3), "3"), (json!({}), "{}"), (json!(true), "true"), (json!(""), "\"\"")] {
+            assert!(refused(class).ends_with(&format!("field _class_name: expected a pipeline's name, found {shown}")), "{shown}");
+        }
+        let mut without = index(json!({}));
+        without.as_object_mut().unwrap().remove("_class_name");
+        assert!(refusal(&without).ends_with("field _class_name: missing"));
+    }
+
+    #[test]
+    fn what_the_pipelines_do_not_know_is_ignored_by_name() {
+        let more = json!({
+            "text_encoder_2": ["transformers", "CLIPTextModel"], "force_zeros_for_empty_prompt": true, "notes": [1], "controlnet": [null, null],
+            "watermarker": null
+        });
+        let index = index(more);
+        assert_eq!(ignored(check(&index).unwrap(), &index), ["force_zeros_for_empty_prompt", "notes", "text_encoder_2"]);
+        let index = video_index(json!({"tokenizer": ["transformers", "CLIPTokenizer"]}));
+        assert_eq!(ignored(check(&index).unwrap(), &index), ["tokenizer"]);
     }
 }

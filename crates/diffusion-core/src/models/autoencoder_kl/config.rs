@@ -1,6 +1,6 @@
 //! vae/config.json. Absent fields take the class's defaults.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::plan::{self, AutoencoderKlPlan};
 use crate::{Result, models::config_reader::ConfigReader};
@@ -40,8 +40,13 @@ impl AutoencoderKlConfig {
     /// Reads the model's own JSON.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] naming the first field that is malformed, unknown or not supported.
+    /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
     pub fn from_json(json: &Value) -> Result<Self> {
+        Ok(Self::read(json)?.0)
+    }
+
+    /// As [`Self::from_json`], and the fields that the class ignores.
+    pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
         let config = Self {
             in_channels: reader.size("in_channels", 3)?,
@@ -58,8 +63,8 @@ impl AutoencoderKlConfig {
             sample_size: reader.optional_extent("sample_size")?,
         };
         let levels = config.block_out_channels.len();
-        let down = reader.choices("down_block_types", &[()], &[("DownEncoderBlock2D", ())])?;
-        let up = reader.choices("up_block_types", &[()], &[("UpDecoderBlock2D", ())])?;
+        let down = reader.block_types("down_block_types", &[()], &[("DownEncoderBlock2D", ())])?;
+        let up = reader.block_types("up_block_types", &[()], &[("UpDecoderBlock2D", ())])?;
         for (field, found) in [("down_block_types", down.len()), ("up_block_types", up.len())] {
             if found != levels {
                 return Err(reader.refuse(field, format!("{found} blocks, but block_out_channels has {levels}")));
@@ -71,12 +76,9 @@ impl AutoencoderKlConfig {
             }
         }
         reader.choice("act_fn", (), &[("silu", ()), ("swish", ())])?;
-        for field in ["shift_factor", "latents_mean", "latents_std"] {
-            reader.only(field, &Value::Null)?;
-        }
-        reader.only("double_z", &json!(true))?;
-        reader.finish()?;
-        Ok(config)
+        // Other families' pipelines shift and scale latents by these; Stable Diffusion's do not look at them.
+        reader.harmless(&["shift_factor", "latents_mean", "latents_std"]);
+        Ok((config, reader.ignored()))
     }
 
     /// How large the activations become where so many pictures are decoded at once, whole, from latents of that size; computed, nothing is

@@ -38,8 +38,13 @@ impl AutoencoderKlTemporalDecoderConfig {
     /// Reads the model's own JSON.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] naming the first field that is malformed, unknown or not supported.
+    /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
     pub fn from_json(json: &Value) -> Result<Self> {
+        Ok(Self::read(json)?.0)
+    }
+
+    /// As [`Self::from_json`], and the fields that the class ignores.
+    pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
         let config = Self {
             in_channels: reader.size("in_channels", 3)?,
@@ -52,15 +57,14 @@ impl AutoencoderKlTemporalDecoderConfig {
             sample_size: reader.optional_extent("sample_size")?,
         };
         let levels = config.block_out_channels.len();
-        let blocks = reader.choices("down_block_types", &[()], &[("DownEncoderBlock2D", ())])?.len();
+        let blocks = reader.block_types("down_block_types", &[()], &[("DownEncoderBlock2D", ())])?.len();
         if blocks != levels {
             return Err(reader.refuse("down_block_types", format!("{blocks} blocks, but block_out_channels has {levels}")));
         }
         if let Some(channels) = config.block_out_channels.iter().find(|channels| !channels.is_multiple_of(GROUPS)) {
             return Err(reader.refuse("block_out_channels", format!("{channels} is no multiple of the {GROUPS} groups of a norm")));
         }
-        reader.finish()?;
-        Ok(config)
+        Ok((config, reader.ignored()))
     }
 
     /// How many pixels of the picture one latent spans along each side: 8 for Stable Video Diffusion.

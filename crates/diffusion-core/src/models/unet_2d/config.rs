@@ -71,24 +71,32 @@ impl UNet2dConfig {
     /// Reads the model's own JSON.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] naming the first field that is malformed, unknown or not supported.
+    /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
     pub fn from_json(json: &Value) -> Result<Self> {
+        Ok(Self::read(json)?.0)
+    }
+
+    /// As [`Self::from_json`], and the fields that the class ignores.
+    pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
         refuse_what_is_missing(&reader)?;
         let levels = levels(&reader)?;
         let first = levels.first().map_or(0, |level| level.channels);
+        let has_mid_block = reader.optional_choice("mid_block_type", Some(true), &[("UNetMidBlock2DCrossAttn", true)])?.is_some();
+        // What nothing is built with is not looked at.
+        reader.harmless(&["mid_block_scale_factor", "downsample_padding"]);
         let config = Self {
             sample_size: reader.optional_extent("sample_size")?,
             in_channels: reader.size("in_channels", 4)?,
             out_channels: reader.size("out_channels", 4)?,
-            has_mid_block: reader.optional_choice("mid_block_type", Some(true), &[("UNetMidBlock2DCrossAttn", true)])?.is_some(),
-            mid_block_scale_factor: reader.positive("mid_block_scale_factor", 1.0)?,
-            downsample_padding: reader.count("downsample_padding", 1)?,
+            has_mid_block,
+            mid_block_scale_factor: if has_mid_block { reader.positive("mid_block_scale_factor", 1.0)? } else { 1.0 },
+            downsample_padding: if levels.len() > 1 { reader.count("downsample_padding", 1)? } else { 1 },
             norm_num_groups: reader.size("norm_num_groups", 32)?,
-            norm_eps: reader.positive("norm_eps", 1e-5)?,
+            norm_eps: reader.not_negative("norm_eps", 1e-5)?,
             flip_sin_to_cos: reader.flag("flip_sin_to_cos", true)?,
             freq_shift: reader.number("freq_shift", 0.0)?,
-            time_channels: reader.optional_size("time_embedding_dim")?.unwrap_or(4 * first),
+            time_channels: reader.size_or_default("time_embedding_dim")?.unwrap_or(4 * first),
             time_cond_proj_dim: reader.optional_size("time_cond_proj_dim")?,
             upcast_attention: reader.flag("upcast_attention", false)?,
             conv_in_kernel: reader.size("conv_in_kernel", 3)?,
@@ -96,8 +104,7 @@ impl UNet2dConfig {
             levels,
         };
         config.check(&reader)?;
-        reader.finish()?;
-        Ok(config)
+        Ok((config, reader.ignored()))
     }
 
     /// How large a call's activations become, for so many texts and latents of that size; computed, nothing is run.
@@ -147,8 +154,8 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     let count = channels.len();
     let down_types = [("CrossAttnDownBlock2D", true), ("DownBlock2D", false)];
     let up_types = [("CrossAttnUpBlock2D", true), ("UpBlock2D", false)];
-    let down = reader.choices("down_block_types", &[true, true, true, false], &down_types)?;
-    let up = reader.choices("up_block_types", &[false, true, true, true], &up_types)?;
+    let down = reader.block_types("down_block_types", &[true, true, true, false], &down_types)?;
+    let up = reader.block_types("up_block_types", &[false, true, true, true], &up_types)?;
     for (field, found) in [("down_block_types", down.len()), ("up_block_types", up.len())] {
         if found != count {
             return Err(reader.refuse(field, format!("{found} blocks, but block_out_channels has {count}")));
@@ -158,7 +165,7 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     let heads = reader.sizes_by_level("attention_head_dim", 8, count)?;
     let by_its_right_name = reader.is_present("num_attention_heads");
     let heads = if by_its_right_name { reader.sizes_by_level("num_attention_heads", 8, count)? } else { heads };
-    let transformer_layers = reader.sizes_by_level("transformer_layers_per_block", 1, count)?;
+    let transformer_layers = reader.counts_by_level("transformer_layers_per_block", 1, count)?;
     let cross = reader.sizes_by_level("cross_attention_dim", 1280, count)?;
     let only_cross = reader.flags_by_level("only_cross_attention", false, count)?;
     let columns = channels.into_iter().zip(layers).zip(down).zip(up.into_iter().rev());
@@ -172,34 +179,39 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
     Ok(columns.zip(rest).map(level).collect())
 }
 
-/// Fields of the class for which one value alone is implemented, and those that change nothing at inference.
+/// Fields of the class that switch on what is not implemented here, and those that change nothing at inference.
 fn refuse_what_is_missing(reader: &ConfigReader<'_>) -> Result<()> {
     for field in [
         "addition_embed_type",
-        "addition_time_embed_dim",
-        "class_embed_type",
-        "cross_attention_norm",
         "encoder_hid_dim",
         "encoder_hid_dim_type",
         "num_class_embeds",
-        "projection_class_embeddings_input_dim",
         "reverse_transformer_layers_per_block",
         "time_embedding_act_fn",
         "timestep_post_act",
     ] {
         reader.only(field, &Value::Null)?;
     }
-    for field in ["center_input_sample", "class_embeddings_concat", "dual_cross_attention", "resnet_skip_time_act"] {
-        reader.only(field, &json!(false))?;
+    for field in ["center_input_sample", "class_embeddings_concat", "dual_cross_attention"] {
+        reader.off(field)?;
     }
     reader.choice("act_fn", (), &[("silu", ()), ("swish", ())])?;
-    reader.only("attention_type", &json!("default"))?;
-    reader.only("resnet_out_scale_factor", &json!(1.0))?;
+    reader.none_of("attention_type", &["gated", "gated-text-image"])?;
+    reader.none_of("class_embed_type", &["timestep", "identity", "projection", "simple_projection"])?;
     reader.only("resnet_time_scale_shift", &json!("default"))?;
     reader.only("time_embedding_type", &json!("positional"))?;
-    // Dropout is for training. A linear projection is told from a 1x1 convolution by the weights' shape, and both compute the same.
-    // The other two belong to block types that are refused.
+    // Dropout is for training, but None is no number to torch. A linear projection is told from a 1x1 convolution by the weights' shape,
+    // and both compute the same. The others belong to block types and embeddings that are refused.
+    reader.number("dropout", 0.0)?;
     reader.flag("use_linear_projection", false)?;
-    reader.harmless(&["addition_embed_type_num_heads", "dropout", "mid_block_only_cross_attention"]);
+    reader.harmless(&[
+        "addition_embed_type_num_heads",
+        "addition_time_embed_dim",
+        "cross_attention_norm",
+        "mid_block_only_cross_attention",
+        "projection_class_embeddings_input_dim",
+        "resnet_out_scale_factor",
+        "resnet_skip_time_act",
+    ]);
     Ok(())
 }

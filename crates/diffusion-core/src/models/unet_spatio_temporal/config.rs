@@ -54,23 +54,27 @@ impl UNetSpatioTemporalConfig {
     /// Reads the model's own JSON.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] naming the first field that is malformed, unknown or not supported.
+    /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
     pub fn from_json(json: &Value) -> Result<Self> {
+        Ok(Self::read(json)?.0)
+    }
+
+    /// As [`Self::from_json`], and the fields that the class ignores.
+    pub(crate) fn read(json: &Value) -> Result<(Self, Vec<String>)> {
         let reader = ConfigReader::new(FILE, json)?;
         let levels = levels(&reader)?;
         let config = Self {
             sample_size: reader.optional_extent("sample_size")?,
             in_channels: reader.size("in_channels", 8)?,
             out_channels: reader.size("out_channels", 4)?,
-            num_frames: reader.size("num_frames", 25)?,
+            num_frames: reader.size_or_default("num_frames")?.unwrap_or(25),
             cross_attention_dim: cross_attention_dim(&reader, levels.len())?,
             addition_time_embed_dim: reader.size("addition_time_embed_dim", 256)?,
             projection_class_embeddings_input_dim: reader.size("projection_class_embeddings_input_dim", 768)?,
             levels,
         };
         config.check(&reader)?;
-        reader.finish()?;
-        Ok(config)
+        Ok((config, reader.ignored()))
     }
 
     /// How many added time ids the model takes: fps, motion bucket and noise augmentation for Stable Video Diffusion.
@@ -132,8 +136,8 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<SpatioTemporalLevel>> {
     let count = channels.len();
     let down_types = [("CrossAttnDownBlockSpatioTemporal", true), ("DownBlockSpatioTemporal", false)];
     let up_types = [("CrossAttnUpBlockSpatioTemporal", true), ("UpBlockSpatioTemporal", false)];
-    let down = reader.choices("down_block_types", &[true, true, true, false], &down_types)?;
-    let up = reader.choices("up_block_types", &[false, true, true, true], &up_types)?;
+    let down = reader.block_types("down_block_types", &[true, true, true, false], &down_types)?;
+    let up = reader.block_types("up_block_types", &[false, true, true, true], &up_types)?;
     for (field, found) in [("down_block_types", down.len()), ("up_block_types", up.len())] {
         if found != count {
             return Err(reader.refuse(field, format!("{found} blocks, but block_out_channels has {count}")));
@@ -146,7 +150,7 @@ fn levels(reader: &ConfigReader<'_>) -> Result<Vec<SpatioTemporalLevel>> {
         absent if absent.contains(&0) => return Err(reader.refuse(HEADS, format!("is missing, and there are {count} levels"))),
         heads => heads,
     };
-    let transformer_layers = reader.sizes_by_level("transformer_layers_per_block", 1, count)?;
+    let transformer_layers = reader.counts_by_level("transformer_layers_per_block", 1, count)?;
     let columns = channels.into_iter().zip(layers).zip(down).zip(up.into_iter().rev()).zip(heads).zip(transformer_layers);
     let level = |(((((channels, layers), down_attention), up_attention), heads), transformer_layers)| SpatioTemporalLevel {
         channels,

@@ -1,0 +1,155 @@
+//! What loading a model would refuse, and which entries of its files it ignores, found without reading a weight.
+//!
+//! It must not know what is done with the answer. The invariant: what is refused here is what `load` refuses, because the same readers
+//! and loaders run, over zeros in the shapes of the stored tensors.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use candle_core::{DType, Device, Tensor};
+use serde_json::Value as Json;
+
+use super::image_to_video::check_fit;
+use crate::{
+    Error, Result,
+    models::{
+        AutoencoderKl, AutoencoderKlConfig, AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipTextConfig, ClipTextModel,
+        ClipVisionConfig, ClipVisionModelWithProjection, UNet2dConditionModel, UNet2dConfig, UNetSpatioTemporalConditionModel,
+        UNetSpatioTemporalConfig,
+    },
+    ops::execution,
+    preprocess::ClipImageProcessorConfig,
+    schedulers::SchedulerConfig,
+    tokenizer::ClipTokenizer,
+    weights::{Component, ComponentWeights, ModelFamily, TensorShape, TensorSource, WeightSource, ignored_entries},
+};
+
+/// Entries of one file that mean nothing to the model's classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoredFields {
+    /// The file, relative to the model ("unet/config.json").
+    pub file: String,
+    /// The entries' names, at least one.
+    pub fields: Vec<String>,
+}
+
+impl fmt::Display for IgnoredFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.fields.join(", "))
+    }
+}
+
+/// What [`inspect`] finds.
+#[derive(Debug, Default)]
+pub struct Inspection {
+    /// What of the model's files is ignored, file by file.
+    pub ignored: Vec<IgnoredFields>,
+    /// Why the model cannot be loaded: the first reason of each part. None: it can be.
+    pub refusals: Vec<Error>,
+}
+
+/// What of a model's files is ignored when it is loaded. Reads configurations only; what cannot be read is left for the load to refuse.
+pub fn ignored_fields(source: &dyn WeightSource) -> Vec<IgnoredFields> {
+    Inspector::run(source, false).ignored
+}
+
+/// What loading the model would refuse and ignore. Reads configurations, the tokenizer and the tensors' names and shapes, no tensor.
+pub fn inspect(source: &dyn WeightSource) -> Inspection {
+    Inspector::run(source, true)
+}
+
+struct Inspector<'a> {
+    source: &'a dyn WeightSource,
+    /// Whether tensors and the tokenizer are looked at too.
+    whole: bool,
+    found: Inspection,
+}
+
+impl<'a> Inspector<'a> {
+    fn run(source: &'a dyn WeightSource, whole: bool) -> Inspection {
+        let mut inspector = Self { source, whole, found: Inspection::default() };
+        let read = |index: &Json| ModelFamily::of(source).map(|family| (family, ignored_entries(family, index)));
+        match inspector.config(Component::ModelIndex, read) {
+            Some(ModelFamily::StableDiffusion) => inspector.stable_diffusion(),
+            Some(ModelFamily::StableVideoDiffusion) => inspector.stable_video_diffusion(),
+            None => {}
+        }
+        inspector.found
+    }
+
+    fn stable_diffusion(&mut self) {
+        self.config(Component::Scheduler, |json| Ok((SchedulerConfig::from_json(json, None)?, Vec::new())));
+        if self.whole {
+            self.found.refusals.extend(ClipTokenizer::load(self.source).err());
+        }
+        let text_encoder = self.config(Component::TextEncoder, ClipTextConfig::read);
+        let unet = self.config(Component::Unet, UNet2dConfig::read);
+        let vae = self.config(Component::Vae, AutoencoderKlConfig::read);
+        self.weights(Component::TextEncoder, text_encoder, ClipTextModel::load);
+        self.weights(Component::Unet, unet, UNet2dConditionModel::load);
+        self.weights(Component::Vae, vae, AutoencoderKl::load);
+    }
+
+    fn stable_video_diffusion(&mut self) {
+        self.config(Component::Scheduler, |json| Ok((SchedulerConfig::from_json(json, None)?, Vec::new())));
+        self.config(Component::FeatureExtractor, |json| Ok((ClipImageProcessorConfig::from_json(json)?, Vec::new())));
+        let image_encoder = self.config(Component::ImageEncoder, ClipVisionConfig::read);
+        let unet = self.config(Component::Unet, UNetSpatioTemporalConfig::read);
+        let vae = self.config(Component::Vae, AutoencoderKlTemporalDecoderConfig::read);
+        if let (Some(image_encoder), Some(unet), Some(vae)) = (&image_encoder, &unet, &vae) {
+            self.found.refusals.extend(check_fit(image_encoder, unet, vae).err());
+        }
+        self.weights(Component::ImageEncoder, image_encoder, ClipVisionModelWithProjection::load);
+        self.weights(Component::Unet, unet, UNetSpatioTemporalConditionModel::load);
+        self.weights(Component::Vae, vae, AutoencoderKlTemporalDecoder::load);
+    }
+
+    /// Reads a part's own JSON.
+    fn config<C>(&mut self, component: Component, read: impl FnOnce(&Json) -> Result<(C, Vec<String>)>) -> Option<C> {
+        match self.source.config(component).and_then(|json| read(&json)) {
+            Ok((config, fields)) => {
+                if !fields.is_empty() {
+                    let folder = component.folder();
+                    let slash = if folder.is_empty() { "" } else { "/" };
+                    let file = format!("{folder}{slash}{}", component.config_file());
+                    self.found.ignored.push(IgnoredFields { file, fields });
+                }
+                Some(config)
+            }
+            Err(error) => {
+                self.found.refusals.push(error);
+                None
+            }
+        }
+    }
+
+    /// Loads a part whose configuration could be read, without its numbers.
+    fn weights<C, M>(&mut self, component: Component, config: Option<C>, load: impl FnOnce(&C, &ComponentWeights) -> Result<M>) {
+        let Some(config) = config.filter(|_| self.whole) else { return };
+        let loaded = self.source.tensors(component).and_then(|tensors| {
+            let zeros = ComponentWeights::new(Arc::new(Zeros(tensors)), component, DType::F32, &Device::Cpu);
+            execution::shapes_only(|| load(&config, &zeros))
+        });
+        self.found.refusals.extend(loaded.err());
+    }
+}
+
+/// Tensors of the names and shapes of a source's, all zero.
+struct Zeros(Arc<dyn TensorSource>);
+
+impl TensorSource for Zeros {
+    fn file_of(&self, tensor: &str) -> PathBuf {
+        self.0.file_of(tensor)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.names()
+    }
+
+    fn shape(&self, tensor: &str) -> Option<TensorShape> {
+        self.0.shape(tensor)
+    }
+
+    fn read(&self, _: &str, shape: &[usize]) -> Result<Tensor> {
+        Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?)
+    }
+}
