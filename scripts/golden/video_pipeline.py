@@ -91,6 +91,8 @@ TELLING = [
 
 def write_json(path: str, content: dict) -> None:
     (MODEL / path).parent.mkdir(parents=True, exist_ok=True)
+    # As diffusers saves it: with its note on fields that nobody chose, an edit of those fields would not count.
+    content = {key: value for key, value in content.items() if key != "_use_default_values"}
     (MODEL / path).write_text(json.dumps(content, indent=1) + "\n")
 
 

@@ -1,10 +1,14 @@
 //! `framewright models`: what there is, what it is made of.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::program::{framewright, run};
+use crate::program::{Run, framewright, run};
 
 #[test]
 fn the_embedded_models_are_listed_and_inspected() {
@@ -70,4 +74,136 @@ fn offline_nothing_is_fetched_and_the_reason_is_one_line() {
     }
     let wrong = offline(&["models", "pull", "some"]);
     assert_eq!((wrong.code, wrong.stderr.lines().count()), (2, 1), "{wrong:?}");
+}
+
+/// A copy of the embedded model's folder, with entries of its files changed.
+pub(crate) fn edited(folder: &Path, changes: &Value) -> PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/nano-sd");
+    let to = folder.join("model");
+    for part in ["", "scheduler", "text_encoder", "tokenizer", "unet", "vae"] {
+        fs::create_dir_all(to.join(part)).unwrap();
+        for entry in fs::read_dir(from.join(part)).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+            fs::copy(&entry, to.join(part).join(entry.file_name().unwrap())).unwrap();
+        }
+    }
+    for (file, fields) in changes.as_object().unwrap() {
+        let mut json: Value = serde_json::from_slice(&fs::read(to.join(file)).unwrap()).unwrap();
+        for (field, value) in fields.as_object().unwrap() {
+            json[field] = value.clone();
+        }
+        fs::write(to.join(file), json.to_string()).unwrap();
+    }
+    to
+}
+
+/// Fields that a trainer and another version have left.
+pub(crate) fn foreign() -> Value {
+    json!({
+        "model_index.json": { "force_zeros_for_empty_prompt": true },
+        "text_encoder/config.json": { "bad_words_ids": null },
+        "unet/config.json": { "auto_map": {}, "decay": 0.9999, "upcast_attention": null }
+    })
+}
+
+const FOREIGN: &str =
+    "model_index.json: force_zeros_for_empty_prompt; text_encoder/config.json: bad_words_ids; unet/config.json: auto_map, decay";
+
+#[test]
+fn unknown_fields_are_named_in_one_line_and_can_be_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    edited(folder.path(), &foreign());
+    let image = ["image", "a boat", "--steps", "1", "--seed", "1", "--model", "model", "--out", "a.png"];
+    let made = framewright(folder.path(), &image);
+    assert_eq!(made.code, 0, "{made:?}");
+    let warnings: Vec<_> = made.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings, [format!("warning: model: unknown fields are ignored: {FOREIGN}")], "{made:?}");
+    // The picture is that of the model without them.
+    let plain = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--seed", "1", "--out", "b.png"]);
+    assert_eq!((plain.code, plain.stderr.contains("warning")), (0, false), "{plain:?}");
+    let pixels = |name: &str| image::open(folder.path().join(name)).unwrap().to_rgb8();
+    assert!(pixels("a.png") == pixels("b.png"));
+
+    let by_flag = framewright(folder.path(), &[&image[..], &["--unknown-fields", "refuse"]].concat());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
+    let variable = ("FRAMEWRIGHT__MODEL__UNKNOWN_FIELDS", "refuse");
+    let by_variable = run(command.args(image).current_dir(folder.path()).env_clear().envs([variable]));
+    for refused in [by_flag, by_variable] {
+        assert_eq!((refused.code, refused.stderr.lines().count()), (1, 1), "{refused:?}");
+        let start = "error: model_index.json: field force_zeros_for_empty_prompt: unknown field, and model.unknown_fields is";
+        assert!(refused.stderr.starts_with(start), "{refused:?}");
+    }
+    let wrong = framewright(folder.path(), &[&image[..], &["--unknown-fields", "no"]].concat());
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    assert!(wrong.stderr.contains("\"no\" is none of warn, refuse (from --unknown-fields)"), "{wrong:?}");
+}
+
+#[test]
+fn inspect_shows_what_is_ignored_and_ends_with_0() {
+    let folder = tempfile::tempdir().unwrap();
+    edited(folder.path(), &foreign());
+    let inspected = framewright(folder.path(), &["models", "inspect", "model"]);
+    assert_eq!((inspected.code, inspected.stderr.as_str()), (0, ""), "{inspected:?}");
+    let ignored: Vec<_> = inspected.stdout.lines().filter_map(|line| line.strip_prefix("ignored          ")).collect();
+    assert_eq!(ignored.join("; "), FOREIGN);
+    let as_json = framewright(folder.path(), &["models", "inspect", "model", "--json"]);
+    let facts: Value = serde_json::from_str(&as_json.stdout).unwrap();
+    assert_eq!(facts["ignored_fields"]["unet/config.json"], json!(["auto_map", "decay"]));
+    assert_eq!((&facts["refusals"], as_json.code), (&json!([]), 0));
+
+    let strict = framewright(folder.path(), &["models", "inspect", "model", "--unknown-fields", "refuse"]);
+    assert_eq!((strict.code, strict.stderr.lines().count()), (1, 1), "{strict:?}");
+    assert!(strict.stdout.contains("\nrefused          model_index.json: field force_zeros_for_empty_prompt: unknown field"), "{strict:?}");
+}
+
+/// The same words, part by part, without a weight being read; and exit code 1, once everything is printed.
+#[test]
+fn inspect_says_what_image_would_refuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let changes = json!({ "unet/config.json": { "addition_embed_type": "text_time" }, "vae/config.json": { "scaling_factor": null } });
+    let model = edited(folder.path(), &changes);
+    let image = || framewright(folder.path(), &["image", "a boat", "--steps", "1", "--model", "model", "--out", "a.png"]);
+    let inspect = || framewright(folder.path(), &["models", "inspect", "model"]);
+    let refusals = |inspected: &Run| -> Vec<String> {
+        inspected.stdout.lines().filter_map(|line| line.strip_prefix("refused          ")).map(str::to_owned).collect()
+    };
+    let (inspected, refused) = (inspect(), image());
+    let found = refusals(&inspected);
+    assert_eq!((inspected.code, refused.code, found.len()), (1, 1, 2), "{inspected:?} {refused:?}");
+    assert_eq!(refused.stderr.trim_end(), format!("error: {}", found[0]));
+    assert_eq!(found[1], "vae/config.json: field scaling_factor: expected a number, found null");
+    assert_eq!(
+        inspected.stderr, "error: model: `framewright image` would refuse this model, for what is listed as refused\n",
+        "{inspected:?}"
+    );
+    assert!(inspected.stdout.contains("UNet2DConditionModel"), "{inspected:?}");
+
+    // A tensor that is missing or of another shape, a weight file that is short, and none at all.
+    edited(folder.path(), &json!({ "unet/config.json": { "layers_per_block": 3 }, "vae/config.json": { "latent_channels": 8 } }));
+    let (inspected, refused) = (inspect(), image());
+    let found = refusals(&inspected);
+    assert_eq!((found.len(), refused.code), (2, 1), "{inspected:?}");
+    assert_eq!(refused.stderr.lines().last().unwrap(), format!("error: {}", found[0]));
+    assert!(found[1].starts_with("vae: ") && found[1].contains("expected shape"), "{inspected:?}");
+    edited(folder.path(), &json!({}));
+    let weights = model.join("unet/diffusion_pytorch_model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    fs::remove_file(model.join("vae/diffusion_pytorch_model.safetensors")).unwrap();
+    let (inspected, refused) = (inspect(), image());
+    let found = refusals(&inspected);
+    assert_eq!((found.len(), inspected.code, refused.code), (2, 1, 1), "{inspected:?}");
+    assert_eq!(refused.stderr.lines().last().unwrap(), format!("error: {}", found[0]));
+    assert!(found[1].contains("vae: has no weight file"), "{inspected:?}");
+}
+
+#[test]
+fn a_class_name_that_is_a_list_is_not_called_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    edited(folder.path(), &json!({ "model_index.json": { "_class_name": ["my_pipeline", "MyPipeline"] } }));
+    for args in [&["models", "inspect", "model"][..], &["image", "a boat", "--model", "model", "--out", "a.png"]] {
+        let refused = framewright(folder.path(), args);
+        assert_eq!((refused.code, refused.stderr.lines().count()), (1, 1), "{refused:?}");
+        assert!(refused.stderr.contains(r#"field _class_name: unsupported value ["my_pipeline","MyPipeline"]"#), "{refused:?}");
+        assert!(refused.stderr.contains("Python code") && !refused.stderr.contains("missing"), "{refused:?}");
+    }
 }

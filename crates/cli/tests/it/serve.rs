@@ -113,3 +113,21 @@ fn a_log_for_programs_carries_the_requests_name() {
     assert_eq!(cut["message"], "the prompt has 76 tokens, of which the model reads the first 75");
     assert_eq!(cut["spans"][0]["name"], "job", "{cut}");
 }
+
+#[test]
+fn unknown_fields_are_named_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::models::edited(folder.path(), &crate::models::foreign());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
+    command.args(["serve", "--port", "0", "--data-dir", "data", "--model", "model"]).current_dir(folder.path());
+    let mut child = Killed(command.env_clear().stderr(Stdio::piped()).spawn().unwrap());
+    let lines: Vec<String> = BufReader::new(child.0.stderr.take().unwrap()).lines().take(3).map(|line| line.unwrap()).collect();
+    let warnings: Vec<_> = lines.iter().filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings.len(), 1, "{lines:?}");
+    assert!(warnings[0].ends_with("; unet/config.json: auto_map, decay"), "{lines:?}");
+
+    let strict = ["serve", "--port", "0", "--data-dir", "data2", "--model", "model", "--unknown-fields", "refuse"];
+    let refused = crate::program::framewright(folder.path(), &strict);
+    assert_eq!((refused.code, refused.stderr.lines().count()), (1, 1), "{refused:?}");
+    assert!(refused.stderr.contains("field force_zeros_for_empty_prompt: unknown field"), "{refused:?}");
+}

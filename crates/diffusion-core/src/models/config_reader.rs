@@ -126,13 +126,7 @@ impl<'a> ConfigReader<'a> {
         self.by_level(field, default, levels, |value| self.to_count(field, value))
     }
 
-    fn by_level(
-        &self,
-        field: &'static str,
-        default: usize,
-        levels: usize,
-        read: impl Fn(&Value) -> Result<usize>,
-    ) -> Result<Vec<usize>> {
+    fn by_level(&self, field: &'static str, default: usize, levels: usize, read: impl Fn(&Value) -> Result<usize>) -> Result<Vec<usize>> {
         match self.value(field) {
             None => Ok(vec![default; levels]),
             Some(Value::Array(values)) if values.len() == levels => values.iter().map(read).collect(),

@@ -12,9 +12,9 @@ use super::image_to_video::check_fit;
 use crate::{
     Error, Result,
     models::{
-        AutoencoderKl, AutoencoderKlConfig, AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipTextConfig, ClipTextModel,
-        ClipVisionConfig, ClipVisionModelWithProjection, UNet2dConditionModel, UNet2dConfig, UNetSpatioTemporalConditionModel,
-        UNetSpatioTemporalConfig,
+        AutoencoderKl, AutoencoderKlConfig, AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, ClipTextConfig,
+        ClipTextModel, ClipVisionConfig, ClipVisionModelWithProjection, UNet2dConditionModel, UNet2dConfig,
+        UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig,
     },
     ops::execution,
     preprocess::ClipImageProcessorConfig,

@@ -175,7 +175,8 @@ mod tests {
         let all = ClipImageProcessorConfig::from_json(&json!({ "image_mean": 0, "image_std": 1 })).unwrap();
         assert_eq!((all.image_mean, all.image_std), ([0.0; 3], [1.0; 3]));
         let null = Value::Null;
-        for (field, value) in [("image_mean", json!([1, 2])), ("image_std", json!(0)), ("image_std", null), ("image_std", json!([1, 0, 1]))] {
+        for (field, value) in [("image_mean", json!([1, 2])), ("image_std", json!(0)), ("image_std", null), ("image_std", json!([1, 0, 1]))]
+        {
             let found = ClipImageProcessorConfig::from_json(&json!({ field: value }));
             assert!(matches!(&found, Err(Error::Config { field: found, .. }) if found == field), "{found:?}");
         }

@@ -113,7 +113,9 @@ fn extra_tokens(config: &Map<String, Value>, overrides: &Map<String, Value>) -> 
         match overrides.get(field).or_else(|| config.get(field)) {
             None | Some(Value::Null) => {}
             Some(Value::Array(list)) => list.iter().try_for_each(|token| special_token(field, token).map(|token| tokens.push(token)))?,
-            Some(Value::Object(named)) => named.values().try_for_each(|token| special_token(field, token).map(|token| tokens.push(token)))?,
+            Some(Value::Object(named)) => {
+                named.values().try_for_each(|token| special_token(field, token).map(|token| tokens.push(token)))?
+            }
             Some(value @ (Value::Bool(_) | Value::Number(_) | Value::String(_))) => {
                 return Err(Error::config(FILE, field, format!("expected tokens, found {value}")));
             }

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "how near the goldens are is worth a line")]
 
 mod clip;
+mod configs;
 mod golden_weights;
 #[cfg(feature = "hub")]
 mod hub;

@@ -284,7 +284,11 @@ pub(super) fn default_size(config: &UNetSpatioTemporalConfig, factor: usize) -> 
 }
 
 /// What the parts must have in common.
-pub(super) fn check_fit(vision: &ClipVisionConfig, unet: &UNetSpatioTemporalConfig, vae: &AutoencoderKlTemporalDecoderConfig) -> Result<()> {
+pub(super) fn check_fit(
+    vision: &ClipVisionConfig,
+    unet: &UNetSpatioTemporalConfig,
+    vae: &AutoencoderKlTemporalDecoderConfig,
+) -> Result<()> {
     let expect = |file: &str, field: &str, found: usize, expected: usize, why: &str| {
         let reason = || format!("unsupported value {found}, expected {expected}, {why}");
         if found == expected { Ok(()) } else { Err(Error::config(file, field, reason())) }
