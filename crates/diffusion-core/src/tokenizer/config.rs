@@ -82,7 +82,8 @@ impl TokenizerConfig {
     }
 }
 
-/// Settings that would change the ids are refused unless they have the value that CLIP's tokenizer has.
+/// Settings that would change the ids are refused unless they have the value that CLIP's tokenizer has. `tokenizer_class` changes nothing:
+/// as in diffusers, the model index says the class.
 fn refuse_unsupported(config: &Map<String, Value>) -> Result<()> {
     let unsupported = |field: &str, value: &Value| Err(Error::config(FILE, field, format!("unsupported value {value}")));
     for field in ["padding_side", "truncation_side"] {
@@ -96,12 +97,6 @@ fn refuse_unsupported(config: &Map<String, Value>) -> Result<()> {
         && value != false
     {
         return unsupported("split_special_tokens", value);
-    }
-    // What is no text names no class; then the model index's entry stands, as in diffusers.
-    if let Some(value) = config.get("tokenizer_class").filter(|value| value.is_string())
-        && !["CLIPTokenizer", "CLIPTokenizerFast", "TokenizersBackend", "PreTrainedTokenizerFast"].iter().any(|known| value == known)
-    {
-        return unsupported("tokenizer_class", value);
     }
     Ok(())
 }
@@ -228,7 +223,6 @@ mod tests {
         for (field, value) in [
             ("padding_side", json!("left")),
             ("truncation_side", json!("left")),
-            ("tokenizer_class", json!("T5Tokenizer")),
             ("split_special_tokens", json!(true)),
             ("additional_special_tokens", json!("<new>")),
             ("extra_special_tokens", json!([3])),
