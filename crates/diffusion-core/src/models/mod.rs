@@ -1,8 +1,8 @@
 //! The models, each driven by its own config.json.
 //!
 //! A model file says what is computed, in `ops` layers; it never asks which device it is on. Tensors come in and go out as NCHW;
-//! inside they are channels-last. A config value that is not implemented is refused by name, and a field that
-//! a model does not know is handed to the caller by name.
+//! inside they are channels-last. A config value that is not implemented is refused by name; a field that a model does not know is handed to
+//! the caller by name.
 
 mod autoencoder_kl;
 mod autoencoder_kl_temporal_decoder;
