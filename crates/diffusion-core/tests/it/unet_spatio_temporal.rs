@@ -126,7 +126,7 @@ fn a_video_unets_config_is_refused_by_field() {
         ("num_frames", json!("many")),
         ("transformer_layers_per_block", json!([[1], [1], [1], [1]])),
         ("up_block_types", json!(["UpBlockSpatioTemporal"])),
-        ("norm_num_groups", json!(32)),
+        ("quantization_config", json!({})),
     ] {
         let mut config = serde_json::Map::new();
         config.insert(field.into(), value);

@@ -116,15 +116,19 @@ fn what_a_temporal_autoencoder_cannot_take_is_refused() {
         ("block_out_channels", json!([48, 64])),
         ("down_block_types", json!(["DownEncoderBlock2D"])),
         ("scaling_factor", json!(-1)),
-        ("shift_factor", json!(1)),
+        ("quantization_config", json!({})),
     ] {
         let mut config = json!({ "block_out_channels": [32, 64], "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"] });
         config[field] = value;
         let found = AutoencoderKlTemporalDecoderConfig::from_json(&config);
         assert!(matches!(&found, Err(Error::Config { field: found, .. }) if found == field), "{field}: {found:?}");
     }
-    for (field, value) in [("hidden_act", json!("relu")), ("patch_size", json!(225)), ("num_attention_heads", json!(7)), ("rope", json!(1))]
-    {
+    for (field, value) in [
+        ("hidden_act", json!("relu")),
+        ("patch_size", json!(225)),
+        ("num_attention_heads", json!(7)),
+        ("per_layer_config", json!({})),
+    ] {
         let found = ClipVisionConfig::from_json(&json!({ field: value }));
         assert!(matches!(&found, Err(Error::Config { field: found, .. }) if found == field), "{field}: {found:?}");
     }
