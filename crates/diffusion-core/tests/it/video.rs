@@ -123,12 +123,9 @@ fn what_a_temporal_autoencoder_cannot_take_is_refused() {
         let found = AutoencoderKlTemporalDecoderConfig::from_json(&config);
         assert!(matches!(&found, Err(Error::Config { field: found, .. }) if found == field), "{field}: {found:?}");
     }
-    for (field, value) in [
-        ("hidden_act", json!("relu")),
-        ("patch_size", json!(225)),
-        ("num_attention_heads", json!(7)),
-        ("per_layer_config", json!({})),
-    ] {
+    for (field, value) in
+        [("hidden_act", json!("relu")), ("patch_size", json!(225)), ("num_attention_heads", json!(7)), ("per_layer_config", json!({}))]
+    {
         let found = ClipVisionConfig::from_json(&json!({ field: value }));
         assert!(matches!(&found, Err(Error::Config { field: found, .. }) if found == field), "{field}: {found:?}");
     }
