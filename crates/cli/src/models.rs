@@ -74,6 +74,9 @@ pub(crate) fn inspect(name: &str, settings: &HubSettings, as_json: bool) -> Resu
             part("precision"),
         ))?;
     }
+    for remark in facts.get("remarks").and_then(Value::as_array).into_iter().flatten() {
+        output::result(text(remark))?;
+    }
     Ok(())
 }
 
@@ -191,6 +194,7 @@ fn facts(name: &str, source: &dyn WeightSource) -> Result<Value> {
         "tokenizer": tokenizer,
         "num_frames": unet.get("num_frames").filter(|_| family == ModelFamily::StableVideoDiffusion),
         "components": components,
+        "remarks": source.remarks(),
     }))
 }
 

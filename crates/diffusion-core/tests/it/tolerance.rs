@@ -23,6 +23,10 @@ pub(crate) const OPS_BF16: f64 = 6e-3;
 /// and one byte in fifteen off by one is 60 dB.
 pub(crate) const PICTURE_PSNR: f64 = 60.0;
 
+/// Whole pictures of a few steps against diffusers' in f32, at least, in decibels: what people call equal pictures; one byte in a
+/// hundred off by one is 68 dB.
+pub(crate) const EQUAL_PICTURES: f64 = 72.0;
+
 /// A continuous timestep (a quarter of a logarithm, below 2 in size), absolute: one f32 rounding.
 pub(crate) const CONTINUOUS_TIMESTEP: f64 = 1.2e-7;
 
