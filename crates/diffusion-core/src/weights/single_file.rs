@@ -85,11 +85,14 @@ impl SingleFile {
         let (vae_tensors, unknown_of_vae) = vae.tensors(&vae_part)?;
         unknown.extend(unknown_of_vae);
         let Prediction { prediction_type, side, because, .. } = &predicts;
+        // Their sizes were published for autoencoders that reduce a side to its eighth.
+        let latents = side / 8;
+        let side = latents * vae.scale();
         let mut remarks = vec![format!("predicts {prediction_type} at {side}x{side}: {because}")];
         remarks.extend(left_out(&unknown));
         Ok(Self {
-            unet: (unet.config(&unet_part, side / vae.scale())?, Arc::new(unet_tensors)),
-            vae: (vae.config(*side), Arc::new(vae_tensors)),
+            unet: (unet.config(&unet_part, latents)?, Arc::new(unet_tensors)),
+            vae: (vae.config(side), Arc::new(vae_tensors)),
             text_encoder: (text_config, Arc::new(text_tensors)),
             tokenizer: if openclip { architectures::OPENCLIP_TOKENIZER } else { architectures::CLIP_TOKENIZER },
             scheduler: scheduler(&path, family, &predicts)?,

@@ -20,9 +20,11 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Whether the file is one that torch wrote, of whatever age.
+/// Whether the file is one that torch wrote, of whatever age. A safetensors file begins with a length, which can look like anything, and
+/// then with a brace.
 pub(super) fn is_torch_file(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK") || bytes.first() == Some(&0x80) || torch_legacy::is_tar(bytes)
+    let marked = bytes.starts_with(b"PK") || bytes.first() == Some(&0x80) || torch_legacy::is_tar(bytes);
+    marked && bytes.get(8) != Some(&b'{')
 }
 
 /// Every tensor of the file, by its stored name, and how long the model was trained.

@@ -180,6 +180,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
     let path = folder.path().join("checkpoint.safetensors");
     let (one, two) = (golden_json("ldm_tiny.json"), golden_json("ldm_sd2.json"));
     let quiet = Some(0.2);
+    // The goldens' autoencoders halve a side once, so their 64 and 96 latents are 128 and 192 pixels.
     let v = [("modelspec.prediction_type", "v")];
     let epsilon = [("modelspec.prediction_type", "epsilon"), ("modelspec.architecture", "stable-diffusion-v2-768-v")];
     let (pndm, ddim, euler) = ("PNDMScheduler", "DDIMScheduler", "EulerDiscreteScheduler");
@@ -189,7 +190,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             &two,
             Marked::default(),
             None,
-            "v_prediction at 768x768: no mark says it, and its last attention norm's bias deviates by 0.2",
+            "v_prediction at 192x192: no mark says it, and its last attention norm's bias deviates by 0.2",
             ddim,
             None,
         ),
@@ -197,16 +198,16 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             &two,
             Marked { norms: quiet, ..Marked::default() },
             None,
-            "epsilon at 512x512: no mark says it, and its last",
+            "epsilon at 128x128: no mark says it, and its last",
             euler,
             Some("trailing"),
         ),
-        (&two, Marked { keys: &["v_pred"], norms: quiet, notes: &epsilon }, None, "v_prediction at 768x768: the key v_pred", ddim, None),
+        (&two, Marked { keys: &["v_pred"], norms: quiet, notes: &epsilon }, None, "v_prediction at 192x192: the key v_pred", ddim, None),
         (
             &two,
             Marked { notes: &epsilon, ..Marked::default() },
             None,
-            "epsilon at 512x512: its modelspec.prediction_type is \"epsilon\"",
+            "epsilon at 128x128: its modelspec.prediction_type is \"epsilon\"",
             euler,
             Some("trailing"),
         ),
@@ -214,7 +215,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             &two,
             Marked { notes: &epsilon[1..], norms: quiet, ..Marked::default() },
             None,
-            "v_prediction at 768x768: its modelspec.architecture",
+            "v_prediction at 192x192: its modelspec.architecture",
             ddim,
             None,
         ),
@@ -222,7 +223,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             &two,
             Marked { keys: &["v_pred", "ztsnr"], ..Marked::default() },
             Some("epsilon"),
-            "epsilon at 512x512: as --prediction-type says",
+            "epsilon at 128x128: as --prediction-type says",
             euler,
             Some("trailing"),
         ),
@@ -230,7 +231,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             &two,
             Marked { norms: quiet, ..Marked::default() },
             Some("v_prediction"),
-            "v_prediction at 768x768: as --prediction-type says",
+            "v_prediction at 192x192: as --prediction-type says",
             ddim,
             None,
         ),
@@ -238,7 +239,7 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             &two,
             Marked { notes: &[("modelspec.prediction_type", "flow"), ("modelspec.resolution", "1024x1024")], ..Marked::default() },
             None,
-            "v_prediction at 1024x1024: no mark",
+            "v_prediction at 256x256: no mark",
             ddim,
             None,
         ),
@@ -246,31 +247,31 @@ fn marks_decide_what_a_checkpoint_predicts_and_the_remark_names_the_one_that_did
             &two,
             Marked { notes: &[("modelspec.resolution", "768x512")], ..Marked::default() },
             None,
-            "v_prediction at 768x768: ",
+            "v_prediction at 192x192: ",
             ddim,
             None,
         ),
         // Stable Diffusion 1's.
-        (&one, Marked::default(), None, "epsilon at 512x512: no mark says otherwise, and Stable Diffusion 1.x does", pndm, None),
+        (&one, Marked::default(), None, "epsilon at 128x128: no mark says otherwise, and Stable Diffusion 1.x does", pndm, None),
         (
             &one,
             Marked { notes: &v, ..Marked::default() },
             None,
-            "v_prediction at 512x512: its modelspec.prediction_type is \"v\"",
+            "v_prediction at 128x128: its modelspec.prediction_type is \"v\"",
             pndm,
             None,
         ),
-        (&one, Marked { keys: &["v_pred"], ..Marked::default() }, None, "v_prediction at 512x512: the key v_pred says so", pndm, None),
+        (&one, Marked { keys: &["v_pred"], ..Marked::default() }, None, "v_prediction at 128x128: the key v_pred says so", pndm, None),
         (
             &one,
             Marked { keys: &["v_pred", "ztsnr"], ..Marked::default() },
             None,
-            "v_prediction at 512x512: the key v_pred says so",
+            "v_prediction at 128x128: the key v_pred says so",
             ddim,
             Some("trailing"),
         ),
         // Without velocity there is no pure noise to begin at.
-        (&one, Marked { keys: &["ztsnr"], ..Marked::default() }, None, "epsilon at 512x512: no mark says otherwise", pndm, None),
+        (&one, Marked { keys: &["ztsnr"], ..Marked::default() }, None, "epsilon at 128x128: no mark says otherwise", pndm, None),
     ] {
         write_marked(golden, &path, &marked);
         let options = SingleFileOptions { prediction_type: flag.map(|flag| flag.parse().unwrap()) };
@@ -292,9 +293,9 @@ fn the_training_steps_of_a_torch_checkpoint_decide() {
     let path = folder.path().join("model.ckpt");
     let two = golden_json("ldm_sd2.json");
     for (steps, remark, scheduler) in [
-        (875_000, "predicts epsilon at 512x512: its global_step is 875000", "PNDMScheduler"),
-        (110_000, "predicts v_prediction at 768x768: its global_step is 110000", "DDIMScheduler"),
-        (3, "predicts v_prediction at 768x768: no mark says it, and its last attention norm's bias", "DDIMScheduler"),
+        (875_000, "predicts epsilon at 128x128: its global_step is 875000", "PNDMScheduler"),
+        (110_000, "predicts v_prediction at 192x192: its global_step is 110000", "DDIMScheduler"),
+        (3, "predicts v_prediction at 192x192: no mark says it, and its last attention norm's bias", "DDIMScheduler"),
     ] {
         fs::write(&path, legacy_checkpoint(&tensors_of(&two), steps)).unwrap();
         let model = SingleFile::open(&path, SingleFileOptions::default()).unwrap();
