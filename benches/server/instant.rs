@@ -30,6 +30,7 @@ pub(crate) fn model() -> LoadedModel {
         default_height: SIDE,
         scheduler: SchedulerKind::Ddim.into(),
         memory: MemoryPlan::default(),
+        remarks: Vec::new(),
     };
     LoadedModel { info, model: Box::new(Instant) }
 }

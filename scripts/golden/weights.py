@@ -5,8 +5,13 @@ and, for each tensor that diffusers' own conversion yields, two sums over its el
 """
 
 import argparse
+import collections
+import datetime
 import json
 import os
+import pathlib
+import sys
+import types
 import warnings
 
 import numpy as np
@@ -71,6 +76,87 @@ def torch_files():
     torch.save({"weight": torch.zeros(2), "evil": Evil()}, OUT / "evil.bin")
     torch.save(torch.nn.Linear(1, 1), OUT / "module.bin")
     torch.save({"weight": torch.zeros(2)}, OUT / "before_1_6.bin", _use_new_zipfile_serialization=False)
+
+
+# ---- what training scripts leave beside the weights ---------------------------------------------------------------------------
+
+
+def foreign(module: str, name: str, base=object):
+    """A class that no reader of ours has, as it is pickled: by its module and name."""
+    parts = module.split(".")
+    for count in range(len(parts)):
+        sys.modules.setdefault(".".join(parts[: count + 1]), types.ModuleType(module))
+    found = type(name, (base,), {"__module__": module})
+    setattr(sys.modules[module], name, found)
+    return found
+
+
+def torch_extras():
+    """The same weights in an archive and as before torch 1.6, among what is no tensor."""
+    state = foreign("mine.training", "StateDict", collections.OrderedDict)()
+    state["0.weight"] = torch.arange(6.0).view(3, 2)
+    state["0.bias"] = torch.nn.Parameter(torch.arange(3.0).half())
+    state["half_of_it"] = state["0.weight"][1:, :1]
+    state["tied"] = state["0.weight"]
+    state["named"] = torch.nn.Parameter(torch.arange(2.0))
+    state["named"].note = "an attribute"
+    state["e4m3"] = torch.tensor([1.5, -448.0, 2**-9]).to(torch.float8_e4m3fn)
+    state["num_batches_tracked"] = torch.tensor(7)
+    callback = foreign("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint")
+    settings = foreign("pytorch_lightning.utilities.parsing", "AttributeDict", dict)(lr=1e-4, betas=(0.9, 0.999))
+    object_of = foreign("mine.training", "Run")()
+    object_of.started, object_of.path = datetime.datetime(2022, 11, 24), pathlib.PurePosixPath("logs/run")
+    extras = {
+        "global_step": 875000,
+        "epoch": np.int64(3),
+        "shape": torch.Size([2, 3]),
+        "dtype": torch.float16,
+        "device": torch.device("cpu"),
+        "scalar": np.float32(0.5),
+        "array": np.arange(4).reshape(2, 2),
+        "counts": collections.defaultdict(list, {"a": [1, 2]}),
+        "arguments": argparse.Namespace(batch=4, words=["x"]),
+        "set": {1, 2},
+        "frozen": frozenset({3}),
+        "bytes": b"bytes",
+        "long": 2**80,
+        "complex": 1j,
+        "callbacks": {callback: {"best": torch.tensor(0.25)}},
+        "hyper_parameters": settings,
+        "run": object_of,
+        "optimizer_states": [{"state": {0: {"step": torch.tensor(5.0), "exp_avg": torch.zeros(3, 2, dtype=torch.double)}}}],
+        "state_dict": state,
+    }
+    torch.save(extras, OUT / "extras.bin")
+    torch.save(extras, OUT / "extras_legacy.bin", _use_new_zipfile_serialization=False)
+    torch.save(extras, OUT / "extras_protocol4.bin", pickle_protocol=4)
+
+
+# ---- floats of eight bits ------------------------------------------------------------------------------------------------------
+
+
+def float8():
+    """Every code of both kinds beside its value, and weights with a scale in each of the ways in which ComfyUI's files have one."""
+    codes = torch.arange(256, dtype=torch.uint8)
+    kinds = {"e4m3": torch.float8_e4m3fn, "e5m2": torch.float8_e5m2}
+    tensors = {name: codes.view(dtype) for name, dtype in kinds.items()}
+    torch.save(tensors, OUT / "float8.bin")
+    weight = ((torch.arange(32) % 13 - 6) / 4).view(4, 8)
+    scale = torch.tensor([0.5, 2.0, 0.125, 3.0])
+    layers = {
+        "whole": ({"scale_weight": torch.tensor(0.375), "scale_input": torch.tensor(1.0)}, torch.tensor(0.375)),
+        "one": ({"weight_scale": torch.tensor([1.75]), "comfy_quant": torch.tensor(list(b'{"format": "float8_e4m3fn"}'), dtype=torch.uint8)}, 1.75),
+        "rows": ({"weight_scale": scale}, scale[:, None]),
+        "column": ({"weight_scale": scale[:, None].half()}, scale[:, None]),
+    }
+    for name, dtype in kinds.items():
+        tensors[f"{name}.expected"] = tensors[name].float()
+        for layer, (beside, factor) in layers.items():
+            stored = weight.to(dtype)
+            tensors |= {f"{name}.{layer}.weight": stored, f"{name}.{layer}.expected": stored.float() * factor}
+            tensors |= {f"{name}.{layer}.{key}": value for key, value in beside.items()}
+    tensors["scaled_fp8"] = torch.zeros(2).to(torch.float8_e4m3fn)
+    save_file({name: tensor.clone() for name, tensor in tensors.items()}, OUT / "float8.safetensors", metadata={"versions": json.dumps(versions())})
 
 
 # ---- CompVis checkpoints --------------------------------------------------------------------------------------------------------
@@ -312,6 +398,8 @@ def main():
     torch.manual_seed(0)
     OUT.mkdir(parents=True, exist_ok=True)
     torch_files()
+    torch_extras()
+    float8()
     checkpoints()
 
 

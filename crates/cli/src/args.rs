@@ -142,7 +142,7 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "FILE", requires = "init_image")]
     pub mask: Option<PathBuf>,
 
-    /// What a single-file checkpoint predicts, which the file does not say: epsilon or v_prediction.
+    /// What a single-file checkpoint predicts, whatever its marks say: epsilon or v_prediction.
     #[arg(long, value_name = "TYPE")]
     pub prediction_type: Option<String>,
 
@@ -181,7 +181,7 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub allow_public_without_key: bool,
 
-    /// What a single-file checkpoint predicts, which the file does not say: epsilon or v_prediction.
+    /// What a single-file checkpoint predicts, whatever its marks say: epsilon or v_prediction.
     #[arg(long, value_name = "TYPE")]
     pub prediction_type: Option<String>,
 

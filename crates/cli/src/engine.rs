@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use cpu_kernels::Priority;
 use diffusion_core::policy::ExecutionPolicy;
-use generation::{Engine, EngineSettings, LoadedModel};
+use generation::{Engine, EngineSettings, LoadedModel, ModelInfo};
 
 use crate::{
     memory,
@@ -75,6 +75,16 @@ fn open(
         output::remark_on_terminal(format_args!("loading {name}"));
     }
     Ok(source)
+}
+
+/// What a command says of a loaded model: its name and its device, and a line for each remark on how it was read.
+pub(crate) fn about(model: &ModelInfo) -> String {
+    let mut about = format!("{} on {}", model.name, model.device_reason);
+    for remark in &model.remarks {
+        about.push_str("\n  ");
+        about.push_str(remark);
+    }
+    about
 }
 
 /// What the process may hold: what the operator says, else nine tenths of the machine's memory where that is what the model is on.

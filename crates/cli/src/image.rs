@@ -18,7 +18,13 @@ use image::{DynamicImage, ImageReader};
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use crate::{args::ImageArgs, engine, failure::Usage, output, settings::Settings};
+use crate::{
+    args::ImageArgs,
+    engine::{self, about},
+    failure::Usage,
+    output,
+    settings::Settings,
+};
 
 /// Makes the pictures and writes them.
 ///
@@ -35,7 +41,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images) = runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
-        output::remark(format_args!("{} on {}", model.name, model.device_reason));
+        output::remark(about(&model));
         let spec = validate(request, &model)?;
         // Ctrl-C lets go of the job: nothing is written.
         tokio::select! {
@@ -128,6 +134,7 @@ fn stand_in() -> ModelInfo {
         default_height: 512,
         scheduler: SchedulerKind::Ddim.into(),
         memory: generation::MemoryPlan::default(),
+        remarks: Vec::new(),
     }
 }
 

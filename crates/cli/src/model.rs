@@ -141,6 +141,10 @@ impl WeightSource for Named {
     fn tensors(&self, component: Component) -> diffusion_core::Result<Arc<dyn TensorSource>> {
         self.source.tensors(component)
     }
+
+    fn remarks(&self) -> Vec<String> {
+        self.source.remarks()
+    }
 }
 
 impl HubId {
@@ -161,7 +165,7 @@ impl HubId {
 }
 
 fn is_checkpoint(extension: &std::ffi::OsStr) -> bool {
-    ["safetensors", "ckpt", "pt", "bin", "gguf"].iter().any(|known| extension == *known)
+    ["safetensors", "sft", "ckpt", "pt", "pth", "bin", "gguf"].iter().any(|known| extension == *known)
 }
 
 #[cfg(test)]

@@ -93,8 +93,17 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         let loaded = tokio::time::timeout(PATIENCE, engine.loaded()).await;
         let state = match loaded {
             Ok(Err(reason)) => return Err(anyhow!(reason)),
-            Ok(Ok(model)) => format!("{} on {}", model.name, model.device_reason),
-            Err(_) => format!("{}, which is still being loaded", settings.model.name),
+            Ok(Ok(model)) => engine::about(&model),
+            Err(_) => {
+                let engine = engine.clone();
+                tokio::spawn(async move {
+                    // What keeps a model from being loaded ends the server, which says it.
+                    if let Ok(model) = engine.loaded().await {
+                        output::remark(format_args!("model: {}", engine::about(&model)));
+                    }
+                });
+                format!("{}, which is still being loaded", settings.model.name)
+            }
         };
         for address in server.addresses() {
             output::remark(format_args!("serving http://{address} (try it out: http://{address}/docs)"));

@@ -21,7 +21,7 @@ use video_encode::{Container, EncoderSettings, FrameRate, OddSize, Quality, Vide
 
 use crate::{
     args::{MotionArgs, OutputArgs, ScenesArgs, VideoArgs},
-    engine,
+    engine::{self, about},
     failure::Usage,
     frames::MANIFEST,
     image::random_seed,
@@ -177,7 +177,7 @@ pub(crate) fn make(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
-        output::remark(format_args!("{} on {}", model.name, model.device_reason));
+        output::remark(about(&model));
         let (spec, output) = job(&model)?;
         let job = engine.submit_video(spec, output)?;
         let (progress, cancel) = (job.progress(), job.cancel_switch());

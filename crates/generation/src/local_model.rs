@@ -51,6 +51,7 @@ impl LoadedModel {
             default_height,
             scheduler: pictures.scheduler_name(),
             memory: memory.clone(),
+            remarks: source.remarks(),
             ..facts(pictures.policy())
         };
         let motion = Motion::Closed(motion, policy.clone());
@@ -72,6 +73,7 @@ impl LoadedModel {
             default_height,
             scheduler: motion.scheduler_name(),
             memory: memory.clone(),
+            remarks: source.remarks(),
             ..facts(motion.policy())
         };
         Ok(Self { info, model: Box::new(LocalModel { pictures: None, motion: Motion::Open(Box::new(motion)), memory }) })
@@ -89,6 +91,7 @@ fn facts(policy: &ExecutionPolicy) -> ModelInfo {
         default_height: 0,
         scheduler: diffusion_core::schedulers::SchedulerKind::Euler.into(),
         memory: MemoryPlan::default(),
+        remarks: Vec::new(),
     }
 }
 

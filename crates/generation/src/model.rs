@@ -39,6 +39,8 @@ pub struct ModelInfo {
     pub scheduler: SchedulerName,
     /// What jobs take in memory, and how much there is.
     pub memory: MemoryPlan,
+    /// What a person should know of how the model was read, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// A text of a request that is longer than the model reads: its end had no say in the picture.
@@ -129,6 +131,7 @@ impl ModelInfo {
             default_height: 64,
             scheduler: diffusion_core::schedulers::SchedulerKind::Ddim.into(),
             memory: MemoryPlan::default(),
+            remarks: Vec::new(),
         }
     }
 }

@@ -3,11 +3,17 @@
 
 mod animate;
 mod bench;
+#[path = "../../../diffusion-core/tests/it/golden_weights.rs"]
+#[expect(dead_code, reason = "only the drawing of weights is wanted here")]
+mod golden_weights;
 mod image;
 mod jobs;
 mod models;
 mod program;
 mod serve;
 mod served;
+#[path = "../../../diffusion-core/tests/it/tiny_turbo.rs"]
+mod tiny_turbo;
+mod turbo;
 mod usage;
 mod videos;

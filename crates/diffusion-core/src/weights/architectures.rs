@@ -279,6 +279,14 @@ pub(super) const DDIM: &str = r#"{
   "num_train_timesteps": 1000, "prediction_type": "epsilon", "set_alpha_to_one": false, "steps_offset": 1, "trained_betas": null
 }"#;
 
+/// SD-Turbo's scheduler.
+pub(super) const EULER_TRAILING: &str = r#"{
+  "_class_name": "EulerDiscreteScheduler", "beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085,
+  "clip_sample": false, "interpolation_type": "linear", "num_train_timesteps": 1000, "prediction_type": "epsilon",
+  "set_alpha_to_one": false, "sigma_max": null, "sigma_min": null, "skip_prk_steps": true, "steps_offset": 1,
+  "timestep_spacing": "trailing", "timestep_type": "discrete", "trained_betas": null, "use_karras_sigmas": false
+}"#;
+
 const DPM_SOLVER: &str = r#"{
   "_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver++", "beta_end": 0.012, "beta_schedule": "scaled_linear",
   "beta_start": 0.00085, "lower_order_final": true, "num_train_timesteps": 1000, "prediction_type": "epsilon", "solver_order": 2,

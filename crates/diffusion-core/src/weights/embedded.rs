@@ -69,7 +69,7 @@ impl WeightSource for EmbeddedModel {
             return Err(Error::file(self.shown(component.folder()), "has no weight file"));
         };
         let mut table = TensorTable::new(component, &path);
-        for (name, tensor) in safetensors_file::tensors(&WeightFile::embedded(path, bytes), |_| component)? {
+        for (name, tensor) in safetensors_file::contents(&WeightFile::embedded(path, bytes), |_| component)?.tensors {
             table.insert(name, tensor)?;
         }
         Ok(Arc::new(table))

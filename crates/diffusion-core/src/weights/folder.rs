@@ -21,6 +21,14 @@ pub struct DiffusersFolder {
     variant: Option<String>,
 }
 
+/// What a folder without a model index is, by a file that lies in it.
+const WHAT_ELSE: [(&str, &str); 4] = [
+    ("adapter_config.json", "; it is a PEFT adapter's, which changes a model and is none"),
+    ("pytorch_lora_weights.safetensors", "; it is a LoRA's, which changes a model and is none"),
+    ("learned_embeds.safetensors", "; it is a textual-inversion embedding's, which teaches a model a word and is none"),
+    ("config.json", "; it may be one component of a model: give the folder above it"),
+];
+
 /// The variant that is taken where a folder has no plain file.
 const HALF_PRECISION: &str = "fp16";
 
@@ -112,7 +120,8 @@ impl WeightSource for DiffusersFolder {
         match std::fs::read(&path) {
             Ok(bytes) => python_json::parse(&bytes).map_err(|error| Error::file(path, format!("is no JSON: {error}"))),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound && component == Component::ModelIndex => {
-                Err(Error::file(path, "is missing, so this is no diffusers model folder"))
+                let known = WHAT_ELSE.iter().find(|(file_name, _)| self.root.join(file_name).is_file()).map_or("", |(_, what)| what);
+                Err(Error::file(path, format!("is missing, so this is no diffusers model folder{known}")))
             }
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => Err(Error::file(path, "is missing")),
             Err(source) => Err(Error::Io { path, source }),
@@ -157,7 +166,8 @@ impl WeightSource for DiffusersFolder {
 fn read_file(path: PathBuf, component: Component) -> Result<Vec<(String, super::strided::StoredTensor)>> {
     let torch = path.extension().is_some_and(|extension| extension == "bin");
     let file = WeightFile::map(path)?;
-    if torch { torch_file::tensors(&file, |_| component) } else { safetensors_file::tensors(&file, |_| component) }
+    let contents = if torch { torch_file::contents(&file, |_| component) } else { safetensors_file::contents(&file, |_| component) };
+    contents.map(|contents| contents.tensors)
 }
 
 /// The index of a sharded file: which shard holds which tensor.

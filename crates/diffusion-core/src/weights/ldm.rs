@@ -17,8 +17,10 @@ pub(super) struct LdmPart {
 }
 
 impl LdmPart {
-    /// The tensors of `all` that begin with `prefix`.
-    pub(super) fn new(component: Component, file: PathBuf, prefix: &'static str, all: &[(String, StoredTensor)]) -> Self {
+    /// The tensors of `all` that begin with the first of `prefixes` that any begins with.
+    pub(super) fn new(component: Component, file: PathBuf, prefixes: &[&'static str], all: &[(String, StoredTensor)]) -> Self {
+        let is_there = |prefix: &&&str| all.iter().any(|(name, _)| name.starts_with(**prefix));
+        let prefix = prefixes.iter().find(is_there).or(prefixes.first()).copied().unwrap_or_default();
         let tensors = all.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()))).collect();
         Self { component, file, prefix, tensors }
     }
@@ -43,7 +45,7 @@ impl LdmPart {
     /// # Errors
     /// [`Error::Weights`] if it is missing.
     pub(super) fn shape(&self, name: &str) -> Result<&[usize]> {
-        self.tensors.get(name).map(StoredTensor::shape).ok_or_else(|| self.fail(name, "missing"))
+        self.tensor(name).map(StoredTensor::shape)
     }
 
     /// One dimension of a tensor that this part must have.
@@ -55,14 +57,27 @@ impl LdmPart {
         shape.get(axis).copied().ok_or_else(|| self.fail(name, format!("expected {} dimensions or more, found shape {shape:?}", axis + 1)))
     }
 
+    /// A tensor that this part must have.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if it is missing.
+    pub(super) fn tensor(&self, name: &str) -> Result<&StoredTensor> {
+        self.tensors.get(name).ok_or_else(|| self.fail(name, "missing"))
+    }
+
+    /// The names, without the part's prefix.
+    pub(super) fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// A tensor's name in the file.
+    pub(super) fn full_name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
     /// An error about one tensor, under its name in the file.
     pub(super) fn fail(&self, name: &str, reason: impl Into<String>) -> Error {
-        Error::Weights {
-            component: self.component,
-            file: self.file.clone(),
-            tensor: format!("{}{name}", self.prefix),
-            reason: reason.into(),
-        }
+        Error::Weights { component: self.component, file: self.file.clone(), tensor: self.full_name(name), reason: reason.into() }
     }
 
     /// The part's tensors under diffusers' names; `rename` answers with none for a tensor that is not read, and with several for one
@@ -70,7 +85,7 @@ impl LdmPart {
     ///
     /// # Errors
     /// Those of `rename`, and [`Error::Weights`] if two tensors come to the same name.
-    pub(super) fn rename(&self, rename: impl Fn(&str, &StoredTensor) -> Result<Vec<(String, StoredTensor)>>) -> Result<TensorTable> {
+    pub(super) fn rename(&self, mut rename: impl FnMut(&str, &StoredTensor) -> Result<Vec<(String, StoredTensor)>>) -> Result<TensorTable> {
         let mut table = TensorTable::new(self.component, &self.file);
         for (name, tensor) in &self.tensors {
             for (name, tensor) in rename(name, tensor)? {

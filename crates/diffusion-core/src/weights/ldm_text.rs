@@ -14,11 +14,11 @@ use super::{
 };
 use crate::Result;
 
-/// The prefix of CLIP's tensors.
-pub(super) const CLIP_PREFIX: &str = "cond_stage_model.transformer.";
+/// The prefixes of CLIP's tensors: in CompVis' checkpoints, and in those of Stability AI's later code.
+pub(super) const CLIP_PREFIXES: [&str; 2] = ["cond_stage_model.transformer.", "conditioner.embedders.0.transformer."];
 
-/// The prefix of OpenCLIP's tensors.
-pub(super) const OPENCLIP_PREFIX: &str = "cond_stage_model.model.";
+/// The prefixes of OpenCLIP's tensors.
+pub(super) const OPENCLIP_PREFIXES: [&str; 2] = ["cond_stage_model.model.", "conditioner.embedders.0.model."];
 
 /// The layer of OpenCLIP-H that is left out.
 const UNUSED_LAYER: usize = 23;

@@ -5,6 +5,7 @@
 //! 8 in every block, 2.x (linear layers there) has heads 64 wide.
 //! Reference: diffusers' `convert_ldm_unet_checkpoint` and `create_unet_diffusers_config_from_ldm`.
 
+use candle_core::DType;
 use serde_json::{Value, json};
 
 use super::{
@@ -15,6 +16,22 @@ use crate::Result;
 
 /// The prefix of its tensors in a checkpoint.
 pub(super) const PREFIX: &str = "model.diffusion_model.";
+
+/// What a tensor's name holds that belongs to a layer. One that is not known changes the picture, unlike what trainers leave between layers.
+const LAYERS: [&str; 12] = [
+    "label_emb.",
+    "time_embed.",
+    "position_net.",
+    ".fuser.",
+    ".in_layers.",
+    ".out_layers.",
+    ".emb_layers.",
+    ".skip_connection.",
+    ".transformer_blocks.",
+    ".op.",
+    ".conv.",
+    ".proj_",
+];
 
 /// What its shapes tell.
 pub(super) struct Layout {
@@ -45,7 +62,13 @@ impl Layout {
     pub(super) fn infer(part: &LdmPart) -> Result<Self> {
         let in_channels = part.dimension("input_blocks.0.0.weight", 1)?;
         if in_channels != 4 && in_channels != 9 {
-            let reason = format!("{in_channels} input channels; supported are 4, and 9 for inpainting");
+            let kind = match in_channels {
+                5 => " (a depth-to-image model)",
+                7 => " (an upscaler)",
+                8 => " (InstructPix2Pix, or another that edits pictures)",
+                _ => "",
+            };
+            let reason = format!("{in_channels} input channels{kind}; supported are 4, and 9 for inpainting");
             return Err(part.fail("input_blocks.0.0.weight", reason));
         }
         let mut blocks: Vec<Block> = Vec::new();
@@ -143,16 +166,40 @@ impl Layout {
         }))
     }
 
-    /// The tensors under diffusers' names.
+    /// The tensors under diffusers' names, and those that are no part of any layer, which are left out.
     ///
     /// # Errors
-    /// [`crate::Error::Weights`] for a tensor that no Stable Diffusion 1.x or 2.x UNet has.
-    pub(super) fn tensors(&self, part: &LdmPart) -> Result<TensorTable> {
-        part.rename(|name, tensor| {
-            let renamed =
-                self.rename(name).ok_or_else(|| part.fail(name, "unsupported: a Stable Diffusion 1.x or 2.x UNet has no such tensor"))?;
-            Ok(vec![(renamed, tensor.clone())])
-        })
+    /// [`crate::Error::Weights`] for a layer that no Stable Diffusion 1.x or 2.x UNet has: without it the picture would be another.
+    pub(super) fn tensors(&self, part: &LdmPart) -> Result<(TensorTable, Vec<String>)> {
+        let mut unknown = Vec::new();
+        let table = part.rename(|name, tensor| match self.rename(name) {
+            Some(renamed) => Ok(vec![(renamed, tensor.clone())]),
+            None if LAYERS.iter().any(|layer| name.contains(layer)) => {
+                Err(part.fail(name, "unsupported: a Stable Diffusion 1.x or 2.x UNet has no such layer"))
+            }
+            None => {
+                unknown.push(part.full_name(name));
+                Ok(Vec::new())
+            }
+        })?;
+        Ok((table, unknown))
+    }
+
+    /// The standard deviation of the bias of the norm before the last self-attention, of which ComfyUI tells velocity from noise.
+    ///
+    /// # Errors
+    /// [`crate::Error::Weights`] if there is none, or it cannot be read.
+    pub(super) fn last_norm_deviation(part: &LdmPart) -> Result<f64> {
+        const NORM: &str = ".1.transformer_blocks.0.norm1.bias";
+        let last = |name: &&str| name.strip_prefix("output_blocks.").and_then(|rest| rest.strip_suffix(NORM)?.parse::<usize>().ok());
+        let Some(name) = part.names().filter(|name| last(name).is_some()).max_by_key(|name| last(name)) else {
+            return Err(part.fail(&format!("output_blocks.11{NORM}"), "missing"));
+        };
+        let tensor = part.tensor(name)?.read().map_err(|reason| part.fail(name, reason))?;
+        let values = tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+        let count = values.len().max(1) as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        Ok((values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt())
     }
 
     fn rename(&self, name: &str) -> Option<String> {

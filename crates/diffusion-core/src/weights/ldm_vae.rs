@@ -12,8 +12,8 @@ use super::{
 };
 use crate::Result;
 
-/// The prefix of its tensors in a checkpoint.
-pub(super) const PREFIX: &str = "first_stage_model.";
+/// The prefixes of its tensors in a checkpoint.
+pub(super) const PREFIXES: [&str; 2] = ["first_stage_model.", "vae."];
 
 /// What latents are multiplied by; no tensor holds it, and it is the same in Stable Diffusion 1.x and 2.x.
 const SCALING_FACTOR: f64 = 0.18215;
@@ -80,12 +80,21 @@ impl Layout {
         })
     }
 
-    /// The tensors under diffusers' names; those of the training loss are left out.
+    /// The tensors under diffusers' names, and those that no Stable Diffusion autoencoder has, which are left out; so are those of the
+    /// training loss, unsaid.
     ///
     /// # Errors
     /// [`crate::Error::Weights`] if two tensors come to the same name.
-    pub(super) fn tensors(&self, part: &LdmPart) -> Result<TensorTable> {
-        part.rename(|name, tensor| Ok(self.rename(name).map(|name| (name, tensor.clone())).into_iter().collect()))
+    pub(super) fn tensors(&self, part: &LdmPart) -> Result<(TensorTable, Vec<String>)> {
+        let mut unknown = Vec::new();
+        let table = part.rename(|name, tensor| {
+            let renamed = self.rename(name);
+            if renamed.is_none() && !name.starts_with("loss.") {
+                unknown.push(part.full_name(name));
+            }
+            Ok(renamed.map(|name| (name, tensor.clone())).into_iter().collect())
+        })?;
+        Ok((table, unknown))
     }
 
     fn rename(&self, name: &str) -> Option<String> {
@@ -131,14 +140,15 @@ fn resnet(name: &str) -> String {
     name.strip_prefix("nin_shortcut.").map_or_else(|| name.to_owned(), |rest| format!("conv_shortcut.{rest}"))
 }
 
+/// CompVis' names, and diffusers' older and newer ones, which trainers have written into checkpoints.
 fn attention(name: &str) -> Option<String> {
-    let (layer, kind) = name.split_once('.')?;
+    let (layer, kind) = name.rsplit_once('.')?;
     let layer = match layer {
-        "norm" => "group_norm",
-        "q" => "to_q",
-        "k" => "to_k",
-        "v" => "to_v",
-        "proj_out" => "to_out.0",
+        "norm" | "group_norm" => "group_norm",
+        "q" | "query" | "to_q" => "to_q",
+        "k" | "key" | "to_k" => "to_k",
+        "v" | "value" | "to_v" => "to_v",
+        "proj_out" | "proj_attn" | "to_out.0" => "to_out.0",
         _ => return None,
     };
     Some(format!("{layer}.{kind}"))

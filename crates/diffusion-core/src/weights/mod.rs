@@ -11,8 +11,12 @@ use candle_core::{DType, Device, Shape, Tensor};
 use crate::{Error, Result};
 
 mod architectures;
+mod contents;
+mod dangerous;
 mod embedded;
+mod float8;
 mod folder;
+mod kinds;
 mod ldm;
 mod ldm_text;
 mod ldm_unet;
@@ -23,7 +27,9 @@ mod names;
 mod opcodes;
 mod open;
 mod pickle;
+mod pickle_tensors;
 mod pickle_values;
+mod prediction;
 mod python_json;
 mod random;
 mod safetensors_file;
@@ -31,6 +37,7 @@ mod single_file;
 mod strided;
 mod table;
 mod torch_file;
+mod torch_legacy;
 
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
@@ -39,8 +46,9 @@ pub use model_index::ModelFamily;
 pub(crate) use model_index::check as check_model_index;
 pub(crate) use model_index::ignored as ignored_entries;
 pub use open::{OpenOptions, open_model};
+pub use prediction::PredictionType;
 pub use random::RandomWeights;
-pub use single_file::{PredictionType, SingleFile, SingleFileOptions};
+pub use single_file::{SingleFile, SingleFileOptions};
 
 /// A part of a model, named as diffusers names its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +136,12 @@ pub trait WeightSource: Send + Sync {
     /// # Errors
     /// [`Error::File`] if the file is missing, truncated or malformed.
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>>;
+
+    /// What a person should know of how the model was read, a sentence each: what its files do not say and was concluded, and what in
+    /// them is left out.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What a source says of a tensor before it is read.

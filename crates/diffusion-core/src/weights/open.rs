@@ -35,7 +35,8 @@ pub fn open_model(path: &Path, options: &OpenOptions) -> Result<Box<dyn WeightSo
         return Err(Error::Params { field: "variant", reason: reason.into() });
     }
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("safetensors" | "ckpt" | "pt") => {}
+        // .bin and .pth are seldom whole checkpoints; what they are is told by what they hold.
+        Some("safetensors" | "sft" | "ckpt" | "pt" | "pth" | "bin") => {}
         Some("gguf") => return Err(Error::file(path, "is a GGUF file; supported are .safetensors and .ckpt checkpoints")),
         _ => return Err(Error::file(path, "is neither a model folder nor a .safetensors or .ckpt checkpoint")),
     }

@@ -1,19 +1,21 @@
-//! What the pickle machine works on: the values of its stack and memo, and the few names that a pickle may mention.
+//! What the pickle machine works on: the values of its stack and memo, and the names that mean something to it.
 //!
 //! It must not know instructions or files. The invariant: a value is small and copied freely; what it contains lies in the machine's
 //! arenas.
 
 use super::strided::Element;
 
-/// A piece of the archive that tensors are views of.
+/// A piece of the file that tensors are views of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Storage<'a> {
-    /// The name of its record: the part after `data/`.
+    /// What its record is called: the part after `data/` in an archive.
     pub(super) key: &'a str,
-    /// The type of its elements.
+    /// The type of its elements; bytes where the tensors say theirs themselves.
     pub(super) element: Element,
-    /// How many it has.
-    pub(super) count: usize,
+    /// How many bytes it has.
+    pub(super) bytes: usize,
+    /// Where in the record it begins, in elements; beside 0 only in files from before torch 1.6.
+    pub(super) offset: usize,
 }
 
 /// A tensor as the pickle describes it; nothing says yet that it fits its storage.
@@ -25,52 +27,93 @@ pub(super) struct TensorView<'a> {
     pub(super) strides: Vec<usize>,
 }
 
-/// The names that a pickle may mention.
+/// A class or function that a pickle mentions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Global {
-    OrderedDict,
+pub(super) enum Global<'a> {
+    /// `torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`.
     RebuildTensor,
+    /// `torch._utils._rebuild_tensor_v3`: of elements that no storage class stands for.
+    RebuildTensorV3,
+    /// `torch._utils._rebuild_parameter`, with and without attributes.
     RebuildParameter,
+    /// `torch._tensor._rebuild_from_type_v2`: a subclass's tensor, or one with attributes.
+    RebuildFromType,
     StorageOf(Element),
+    /// A torch.dtype.
+    Dtype(Element),
+    /// Anything else: it has a name here and no meaning.
+    Other {
+        module: &'a str,
+        name: &'a str,
+    },
 }
 
-impl Global {
-    /// The name, if it is one that a pickle may mention.
-    pub(super) fn find(module: &str, name: &str) -> Option<Self> {
-        let other = |name, bits| Some(Self::StorageOf(Element::Other { name, bits }));
+impl<'a> Global<'a> {
+    /// What the name means.
+    pub(super) fn find(module: &'a str, name: &'a str) -> Self {
+        let other = Self::Other { module, name };
         match (module, name) {
-            ("collections", "OrderedDict") => Some(Self::OrderedDict),
-            ("torch._utils", "_rebuild_tensor_v2") => Some(Self::RebuildTensor),
-            ("torch._utils", "_rebuild_parameter") => Some(Self::RebuildParameter),
-            ("torch", "FloatStorage") => Some(Self::StorageOf(Element::F32)),
-            ("torch", "HalfStorage") => Some(Self::StorageOf(Element::F16)),
-            ("torch", "BFloat16Storage") => Some(Self::StorageOf(Element::Bf16)),
-            ("torch", "DoubleStorage") => Some(Self::StorageOf(Element::F64)),
-            ("torch", "LongStorage") => Some(Self::StorageOf(Element::I64)),
-            ("torch", "IntStorage") => other("i32", 32),
-            ("torch", "ShortStorage") => other("i16", 16),
-            ("torch", "CharStorage") => other("i8", 8),
-            ("torch", "ByteStorage") => other("u8", 8),
-            ("torch", "BoolStorage") => other("bool", 8),
-            _ => None,
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Self::RebuildTensor,
+            ("torch._utils", "_rebuild_tensor_v3") => Self::RebuildTensorV3,
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => Self::RebuildParameter,
+            ("torch._tensor", "_rebuild_from_type_v2") => Self::RebuildFromType,
+            ("torch.storage", "UntypedStorage") => Self::StorageOf(Element::BYTE),
+            ("torch" | "torch.cuda", _) => {
+                let storage = name.strip_suffix("Storage").and_then(|class| ELEMENTS.iter().find(|(known, ..)| *known == class));
+                let dtype = || ELEMENTS.iter().find(|(_, known, _)| *known == name);
+                match (storage, dtype()) {
+                    (Some((.., element)), _) => Self::StorageOf(*element),
+                    (None, Some((.., element))) => Self::Dtype(*element),
+                    (None, None) => other,
+                }
+            }
+            _ => other,
         }
     }
+}
+
+/// torch's storage classes and dtypes: what stands before "Storage", the dtype's name, and what both mean here.
+const ELEMENTS: [(&str, &str, Element); 15] = [
+    ("Float", "float32", Element::F32),
+    ("Half", "float16", Element::F16),
+    ("BFloat16", "bfloat16", Element::Bf16),
+    ("Double", "float64", Element::F64),
+    ("Long", "int64", Element::I64),
+    ("Float8_e4m3fn", "float8_e4m3fn", Element::F8E4M3),
+    ("Float8_e5m2", "float8_e5m2", Element::F8E5M2),
+    ("Int", "int32", Element::Other { name: "i32", bits: 32 }),
+    ("Short", "int16", Element::Other { name: "i16", bits: 16 }),
+    ("Char", "int8", Element::Other { name: "i8", bits: 8 }),
+    ("Byte", "uint8", Element::BYTE),
+    ("Bool", "bool", Element::Other { name: "bool", bits: 8 }),
+    ("UInt16", "uint16", Element::Other { name: "u16", bits: 16 }),
+    ("UInt32", "uint32", Element::Other { name: "u32", bits: 32 }),
+    ("UInt64", "uint64", Element::Other { name: "u64", bits: 64 }),
+];
+
+/// A dictionary, or an object of a class that has no meaning here: what it is made of is kept as if it were a dictionary.
+#[derive(Debug, Default)]
+pub(super) struct Dict<'a> {
+    /// The class, of an object.
+    pub(super) class: Option<(&'a str, &'a str)>,
+    pub(super) items: Vec<(Value<'a>, Value<'a>)>,
 }
 
 /// What the machine's stack and memo hold; containers are indices into the arenas.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
     None,
-    Bool,
-    Float,
+    Bool(bool),
     Int(i64),
     Text(&'a str),
     Tuple(usize),
-    List,
+    List(usize),
     Dict(usize),
-    Global(Global),
+    Global(Global<'a>),
     Storage(Storage<'a>),
     Tensor(usize),
+    /// What nobody looks into, by its kind: a float, bytes, a set.
+    Other(&'static str),
 }
 
 impl Value<'_> {
@@ -78,16 +121,16 @@ impl Value<'_> {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::None => "None",
-            Self::Bool => "a bool",
-            Self::Float => "a float",
+            Self::Bool(_) => "a bool",
             Self::Int(_) => "an int",
             Self::Text(_) => "a string",
             Self::Tuple(_) => "a tuple",
-            Self::List => "a list",
+            Self::List(_) => "a list",
             Self::Dict(_) => "a dictionary",
             Self::Global(_) => "a class or function",
             Self::Storage(_) => "a storage",
             Self::Tensor(_) => "a tensor",
+            Self::Other(kind) => kind,
         }
     }
 }

@@ -9,16 +9,17 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorInfo};
 
 use super::{
     Component,
+    contents::Contents,
     mapping::WeightFile,
     strided::{Element, StoredTensor},
 };
 use crate::{Error, Result};
 
-/// Every tensor of the file, by its stored name.
+/// Every tensor of the file, by its stored name, and the texts that its writer left.
 ///
 /// # Errors
 /// [`Error::Weights`] naming the first tensor that a truncated file lacks, [`Error::File`] for a malformed header.
-pub(super) fn tensors(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Component) -> Result<Vec<(String, StoredTensor)>> {
+pub(super) fn contents(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Component) -> Result<Contents> {
     let bytes = file.bytes();
     let (header, metadata) = match SafeTensors::read_metadata(bytes) {
         Ok(read) => read,
@@ -39,7 +40,8 @@ pub(super) fn tensors(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Com
             .map_err(|reason| Error::Weights { component: component_of(&name), file: file.path().clone(), tensor: name.clone(), reason })?;
         tensors.push((name, tensor));
     }
-    Ok(tensors)
+    let notes = metadata.metadata().clone().unwrap_or_default();
+    Contents::new(file, tensors, component_of).map(|contents| Contents { notes, ..contents })
 }
 
 /// The error for a file whose length is not what its header says.
@@ -79,15 +81,17 @@ fn element(dtype: Dtype) -> Element {
         Dtype::BF16 => Element::Bf16,
         Dtype::F64 => Element::F64,
         Dtype::I64 => Element::I64,
+        Dtype::F8_E4M3 => Element::F8E4M3,
+        Dtype::F8_E5M2 => Element::F8E5M2,
         Dtype::BOOL => other("bool"),
-        Dtype::U8 => other("u8"),
+        Dtype::U8 => Element::BYTE,
         Dtype::I8 => other("i8"),
         Dtype::I16 => other("i16"),
         Dtype::U16 => other("u16"),
         Dtype::I32 => other("i32"),
         Dtype::U32 => other("u32"),
         Dtype::U64 => other("u64"),
-        Dtype::F8_E4M3 | Dtype::F8_E5M2 | Dtype::F8_E8M0 | Dtype::F8_E4M3FNUZ | Dtype::F8_E5M2FNUZ => other("an 8-bit float"),
+        Dtype::F8_E8M0 | Dtype::F8_E4M3FNUZ | Dtype::F8_E5M2FNUZ => other("an 8-bit float of another kind than e4m3fn and e5m2"),
         Dtype::F4 | Dtype::F6_E2M3 | Dtype::F6_E3M2 => other("a float below 8 bits"),
         Dtype::C64 => other("complex numbers"),
         _ => other("a type that is not known"),

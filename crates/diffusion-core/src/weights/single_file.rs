@@ -1,70 +1,36 @@
 //! A model in one file with CompVis' tensor names, as most Stable Diffusion checkpoints are handed around.
 //!
-//! Such a file has tensors and nothing else. The architecture is read from their shapes; what shapes cannot tell (scheduler, activation,
-//! head widths, what the model predicts) is what Stable Diffusion 1.x or 2.x has, and the prediction type can be given. The vocabulary
-//! is OpenAI's for both, and no part of the file.
-//! Reference: diffusers' `loaders/single_file_utils.py`, including that non-EMA weights are taken where a file has both.
+//! The architecture is read from the tensors' shapes; what shapes cannot tell (activation, head widths, scheduler) is what Stable Diffusion
+//! 1.x or 2.x has, and what the model predicts is decided by [`super::prediction`]. The vocabulary is OpenAI's for both, and no part of
+//! the file. Reference: diffusers' `loaders/single_file_utils.py`, including that non-EMA weights are taken where a file has both.
 
 use std::{
-    fmt,
     path::{Path, PathBuf},
-    str::FromStr,
     sync::Arc,
 };
 
 use serde_json::{Value, json};
 
 use super::{
-    Component, TensorSource, WeightSource, architectures, ldm::LdmPart, ldm_text, ldm_unet, ldm_vae, mapping::WeightFile, safetensors_file,
-    strided::StoredTensor, table::TensorTable, torch_file,
+    Component, PredictionType, TensorSource, WeightSource, architectures,
+    contents::Contents,
+    kinds,
+    ldm::LdmPart,
+    ldm_text, ldm_unet, ldm_vae,
+    mapping::WeightFile,
+    prediction::{self, Family, Prediction},
+    safetensors_file,
+    table::TensorTable,
+    torch_file,
 };
 use crate::{Error, Result};
 
-/// What a model's output means; a single-file checkpoint does not say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PredictionType {
-    /// The noise in the latents: Stable Diffusion 1.x, 2-base, 2.1-base and the inpainting models.
-    Epsilon,
-    /// The velocity alpha * noise - sigma * clean (Salimans and Ho 2022): Stable Diffusion 2 and 2.1 at 768 pixels.
-    VPrediction,
-    /// The clean latents.
-    Sample,
-}
-
-impl PredictionType {
-    /// The word in a scheduler's configuration, which [`FromStr`] reads.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Epsilon => "epsilon",
-            Self::VPrediction => "v_prediction",
-            Self::Sample => "sample",
-        }
-    }
-}
-
-impl fmt::Display for PredictionType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for PredictionType {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "epsilon" => Ok(Self::Epsilon),
-            "v_prediction" => Ok(Self::VPrediction),
-            "sample" => Ok(Self::Sample),
-            _ => Err(Error::Params { field: "prediction_type", reason: format!("{text:?} is none of epsilon, v_prediction, sample") }),
-        }
-    }
-}
-
-/// What a single-file checkpoint does not say of itself.
+/// What a caller may know of a single-file checkpoint better than its marks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SingleFileOptions {
-    /// What the model predicts. Without it, as in diffusers: velocity for Stable Diffusion 2.x, noise for 1.x and for inpainting; so a
-    /// 2-base or 2.1-base checkpoint wants [`PredictionType::Epsilon`] here.
+    /// What the model predicts. Without it, the file's own marks decide: the key `v_pred`, `modelspec.prediction_type` and
+    /// `modelspec.architecture` in a safetensors header, `global_step` in a torch file of Stable Diffusion 2.x, and for 2.x without any
+    /// of these the deviation of the last attention norm's bias; Stable Diffusion 1.x and inpainting predict noise.
     pub prediction_type: Option<PredictionType>,
 }
 
@@ -76,54 +42,109 @@ pub struct SingleFile {
     text_encoder: (Value, Arc<TensorTable>),
     tokenizer: &'static str,
     scheduler: Value,
+    remarks: Vec<String>,
 }
 
 impl SingleFile {
-    /// Opens a checkpoint, safetensors or a torch archive: reads its names and shapes, no weights yet.
+    /// Opens a checkpoint, safetensors or of torch: reads its names and shapes, and no weights yet but one small one where nothing else
+    /// says what the model predicts.
     ///
     /// # Errors
-    /// [`Error::File`] if it is truncated, malformed, or a model of another kind (the message says which), [`Error::Weights`] for a tensor
-    /// that is missing, or that Stable Diffusion 1.x and 2.x do not have.
+    /// [`Error::File`] if it is truncated, malformed, or no checkpoint of Stable Diffusion 1.x or 2.x (the message says what it is),
+    /// [`Error::Weights`] for a tensor that is missing, or of a layer that these do not have.
     pub fn open(path: impl Into<PathBuf>, options: SingleFileOptions) -> Result<Self> {
         let path = path.into();
         let file = WeightFile::map(path.clone())?;
-        let torch = file.bytes().starts_with(b"PK") || file.bytes().starts_with(&[0x80, 0x02]);
-        let all = if torch { torch_file::tensors(&file, component_of)? } else { safetensors_file::tensors(&file, component_of)? };
-        refuse_others(&path, &all)?;
-        let part = |component, prefix| LdmPart::new(component, path.clone(), prefix, &all);
+        let contents = read(&file)?;
+        let all = contents.tensors.as_slice();
+        let shapes: Vec<(&str, &[usize])> = all.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
+        if let Some(reason) = kinds::refusal(&shapes) {
+            return Err(Error::file(path, reason));
+        }
+        let part = |component, prefixes: &[&'static str]| LdmPart::new(component, path.clone(), prefixes, all);
 
-        let unet_part = part(Component::Unet, ldm_unet::PREFIX);
-        let vae_part = part(Component::Vae, ldm_vae::PREFIX);
-        let openclip = all.iter().any(|(name, _)| name.starts_with(ldm_text::OPENCLIP_PREFIX));
+        let unet_part = part(Component::Unet, &[ldm_unet::PREFIX]);
+        let vae_part = part(Component::Vae, &ldm_vae::PREFIXES);
+        let openclip = all.iter().any(|(name, _)| ldm_text::OPENCLIP_PREFIXES.iter().any(|prefix| name.starts_with(prefix)));
         let (text_config, text_tensors) = if openclip {
-            ldm_text::openclip(&part(Component::TextEncoder, ldm_text::OPENCLIP_PREFIX))?
+            ldm_text::openclip(&part(Component::TextEncoder, &ldm_text::OPENCLIP_PREFIXES))?
         } else {
-            ldm_text::clip(&part(Component::TextEncoder, ldm_text::CLIP_PREFIX))?
+            ldm_text::clip(&part(Component::TextEncoder, &ldm_text::CLIP_PREFIXES))?
         };
         let unet = ldm_unet::Layout::infer(&unet_part)?;
         let vae = ldm_vae::Layout::infer(&vae_part)?;
 
-        let inpainting = unet.in_channels == 9;
-        let prediction_type = options.prediction_type.unwrap_or(match (openclip, inpainting) {
-            (true, false) => PredictionType::VPrediction,
-            (true, true) | (false, _) => PredictionType::Epsilon,
-        });
-        // Stable Diffusion 2 was published at 768 pixels with velocity, and at 512 with noise.
-        let sample_size = if openclip && prediction_type == PredictionType::VPrediction { 96 } else { 64 };
-        let scheduler = if openclip { architectures::DDIM } else { architectures::PNDM };
-        let mut scheduler = parse(&path, scheduler)?;
-        if let Some(fields) = scheduler.as_object_mut() {
-            fields.insert("prediction_type".into(), json!(prediction_type.name()));
-        }
+        let family = match (openclip, unet.in_channels) {
+            (true, 4) => Family::Two,
+            (true, _) => Family::TwoInpainting,
+            (false, _) => Family::One,
+        };
+        let deviation = || ldm_unet::Layout::last_norm_deviation(&unet_part);
+        let predicts = prediction::decide(options.prediction_type, &contents, family, deviation)?;
+        let (unet_tensors, mut unknown) = unet.tensors(&unet_part)?;
+        let (vae_tensors, unknown_of_vae) = vae.tensors(&vae_part)?;
+        unknown.extend(unknown_of_vae);
+        let Prediction { prediction_type, side, because, .. } = &predicts;
+        // Their sizes were published for autoencoders that reduce a side to its eighth.
+        let latents = side / 8;
+        let side = latents * vae.scale();
+        let mut remarks = vec![format!("predicts {prediction_type} at {side}x{side}: {because}")];
+        remarks.extend(left_out(&unknown));
         Ok(Self {
-            unet: (unet.config(&unet_part, sample_size)?, Arc::new(unet.tensors(&unet_part)?)),
-            vae: (vae.config(sample_size * vae.scale()), Arc::new(vae.tensors(&vae_part)?)),
+            unet: (unet.config(&unet_part, latents)?, Arc::new(unet_tensors)),
+            vae: (vae.config(side), Arc::new(vae_tensors)),
             text_encoder: (text_config, Arc::new(text_tensors)),
             tokenizer: if openclip { architectures::OPENCLIP_TOKENIZER } else { architectures::CLIP_TOKENIZER },
-            scheduler,
+            scheduler: scheduler(&path, family, &predicts)?,
+            remarks,
             path,
         })
     }
+}
+
+fn read(file: &Arc<WeightFile>) -> Result<Contents> {
+    let bytes = file.bytes();
+    if torch_file::is_torch_file(bytes) {
+        return torch_file::contents(file, component_of);
+    }
+    if bytes.starts_with(b"GGUF") {
+        return Err(Error::file(file.path(), "is a GGUF file; supported are .safetensors and .ckpt checkpoints"));
+    }
+    if bytes.trim_ascii_start().starts_with(b"<") {
+        return Err(Error::file(file.path(), "is a web page, not weights: fetch the file itself"));
+    }
+    safetensors_file::contents(file, component_of)
+}
+
+/// The scheduler that the model's family was published with. One of Stable Diffusion 2.x that predicts noise may be SD-Turbo, which wants
+/// its few steps to begin at pure noise; 2-base runs as well so.
+fn scheduler(path: &Path, family: Family, predicts: &Prediction) -> Result<Value> {
+    let noise = predicts.prediction_type == PredictionType::Epsilon;
+    let text = match family {
+        Family::Two | Family::One if predicts.zero_snr => architectures::DDIM,
+        Family::Two if predicts.base => architectures::PNDM,
+        Family::Two if noise => architectures::EULER_TRAILING,
+        Family::Two | Family::TwoInpainting => architectures::DDIM,
+        Family::One => architectures::PNDM,
+    };
+    let mut scheduler = parse(path, text)?;
+    if let Some(fields) = scheduler.as_object_mut() {
+        fields.insert("prediction_type".into(), json!(predicts.prediction_type.name()));
+        if predicts.zero_snr {
+            fields.insert("rescale_betas_zero_snr".into(), json!(true));
+            // The others' first step is not the last of training, where such a model begins.
+            fields.insert("timestep_spacing".into(), json!("trailing"));
+        }
+    }
+    Ok(scheduler)
+}
+
+/// What is said of tensors that are not read; the first few stand for all.
+fn left_out(unknown: &[String]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let shown = unknown.iter().take(SHOWN).map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+    let more = if unknown.len() > SHOWN { format!(" and {} more", unknown.len() - SHOWN) } else { String::new() };
+    (!unknown.is_empty()).then(|| format!("left out, being no part of a Stable Diffusion model: {shown}{more}"))
 }
 
 fn parse(path: &Path, text: &str) -> Result<Value> {
@@ -132,45 +153,13 @@ fn parse(path: &Path, text: &str) -> Result<Value> {
 
 /// The component that a tensor belongs to, for messages.
 fn component_of(name: &str) -> Component {
-    if name.starts_with(ldm_vae::PREFIX) {
+    if ldm_vae::PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         Component::Vae
-    } else if name.starts_with("cond_stage_model.") {
+    } else if name.starts_with("cond_stage_model.") || name.starts_with("conditioner.") {
         Component::TextEncoder
     } else {
         Component::Unet
     }
-}
-
-/// Names that give away a model of another kind.
-const OTHERS: [(&str, &str); 9] = [
-    ("conditioner.embedders.", "a Stable Diffusion XL checkpoint"),
-    ("model.diffusion_model.joint_blocks.", "a Stable Diffusion 3 checkpoint"),
-    ("model.diffusion_model.double_blocks.", "a Flux checkpoint"),
-    ("double_blocks.", "a Flux checkpoint"),
-    ("control_model.", "a ControlNet"),
-    ("lora_", "a LoRA, which changes a model and is none"),
-    ("down_blocks.", "one component of a diffusers model: give the model's folder instead"),
-    ("encoder.down_blocks.", "one component of a diffusers model: give the model's folder instead"),
-    ("text_model.", "one component of a diffusers model: give the model's folder instead"),
-];
-
-fn refuse_others(path: &Path, all: &[(String, StoredTensor)]) -> Result<()> {
-    let holds = |test: &dyn Fn(&str) -> bool| all.iter().any(|(name, _)| test(name));
-    for (start, kind) in OTHERS {
-        if holds(&|name| name.starts_with(start)) {
-            return Err(Error::file(path, format!("is {kind}; supported are checkpoints of Stable Diffusion 1.x and 2.x")));
-        }
-    }
-    if holds(&|name| name.starts_with(ldm_unet::PREFIX) && name.contains(".time_stack.")) {
-        return Err(Error::file(path, "is a Stable Video Diffusion checkpoint; supported are checkpoints of Stable Diffusion 1.x and 2.x"));
-    }
-    for (part, prefix) in [("UNet", ldm_unet::PREFIX), ("VAE", ldm_vae::PREFIX), ("text encoder", "cond_stage_model.")] {
-        if !holds(&|name| name.starts_with(prefix)) {
-            let reason = format!("has no {part} (no tensor's name begins with {prefix}), so it is no whole Stable Diffusion checkpoint");
-            return Err(Error::file(path, reason));
-        }
-    }
-    Ok(())
 }
 
 impl WeightSource for SingleFile {
@@ -207,5 +196,9 @@ impl WeightSource for SingleFile {
             }
         };
         Ok(Arc::<TensorTable>::clone(table))
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.remarks.clone()
     }
 }

@@ -5,10 +5,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
 
-use super::mapping::WeightFile;
+use super::{float8, mapping::WeightFile};
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub(super) enum Element {
     Bf16,
     F64,
     I64,
+    /// `float8_e4m3fn`: read as f16, which holds all of its numbers.
+    F8E4M3,
+    /// `float8_e5m2`: read as f16, whose upper byte it is.
+    F8E5M2,
     /// A type that no model part here is made of: it may lie in a file, but not be read.
     Other {
         name: &'static str,
@@ -26,9 +30,13 @@ pub(super) enum Element {
 }
 
 impl Element {
+    /// Bytes of whatever meaning.
+    pub(super) const BYTE: Self = Self::Other { name: "u8", bits: 8 };
+
     /// Its size in bits.
     pub(super) fn bits(self) -> usize {
         match self {
+            Self::F8E4M3 | Self::F8E5M2 => 8,
             Self::F16 | Self::Bf16 => 16,
             Self::F32 => 32,
             Self::F64 | Self::I64 => 64,
@@ -44,6 +52,8 @@ impl Element {
             Self::Bf16 => "bf16",
             Self::F64 => "f64",
             Self::I64 => "i64",
+            Self::F8E4M3 => "f8_e4m3",
+            Self::F8E5M2 => "f8_e5m2",
             Self::Other { name, .. } => name,
         }
     }
@@ -58,6 +68,8 @@ pub(super) struct StoredTensor {
     shape: Vec<usize>,
     strides: Vec<usize>,
     offset: usize,
+    /// What its elements are to be multiplied by: one number, or one for each row.
+    scale: Option<Arc<StoredTensor>>,
 }
 
 impl StoredTensor {
@@ -101,7 +113,19 @@ impl StoredTensor {
         if needed_bytes > found_bytes {
             return Err(format!("truncated: expected shape {shape:?} in {needed_bytes} bytes, found {found_bytes} bytes"));
         }
-        Ok(Self { file: Arc::clone(file), storage, element, shape, strides, offset })
+        Ok(Self { file: Arc::clone(file), storage, element, shape, strides, offset, scale: None })
+    }
+
+    /// The same tensor with what its elements are to be multiplied by when they are read.
+    ///
+    /// # Errors
+    /// Text without file or tensor name: a scale that is neither one number nor one for each row.
+    pub(super) fn scaled(self, scale: Self) -> Result<Self, String> {
+        let count: usize = scale.shape.iter().product();
+        if count != 1 && (scale.shape.first() != self.shape.first() || Some(&count) != self.shape.first()) {
+            return Err(format!("its scale has the shape {:?}, supported are one number and one for each row", scale.shape));
+        }
+        Ok(Self { scale: Some(Arc::new(scale)), ..self })
     }
 
     /// The file it lies in.
@@ -130,6 +154,11 @@ impl StoredTensor {
         if let Some(first) = part.shape.first_mut() {
             *first = rows.len();
         }
+        if let Some(scale) = &self.scale
+            && scale.shape.iter().product::<usize>() != 1
+        {
+            part.scale = Some(Arc::new(scale.rows(rows)?));
+        }
         Some(part)
     }
 
@@ -143,11 +172,23 @@ impl StoredTensor {
         matrix
     }
 
-    /// Reads it onto the CPU, row-major, in its own precision.
+    /// Reads it onto the CPU, row-major, in its own precision; a scaled one in f32, one of eight bits in f16.
     ///
     /// # Errors
     /// Text without file or tensor name: the element type that cannot be read, or candle's error.
     pub(super) fn read(&self) -> Result<Tensor, String> {
+        let tensor = self.read_elements()?;
+        let Some(scale) = &self.scale else { return Ok(tensor) };
+        let mut broadcast = vec![1; self.shape.len()];
+        let scale = scale.read_elements()?;
+        if let Some(first) = broadcast.first_mut() {
+            *first = scale.elem_count();
+        }
+        let multiply = || tensor.to_dtype(DType::F32)?.broadcast_mul(&scale.to_dtype(DType::F32)?.reshape(broadcast)?);
+        multiply().map_err(|error: candle_core::Error| error.to_string())
+    }
+
+    fn read_elements(&self) -> Result<Tensor, String> {
         let shape = self.shape.as_slice();
         let tensor = match self.element {
             Element::F32 => Tensor::from_vec(self.gather(f32::from_le_bytes)?, shape, &Device::Cpu),
@@ -155,6 +196,8 @@ impl StoredTensor {
             Element::Bf16 => Tensor::from_vec(self.gather(bf16::from_le_bytes)?, shape, &Device::Cpu),
             Element::F64 => Tensor::from_vec(self.gather(f64::from_le_bytes)?, shape, &Device::Cpu),
             Element::I64 => Tensor::from_vec(self.gather(i64::from_le_bytes)?, shape, &Device::Cpu),
+            Element::F8E4M3 => Tensor::from_vec(self.gather(|[code]| float8::e4m3(code))?, shape, &Device::Cpu),
+            Element::F8E5M2 => Tensor::from_vec(self.gather(|[code]| float8::e5m2(code))?, shape, &Device::Cpu),
             Element::Other { name, .. } => return Err(format!("is stored as {name}; supported are f32, f16, bf16, f64 and i64")),
         };
         tensor.map_err(|error| error.to_string())

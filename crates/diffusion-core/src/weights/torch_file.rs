@@ -2,59 +2,77 @@
 //! (`NAME/data/KEY`), where NAME is whatever the file was called when it was written.
 //!
 //! It must not know what the tensors are. The pickle is read by [`super::pickle`], which executes nothing; records are not copied: a
-//! tensor is a range of the mapped file, whatever its strides, and two tensors may share one record.
+//! tensor is a range of the mapped file, whatever its strides, and two tensors may share one record. Files from before torch 1.6 are
+//! [`super::torch_legacy`]'s.
 
 use std::{collections::HashMap, io::Cursor, ops::Range, sync::Arc};
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::{Component, mapping::WeightFile, pickle, pickle_values::TensorView, strided::StoredTensor};
+use super::{
+    Component,
+    contents::Contents,
+    mapping::WeightFile,
+    pickle_tensors::{self, StateDict},
+    pickle_values::TensorView,
+    strided::StoredTensor,
+    torch_legacy,
+};
 use crate::{Error, Result};
 
-/// How files begin that torch wrote before version 1.6: a pickled magic number.
-const BEFORE_1_6: &[u8] = &[0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// Whether the file is one that torch wrote, of whatever age. A safetensors file begins with a length, which can look like anything, and
+/// then with a brace.
+pub(super) fn is_torch_file(bytes: &[u8]) -> bool {
+    let marked = bytes.starts_with(b"PK") || bytes.first() == Some(&0x80) || torch_legacy::is_tar(bytes);
+    marked && bytes.get(8) != Some(&b'{')
+}
 
-/// Every tensor of the file, by its stored name.
+/// Every tensor of the file, by its stored name, and how long the model was trained.
 ///
 /// # Errors
-/// [`Error::File`] if it is no such archive, is truncated, or its pickle is outside the small language; [`Error::Weights`] for a tensor
-/// that does not fit its record.
-pub(super) fn tensors(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Component) -> Result<Vec<(String, StoredTensor)>> {
+/// [`Error::File`] if it is no such file, is truncated, or its pickle is outside the language; [`Error::Weights`] for a tensor that does
+/// not fit its record.
+pub(super) fn contents(file: &Arc<WeightFile>, component_of: impl Fn(&str) -> Component) -> Result<Contents> {
     let fail = |reason: String| Error::file(file.path(), reason);
     let bytes = file.bytes();
-    if bytes.starts_with(BEFORE_1_6) {
-        return Err(fail(
-            "was written by torch before 1.6, in a format that is not read; load it and save it again with a newer torch".into(),
-        ));
-    }
-    if !bytes.starts_with(b"PK") {
-        return Err(fail("is no torch file: it does not begin as a zip archive".into()));
-    }
-    let records = records(bytes).map_err(fail)?;
-    let mut pickles = records.keys().filter_map(|name| name.strip_suffix("data.pkl").filter(|root| root.is_empty() || root.ends_with('/')));
-    let (Some(root), None) = (pickles.next(), pickles.next()) else {
-        return Err(fail("is no torch file: the archive does not hold one data.pkl".into()));
-    };
-    let record = |name: &str| records.get(&format!("{root}{name}")).cloned();
-    if let Some(order) = record("byteorder").and_then(|range| bytes.get(range))
-        && order != b"little"
-    {
-        return Err(fail(format!("has the byte order {}, supported is little", String::from_utf8_lossy(order).escape_debug())));
-    }
-    let pickled = record("data.pkl").and_then(|range| bytes.get(range)).unwrap_or_default();
-    let views = pickle::state_dict(pickled).map_err(|reason| fail(format!("its pickle is refused: {reason}")))?;
+    let (weights, records) = if bytes.starts_with(b"PK") { archive(bytes) } else { torch_legacy::read(bytes) }.map_err(fail)?;
+    let StateDict { tensors: views, global_step } = weights;
     let mut tensors = Vec::with_capacity(views.len());
     for (name, view) in views {
-        let range = record(&format!("data/{}", view.storage.key));
+        let range = records.get(view.storage.key).cloned();
         let tensor = place(file, range, view).map_err(|reason| Error::Weights {
-            component: component_of(name),
+            component: component_of(&name),
             file: file.path().clone(),
-            tensor: name.to_owned(),
+            tensor: name.clone(),
             reason,
         })?;
-        tensors.push((name.to_owned(), tensor));
+        tensors.push((name, tensor));
     }
-    Ok(tensors)
+    Contents::new(file, tensors, component_of).map(|contents| Contents { global_step, ..contents })
+}
+
+/// The weights of an archive, and the byte range of every storage by its key.
+fn archive(bytes: &[u8]) -> Result<(StateDict<'_>, HashMap<String, Range<usize>>), String> {
+    let records = records(bytes)?;
+    let mut pickles = records.keys().filter_map(|name| name.strip_suffix("data.pkl").filter(|root| root.is_empty() || root.ends_with('/')));
+    let (Some(root), None) = (pickles.next(), pickles.next()) else {
+        return Err("is no torch file: the archive does not hold one data.pkl".into());
+    };
+    let record = |name: &str| records.get(&format!("{root}{name}")).and_then(|range| bytes.get(range.clone()));
+    if let Some(order) = record("byteorder")
+        && order != b"little"
+    {
+        return Err(format!("has the byte order {}, supported is little", String::from_utf8_lossy(order).escape_debug()));
+    }
+    let weights = pickle_tensors::state_dict(record("data.pkl").unwrap_or_default()).map_err(refused)?;
+    let data = format!("{root}data/");
+    let storages = records.iter().filter_map(|(name, range)| Some((name.strip_prefix(&data)?.to_owned(), range.clone()))).collect();
+    Ok((weights, storages))
+}
+
+/// A pickle's refusal as the file's.
+pub(super) fn refused(reason: String) -> String {
+    format!("its pickle is refused: {reason}")
 }
 
 /// The byte range of every record.
@@ -83,11 +101,10 @@ fn records(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>, String> {
 fn place(file: &Arc<WeightFile>, record: Option<Range<usize>>, view: TensorView<'_>) -> Result<StoredTensor, String> {
     let TensorView { storage, offset, shape, strides } = view;
     let Some(record) = record else { return Err(format!("expected shape {shape:?}, but its record data/{} is missing", storage.key)) };
-    let declared = storage.element.bits().checked_mul(storage.count).map(|bits| bits / 8);
-    if declared != Some(record.len()) {
+    if storage.bytes != record.len() {
         return Err(format!(
-            "truncated: expected shape {shape:?} in a record of {} elements, found one of {} bytes",
-            storage.count,
+            "truncated: expected shape {shape:?} in a record of {} bytes, found one of {} bytes",
+            storage.bytes,
             record.len()
         ));
     }
@@ -120,10 +137,10 @@ mod tests {
                 let at = random(damaged.len());
                 damaged[at] = if random(2) == 0 { random(256) as u8 } else { pickled[random(pickled.len())] };
             }
-            match pickle::state_dict(&damaged) {
-                Ok(views) => {
+            match pickle_tensors::state_dict(&damaged) {
+                Ok(weights) => {
                     read += 1;
-                    for (_, view) in views {
+                    for (_, view) in weights.tensors {
                         let record = records.get(&format!("tensors/data/{}", view.storage.key)).cloned();
                         let _ = place(&file, record, view);
                     }

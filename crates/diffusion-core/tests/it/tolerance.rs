@@ -23,8 +23,9 @@ pub(crate) const OPS_BF16: f64 = 6e-3;
 /// and one byte in fifteen off by one is 60 dB.
 pub(crate) const PICTURE_PSNR: f64 = 60.0;
 
-/// Small pictures of edited configurations against diffusers' in f32, at least, in decibels: one byte in 250 off by one.
-pub(crate) const CONFIGS_PSNR: f64 = 72.0;
+/// Small pictures of a few steps, and the final latents of them, against diffusers' in f32, at least, in decibels: what counts as the same
+/// picture; one byte in 250 off by one.
+pub(crate) const EQUAL_PICTURES: f64 = 72.0;
 
 /// A continuous timestep (a quarter of a logarithm, below 2 in size), absolute: one f32 rounding.
 pub(crate) const CONTINUOUS_TIMESTEP: f64 = 1.2e-7;

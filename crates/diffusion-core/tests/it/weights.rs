@@ -205,6 +205,13 @@ fn folders_that_are_no_models_are_refused() {
     let empty = tempfile::tempdir().unwrap();
     assert!(refusal(open(&empty.path().join("nothing"))).contains("does not exist"));
     assert!(refusal(open(empty.path())).contains("model_index.json: is missing, so this is no diffusers model folder"));
+    for (file_name, what) in [
+        ("config.json", "is missing, so this is no diffusers model folder; it may be one component of a model: give the folder above it"),
+        ("adapter_config.json", "it is a PEFT adapter's, which changes a model and is none"),
+    ] {
+        fs::write(empty.path().join(file_name), "{}").unwrap();
+        assert!(refusal(open(empty.path())).ends_with(what));
+    }
     fs::write(empty.path().join("model_index.json"), INDEX.replace("StableDiffusionPipeline", "FluxPipeline")).unwrap();
     assert!(refusal(open(empty.path())).contains("model_index.json: field _class_name: unsupported pipeline FluxPipeline"));
     fs::write(empty.path().join("model_index.json"), "{").unwrap();

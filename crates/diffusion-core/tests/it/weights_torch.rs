@@ -83,8 +83,14 @@ fn a_pickle_that_calls_something_is_refused_and_nothing_runs() {
 #[test]
 fn other_files_are_refused_in_their_own_words() {
     let read = |name: &str| fs::read(golden_file(name)).unwrap();
-    assert!(refusal(&read("module.bin")).contains("it refers to torch.nn.modules.linear.Linear, which is not allowed"));
-    assert!(refusal(&read("before_1_6.bin")).contains("was written by torch before 1.6"));
+    let message = refusal(&read("module.bin"));
+    assert!(
+        message.contains("holds an object of the class torch.nn.modules.linear.Linear, not a dictionary of tensors: load it"),
+        "{message}"
+    );
+    let tar = [&[0; 257][..], b"ustar\0", &[0; 300]].concat();
+    assert!(refusal(&tar).contains("is a tar archive of torch before 0.1.10"));
+    assert!(refusal(&[&[0x80, 2, b'}', b'.'][..], b"more"].concat()).contains("nor as torch before 1.6 wrote"));
     assert!(refusal(b"<html>not found</html>").contains("is no torch file: it does not begin as a zip archive"));
     assert!(refusal(b"").contains("truncated: the file is empty"));
     let whole = read("tensors.bin");
@@ -95,15 +101,56 @@ fn other_files_are_refused_in_their_own_words() {
 }
 
 #[test]
+fn what_training_scripts_leave_beside_the_weights_is_read_over() {
+    // The same objects in an archive, as torch wrote before 1.6, and in a newer protocol: numpy's and torch's, classes that nobody has here.
+    for name in ["extras.bin", "extras_legacy.bin", "extras_protocol4.bin"] {
+        let found = load_golden(name).unwrap();
+        let mut names = found.names();
+        names.sort();
+        assert_eq!(names, ["0.bias", "0.weight", "e4m3", "half_of_it", "named", "num_batches_tracked", "tied"], "{name}");
+        let values = |tensor: &str, shape: &[usize]| -> Vec<f32> {
+            assert_eq!(found.shape(tensor), Some(TensorShape::Known(shape.to_vec())), "{name} {tensor}");
+            found.read(tensor, shape).unwrap().to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+        };
+        for tied in ["0.weight", "tied"] {
+            assert_eq!(values(tied, &[3, 2]), [0., 1., 2., 3., 4., 5.], "{name}");
+        }
+        assert_eq!(values("half_of_it", &[2, 1]), [2., 4.], "{name}");
+        assert_eq!(values("0.bias", &[3]), [0., 1., 2.], "{name}");
+        assert_eq!(values("named", &[2]), [0., 1.], "{name}");
+        assert_eq!(values("e4m3", &[3]), [1.5, -448., 1. / 512.], "{name}");
+        assert_eq!(values("num_batches_tracked", &[]), [7.], "{name}");
+    }
+}
+
+#[test]
+fn a_file_from_before_torch_1_6_is_read_and_cut_off_it_is_refused() {
+    let found = load_golden("before_1_6.bin").unwrap();
+    assert_eq!(found.read("weight", &[2]).unwrap().to_vec1::<f32>().unwrap(), [0., 0.]);
+    let whole = fs::read(golden_file("extras_legacy.bin")).unwrap();
+    for length in (0..whole.len()).step_by(13) {
+        let message = refusal(&whole[..length]);
+        let known = ["truncated", "is no torch file", "breaks off"].iter().any(|word| message.contains(word));
+        assert!(known, "{length}: {message}");
+    }
+    let sys_info = whole.windows(2).position(|pair| pair == [0x88, b'X']).unwrap();
+    let mut big = whole.clone();
+    big[sys_info] = 0x89;
+    assert!(refusal(&big).contains("has the byte order big, supported is little"));
+}
+
+#[test]
 fn flipped_bits_never_panic() {
     // Through the archive: its directory, its pickle and its records alike.
-    let (folder, whole) = (folder(), fs::read(golden_file("wrapped.bin")).unwrap());
-    for position in 0..whole.len() {
-        let mut bytes = whole.clone();
-        bytes[position] ^= 1 << (position % 8);
-        if let Ok(found) = load_in(folder.path(), &bytes) {
-            for name in found.names() {
-                let _ = found.read(&name, &[]);
+    for name in ["wrapped.bin", "extras_legacy.bin"] {
+        let (folder, whole) = (folder(), fs::read(golden_file(name)).unwrap());
+        for position in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[position] ^= 1 << (position % 8);
+            if let Ok(found) = load_in(folder.path(), &bytes) {
+                for name in found.names() {
+                    let _ = found.read(&name, &[]);
+                }
             }
         }
     }

@@ -47,6 +47,7 @@ pub(crate) fn info() -> ModelInfo {
         default_height: 72,
         scheduler: SchedulerKind::Ddim.into(),
         memory: MemoryPlan::default(),
+        remarks: Vec::new(),
     }
 }
 

@@ -243,6 +243,7 @@ mod tests {
             default_height: height,
             scheduler: SchedulerKind::Ddim.into(),
             memory: generation::MemoryPlan::default(),
+            remarks: Vec::new(),
         })
     }
 
