@@ -442,6 +442,11 @@ mod tests {
             "setting characters.repaint_strength: 1.5 is outside 0..=1 (from FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH)"
         );
         assert_eq!(
+            refused("FRAMEWRIGHT__TASKS__REPAINT_STRENGTH", "0.03"),
+            "setting tasks.repaint_strength: 0.03 of 25 steps leaves no step to run; the smallest strength that works is 0.04, or 0 \
+             (from FRAMEWRIGHT__TASKS__REPAINT_STRENGTH)"
+        );
+        assert_eq!(
             refused("FRAMEWRIGHT__ROUTING__TEXT", "veo"),
             "setting routing.text: \"veo\" is none of auto, local, bedrock (from FRAMEWRIGHT__ROUTING__TEXT)"
         );

@@ -15,6 +15,7 @@ mod ops;
 mod pipelines;
 mod previews;
 mod scenes;
+mod scheduler_files;
 mod schedulers;
 mod shape_judge;
 mod text_context;

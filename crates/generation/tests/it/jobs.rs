@@ -122,9 +122,12 @@ async fn pictures_lie_side_by_side() {
 async fn a_job_that_fails_fails_alone() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 32).await;
-    for (prompt, kind, message) in
-        [("panic", JobErrorKind::Internal, "internal error"), ("broken", JobErrorKind::Model, "tokenizer: broken as told")]
-    {
+    for (prompt, kind, message) in [
+        ("panic", JobErrorKind::Internal, "internal error"),
+        ("broken", JobErrorKind::Model, "tokenizer: broken as told"),
+        ("refuse", JobErrorKind::Refused, "num_inference_steps: not with this scheduler"),
+        ("no scheduler", JobErrorKind::Refused, "scheduler: scheduler/scheduler_config.json: field _class_name: unsupported value \"Odd\""),
+    ] {
         jobs.submit(pictures(prompt, prompt)).await.unwrap();
         let after: Vec<String> = (0..10).map(|index| format!("{prompt}-{index}")).collect();
         for id in &after {
