@@ -150,7 +150,9 @@ impl Fields<'_> {
             if !(0.0..=1.0).contains(&ratio) {
                 return Err(self.refuse("dynamic_thresholding_ratio", format!("{ratio} is not within 0 and 1")));
             }
-            return Ok(Bound::Threshold { ratio, max: self.number("sample_max_value", 1.0)? });
+            // Null is no limit.
+            let max = if self.get("sample_max_value").is_none() { Some(1.0) } else { self.optional_number("sample_max_value")? };
+            return Ok(Bound::Threshold { ratio, max: max.unwrap_or(f64::INFINITY) });
         }
         let clips = self.is(&[Ddim, Ddpm, Heun, Lcm]) && self.flag("clip_sample", self.is(&[Ddim, Ddpm]))?;
         Ok(if clips { Bound::Clip(self.number("clip_sample_range", 1.0)?) } else { Bound::None })

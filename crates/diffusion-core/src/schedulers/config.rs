@@ -213,8 +213,9 @@ impl SchedulerConfig {
         if self.trained_betas.as_ref().is_some_and(|betas| betas.len() != self.num_train_timesteps) {
             return refuse("trained_betas", "expected num_train_timesteps numbers");
         }
-        if !(1..=3).contains(&self.solver_order) {
-            return refuse("solver_order", "unsupported value, expected 1, 2 or 3");
+        let highest = if self.name.kind == SchedulerKind::UniPc { self.num_train_timesteps } else { 3 };
+        if !(1..=highest).contains(&self.solver_order) {
+            return refuse("solver_order", &format!("unsupported value, expected 1 to {highest}"));
         }
         if !(1..=self.num_train_timesteps).contains(&self.original_inference_steps) {
             return refuse("original_inference_steps", "expected 1 to num_train_timesteps");
