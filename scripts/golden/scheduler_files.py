@@ -8,6 +8,7 @@ diffusers runs, with the latents that a short run ends with, and those on which 
 
 import argparse
 import json
+import math
 import tempfile
 import warnings
 from pathlib import Path
@@ -146,6 +147,9 @@ def pipelines() -> None:
             tensors[str(number)] = latents.float()
             print(number, case["kind"], case["label"], case["name"], f"{latents.std():.2f}")
     parts = {"text_encoder": models.text_encoder, "vae": models.vae} | {f"unet{key}": unet for key, unet in sorted(models.unets.items())}
+    for case in cases:
+        # JSON has no infinity; the reader of model folders makes this text of Python's.
+        case["file"] = {key: "-Infinity" if value == -math.inf else value for key, value in case["file"].items()}
     # A file that several cases share is stored once.
     files = {json.dumps(case["file"]): number for number, case in enumerate(cases)}
     for case in cases:

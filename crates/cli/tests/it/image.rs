@@ -357,7 +357,23 @@ fn a_strength_that_leaves_no_step_is_refused_before_a_model_is_looked_for() {
     let made = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--seed", "1", "--out", "a.png"]);
     assert_eq!(made.code, 0, "{made:?}");
     for more in [&[] as &[&str], &["--mask", "a.png"]] {
-        let args = [&["image", "a boat", "--init-image", "a.png", "--strength", "0.03", "--steps", "25", "--model", "owner/absent"], more];
+        let args = [
+            &[
+                "image",
+                "a boat",
+                "--init-image",
+                "a.png",
+                "--strength",
+                "0.03",
+                "--steps",
+                "25",
+                "--model",
+                "owner/absent",
+                "--out",
+                "b.png",
+            ],
+            more,
+        ];
         let refused = framewright(folder.path(), &args.concat());
         let expected =
             "error: --strength 0.03: Value error, 0.03 of 25 steps leaves no step to run; the smallest strength that works is 0.04\n";
