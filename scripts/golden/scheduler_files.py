@@ -1,7 +1,7 @@
 """Writes the goldens of scheduler files: what diffusers' pipelines and scheduler classes make of them.
 
-Two files. pipelines/schedulers: final latents of diffusers' pipelines, each built by `from_pretrained` from a folder that holds the tiny model of
-pipelines.py, a scheduler file and a model_index.json, with the scheduler of the request put in as people do it,
+Two files. pipelines/schedulers: final latents of diffusers' pipelines, each built by `from_pretrained` from a folder that holds the tiny
+model of pipelines.py, a scheduler file and a model_index.json, with the scheduler of the request put in as people do it,
 `pipe.scheduler = X.from_config(pipe.scheduler.config)`. schedulers/files: for each scheduler and each key of a file the values on which
 diffusers runs, with the latents that a short run ends with, and those on which it fails.
 """
@@ -49,20 +49,22 @@ def grid() -> list[dict]:
         "pndm bare": bare("PNDMScheduler"),
     }
     names = [None, "ddim", "ddpm", "pndm", "dpmpp-2m"]
-    cases = [{"file": file, "name": name, "kind": kind, "label": label} for label, file in files.items() for name in names for kind in KINDS]
+    pairs = [(label, name, kind) for label in files for name in names for kind in KINDS]
+    cases = [{"file": files[label], "name": name, "kind": kind, "label": label} for label, name, kind in pairs]
 
     # Latent consistency models: the pipelines of their own run with their own scheduler alone.
     lcm = saved("LCMScheduler", clip_sample=True)
     for name in [None, "lcm", "ddim", "euler"]:
         for kind in KINDS:
             own = kind == "text" and name in [None, "lcm"]
+            pipeline = "LatentConsistencyModelPipeline"
             case = {"file": lcm, "name": name, "kind": kind, "label": "lcm clipped", "steps": 4, "unet": {"time_cond_proj_dim": 32}}
-            cases.append(case | {"index": "LatentConsistencyModelPipeline", "pipeline": "LatentConsistencyModelPipeline" if own else PLAIN[kind]})
+            cases.append(case | {"index": pipeline, "pipeline": pipeline if own else PLAIN[kind]})
 
     # Own classes that are not ours, as diffusers saves them.
     foreign = [
-        "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "EDMEulerScheduler", "EDMDPMSolverMultistepScheduler", "IPNDMScheduler",
-        "UnCLIPScheduler", "FlowMatchEulerDiscreteScheduler", "DDIMInverseScheduler", "SASolverScheduler", "RePaintScheduler",
+        "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler", "EDMEulerScheduler", "EDMDPMSolverMultistepScheduler",
+        "IPNDMScheduler", "UnCLIPScheduler", "FlowMatchEulerDiscreteScheduler", "DDIMInverseScheduler", "SASolverScheduler", "RePaintScheduler",
         "ScoreSdeVeScheduler", "DDPMWuerstchenScheduler", "CogVideoXDDIMScheduler",
     ]  # fmt: skip
     for label in foreign:
@@ -75,7 +77,8 @@ def grid() -> list[dict]:
     for own, said in [("DDIMScheduler", "EulerDiscreteScheduler"), ("EulerDiscreteScheduler", "PNDMScheduler"), ("DDPMScheduler", None)]:
         for name, kind in [(None, "text"), ("ddim", "image")]:
             cases.append({"file": bare(said), "class": own, "name": name, "kind": kind, "label": f"{own} over {said}"})
-    cases.append({"file": bare("EulerDiscreteScheduler"), "class": "KDPM2DiscreteScheduler", "name": "pndm", "kind": "text", "label": "foreign over ours"})
+    foreign_index = {"file": bare("EulerDiscreteScheduler"), "class": "KDPM2DiscreteScheduler", "label": "foreign over ours"}
+    cases.append(foreign_index | {"name": "pndm", "kind": "text"})
 
     # Single keys. Those of the first kind stand in files whose class reads them and are asked for under one that does not.
     single = [

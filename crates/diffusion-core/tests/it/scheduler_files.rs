@@ -1,5 +1,5 @@
-//! Scheduler files as people have them against diffusers (scripts/golden/scheduler_files.py): whole runs of its pipelines over files, classes in
-//! model_index.json, named schedulers and kinds of requests; and every key with its odd values under every scheduler.
+//! Scheduler files as people have them against diffusers (scripts/golden/scheduler_files.py): whole runs of its pipelines over files,
+//! classes in model_index.json, named schedulers and kinds of requests; and every key with its odd values under every scheduler.
 #![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};

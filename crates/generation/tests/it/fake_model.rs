@@ -1,11 +1,11 @@
 //! A model that needs no weights, so that the engine can be tested in milliseconds and stopped at any step. The server's tests include
 //! this file, so it knows nothing of either crate's other tests.
 //!
-//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and "memory" fail in the
-//! ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two milliseconds a
-//! step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a
-//! video, the first scene's prompt says what it
-//! does; frames are in the colour of their number, and previews in that of the step or the frame.
+//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and "memory"
+//! fail in the ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two
+//! milliseconds a step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`]
+//! of them. Of a video, the first scene's prompt says what it does; frames are in the colour of their number, and previews in that of the
+//! step or the frame.
 
 use std::{
     ops::ControlFlow,
