@@ -28,7 +28,8 @@ pub(crate) fn model() -> LoadedModel {
         device_reason: "there is no other".into(),
         default_width: SIDE,
         default_height: SIDE,
-        scheduler: SchedulerKind::Ddim.into(),
+        scheduler: Some(SchedulerKind::Ddim.into()),
+        scheduler_reason: String::new(),
         memory: MemoryPlan::default(),
         remarks: Vec::new(),
     };

@@ -2,6 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
+use generation::GenerationError;
+
 /// A wrong command, flag, setting or value: the person's to mend.
 #[derive(Debug)]
 pub(crate) struct Usage(pub String);
@@ -14,9 +16,10 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// The exit code of an error.
+/// The exit code of an error. What the model does not take is the person's to mend too.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+    let refused = error.downcast_ref::<GenerationError>().is_some_and(|error| error.refusal().is_some());
+    ExitCode::from(if error.is::<Usage>() || refused { 2 } else { 1 })
 }
 
 /// An error and what lies under it in one line. A cause that its parent already quotes is not said again.

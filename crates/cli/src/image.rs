@@ -132,7 +132,8 @@ fn stand_in() -> ModelInfo {
         device_reason: String::new(),
         default_width: 512,
         default_height: 512,
-        scheduler: SchedulerKind::Ddim.into(),
+        scheduler: Some(SchedulerKind::Ddim.into()),
+        scheduler_reason: String::new(),
         memory: generation::MemoryPlan::default(),
         remarks: Vec::new(),
     }
@@ -238,7 +239,7 @@ fn report(
             "guidance_scale": spec.guidance_scale(),
             "width": spec.width(),
             "height": spec.height(),
-            "scheduler": spec.scheduler().unwrap_or(model.scheduler).to_string(),
+            "scheduler": spec.scheduler().or(model.scheduler).map(|name| name.to_string()),
             "clip_skip": spec.clip_skip(),
             "strength": spec.mode().strength(),
             "model": model.name,

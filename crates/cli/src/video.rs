@@ -291,7 +291,7 @@ pub(crate) fn described(spec: &ScenesSpec, model: &ModelInfo) -> Value {
         "fps": spec.fps().to_string(),
         "num_inference_steps": spec.num_inference_steps(),
         "guidance_scale": spec.guidance_scale(),
-        "scheduler": spec.scheduler().unwrap_or(model.scheduler).to_string(),
+        "scheduler": spec.scheduler().or(model.scheduler).map(|name| name.to_string()),
         "seed": spec.seed(),
         "model": model.name,
         "motion_model": spec.moves().then(|| model.motion.clone()),

@@ -159,6 +159,27 @@ impl Error {
         Self::Config { file: file.into(), field: field.into(), reason: reason.into() }
     }
 
+    /// The parameter of a call that a caller can change, where this is a refusal of what was asked for and no failure: of a model's own
+    /// scheduler file "scheduler", of its other files "model".
+    pub fn refused_parameter(&self) -> Option<&str> {
+        match self {
+            Self::Params { field, .. } => Some(field),
+            Self::Config { file, .. } => Some(if file.starts_with("scheduler/") { "scheduler" } else { "model" }),
+            Self::Candle(_)
+            | Self::OutOfMemory { .. }
+            | Self::Weights { .. }
+            | Self::File { .. }
+            | Self::Tokenizer(_)
+            | Self::Shape { .. }
+            | Self::Io { .. }
+            | Self::Hub { .. }
+            | Self::Device { .. }
+            | Self::NonFinite { .. }
+            | Self::Sink(_)
+            | Self::Cancelled => None,
+        }
+    }
+
     /// An [`Error::File`] from anything that prints.
     pub fn file(file: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::File { file: file.into(), reason: reason.into() }

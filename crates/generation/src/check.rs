@@ -3,7 +3,7 @@
 //! It must not know any one request. The invariant: a method that answers `None` has left an error behind (but for the scheduler, where
 //! `None` may also mean that none was asked for).
 
-use diffusion_core::schedulers::SchedulerName;
+use diffusion_core::{pipelines::first_user_step, schedulers::SchedulerName};
 
 use crate::{
     field_error::{Bound, FieldError, FieldErrorKind},
@@ -106,6 +106,14 @@ impl Check {
                 let expected = SchedulerName::all().iter().map(ToString::to_string).collect();
                 self.fail("scheduler", name, FieldErrorKind::Enum { expected })
             }
+        }
+    }
+
+    /// Refuses a strength that leaves none of so many steps to run; `instead` is what else the caller may do.
+    pub(crate) fn some_step(&mut self, strength: f64, steps: u32, instead: &str) {
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+        if let Err(diffusion_core::Error::Params { reason, .. }) = first_user_step(steps, strength) {
+            self.fail::<()>("strength", strength, FieldErrorKind::Value { error: format!("{reason}{instead}") });
         }
     }
 

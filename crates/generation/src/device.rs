@@ -16,6 +16,7 @@ use diffusion_core::{
     journal::{Journal, Kept, Run},
     pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
     preprocess::{self, Part},
+    schedulers::SchedulerKind,
 };
 use image::RgbImage;
 use tokio::sync::{oneshot, watch};
@@ -217,7 +218,7 @@ impl Device {
             output_size: None,
             count: 1,
             seed: 0,
-            scheduler: None,
+            scheduler: info.scheduler.is_none().then(|| SchedulerKind::Euler.into()),
             clip_skip: 0,
             mode: ImageMode::TextToImage,
         };

@@ -58,6 +58,15 @@ pub enum GenerationError {
     Internal(String),
 }
 
+impl GenerationError {
+    /// Where the model does not take what was asked for: the field of the request, and the reason in one line.
+    pub fn refusal(&self) -> Option<(&str, String)> {
+        let Self::Model(error) = self else { return None };
+        let reason = if let diffusion_core::Error::Params { reason, .. } = error { reason.clone() } else { error.to_string() };
+        Some((error.refused_parameter()?, reason.lines().next().unwrap_or_default().to_owned()))
+    }
+}
+
 /// A file could not be put in place; whatever stood there before still does.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {source}", path = path.display())]

@@ -44,12 +44,17 @@ impl LoadedModel {
         // One that cannot be read is told when it is asked for.
         let of_motion = MotionMemory::of(motion.as_ref(), policy).ok();
         let memory = MemoryPlan::new(Some(pictures.memory()), (default_width, default_height), of_motion, memory_limit);
+        let scheduler = pictures.scheduler_name();
+        if let Err(error) = &scheduler {
+            tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
+        }
         let info = ModelInfo {
             name: pictures.name().to_owned(),
             motion: motion.name(),
             default_width,
             default_height,
-            scheduler: pictures.scheduler_name(),
+            scheduler_reason: scheduler.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+            scheduler: scheduler.ok(),
             memory: memory.clone(),
             remarks: source.remarks(),
             ..facts(pictures.policy())
@@ -71,7 +76,7 @@ impl LoadedModel {
             motion: motion.name().to_owned(),
             default_width,
             default_height,
-            scheduler: motion.scheduler_name(),
+            scheduler: Some(motion.scheduler_name()),
             memory: memory.clone(),
             remarks: source.remarks(),
             ..facts(motion.policy())
@@ -89,7 +94,8 @@ fn facts(policy: &ExecutionPolicy) -> ModelInfo {
         device_reason: policy.reason.clone(),
         default_width: 0,
         default_height: 0,
-        scheduler: diffusion_core::schedulers::SchedulerKind::Euler.into(),
+        scheduler: None,
+        scheduler_reason: String::new(),
         memory: MemoryPlan::default(),
         remarks: Vec::new(),
     }

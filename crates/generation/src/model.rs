@@ -35,8 +35,10 @@ pub struct ModelInfo {
     pub default_width: u32,
     /// The height of a picture when none is asked for, in pixels.
     pub default_height: u32,
-    /// The model's own scheduler.
-    pub scheduler: SchedulerName,
+    /// The model's own scheduler; `None` if it is none that can be run, and every request names one.
+    pub scheduler: Option<SchedulerName>,
+    /// Why it is none that can be run, as a sentence; else empty.
+    pub scheduler_reason: String,
     /// What jobs take in memory, and how much there is.
     pub memory: MemoryPlan,
     /// What a person should know of how the model was read, a sentence each.
@@ -129,7 +131,8 @@ impl ModelInfo {
             device_reason: "there is no other".into(),
             default_width: 64,
             default_height: 64,
-            scheduler: diffusion_core::schedulers::SchedulerKind::Ddim.into(),
+            scheduler: Some(diffusion_core::schedulers::SchedulerKind::Ddim.into()),
+            scheduler_reason: String::new(),
             memory: MemoryPlan::default(),
             remarks: Vec::new(),
         }

@@ -12,9 +12,11 @@ const VERSION: &str = concat!("framewright ", env!("CARGO_PKG_VERSION"));
 
 /// The parameters of the picture with this seed.
 pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
-    let (sampler, schedule) = sampler(spec.scheduler().unwrap_or(model.scheduler));
-    let mut pairs = vec![("Steps", spec.num_inference_steps().to_string()), ("Sampler", sampler.to_owned())];
-    pairs.extend(schedule.map(|schedule| ("Schedule type", schedule.to_owned())));
+    let mut pairs = vec![("Steps", spec.num_inference_steps().to_string())];
+    if let Some((sampler, schedule)) = spec.scheduler().or(model.scheduler).map(sampler) {
+        pairs.push(("Sampler", sampler.to_owned()));
+        pairs.extend(schedule.map(|schedule| ("Schedule type", schedule.to_owned())));
+    }
     pairs.extend([
         ("CFG scale", spec.guidance_scale().to_string()),
         ("Seed", seed.to_string()),

@@ -2,6 +2,7 @@
 //!
 //! The invariant: nothing that passes here can make a later stage overflow, allocate without bound or divide by zero.
 
+use diffusion_core::schedulers::SchedulerName;
 use image::RgbImage;
 
 use crate::{
@@ -42,9 +43,9 @@ impl ImageRequest {
         };
         let count = check.integer("count", self.count, 1, 1, limits.max_count);
         let seed = check.seed(self.seed, limits);
-        let scheduler = check.scheduler(self.scheduler);
+        let scheduler = check.scheduler_of(self.scheduler, model);
         let clip_skip = check.integer("clip_skip", self.clip_skip, 0, 0, limits.max_clip_skip);
-        let mode = check.mode(self.strength, self.init_image, self.mask_image);
+        let mode = check.mode(self.strength, num_inference_steps, self.init_image, self.mask_image);
 
         // Every `None` has left an error behind, so the two arms below cover all there is.
         match (prompt, num_inference_steps, guidance_scale, width, height, output_size, count, seed, clip_skip, mode) {
@@ -98,10 +99,28 @@ impl Check {
         self.fail("output_size", format!("{width} x {height}"), FieldErrorKind::Value { error })
     }
 
-    fn mode(&mut self, strength: Option<f64>, init_image: Option<RgbImage>, mask_image: Option<image::GrayImage>) -> Option<ImageMode> {
+    /// The scheduler that was asked for, which one must be where the model's own cannot be run.
+    fn scheduler_of(&mut self, name: Option<String>, model: &ModelInfo) -> Option<SchedulerName> {
+        if name.is_none() && model.scheduler.is_none() && !model.scheduler_reason.is_empty() {
+            let error = format!("the model's own scheduler cannot be run, so name one ({})", model.scheduler_reason);
+            return self.fail("scheduler", "", FieldErrorKind::Value { error });
+        }
+        self.scheduler(name)
+    }
+
+    fn mode(
+        &mut self,
+        strength: Option<f64>,
+        steps: Option<u32>,
+        init_image: Option<RgbImage>,
+        mask_image: Option<image::GrayImage>,
+    ) -> Option<ImageMode> {
         let needs_picture = |error: &str| FieldErrorKind::Value { error: format!("{error} needs a picture to start from (init_image)") };
         let given = strength;
         let strength = self.float("strength", strength, DEFAULT_STRENGTH, 0.0, 1.0);
+        if let (Some(strength), Some(steps), Some(_)) = (strength, steps, &init_image) {
+            self.some_step(strength, steps, "");
+        }
         match (init_image, mask_image) {
             (None, Some(_)) => self.fail("mask_image", "", needs_picture("a mask")),
             (None, None) => match given {

@@ -155,22 +155,26 @@ enum Body {
 }
 
 impl ApiError {
+    /// What only the model can judge, such as steps that a scheduler cannot space, or a scheduler file that a scheduler cannot run.
+    fn refusal(&self) -> Option<ValidationErrorDetail> {
+        let (Self::Generation(error) | Self::Video(error)) = self else { return None };
+        let (field, reason) = error.refusal()?;
+        Some(ValidationErrorDetail {
+            kind: "value_error".into(),
+            loc: vec!["body".into(), field.into()],
+            msg: format!("Value error, {reason}"),
+            input: Value::Null,
+            ctx: Some(Map::from_iter([("error".to_owned(), Value::from(reason))])),
+        })
+    }
+
     fn body(&self) -> Body {
         let sentence = |detail: String| Body::Sentence(ErrorBody { detail });
+        if let Some(detail) = self.refusal() {
+            return Body::Fields(ValidationErrorBody { detail: vec![detail] });
+        }
         match self {
             Self::Invalid(details) => Body::Fields(ValidationErrorBody { detail: details.clone() }),
-            // A combination that only the model can judge, such as steps that a scheduler cannot space.
-            Self::Generation(GenerationError::Model(diffusion_core::Error::Params { field, reason }))
-            | Self::Video(GenerationError::Model(diffusion_core::Error::Params { field, reason })) => {
-                let detail = ValidationErrorDetail {
-                    kind: "value_error".into(),
-                    loc: vec!["body".into(), (*field).into()],
-                    msg: format!("Value error, {reason}"),
-                    input: Value::Null,
-                    ctx: Some(Map::from_iter([("error".to_owned(), Value::from(reason.as_str()))])),
-                };
-                Body::Fields(ValidationErrorBody { detail: vec![detail] })
-            }
             Self::Generation(GenerationError::Cancelled) | Self::Video(GenerationError::Cancelled) => {
                 sentence("The server is shutting down".into())
             }
@@ -225,6 +229,9 @@ impl ApiError {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
+        if self.refusal().is_some() {
+            return StatusCode::UNPROCESSABLE_ENTITY;
+        }
         match self {
             Self::NotFound | Self::TaskNotFound(_) | Self::NoSuchJob(_) | Self::Refused(Refusal::LinkForged) => StatusCode::NOT_FOUND,
             Self::Refused(Refusal::Unauthorized) => StatusCode::UNAUTHORIZED,
@@ -240,10 +247,7 @@ impl ResponseError for ApiError {
             }
             Self::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Invalid(_)
-            | Self::Job(SubmitJobError::IdempotencyConflict { .. })
-            | Self::Generation(GenerationError::Model(diffusion_core::Error::Params { .. }))
-            | Self::Video(GenerationError::Model(diffusion_core::Error::Params { .. })) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::Job(SubmitJobError::IdempotencyConflict { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Submit(SubmitError::TooLarge(_)) | Self::Job(SubmitJobError::Submit(SubmitError::TooLarge(_))) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -294,7 +298,7 @@ impl ResponseError for ApiError {
             }
             Self::Scratch(error) => tracing::error!(%error, "the folder for videos in the making cannot be used"),
             Self::Generation(error) | Self::Video(error) => {
-                if !matches!(error, GenerationError::Cancelled) {
+                if !matches!(error, GenerationError::Cancelled) && error.refusal().is_none() {
                     tracing::error!(%error, "a picture or a video that was waited for could not be made");
                 }
             }

@@ -153,7 +153,7 @@ pub(crate) fn value_fault(loc: Vec<Value>, sentence: &str, input: Value) -> Vali
 }
 
 /// A fault of a field of the body that only looking beyond the body shows.
-pub(crate) fn value_error(field: &'static str, error: String, value: &Value) -> ValidationErrorDetail {
+pub(crate) fn value_error(field: &str, error: String, value: &Value) -> ValidationErrorDetail {
     value_fault(vec!["body".into(), field.into()], &error, echo(value))
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(source: &dyn WeightSource, policy: &ExecutionPolicy, wanted: &
     let model = StableDiffusion::load(source, policy)?;
     let mut measured = Measured::new(model.name(), model.policy(), started.elapsed());
     let sizes = wanted.sizes_or(model.default_size());
-    let schedulers = if wanted.schedulers.is_empty() { vec![model.scheduler_name()] } else { wanted.schedulers.clone() };
+    let schedulers = if wanted.schedulers.is_empty() { vec![model.scheduler_name()?] } else { wanted.schedulers.clone() };
     let steps = if wanted.steps.is_empty() { vec![STEPS] } else { wanted.steps.clone() };
 
     let bar = output::task_bar((sizes.len() * (3 + steps.len() * schedulers.len())) as u64);

@@ -34,7 +34,7 @@ impl FromStr for LogFormat {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CharactersSettings {
     /// How much of a character's picture its script repaints before it moves, 0 (nothing: the script is not used) to 1.
-    #[serde(deserialize_with = "values::share")]
+    #[serde(deserialize_with = "values::repaint_strength")]
     pub repaint_strength: f64,
 }
 

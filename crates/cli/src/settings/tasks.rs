@@ -10,7 +10,7 @@ use super::values;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TasksSettings {
     /// How much of a given picture a clip's prompt repaints before it moves, 0 (nothing: the prompt is not used) to 1.
-    #[serde(deserialize_with = "values::share")]
+    #[serde(deserialize_with = "values::repaint_strength")]
     pub repaint_strength: f64,
 }
 

@@ -5,6 +5,8 @@
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use cpu_kernels::Level;
+use diffusion_core::pipelines::first_user_step;
+use generation::validate::DEFAULT_STEPS;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use server::{
@@ -60,9 +62,16 @@ pub(super) fn shutdown_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Re
     within(deserializer, 0, 3600)?.try_into().map_err(D::Error::custom)
 }
 
-pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+/// 0, or a strength that leaves a step of those that a repainted picture has: one that leaves none would refuse every request.
+pub(super) fn repaint_strength<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let value = f64::deserialize(deserializer)?;
-    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside 0..=1"))) }
+    if !(0.0..=1.0).contains(&value) {
+        return Err(D::Error::custom(format!("{value} is outside 0..=1")));
+    }
+    match first_user_step(DEFAULT_STEPS as usize, value) {
+        Err(diffusion_core::Error::Params { reason, .. }) if value > 0.0 => Err(D::Error::custom(format!("{reason}, or 0"))),
+        Ok(_) | Err(_) => Ok(value),
+    }
 }
 
 pub(super) fn server_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

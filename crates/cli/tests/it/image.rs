@@ -301,3 +301,84 @@ fn a_broken_model_folder_is_one_line() {
         }
     }
 }
+
+/// The embedded model as a folder with another scheduler file, and another scheduler's class in model_index.json.
+fn folder_with_scheduler(folder: &Path, scheduler: &Value, class: &str) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/nano-sd");
+    for part in ["unet", "vae", "text_encoder", "tokenizer"] {
+        fs::create_dir_all(folder.join(part)).unwrap();
+        for file in fs::read_dir(source.join(part)).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), folder.join(part).join(file.file_name())).unwrap();
+        }
+    }
+    fs::create_dir_all(folder.join("scheduler")).unwrap();
+    fs::write(folder.join("scheduler/scheduler_config.json"), scheduler.to_string()).unwrap();
+    let mut index: Value = serde_json::from_slice(&fs::read(source.join("model_index.json")).unwrap()).unwrap();
+    index["scheduler"] = serde_json::json!(["diffusers", class]);
+    fs::write(folder.join("model_index.json"), index.to_string()).unwrap();
+}
+
+#[test]
+fn a_model_whose_own_scheduler_is_not_known_runs_with_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file =
+        serde_json::json!({"_class_name": "KDPM2DiscreteScheduler", "beta_schedule": "scaled_linear", "variance_type": "fixed_small"});
+    folder_with_scheduler(&folder.path().join("model"), &file, "KDPM2DiscreteScheduler");
+    let image = |more: &[&str]| {
+        let args = [&["image", "a boat", "--steps", "2", "--seed", "1", "--out", "a.png", "--model", "model"], more].concat();
+        framewright(folder.path(), &args)
+    };
+    let refused = image(&[]);
+    let last = refused.stderr.lines().last().unwrap();
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(last.starts_with("error: --scheduler") && last.contains("KDPM2DiscreteScheduler") && last.contains("name one"), "{last}");
+    for name in ["dpmpp-2m", "euler", "ddim"] {
+        let made = image(&["--scheduler", name]);
+        assert_eq!(made.code, 0, "{made:?}");
+    }
+}
+
+#[test]
+fn a_file_that_a_scheduler_cannot_run_is_the_models_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = serde_json::json!({"_class_name": "DDIMScheduler", "prediction_type": "flow_prediction"});
+    folder_with_scheduler(&folder.path().join("model"), &file, "DDIMScheduler");
+    let args = ["image", "a boat", "--steps", "2", "--scheduler", "euler", "--out", "a.png", "--model", "model"];
+    let refused = framewright(folder.path(), &args);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("scheduler/scheduler_config.json: field prediction_type: EulerDiscreteScheduler"), "{refused:?}");
+    assert!(!folder.path().join("a.png").exists());
+}
+
+#[test]
+fn a_strength_that_leaves_no_step_is_refused_before_a_model_is_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--seed", "1", "--out", "a.png"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    for more in [&[] as &[&str], &["--mask", "a.png"]] {
+        let args = [
+            &[
+                "image",
+                "a boat",
+                "--init-image",
+                "a.png",
+                "--strength",
+                "0.03",
+                "--steps",
+                "25",
+                "--model",
+                "owner/absent",
+                "--out",
+                "b.png",
+            ],
+            more,
+        ];
+        let refused = framewright(folder.path(), &args.concat());
+        let expected =
+            "error: --strength 0.03: Value error, 0.03 of 25 steps leaves no step to run; the smallest strength that works is 0.04\n";
+        assert_eq!((refused.code, refused.stderr.as_str()), (2, expected), "{refused:?}");
+    }
+    let args = ["image", "a boat", "--init-image", "a.png", "--strength", "0.04", "--steps", "25", "--out", "b.png"];
+    assert_eq!(framewright(folder.path(), &args).code, 0);
+}

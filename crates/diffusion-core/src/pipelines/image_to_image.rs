@@ -5,7 +5,7 @@
 use candle_core::Tensor;
 use image::RgbImage;
 
-use super::{ImageToImageParams, PictureParams, Result, SeededNoise, StableDiffusion, StepMonitor, params::first_user_step};
+use super::{ImageToImageParams, PictureParams, Result, SeededNoise, StableDiffusion, Start, StepMonitor, first_user_step};
 use crate::{
     denoise::Denoising,
     journal::{Kept, Run},
@@ -28,7 +28,7 @@ impl StableDiffusion {
         self.check_plain_unet()?;
         let first_user_step = first_user_step(base.num_inference_steps, params.strength)?;
         let image = preprocess::image_tensor(&params.init_image, base.width, base.height)?;
-        let mut scheduler = self.scheduler(base.scheduler)?.start(base.num_inference_steps)?;
+        let mut scheduler = self.scheduler.config(Start::Image, base.scheduler)?.start(base.num_inference_steps)?;
         let first_step = first_user_step * scheduler.order();
         let conditioning = self.conditioning(base)?;
 

@@ -8,14 +8,13 @@
 
 use candle_core::Tensor;
 use image::RgbImage;
-use serde_json::Value as Json;
 
-use super::{Error, InpaintParams, PictureParams, Result, SeededNoise, StableDiffusion, StepMonitor, params::first_user_step};
+use super::{Error, InpaintParams, PictureParams, Result, SeededNoise, StableDiffusion, Start, StepMonitor, first_user_step};
 use crate::{
     denoise::Denoising,
     journal::{Kept, Run},
     preprocess,
-    schedulers::{Scheduler, SchedulerConfig},
+    schedulers::Scheduler,
 };
 
 impl StableDiffusion {
@@ -37,7 +36,7 @@ impl StableDiffusion {
         let image = preprocess::image_tensor(&params.init_image, base.width, base.height)?;
         let pixel_mask = preprocess::mask_tensor(&params.mask_image, base.width, base.height)?;
         let mask = preprocess::mask_to_latents(&pixel_mask, self.pixels_per_latent() as usize)?;
-        let mut scheduler = self.inpaint_scheduler(params)?.start(base.num_inference_steps)?;
+        let mut scheduler = self.scheduler.config(Start::Masked, base.scheduler)?.start(base.num_inference_steps)?;
         let first_step = first_user_step * scheduler.order();
         let mut conditioning = self.conditioning(base)?;
 
@@ -84,18 +83,5 @@ impl StableDiffusion {
         }
         let reason = format!("unsupported value {found} for inpainting, supported are {latent} and {}", 2 * latent + 1);
         Err(Error::config("unet/config.json", "in_channels", reason))
-    }
-
-    /// diffusers' inpainting pipeline turns off the Runge-Kutta steps of a PNDM scheduler that is the model's own.
-    fn inpaint_scheduler(&self, params: &InpaintParams) -> Result<SchedulerConfig> {
-        let runs_prk = self.scheduler_json.get("skip_prk_steps").and_then(Json::as_bool) == Some(false);
-        if params.base.scheduler.is_some() || !runs_prk {
-            return self.scheduler(params.base.scheduler);
-        }
-        let mut config = super::as_the_pipeline_amends(&self.scheduler_json);
-        if let Some(fields) = config.as_object_mut() {
-            fields.insert("skip_prk_steps".into(), true.into());
-        }
-        Ok(SchedulerConfig::from_json(&config, None)?.with_tcd_eta(0.0))
     }
 }

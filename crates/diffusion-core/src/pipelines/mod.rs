@@ -19,6 +19,7 @@ mod inspect;
 mod interpolate;
 mod latent_colours;
 mod memory;
+mod own_scheduler;
 mod params;
 mod prompt;
 mod retime;
@@ -32,16 +33,19 @@ use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor};
 use image::RgbImage;
-use serde_json::Value as Json;
 
 pub use self::{
     embedded::{nano_sd, nano_svd},
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
     inspect::{IgnoredFields, Inspection, ignored_fields, inspect},
     memory::{MotionCall, MotionMemory, PictureCall, PictureMemory},
-    params::{ImageToImageParams, InpaintParams, PictureParams, TextToImageParams},
+    params::{ImageToImageParams, InpaintParams, PictureParams, TextToImageParams, first_user_step, smallest_strength},
 };
-use self::{latent_colours::LatentColours, memory::Weighed};
+use self::{
+    latent_colours::LatentColours,
+    memory::Weighed,
+    own_scheduler::{OwnScheduler, Start},
+};
 use crate::{
     Error, Result,
     denoise::StepMonitor,
@@ -49,7 +53,7 @@ use crate::{
     models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
     noise::SeededNoise,
     policy::ExecutionPolicy,
-    schedulers::{SchedulerConfig, SchedulerName},
+    schedulers::SchedulerName,
     tokenizer::ClipTokenizer,
     weights::{Component, ModelFamily, WeightSource},
 };
@@ -64,9 +68,7 @@ pub struct StableDiffusion {
     vae: AutoencoderKl,
     /// The weights as they are held, in bytes.
     weight_bytes: u64,
-    /// scheduler_config.json as it is.
-    scheduler_json: Json,
-    own_scheduler: SchedulerConfig,
+    scheduler: OwnScheduler,
     /// Found out when they are first wanted.
     colours: OnceLock<LatentColours>,
 }
@@ -83,8 +85,7 @@ impl StableDiffusion {
         let mut policy = policy.clone();
         // Reading the index checks that this is a pipeline of the family, made of parts that this crate has.
         ModelFamily::StableDiffusion.require(source)?;
-        let scheduler_json = source.config(Component::Scheduler)?;
-        let own_scheduler = SchedulerConfig::from_json(&as_the_pipeline_amends(&scheduler_json), None)?;
+        let scheduler = OwnScheduler::read(source)?;
         let tokenizer = ClipTokenizer::load(source)?;
 
         // Every configuration is read before the first tensor: a model that is not supported fails at once.
@@ -101,7 +102,7 @@ impl StableDiffusion {
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
         let (weight_bytes, colours) = (weighed.bytes(), OnceLock::new());
-        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, weight_bytes, scheduler_json, own_scheduler, colours })
+        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, weight_bytes, scheduler, colours })
     }
 
     /// What a person would call the model: the folder's path, the hub id, "nano-sd (embedded)".
@@ -140,8 +141,11 @@ impl StableDiffusion {
     }
 
     /// The scheduler that is used when a request names none.
-    pub fn scheduler_name(&self) -> SchedulerName {
-        self.own_scheduler.name()
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the model's own is none that can be run: then every request names one.
+    pub fn scheduler_name(&self) -> Result<SchedulerName> {
+        Ok(self.scheduler.config(Start::Noise, None)?.name())
     }
 
     /// How many tokens `prompt` has before truncation and without the start and end marks, and how many the model reads.
@@ -182,15 +186,6 @@ impl StableDiffusion {
         u32::try_from(self.vae.config().factor()).unwrap_or(8)
     }
 
-    /// The scheduler of a request. diffusers' pipelines hand `eta = 0` to every scheduler that takes one.
-    fn scheduler(&self, name: Option<SchedulerName>) -> Result<SchedulerConfig> {
-        let config = match name {
-            None => self.own_scheduler.clone(),
-            Some(_) => SchedulerConfig::from_json(&self.scheduler_json, name)?,
-        };
-        Ok(config.with_tcd_eta(0.0))
-    }
-
     /// The latents' shape for a picture's size, [1, channels, height, width].
     fn latents_shape(&self, params: &TextToImageParams) -> [usize; 4] {
         let factor = self.pixels_per_latent();
@@ -211,15 +206,4 @@ impl StableDiffusion {
         let latents = latents.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
         Ok((latents * self.vae.config().scaling_factor)?)
     }
-}
-
-/// The model's own scheduler config with the two corrections that diffusers' pipelines make when they are built: `steps_offset` is 1
-/// and `clip_sample` is off. A scheduler that a request names is made from the file as it is.
-fn as_the_pipeline_amends(config: &Json) -> Json {
-    let mut config = config.clone();
-    if let Some(fields) = config.as_object_mut() {
-        fields.insert("steps_offset".into(), 1.into());
-        fields.insert("clip_sample".into(), false.into());
-    }
-    config
 }

@@ -112,17 +112,26 @@ impl<'a> PictureParams<'a> {
 /// The step to begin with, in steps as a user counts them: `steps - floor(steps * strength)`.
 ///
 /// # Errors
-/// [`Error::Params`] if the strength is outside [0, 1], or so small that no step is left.
-pub(super) fn first_user_step(num_inference_steps: usize, strength: f64) -> Result<usize> {
+/// [`Error::Params`] if the strength is outside [0, 1], or so small that no step is left: then with the smallest one that leaves a step.
+pub fn first_user_step(num_inference_steps: usize, strength: f64) -> Result<usize> {
     if !(0.0..=1.0).contains(&strength) {
         return Err(Error::Params { field: "strength", reason: format!("{strength} is not within 0 and 1") });
     }
     let steps = ((num_inference_steps as f64 * strength) as usize).min(num_inference_steps);
     if steps == 0 {
-        let reason = format!("{strength} of {num_inference_steps} steps leaves no step to run; raise strength or steps");
+        let smallest = smallest_strength(num_inference_steps);
+        let reason =
+            format!("{strength} of {num_inference_steps} steps leaves no step to run; the smallest strength that works is {smallest}");
         return Err(Error::Params { field: "strength", reason });
     }
     Ok(num_inference_steps - steps)
+}
+
+/// The smallest strength of four digits that leaves one step of so many to run; 1 for no steps, which nothing helps.
+pub fn smallest_strength(num_inference_steps: usize) -> f64 {
+    let steps = num_inference_steps as f64;
+    // Rounded down by a hair, a share of one step is none.
+    (1..=10_000).map(|share| f64::from(share) / 1e4).find(|strength| steps * strength >= 1.0).unwrap_or(1.0)
 }
 
 #[cfg(test)]
@@ -154,6 +163,12 @@ mod tests {
         assert_eq!(first_user_step(100, 0.29).unwrap(), 72);
         for strength in [0.0, 0.05, -0.1, 1.1, f64::NAN] {
             assert!(matches!(first_user_step(10, strength), Err(Error::Params { field: "strength", .. })));
+        }
+        let error = first_user_step(25, 0.03).unwrap_err().to_string();
+        assert_eq!(error, "strength: 0.03 of 25 steps leaves no step to run; the smallest strength that works is 0.04");
+        assert_eq!([1, 3, 4, 25, 49].map(smallest_strength), [1.0, 0.3334, 0.25, 0.04, 0.0205]);
+        for steps in 1..=1000 {
+            assert_eq!(first_user_step(steps, smallest_strength(steps)).unwrap(), steps - 1);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! A scheduler's configuration, from a model's own scheduler_config.json read as any scheduler class reads it.
+//! A scheduler's settings, as one scheduler class takes them from a model's scheduler file.
 //!
-//! Must not know how a scheduler computes, nor (that is `fields`) how the keys are read. Invariant: a configuration that exists can be run,
+//! Must not know how a scheduler computes, nor (that is `classes`) how the keys are read. Invariant: a configuration that exists can be run,
 //! but for numbers of steps that its scheduler can't make. Reference: the `__init__` of each of diffusers' scheduler classes.
 
 use serde_json::Value;
@@ -14,8 +14,9 @@ use super::{
     dpm_singlestep::DpmSolverSinglestepScheduler,
     euler::EulerDiscreteScheduler,
     euler_ancestral::EulerAncestralDiscreteScheduler,
-    fields::{FILE, Fields},
+    file::{FILE, SchedulerFile},
     heun::HeunDiscreteScheduler,
+    latents::Bound,
     lcm::LcmScheduler,
     lms::LmsDiscreteScheduler,
     pndm::PndmScheduler,
@@ -34,6 +35,13 @@ pub(super) enum BetaSchedule {
     Sigmoid,
     Laplace,
     Exponential,
+}
+
+impl BetaSchedule {
+    /// Whether `beta_start` and `beta_end` say where it starts and ends.
+    pub(super) fn has_range(self) -> bool {
+        matches!(self, Self::Linear | Self::ScaledLinear | Self::Sigmoid)
+    }
 }
 
 /// Which of the training timesteps a run visits (table 2 of arXiv 2305.08891).
@@ -97,13 +105,15 @@ pub struct SchedulerConfig {
     pub(super) beta_start: f64,
     pub(super) beta_end: f64,
     pub(super) beta_schedule: BetaSchedule,
+    /// Whether the file's `beta_schedule` is "squaredcos_cap_v2".
+    pub(super) is_cosine: bool,
     pub(super) trained_betas: Option<Vec<f32>>,
     pub(super) rescale_betas_zero_snr: bool,
     pub(super) prediction_type: PredictionType,
     pub(super) timestep_spacing: TimestepSpacing,
     pub(super) steps_offset: i64,
-    /// The bound of the clean prediction; none where it isn't clipped.
-    pub(super) clip_sample_range: Option<f64>,
+    /// How the clean prediction is kept within bounds.
+    pub(super) bound: Bound,
     pub(super) set_alpha_to_one: bool,
     pub(super) variance: DdpmVariance,
     pub(super) skip_prk_steps: bool,
@@ -126,16 +136,12 @@ pub struct SchedulerConfig {
 }
 
 impl SchedulerConfig {
-    /// Reads a scheduler_config.json as the class of `name` reads it, or as the file's own `_class_name` where no name is given.
-    ///
-    /// A suffix of the name sets that one of the three `use_*_sigmas` and takes the place of another in the file.
+    /// A scheduler from a scheduler_config.json alone, uncorrected; see [`SchedulerFile::scheduler`].
     ///
     /// # Errors
-    /// [`Error::Config`] that names the key, for an unknown class, a malformed value, or a value that is not implemented.
+    /// Those of [`SchedulerFile::new`] and [`SchedulerFile::scheduler`].
     pub fn from_json(json: &Value, name: Option<SchedulerName>) -> Result<Self> {
-        let config = Fields::new(json, name.map(|name| name.kind))?.read(name)?;
-        config.check()?;
-        Ok(config)
+        SchedulerFile::new(json, None)?.scheduler(name)
     }
 
     /// The scheduler's name, with the suffix of the sigma schedule in force.
@@ -199,7 +205,7 @@ impl SchedulerConfig {
     }
 
     /// What no single key shows.
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let refuse = |field: &str, reason: &str| Err(Error::config(FILE, field, format!("{}: {reason}", self.name.kind.class_name())));
         if !(2..=100_000).contains(&self.num_train_timesteps) {
             return refuse("num_train_timesteps", "expected 2 to 100000");
@@ -207,8 +213,9 @@ impl SchedulerConfig {
         if self.trained_betas.as_ref().is_some_and(|betas| betas.len() != self.num_train_timesteps) {
             return refuse("trained_betas", "expected num_train_timesteps numbers");
         }
-        if !(1..=3).contains(&self.solver_order) {
-            return refuse("solver_order", "unsupported value, expected 1, 2 or 3");
+        let highest = if self.name.kind == SchedulerKind::UniPc { self.num_train_timesteps } else { 3 };
+        if !(1..=highest).contains(&self.solver_order) {
+            return refuse("solver_order", &format!("unsupported value, expected 1 to {highest}"));
         }
         if !(1..=self.num_train_timesteps).contains(&self.original_inference_steps) {
             return refuse("original_inference_steps", "expected 1 to num_train_timesteps");

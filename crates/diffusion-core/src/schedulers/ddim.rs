@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::{
     Run, Scheduler, at,
     config::SchedulerConfig,
-    latents::{Level, clip, combine},
+    latents::{Bound, Level, combine},
     sigmas::{NoiseSchedule, spaced_timesteps},
     variance_preserving::VariancePreserving,
 };
@@ -16,7 +16,7 @@ pub(super) struct DdimScheduler {
     run: VariancePreserving,
     /// The level that each step leads to.
     prev: Vec<Level>,
-    clip_sample_range: Option<f64>,
+    bound: Bound,
 }
 
 impl DdimScheduler {
@@ -31,7 +31,7 @@ impl DdimScheduler {
         };
         let prev = timesteps.iter().map(prev).collect::<Result<_>>()?;
         let run = VariancePreserving::from_schedule(config, &schedule, timesteps)?;
-        Ok(Self { run, prev, clip_sample_range: config.clip_sample_range })
+        Ok(Self { run, prev, bound: config.bound })
     }
 }
 
@@ -47,9 +47,9 @@ impl Scheduler for DdimScheduler {
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
         let (level, prev) = (self.run.level(step_index)?, at(&self.prev, step_index)?);
-        // Diffusers derives the noise from the unclipped prediction.
+        // Diffusers derives the noise from the unbounded prediction.
         let epsilon = level.predict_epsilon(self.run.prediction, latents, model_output)?;
-        let original = clip(level.predict_original(self.run.prediction, latents, model_output)?, self.clip_sample_range)?;
+        let original = self.bound.apply(level.predict_original(self.run.prediction, latents, model_output)?)?;
         combine(&[(prev.alpha, &original), (prev.sigma, &epsilon)])
     }
 }

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::{
     Run, Scheduler, at,
     config::{DdpmVariance, SchedulerConfig},
-    latents::{clip, combine, randn_like},
+    latents::{Bound, combine, randn_like},
     sigmas::{NoiseSchedule, spaced_timesteps},
     variance_preserving::VariancePreserving,
 };
@@ -15,7 +15,7 @@ use crate::{Result, noise::SeededNoise};
 pub(super) struct DdpmScheduler {
     run: VariancePreserving,
     steps: Vec<Step>,
-    clip_sample_range: Option<f64>,
+    bound: Bound,
 }
 
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ impl DdpmScheduler {
         };
         let steps = timesteps.iter().zip(following).map(step).collect::<Result<_>>()?;
         let run = VariancePreserving::from_schedule(config, &schedule, timesteps)?;
-        Ok(Self { run, steps, clip_sample_range: config.clip_sample_range })
+        Ok(Self { run, steps, bound: config.bound })
     }
 }
 
@@ -68,7 +68,7 @@ impl Scheduler for DdpmScheduler {
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
         let (level, step) = (self.run.level(step_index)?, at(&self.steps, step_index)?);
-        let original = clip(level.predict_original(self.run.prediction, latents, model_output)?, self.clip_sample_range)?;
+        let original = self.bound.apply(level.predict_original(self.run.prediction, latents, model_output)?)?;
         let mean = [(step.original, &original), (step.latents, latents)];
         match step.noise {
             Some(deviation) => combine(&[mean.as_slice(), &[(deviation, &randn_like(latents, noise)?)]].concat()),

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use super::{
     Run, Scheduler, at,
     config::SchedulerConfig,
-    latents::combine,
+    latents::{Bound, combine},
     numpy::ln_f32,
     sigmas::{SmallestSigma, solver_levels},
     variance_preserving::VariancePreserving,
@@ -21,6 +21,7 @@ pub(super) struct DeisMultistepScheduler {
     sigmas: Vec<f32>,
     solver_order: usize,
     lower_order_final: bool,
+    bound: Bound,
     /// The newest first.
     outputs: VecDeque<Tensor>,
 }
@@ -33,6 +34,7 @@ impl DeisMultistepScheduler {
             run: VariancePreserving::from_sigmas(config, &levels),
             sigmas: levels.sigmas,
             solver_order: config.solver_order,
+            bound: config.bound,
             outputs: VecDeque::new(),
         })
     }
@@ -64,7 +66,7 @@ impl Scheduler for DeisMultistepScheduler {
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
         let (from, to) = self.run.ends(step_index)?;
-        let original = from.predict_original(self.run.prediction, latents, model_output)?;
+        let original = self.bound.apply(from.predict_original(self.run.prediction, latents, model_output)?)?;
         self.outputs.push_front(combine(&[(1.0 / from.sigma, latents), (-from.alpha / from.sigma, &original)])?);
         self.outputs.truncate(self.solver_order);
 

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use super::{
     config::{DpmAlgorithm, PredictionType, SolverType},
-    latents::Level,
+    latents::{Bound, Level},
 };
 use crate::Result;
 
@@ -63,16 +63,21 @@ impl DpmCoefficients {
 }
 
 /// The prediction that a solver of this algorithm keeps: of the clean latents or of the noise.
-pub(super) fn convert(
-    algorithm: DpmAlgorithm,
-    prediction: PredictionType,
-    level: Level,
-    latents: &Tensor,
-    model_output: &Tensor,
-) -> Result<Tensor> {
-    if algorithm.predicts_original() {
-        level.predict_original(prediction, latents, model_output)
-    } else {
-        level.predict_epsilon(prediction, latents, model_output)
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Conversion {
+    pub(super) algorithm: DpmAlgorithm,
+    pub(super) prediction: PredictionType,
+    pub(super) bound: Bound,
+}
+
+impl Conversion {
+    /// The prediction that the model's output at a level stands for.
+    pub(super) fn convert(self, level: Level, latents: &Tensor, model_output: &Tensor) -> Result<Tensor> {
+        let original = || self.bound.apply(level.predict_original(self.prediction, latents, model_output)?);
+        match (self.algorithm.predicts_original(), self.bound) {
+            (true, _) => original(),
+            (false, Bound::None) => level.predict_epsilon(self.prediction, latents, model_output),
+            (false, Bound::Clip(_) | Bound::Threshold { .. }) => level.predict_epsilon(PredictionType::Sample, latents, &original()?),
+        }
     }
 }

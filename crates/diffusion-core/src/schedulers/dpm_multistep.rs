@@ -7,8 +7,8 @@ use candle_core::Tensor;
 
 use super::{
     Run, Scheduler,
-    config::{BetaSchedule, DpmAlgorithm, FinalSigma, SchedulerConfig, SolverType},
-    dpm_coefficients::{DpmCoefficients, convert},
+    config::{FinalSigma, SchedulerConfig, SolverType},
+    dpm_coefficients::{Conversion, DpmCoefficients},
     latents::{combine, randn_like},
     sigmas::{SmallestSigma, solver_levels},
     variance_preserving::VariancePreserving,
@@ -17,7 +17,7 @@ use crate::{Result, noise::SeededNoise};
 
 pub(super) struct DpmSolverMultistepScheduler {
     run: VariancePreserving,
-    algorithm: DpmAlgorithm,
+    conversion: Conversion,
     solver_type: SolverType,
     solver_order: usize,
     /// Whether the last step is of the first order.
@@ -30,12 +30,11 @@ pub(super) struct DpmSolverMultistepScheduler {
 
 impl DpmSolverMultistepScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
-        let rounds_karras = config.beta_schedule != BetaSchedule::SquaredCosCapV2;
-        let levels = solver_levels(config, steps, SmallestSigma::Trained, rounds_karras);
+        let levels = solver_levels(config, steps, SmallestSigma::Trained, !config.is_cosine);
         let few = config.lower_order_final && levels.timesteps.len() < 15;
         Ok(Self {
             run: VariancePreserving::from_sigmas(config, &levels),
-            algorithm: config.algorithm,
+            conversion: Conversion { algorithm: config.algorithm, prediction: config.prediction_type, bound: config.bound },
             solver_type: config.solver_type,
             solver_order: config.solver_order,
             euler_at_final: config.euler_at_final || few || config.final_sigma == FinalSigma::Zero,
@@ -57,10 +56,10 @@ impl Scheduler for DpmSolverMultistepScheduler {
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
         let (from, to) = self.run.ends(step_index)?;
         let left = self.run.timesteps.len() - step_index;
-        self.outputs.push_front(convert(self.algorithm, self.run.prediction, from, latents, model_output)?);
+        self.outputs.push_front(self.conversion.convert(from, latents, model_output)?);
         self.outputs.truncate(self.solver_order);
 
-        let c = DpmCoefficients::new(self.algorithm, self.solver_type, from, to);
+        let c = DpmCoefficients::new(self.conversion.algorithm, self.solver_type, from, to);
         let order = match left {
             1 if self.euler_at_final => 1,
             2 if self.lower_order_second => 2,
@@ -86,7 +85,7 @@ impl Scheduler for DpmSolverMultistepScheduler {
                 terms.extend([(c.value + near, *m0), (far - near, *m1), (-far, *m2)]);
             }
         }
-        let drawn = if self.algorithm.is_stochastic() { Some(randn_like(latents, noise)?) } else { None };
+        let drawn = if self.conversion.algorithm.is_stochastic() { Some(randn_like(latents, noise)?) } else { None };
         terms.extend(drawn.as_ref().map(|drawn| (c.noise, drawn)));
         combine(&terms)
     }

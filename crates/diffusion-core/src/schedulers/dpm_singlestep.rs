@@ -8,8 +8,8 @@ use candle_core::Tensor;
 
 use super::{
     Run, Scheduler, at,
-    config::{DpmAlgorithm, FinalSigma, SchedulerConfig, SolverType},
-    dpm_coefficients::{DpmCoefficients, convert},
+    config::{FinalSigma, SchedulerConfig, SolverType},
+    dpm_coefficients::{Conversion, DpmCoefficients},
     latents::{Level, combine, randn_like},
     sigmas::{SmallestSigma, solver_levels},
     variance_preserving::VariancePreserving,
@@ -19,7 +19,7 @@ use crate::{Result, noise::SeededNoise};
 pub(super) struct DpmSolverSinglestepScheduler {
     run: VariancePreserving,
     orders: Vec<usize>,
-    algorithm: DpmAlgorithm,
+    conversion: Conversion,
     solver_type: SolverType,
     solver_order: usize,
     /// The newest first.
@@ -32,7 +32,7 @@ impl DpmSolverSinglestepScheduler {
         Ok(Self {
             run: VariancePreserving::from_sigmas(config, &solver_levels(config, steps, SmallestSigma::Trained, true)),
             orders: orders(config, steps),
-            algorithm: config.algorithm,
+            conversion: Conversion { algorithm: config.algorithm, prediction: config.prediction_type, bound: config.bound },
             solver_type: config.solver_type,
             solver_order: config.solver_order,
             outputs: VecDeque::new(),
@@ -62,7 +62,7 @@ impl Scheduler for DpmSolverSinglestepScheduler {
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
         let order = at(&self.orders, step_index)?;
         let (level, to) = self.run.ends(step_index)?;
-        self.outputs.push_front(convert(self.algorithm, self.run.prediction, level, latents, model_output)?);
+        self.outputs.push_front(self.conversion.convert(level, latents, model_output)?);
         self.outputs.truncate(self.solver_order);
         // A run that starts late may start in the middle of a series; diffusers lowers the order then.
         let order = order.min(self.outputs.len());
@@ -72,7 +72,7 @@ impl Scheduler for DpmSolverSinglestepScheduler {
         // The step goes from where the series began, `order - 1` steps ago.
         let from = self.run.level(step_index + 1 - order)?;
         let first = self.first.as_ref().unwrap_or(latents);
-        let c = DpmCoefficients::new(self.algorithm, self.solver_type, from, to);
+        let c = DpmCoefficients::new(self.conversion.algorithm, self.solver_type, from, to);
         let mut terms = vec![(c.latents, first)];
         let ratio = |level: Level| (level.lambda() - from.lambda()) / (to.lambda() - from.lambda());
         let outputs: Vec<&Tensor> = self.outputs.iter().take(order).collect();
@@ -95,7 +95,7 @@ impl Scheduler for DpmSolverSinglestepScheduler {
                 terms.extend([(far, *m0), (near, *m1), (c.value - near - far, *m2)]);
             }
         }
-        let drawn = if self.algorithm.is_stochastic() { Some(randn_like(latents, noise)?) } else { None };
+        let drawn = if self.conversion.algorithm.is_stochastic() { Some(randn_like(latents, noise)?) } else { None };
         terms.extend(drawn.as_ref().map(|drawn| (c.noise, drawn)));
         combine(&terms)
     }

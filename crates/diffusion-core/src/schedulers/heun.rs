@@ -8,14 +8,14 @@ use super::{
     Run, Scheduler,
     config::SchedulerConfig,
     discrete::{Discrete, advance, derivative},
-    latents::{clip, divide},
+    latents::{Bound, divide},
     sigmas::discrete_levels,
 };
 use crate::{Result, noise::SeededNoise};
 
 pub(super) struct HeunDiscreteScheduler {
     run: Discrete,
-    clip_sample_range: Option<f64>,
+    bound: Bound,
     first: Option<FirstCall>,
 }
 
@@ -34,7 +34,7 @@ impl HeunDiscreteScheduler {
         let last = levels.sigmas.pop();
         levels.sigmas = levels.sigmas.iter().enumerate().flat_map(|(index, &sigma)| std::iter::repeat_n(sigma, twice(index))).collect();
         levels.sigmas.extend(last);
-        Ok(Self { run: Discrete::new(config, levels), clip_sample_range: config.clip_sample_range, first: None })
+        Ok(Self { run: Discrete::new(config, levels), bound: config.bound, first: None })
     }
 }
 
@@ -49,7 +49,7 @@ impl Scheduler for HeunDiscreteScheduler {
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
         let (sigma, next) = self.run.sigmas(step_index)?;
-        let original = clip(self.run.predict_original(latents, model_output, sigma)?, self.clip_sample_range)?;
+        let original = self.bound.apply(self.run.predict_original(latents, model_output, sigma)?)?;
         let slope = derivative(latents, &original, sigma)?;
         match self.first.take() {
             None => {

@@ -31,12 +31,47 @@ pub(super) fn randn_like(latents: &Tensor, noise: &mut SeededNoise) -> Result<Te
     Ok(noise.randn(latents.dims())?.to_device(latents.device())?.to_dtype(latents.dtype())?)
 }
 
-/// The latents held within plus and minus `range`, if there is one.
-pub(super) fn clip(latents: Tensor, range: Option<f64>) -> Result<Tensor> {
-    match range {
-        Some(range) => Ok(latents.clamp(-range as f32, range as f32)?),
-        None => Ok(latents),
+/// How a prediction of the clean latents is kept within bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Bound {
+    /// Not at all.
+    None,
+    /// Clipped to plus and minus this.
+    Clip(f64),
+    /// Clipped to plus and minus the size that `ratio` of a picture's values have at most, held within 1 and `max`, and divided by it
+    /// (dynamic thresholding: Saharia et al. 2022, section 2.3).
+    Threshold {
+        /// A share, 0 to 1.
+        ratio: f64,
+        /// The largest bound, where it is over 1.
+        max: f64,
+    },
+}
+
+impl Bound {
+    pub(super) fn apply(self, latents: Tensor) -> Result<Tensor> {
+        match self {
+            Self::None => Ok(latents),
+            Self::Clip(range) => Ok(latents.clamp(-range as f32, range as f32)?),
+            Self::Threshold { ratio, max } => {
+                let held = |picture: &Tensor| {
+                    let size = quantile(picture.abs()?.flatten_all()?.to_vec1::<f32>()?, ratio).max(1.0).min(max as f32);
+                    divide(&picture.clamp(-size, size)?, size)
+                };
+                let pictures = (0..latents.dim(0)?).map(|index| held(&latents.narrow(0, index, 1)?)).collect::<Result<Vec<_>>>()?;
+                Ok(Tensor::cat(&pictures, 0)?)
+            }
+        }
     }
+}
+
+/// `torch.quantile`: linear between the two values beside the share's place in order. Of no values, 0.
+fn quantile(mut values: Vec<f32>, share: f64) -> f32 {
+    values.sort_unstable_by(f32::total_cmp);
+    let place = share as f32 * values.len().saturating_sub(1) as f32;
+    let value = |place: f32| values.get(place as usize).copied().unwrap_or(0.0);
+    let (low, high) = (value(place.floor()), value(place.ceil()));
+    low + (high - low) * (place - place.floor())
 }
 
 /// A noise level: latents = alpha * clean + sigma * noise, with alpha^2 + sigma^2 = 1.

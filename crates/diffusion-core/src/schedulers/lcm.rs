@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::{
     Run, Scheduler, at,
     config::SchedulerConfig,
-    latents::{clip, combine, randn_like},
+    latents::{Bound, combine, randn_like},
     sigmas::NoiseSchedule,
     variance_preserving::VariancePreserving,
 };
@@ -14,7 +14,7 @@ use crate::{Result, noise::SeededNoise};
 
 pub(super) struct LcmScheduler {
     run: VariancePreserving,
-    clip_sample_range: Option<f64>,
+    bound: Bound,
     timestep_scaling: f64,
 }
 
@@ -25,7 +25,7 @@ impl LcmScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
         let schedule = NoiseSchedule::new(config);
         let run = VariancePreserving::from_schedule(config, &schedule, distilled_timesteps(config, steps))?;
-        Ok(Self { run, clip_sample_range: config.clip_sample_range, timestep_scaling: config.timestep_scaling })
+        Ok(Self { run, bound: config.bound, timestep_scaling: config.timestep_scaling })
     }
 }
 
@@ -44,7 +44,7 @@ impl Scheduler for LcmScheduler {
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, noise: &mut SeededNoise) -> Result<Tensor> {
         let level = self.run.level(step_index)?;
-        let original = clip(level.predict_original(self.run.prediction, latents, model_output)?, self.clip_sample_range)?;
+        let original = self.bound.apply(level.predict_original(self.run.prediction, latents, model_output)?)?;
         let scaled = at(&self.run.timesteps, step_index)? * self.timestep_scaling;
         let power = scaled * scaled + SIGMA_DATA * SIGMA_DATA;
         let (skip, out) = (SIGMA_DATA * SIGMA_DATA / power, scaled / power.sqrt());

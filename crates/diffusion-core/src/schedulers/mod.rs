@@ -8,6 +8,7 @@
 //! timesteps); coefficients beyond that are f64 on the host, but for the few that diffusers' own f32 rounding visibly shapes.
 
 mod beta_quantile;
+mod classes;
 mod config;
 mod ddim;
 mod ddpm;
@@ -19,6 +20,7 @@ mod dpm_singlestep;
 mod euler;
 mod euler_ancestral;
 mod fields;
+mod file;
 mod heun;
 mod latents;
 mod lcm;
@@ -34,6 +36,7 @@ mod variance_preserving;
 use candle_core::Tensor;
 
 pub use config::{PredictionType, SchedulerConfig};
+pub use file::SchedulerFile;
 pub use names::{SchedulerKind, SchedulerName, SigmaSchedule};
 
 use crate::{Error, Result, noise::SeededNoise};

@@ -10,7 +10,7 @@ use super::{
     SigmaSchedule,
     beta_quantile::beta_quantile,
     config::{BetaSchedule, FinalSigma, SchedulerConfig, TimestepSpacing},
-    fields::FILE,
+    file::FILE,
     numpy::{arange_down, interp, linspace, ln_f32},
 };
 use crate::{Error, Result};

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use super::{
     Run, Scheduler,
     config::{DpmAlgorithm, SchedulerConfig, SolverType},
-    dpm_coefficients::convert,
+    dpm_coefficients::Conversion,
     latents::combine,
     sigmas::{SmallestSigma, solver_levels},
     variance_preserving::VariancePreserving,
@@ -17,6 +17,7 @@ use crate::{Result, noise::SeededNoise};
 
 pub(super) struct UniPcMultistepScheduler {
     run: VariancePreserving,
+    conversion: Conversion,
     predict_x0: bool,
     solver_type: SolverType,
     solver_order: usize,
@@ -50,6 +51,11 @@ impl UniPcMultistepScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
         Ok(Self {
             run: VariancePreserving::from_sigmas(config, &solver_levels(config, steps, SmallestSigma::Repeated, true)),
+            conversion: Conversion {
+                algorithm: if config.predict_x0 { DpmAlgorithm::DpmPlusPlus } else { DpmAlgorithm::Dpm },
+                prediction: config.prediction_type,
+                bound: config.bound,
+            },
             predict_x0: config.predict_x0,
             solver_type: config.solver_type,
             solver_order: config.solver_order,
@@ -151,8 +157,7 @@ impl Scheduler for UniPcMultistepScheduler {
     }
 
     fn step(&mut self, model_output: &Tensor, step_index: usize, latents: &Tensor, _: &mut SeededNoise) -> Result<Tensor> {
-        let algorithm = if self.predict_x0 { DpmAlgorithm::DpmPlusPlus } else { DpmAlgorithm::Dpm };
-        let converted = convert(algorithm, self.run.prediction, self.run.level(step_index)?, latents, model_output)?;
+        let converted = self.conversion.convert(self.run.level(step_index)?, latents, model_output)?;
         let mut latents = latents.clone();
         if let (Some(last), Some(before)) = (&self.last, step_index.checked_sub(1))
             && !self.disable_corrector.contains(&before)

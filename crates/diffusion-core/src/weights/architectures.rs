@@ -6,6 +6,8 @@
 //! and svd-xt are those of stable-video-diffusion-img2vid and -img2vid-xt, which differ in the number of frames; nano-svd is the embedded
 //! video model's shape.
 
+use serde_json::Value;
+
 use super::Component;
 use crate::{Error, Result};
 
@@ -47,6 +49,14 @@ macro_rules! stable_diffusion {
             ],
         }
     };
+}
+
+/// A model_index.json that names the class of this scheduler file: where the two differ, the index counts.
+pub(super) fn with_scheduler(mut index: Value, scheduler: &Value) -> Value {
+    if let (Some(class), Some(entry)) = (scheduler.get("_class_name"), index.get_mut("scheduler")) {
+        *entry = Value::from(vec![Value::from("diffusers"), class.clone()]);
+    }
+    index
 }
 
 /// An architecture of Stable Video Diffusion's parts.

@@ -44,6 +44,7 @@ pub use folder::DiffusersFolder;
 pub use model_index::ModelFamily;
 #[cfg(feature = "hub")]
 pub(crate) use model_index::check as check_model_index;
+pub(crate) use model_index::class_of;
 pub(crate) use model_index::ignored as ignored_entries;
 pub use open::{OpenOptions, open_model};
 pub use prediction::PredictionType;

@@ -144,7 +144,7 @@ pub(crate) fn ignored(family: ModelFamily, index: &Value) -> Vec<String> {
 }
 
 /// The class in an entry `["library", "Class"]`; `None` for an absent part, written `[null, null]`.
-fn class_of(entry: Option<&Value>) -> Option<&str> {
+pub(crate) fn class_of(entry: Option<&Value>) -> Option<&str> {
     entry?.as_array()?.get(1)?.as_str()
 }
 

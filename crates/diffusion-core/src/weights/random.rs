@@ -49,8 +49,20 @@ impl WeightSource for RandomWeights {
     }
 
     fn config(&self, component: Component) -> Result<serde_json::Value> {
-        let text = self.architecture.config(component)?;
-        serde_json::from_str(text).map_err(|error| Error::file(self.name(), format!("{component}: is no JSON: {error}")))
+        let parsed = |component| -> Result<serde_json::Value> {
+            let text = self.architecture.config(component)?;
+            serde_json::from_str(text).map_err(|error| Error::file(self.name(), format!("{component}: is no JSON: {error}")))
+        };
+        match component {
+            Component::ModelIndex => Ok(architectures::with_scheduler(parsed(component)?, &parsed(Component::Scheduler)?)),
+            Component::Unet
+            | Component::Vae
+            | Component::TextEncoder
+            | Component::ImageEncoder
+            | Component::Tokenizer
+            | Component::FeatureExtractor
+            | Component::Scheduler => parsed(component),
+        }
     }
 
     /// Always `None`: an architecture brings no tokenizer files of its own.

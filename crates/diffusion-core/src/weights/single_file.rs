@@ -169,7 +169,7 @@ impl WeightSource for SingleFile {
 
     fn config(&self, component: Component) -> Result<Value> {
         match component {
-            Component::ModelIndex => parse(&self.path, architectures::MODEL_INDEX),
+            Component::ModelIndex => Ok(architectures::with_scheduler(parse(&self.path, architectures::MODEL_INDEX)?, &self.scheduler)),
             Component::Unet => Ok(self.unet.0.clone()),
             Component::Vae => Ok(self.vae.0.clone()),
             Component::TextEncoder => Ok(self.text_encoder.0.clone()),

@@ -16,6 +16,7 @@ mod ops;
 mod pipelines;
 mod previews;
 mod scenes;
+mod scheduler_files;
 mod schedulers;
 mod shape_judge;
 mod single_file_pictures;

@@ -259,7 +259,7 @@ fn odd_latents_and_every_size_in_eights_work() {
         assert_eq!(model.text_to_image(&params, &mut ()).unwrap().dimensions(), (width, height));
     }
     assert_eq!(model.default_size(), (96, 96));
-    assert_eq!(model.scheduler_name().to_string(), "pndm");
+    assert_eq!(model.scheduler_name().unwrap().to_string(), "pndm");
 }
 
 /// Counts steps, and stops after some.

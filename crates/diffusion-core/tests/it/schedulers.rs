@@ -189,19 +189,20 @@ fn the_file_names_the_default_scheduler() {
 #[test]
 fn what_is_not_implemented_is_refused_by_name() {
     let cases = [
-        ("ddim", "thresholding", json!(true)),
+        ("ddim", "thresholding", json!("yes")),
         ("dpmpp-2m", "use_flow_sigmas", json!(true)),
         ("dpmpp-2m", "use_lu_lambdas", json!(true)),
         ("dpmpp-2m", "variance_type", json!("learned_range")),
-        ("dpmpp-2m", "solver_order", json!(4)),
+        ("dpmpp-2s", "solver_order", json!(4)),
+        ("dpmpp-2m", "solver_order", json!(0)),
         ("dpmpp-2m", "solver_type", json!("rk4")),
         ("dpmpp-2m", "algorithm_type", json!("dpmsolver+++")),
         ("dpmpp-2s", "algorithm_type", json!("sde-dpmsolver")),
-        ("unipc", "solver_p", json!({})),
+        ("unipc", "solver_p", json!({"order": 2})),
         ("unipc", "use_dynamic_shifting", json!(true)),
-        ("unipc", "disable_corrector", json!([-1])),
+        ("unipc", "disable_corrector", json!([0.5])),
         ("euler", "interpolation_type", json!("log_linear")),
-        ("euler", "timestep_type", json!("warped")),
+        ("euler", "final_sigmas_type", json!("warped")),
         ("euler", "prediction_type", json!("flow_prediction")),
         ("pndm", "prediction_type", json!("sample")),
         ("euler-ancestral", "prediction_type", json!("sample")),
@@ -237,6 +238,7 @@ fn unknown_classes_and_impossible_runs_are_explained() {
     let refused = |file: &Value| SchedulerConfig::from_json(file, None).unwrap_err().to_string();
     assert!(refused(&json!({"_class_name": "KDPM2DiscreteScheduler"})).contains("KDPM2DiscreteScheduler"));
     assert!(refused(&json!({})).contains("_class_name: missing"));
+    assert!(SchedulerConfig::from_json(&json!({}), Some(name("ddim"))).is_ok());
     assert!(refused(&json!([])).contains("JSON object"));
     let two = json!({"_class_name": "EulerDiscreteScheduler", "use_karras_sigmas": true, "use_beta_sigmas": true});
     assert!(refused(&two).contains("use_beta_sigmas"));

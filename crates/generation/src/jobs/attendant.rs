@@ -214,6 +214,7 @@ impl End {
             GenerationError::Cancelled => return Self::BrokenOff,
             GenerationError::Model(diffusion_core::Error::Device { .. }) => return Self::DeviceLost,
             GenerationError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, true),
+            GenerationError::Model(error) if error.refused_parameter().is_some() => (JobErrorKind::Refused, false),
             GenerationError::Model(_) => (JobErrorKind::Model, false),
             // A full disk has room again one day.
             GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Store(_) => (JobErrorKind::Encoder, true),
@@ -221,6 +222,9 @@ impl End {
         };
         // What a panic said, and where files lie, is for the log, which has it from the device's thread.
         let message = match kind {
+            JobErrorKind::Refused => {
+                error.refusal().map_or_else(|| one_line(&error.to_string()), |(field, reason)| format!("{field}: {reason}"))
+            }
             JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Crashed => one_line(&error.to_string()),
             JobErrorKind::Encoder => "the file could not be written; the server's log says why".to_owned(),
             JobErrorKind::Internal => "internal error".to_owned(),

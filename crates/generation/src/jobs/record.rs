@@ -116,6 +116,8 @@ pub enum JobErrorKind {
     OutOfMemory,
     /// The model cannot make what was asked for.
     Model,
+    /// The model does not take what was asked for: another request can do better.
+    Refused,
     /// The file could not be made.
     Encoder,
     /// A fault of ours.
@@ -126,13 +128,14 @@ pub enum JobErrorKind {
 
 impl JobErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::OutOfMemory, Self::Model, Self::Encoder, Self::Internal, Self::Crashed];
+    pub const ALL: [Self; 6] = [Self::OutOfMemory, Self::Model, Self::Refused, Self::Encoder, Self::Internal, Self::Crashed];
 
-    /// Its name: "out_of_memory", "model", "encoder", "internal" or "crashed".
+    /// Its name: "out_of_memory", "model", "refused", "encoder", "internal" or "crashed".
     pub const fn name(self) -> &'static str {
         match self {
             Self::OutOfMemory => "out_of_memory",
             Self::Model => "model",
+            Self::Refused => "refused",
             Self::Encoder => "encoder",
             Self::Internal => "internal",
             Self::Crashed => "crashed",
@@ -145,10 +148,17 @@ impl JobErrorKind {
 pub struct JobError {
     /// The kind.
     pub kind: JobErrorKind,
-    /// One line for a person.
+    /// One line for a person; of a refusal, the field of the request, a colon and the reason.
     pub message: String,
     /// Whether the same request may well succeed at another time.
     pub retryable: bool,
+}
+
+impl JobError {
+    /// Of a refusal, the field of the request, under its name in [`crate::ImageRequest`], and the reason.
+    pub fn refused_field(&self) -> Option<(&str, &str)> {
+        if self.kind == JobErrorKind::Refused { self.message.split_once(": ") } else { None }
+    }
 }
 
 /// What came of a job, beside its files.

@@ -31,7 +31,8 @@ fn insert(store: &JobStore, id: &str) {
         device_reason: String::new(),
         default_width: 64,
         default_height: 72,
-        scheduler: diffusion_core::schedulers::SchedulerKind::Ddim.into(),
+        scheduler: Some(diffusion_core::schedulers::SchedulerKind::Ddim.into()),
+        scheduler_reason: String::new(),
         memory: crate::MemoryPlan::default(),
         remarks: Vec::new(),
     };

@@ -41,7 +41,7 @@ impl ClipRequest {
         let scheduler = check.scheduler(self.scheduler);
         let repaint = match (prompt, strength, num_inference_steps, guidance_scale) {
             (Some(prompt), Some(strength), Some(num_inference_steps), Some(guidance_scale)) if strength > 0.0 => {
-                check.some_step(strength, num_inference_steps);
+                check.some_step(strength, num_inference_steps, ", or 0, which repaints nothing");
                 Some(RepaintSpec { prompt, negative_prompt, strength, num_inference_steps, guidance_scale, scheduler })
             }
             _ => None,
@@ -115,14 +115,6 @@ fn of_longer_side(longer: u32, image: &RgbImage, min_side: u32) -> (u32, u32) {
 }
 
 impl Check {
-    /// Refuses to repaint by less than a step.
-    fn some_step(&mut self, strength: f64, steps: u32) {
-        if strength * f64::from(steps) < 1.0 {
-            let error = format!("{strength} of {steps} steps leaves no step to run: raise it or num_inference_steps, or give 0");
-            self.fail::<()>("strength", strength, FieldErrorKind::Value { error });
-        }
-    }
-
     /// The video's frames, to the nearest whole number.
     fn frames(&mut self, seconds: f64, fps: FrameRate, limits: &Limits) -> Option<usize> {
         let frames = (seconds * fps.as_f64()).round() as usize;

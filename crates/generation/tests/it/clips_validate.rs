@@ -94,7 +94,7 @@ fn each_rule_names_its_field_and_its_limit() {
         (
             ClipRequest { strength: Some(0.01), ..boat() },
             "strength",
-            value("0.01 of 25 steps leaves no step to run: raise it or num_inference_steps, or give 0"),
+            value("0.01 of 25 steps leaves no step to run; the smallest strength that works is 0.04, or 0, which repaints nothing"),
         ),
         (
             ClipRequest { num_inference_steps: Some(0), ..boat() },

@@ -1,11 +1,11 @@
 //! A model that needs no weights, so that the engine can be tested in milliseconds and stopped at any step. The server's tests include
 //! this file, so it knows nothing of either crate's other tests.
 //!
-//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "broken" and "memory" fail in the
-//! ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two milliseconds a
-//! step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a
-//! video, the first scene's prompt says what it
-//! does; frames are in the colour of their number, and previews in that of the step or the frame.
+//! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and "memory"
+//! fail in the ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two
+//! milliseconds a step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`]
+//! of them. Of a video, the first scene's prompt says what it does; frames are in the colour of their number, and previews in that of the
+//! step or the frame.
 
 use std::{
     ops::ControlFlow,
@@ -45,7 +45,8 @@ pub(crate) fn info() -> ModelInfo {
         device_reason: "there is no other".into(),
         default_width: 64,
         default_height: 72,
-        scheduler: SchedulerKind::Ddim.into(),
+        scheduler: Some(SchedulerKind::Ddim.into()),
+        scheduler_reason: String::new(),
         memory: MemoryPlan::default(),
         remarks: Vec::new(),
     }
@@ -55,12 +56,17 @@ pub(crate) fn model() -> LoadedModel {
     LoadedModel { info: info(), model: Box::new(FakeModel) }
 }
 
+fn no_scheduler() -> Error {
+    Error::config("scheduler/scheduler_config.json", "_class_name", "unsupported value \"Odd\"")
+}
+
 fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffusion_core::Result<Picture> {
     let latents = SeededNoise::new(seed).randn(&[1, 4, 1, 1])?;
     let slow = spec.prompt() == "slow";
     match spec.prompt() {
         "panic" => panic!("the fake model panics\nas it was told"),
         "refuse" => return Err(Error::Params { field: "num_inference_steps", reason: "not with this scheduler".into() }),
+        "no scheduler" => return Err(no_scheduler()),
         "stuck" => std::thread::sleep(Duration::from_secs(1)),
         "broken" => return Err(Error::Tokenizer("broken as told\nbacktrace".into())),
         "memory" => return Err(Error::OutOfMemory { what: "as told".into() }),
@@ -124,6 +130,7 @@ impl DeviceModel for FakeModel {
         for frame in first_frame..frames {
             match prompt {
                 "panic" => panic!("the fake model panics\nas it was told"),
+                "no scheduler" => return Err(no_scheduler()),
                 "broken" => return Err(Error::Tokenizer("broken as told\nbacktrace".into())),
                 "slow" => std::thread::sleep(Duration::from_millis(2)),
                 _ => {}

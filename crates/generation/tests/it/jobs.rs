@@ -122,19 +122,23 @@ async fn pictures_lie_side_by_side() {
 async fn a_job_that_fails_fails_alone() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 32).await;
-    for (prompt, kind, message) in
-        [("panic", JobErrorKind::Internal, "internal error"), ("broken", JobErrorKind::Model, "tokenizer: broken as told")]
-    {
-        jobs.submit(pictures(prompt, prompt)).await.unwrap();
-        let after: Vec<String> = (0..10).map(|index| format!("{prompt}-{index}")).collect();
+    for (prompt, kind, message) in [
+        ("panic", JobErrorKind::Internal, "internal error"),
+        ("broken", JobErrorKind::Model, "tokenizer: broken as told"),
+        ("refuse", JobErrorKind::Refused, "num_inference_steps: not with this scheduler"),
+        ("no scheduler", JobErrorKind::Refused, "scheduler: scheduler/scheduler_config.json: field _class_name: unsupported value \"Odd\""),
+    ] {
+        let name = prompt.replace(' ', "-");
+        jobs.submit(pictures(&name, prompt)).await.unwrap();
+        let after: Vec<String> = (0..10).map(|index| format!("{name}-{index}")).collect();
         for id in &after {
             jobs.submit(video(id, "a boat")).await.unwrap();
         }
-        let job = end_of(&jobs, prompt).await;
+        let job = end_of(&jobs, &name).await;
         let error = job.error.unwrap();
         assert_eq!((job.state, error.kind), (JobState::Failed, kind));
         assert!(error.message.contains(message), "{}", error.message);
-        assert_eq!(kinds(&jobs, prompt).await, ["queued", "started", "failed"]);
+        assert_eq!(kinds(&jobs, &name).await, ["queued", "started", "failed"]);
         for id in &after {
             assert_eq!(end_of(&jobs, id).await.state, JobState::Completed, "{id}");
         }

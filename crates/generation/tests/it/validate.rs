@@ -141,3 +141,35 @@ fn strength_and_mask_need_a_picture_with_pixels() {
     let strength = Some(1.5);
     assert_eq!(fields(ImageRequest { strength, init_image: Some(RgbImage::new(8, 8)), ..request("a boat") }), ["strength"]);
 }
+
+#[test]
+fn a_strength_that_leaves_no_step_is_answered_with_the_smallest_one() {
+    let picture = |mask: bool, strength, steps| ImageRequest {
+        init_image: Some(RgbImage::new(64, 64)),
+        mask_image: mask.then(|| GrayImage::new(64, 64)),
+        strength: Some(strength),
+        num_inference_steps: Some(steps),
+        ..request("a boat")
+    };
+    for mask in [false, true] {
+        for (strength, steps, smallest) in [(0.03, 25, "0.04"), (0.0, 4, "0.25"), (0.3, 3, "0.3334"), (0.99, 1, "1")] {
+            let found = errors(picture(mask, strength, steps));
+            let [error] = found.as_slice() else { panic!("one fault expected, found {found:?}") };
+            assert_eq!(error.field, "strength");
+            assert!(error.message.ends_with(&format!("the smallest strength that works is {smallest}")), "{}", error.message);
+            let mended = picture(mask, smallest.parse().unwrap(), steps);
+            assert!(mended.validate(&Limits::default(), &info()).is_ok(), "{smallest} of {steps}");
+        }
+    }
+}
+
+#[test]
+fn a_model_without_a_scheduler_of_its_own_wants_one_named() {
+    let model = ModelInfo { scheduler: None, scheduler_reason: "KDPM2DiscreteScheduler is not known".into(), ..info() };
+    let found = request("a boat").validate(&Limits::default(), &model).unwrap_err();
+    let [error] = found.as_slice() else { panic!("one fault expected, found {found:?}") };
+    assert_eq!(error.field, "scheduler");
+    assert!(error.message.contains("name one") && error.message.contains("KDPM2DiscreteScheduler is not known"), "{}", error.message);
+    let named = ImageRequest { scheduler: Some("euler".into()), ..request("a boat") };
+    assert!(named.validate(&Limits::default(), &model).is_ok());
+}

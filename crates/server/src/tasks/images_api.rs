@@ -19,7 +19,7 @@ use super::{
     document::{self, Links},
     new_id,
     note::TaskNote,
-    picture_body::{self, PictureBody},
+    picture_body::{self, PictureBody, picture_field},
     request_wire::{PictureFromPictureBody, PictureTaskBody},
     wire::{PictureTaskResponse, SERVICE, TaskErrorBody, TaskValidationErrorBody},
 };
@@ -28,6 +28,7 @@ use crate::{
     app::ApiState,
     artifact_file, body,
     error::ApiError,
+    fields::value_error,
     idempotency,
     picture_source::{self, Asker, SourceError},
     request_body::{RequestBody, aside},
@@ -243,6 +244,9 @@ async fn answer(job: &Job, links: Links<'_>) -> Result<HttpResponse, ApiError> {
         JobState::Cancelled => return Err(ApiError::TaskCancelled(job.id.clone())),
         JobState::Failed | JobState::Queued | JobState::Running => {
             let error = job.error.clone().ok_or(ApiError::Internal)?;
+            if let Some((field, reason)) = error.refused_field() {
+                return Err(ApiError::Invalid(vec![value_error(picture_field(field), reason.to_owned(), &serde_json::Value::Null)]));
+            }
             return Err(ApiError::TaskFailed { what: "Image generation", error });
         }
     }

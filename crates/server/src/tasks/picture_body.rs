@@ -186,13 +186,20 @@ impl PictureBody {
     }
 }
 
-/// A field under the name that it has here.
-fn renamed(error: FieldError) -> FieldError {
-    let field = match error.field {
+/// The name that a field of an [`ImageRequest`] has here.
+pub(crate) fn picture_field(field: &str) -> &str {
+    match field {
         "num_inference_steps" => "steps",
         "guidance_scale" => "cfg_scale",
+        "strength" => "reference_weight",
+        "init_image" => "image",
         same => same,
-    };
+    }
+}
+
+/// A field under the name that it has here.
+fn renamed(error: FieldError) -> FieldError {
+    let field = picture_field(error.field);
     FieldError { field, ..error }
 }
 
@@ -241,7 +248,8 @@ mod tests {
             device_reason: "c".into(),
             default_width: width,
             default_height: height,
-            scheduler: SchedulerKind::Ddim.into(),
+            scheduler: Some(SchedulerKind::Ddim.into()),
+            scheduler_reason: String::new(),
             memory: generation::MemoryPlan::default(),
             remarks: Vec::new(),
         })

@@ -247,7 +247,7 @@ pub struct TaskError {
     /// Whether the same request may well succeed at another time.
     #[schema(example = false)]
     pub retryable: bool,
-    /// The kind of fault: "out_of_memory", "model", "encoder", "internal" or "crashed".
+    /// The kind of fault: "out_of_memory", "model", "refused", "encoder", "internal" or "crashed".
     #[schema(example = "model")]
     pub code: String,
 }
@@ -255,8 +255,10 @@ pub struct TaskError {
 impl TaskError {
     pub(crate) fn new(is_video: bool, error: &generation::jobs::JobError) -> Self {
         let kind = match error.kind {
-            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Encoder if is_video => "VideoGenerationError",
-            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Encoder => "ImageGenerationError",
+            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Refused | JobErrorKind::Encoder if is_video => {
+                "VideoGenerationError"
+            }
+            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Refused | JobErrorKind::Encoder => "ImageGenerationError",
             JobErrorKind::Internal | JobErrorKind::Crashed => "ServiceError",
         };
         Self { kind: kind.to_owned(), message: error.message.clone(), retryable: error.retryable, code: error.kind.name().to_owned() }

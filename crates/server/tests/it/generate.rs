@@ -100,6 +100,12 @@ async fn what_only_the_model_can_judge_is_422_all_the_same() {
         "ctx": {"error": "not with this scheduler"}
     }]});
     assert_eq!(answer.json(), expected);
+    // A model's own scheduler file that cannot be run is the model's refusal, and no failure.
+    let answer = ask(post(r#"{"prompt": "no scheduler"}"#)).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let detail = &answer.json()["detail"][0];
+    assert_eq!(detail["loc"], json!(["body", "scheduler"]));
+    assert!(detail["msg"].as_str().unwrap().contains("field _class_name: unsupported value \"Odd\""), "{detail}");
 }
 
 #[actix_web::test]

@@ -135,6 +135,12 @@ async fn what_cannot_be_made_is_told_as_such() {
         let error = json!({"code": "INTERNAL_ERROR", "message": sentence, "details": {}});
         assert_eq!((status.as_u16(), answer), (500, json!({"detail": sentence, "error": error})));
     }
+    // What the model does not take is a fault of the request, under the name that the field has here.
+    for (prompt, field, reason) in [("refuse", "steps", "not with this scheduler"), ("no scheduler", "scheduler", "field _class_name")] {
+        let (status, answer) = server.ask(Method::POST, GENERATE, Some(json!({ "prompt": prompt }))).await;
+        assert_eq!((status.as_u16(), &answer["detail"][0]["loc"]), (422, &json!(["body", field])), "{answer}");
+        assert!(answer["detail"][0]["msg"].as_str().unwrap().contains(reason), "{answer}");
+    }
 }
 
 #[actix_web::test]

@@ -169,6 +169,9 @@ async fn what_fails_behind_it_is_told_and_leaves_nothing() {
         assert_eq!(answer.status().as_u16(), 500);
         assert_eq!(answer.json::<Value>().await.unwrap(), json!({ "detail": detail }));
     }
+    let refused = ask("no scheduler").await.unwrap();
+    assert_eq!(refused.status().as_u16(), 422);
+    assert_eq!(refused.json::<Value>().await.unwrap()["detail"][0]["loc"], json!(["body", "scheduler"]));
     assert!(ask("a boat").await.unwrap().status().is_success());
     // Who hangs up gets no video, and leaves none.
     let hung_up = tokio::time::timeout(Duration::from_millis(200), ask("slow")).await;

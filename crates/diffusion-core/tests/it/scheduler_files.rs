@@ -1,0 +1,250 @@
+//! Scheduler files as people have them against diffusers (scripts/golden/scheduler_files.py): whole runs of its pipelines over files,
+//! classes in model_index.json, named schedulers and kinds of requests; and every key with its odd values under every scheduler.
+#![expect(clippy::print_stdout, reason = "figures for whoever runs with --nocapture")]
+
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+
+use candle_core::Tensor;
+use diffusion_core::{
+    Error, Result,
+    denoise::{StepMonitor, StepReport},
+    noise::SeededNoise,
+    pipelines::{ImageToImageParams, InpaintParams, StableDiffusion, TextToImageParams},
+    policy::ExecutionPolicy,
+    schedulers::{SchedulerConfig, SchedulerFile},
+    weights::{Component, TensorSource, WeightSource},
+};
+use image::{GrayImage, RgbImage};
+use serde_json::{Value as Json, json};
+
+use crate::{golden, golden_metadata, pipelines::GoldenModel, relative_error, tolerance};
+
+/// The tiny golden model with a case's scheduler file and model_index.json.
+struct Folder {
+    model: GoldenModel,
+    scheduler: Json,
+    index: Json,
+}
+
+impl Folder {
+    fn new(shapes: &Json, unet: &Json, scheduler: &Json, pipeline: &str, class: &Json) -> Self {
+        let call = json!({"unet": unet, "scheduler_config": {}});
+        let model = GoldenModel { shapes: shapes.clone(), call, poison: None };
+        let mut index = model.config(Component::ModelIndex).unwrap();
+        index["_class_name"] = json!(pipeline);
+        index["scheduler"] = json!(["diffusers", class]);
+        Self { model, scheduler: scheduler.clone(), index }
+    }
+
+    fn load(&self) -> StableDiffusion {
+        StableDiffusion::load(self, &ExecutionPolicy::cpu_f32()).unwrap()
+    }
+}
+
+impl WeightSource for Folder {
+    fn name(&self) -> String {
+        self.model.name()
+    }
+
+    fn config(&self, component: Component) -> Result<Json> {
+        match component {
+            Component::Scheduler => Ok(self.scheduler.clone()),
+            Component::ModelIndex => Ok(self.index.clone()),
+            Component::Unet
+            | Component::Vae
+            | Component::TextEncoder
+            | Component::ImageEncoder
+            | Component::Tokenizer
+            | Component::FeatureExtractor => self.model.config(component),
+        }
+    }
+
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
+        self.model.file(component, file_name)
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        self.model.tensors(component)
+    }
+}
+
+/// Keeps the latents of the last step.
+#[derive(Default)]
+struct Last(Option<Tensor>);
+
+impl StepMonitor for Last {
+    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+        self.0 = Some(step.latents.clone());
+        ControlFlow::Continue(())
+    }
+}
+
+/// The picture and the mask of the golden pictures, and a request with the settings of the script.
+struct Request {
+    init_image: RgbImage,
+    mask_image: GrayImage,
+    base: TextToImageParams,
+}
+
+impl Request {
+    fn load() -> Self {
+        let pictures = golden("pipelines", "pictures");
+        let bytes = |name: &str| {
+            let dims = pictures[name].dims();
+            (dims[1] as u32, dims[0] as u32, pictures[name].flatten_all().unwrap().to_vec1::<u8>().unwrap())
+        };
+        let ((width, height, picture), mask) = (bytes("init_image"), bytes("mask_image"));
+        let base = TextToImageParams {
+            negative_prompt: "noisy, dark".into(),
+            guidance_scale: 5.0,
+            seed: 11,
+            num_inference_steps: 6,
+            ..TextToImageParams::new("a red circle on a blue ground, with mist", (64, 64))
+        };
+        Self {
+            init_image: RgbImage::from_raw(width, height, picture).unwrap(),
+            mask_image: GrayImage::from_raw(mask.0, mask.1, mask.2).unwrap(),
+            base,
+        }
+    }
+
+    /// The final latents of one kind of request.
+    fn make(&self, model: &StableDiffusion, kind: &str, base: TextToImageParams) -> Result<Tensor> {
+        let mut last = Last::default();
+        let init_image = self.init_image.clone();
+        match kind {
+            "text" => model.text_to_image(&base, &mut last),
+            "image" => model.image_to_image(&ImageToImageParams { base, init_image, strength: 0.6 }, &mut last),
+            _ => {
+                let params = InpaintParams { base, init_image, mask_image: self.mask_image.clone(), strength: 0.75 };
+                model.inpaint(&params, &mut last)
+            }
+        }?;
+        Ok(last.0.unwrap())
+    }
+}
+
+/// The pictures of both latents against each other, in f32, in decibels.
+fn picture_psnr(model: &StableDiffusion, actual: &Tensor, expected: &Tensor) -> f64 {
+    let picture = |latents: &Tensor| {
+        let decoded = model.vae().decode(&(latents / model.vae().config().scaling_factor).unwrap()).unwrap();
+        let values = decoded.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        values.into_iter().map(|value| f64::from((value / 2.0 + 0.5).clamp(0.0, 1.0))).collect::<Vec<f64>>()
+    };
+    let (actual, expected) = (picture(actual), picture(expected));
+    let squares = actual.iter().zip(&expected).map(|(a, e)| (a - e).powi(2)).sum::<f64>();
+    10.0 * (actual.len() as f64 / squares).log10()
+}
+
+#[test]
+fn a_scheduler_starts_from_what_the_pipelines_scheduler_config_is() {
+    let (latents, metadata) = (golden("pipelines", "schedulers"), golden_metadata("pipelines", "schedulers"));
+    let cases: Vec<Json> = serde_json::from_str(&metadata["cases"]).unwrap();
+    let shapes: Json = serde_json::from_str(&metadata["shapes"]).unwrap();
+    let request = Request::load();
+    let mut faults = Vec::new();
+    let mut worst = f64::INFINITY;
+    for (number, case) in cases.iter().enumerate() {
+        let file = &cases[case["file_of"].as_u64().unwrap() as usize]["file"];
+        let model = Folder::new(&shapes, &case["unet"], file, case["index"].as_str().unwrap(), &case["class"]).load();
+        let base = TextToImageParams {
+            num_inference_steps: case["steps"].as_u64().unwrap() as usize,
+            scheduler: case["name"].as_str().map(|name| name.parse().unwrap()),
+            ..request.base.clone()
+        };
+        let expected = &latents[&number.to_string()];
+        let told = match request.make(&model, case["kind"].as_str().unwrap(), base) {
+            Err(error) => error.to_string(),
+            Ok(made) => {
+                let (picture, latent) = (picture_psnr(&model, &made, expected), -20.0 * relative_error(&made, expected).log10());
+                worst = worst.min(picture).min(latent);
+                if picture.min(latent) >= tolerance::SCHEDULER_FILE_DB {
+                    continue;
+                }
+                format!("pictures {picture:.1} dB, latents {latent:.1} dB")
+            }
+        };
+        faults.push(format!("{number} {} {} {}: {told}", case["kind"], case["label"], case["name"]));
+    }
+    println!("{} cases, the worst at {worst:.1} dB", cases.len());
+    assert!(faults.is_empty(), "{} of {}\n{}", faults.len(), cases.len(), faults.join("\n"));
+    assert!(cases.len() >= 160);
+}
+
+/// What diffusers runs and this crate does not: the scheduler's name begins so, and the key.
+const NOT_DONE: [(&str, &str); 8] = [
+    ("dpmpp", "use_flow_sigmas"),
+    ("unipc", "use_flow_sigmas"),
+    ("deis", "use_flow_sigmas"),
+    ("dpmpp-2m", "use_lu_lambdas"),
+    ("euler", "interpolation_type"),
+    ("dpmpp", "prediction_type"),
+    ("unipc", "prediction_type"),
+    ("deis", "prediction_type"),
+];
+
+#[test]
+fn a_file_is_judged_by_the_keys_that_are_read_and_by_what_they_do() {
+    const SHAPE: [usize; 4] = [1, 4, 2, 2];
+    let (latents, metadata) = (golden("schedulers", "files"), golden_metadata("schedulers", "files"));
+    let table: Vec<(String, String, Json, BTreeMap<String, Json>, Option<usize>)> = serde_json::from_str(&metadata["table"]).unwrap();
+    let sd15: Json = serde_json::from_str(&metadata["file"]).unwrap();
+    let betas = |value: &Json| if *value == json!("1000 x 0.01") { json!(vec![0.01; 1000]) } else { value.clone() };
+    let randn = |seed| SeededNoise::new(seed).randn(&SHAPE).unwrap();
+    let run = |file: &Json, name: &str| -> Result<Tensor> {
+        let mut run = SchedulerConfig::from_json(file, Some(name.parse()?))?.start(5)?;
+        let mut latents = (randn(7) * run.init_noise_sigma())?;
+        let mut noise = SeededNoise::new(42);
+        for index in 0..run.timesteps().len() {
+            latents = run.step(&randn(1000 + index as u64), index, &latents, &mut noise)?;
+        }
+        Ok(latents)
+    };
+    let (mut faults, mut same, mut refused) = (Vec::new(), 0, 0);
+    for (name, key, value, company, row) in &table {
+        let mut file = sd15.clone();
+        for (key, value) in company.iter().chain([(key, value)]) {
+            file[key] = betas(value);
+        }
+        let not_done = NOT_DONE.iter().any(|(start, other)| name.starts_with(start) && key == other);
+        let context = || format!("{name} {key} {value} with {company:?}");
+        match (run(&file, name), row) {
+            (Ok(made), Some(row)) => {
+                let error = relative_error(&made, &latents["latents"].get(*row).unwrap());
+                if error <= tolerance::SCHEDULER_STEP { same += 1 } else { faults.push(format!("{}: {error:e}", context())) }
+            }
+            (Err(Error::Config { field, .. }), Some(_)) if not_done && field == *key => refused += 1,
+            (Err(error), Some(_)) => faults.push(format!("{}: {error}", context())),
+            // diffusers has no picture of it.
+            (Err(Error::Config { .. }), None) => refused += 1,
+            (Err(error), None) => faults.push(format!("{}: {error}", context())),
+            // Numbers overflow there, or it minds what does no harm.
+            (Ok(_), None) => {}
+        }
+    }
+    println!("{same} as diffusers, {refused} refused, of {}", table.len());
+    assert!(faults.is_empty(), "{} of {}\n{}", faults.len(), table.len(), faults.join("\n"));
+    assert!(same >= 1500 && refused >= 200, "{same} {refused}");
+}
+
+#[test]
+fn a_model_whose_own_scheduler_is_not_ours_loads_and_says_what_to_do() {
+    let metadata = golden_metadata("pipelines", "schedulers");
+    let shapes: Json = serde_json::from_str(&metadata["shapes"]).unwrap();
+    let request = Request::load();
+    for (file, class, field) in [
+        (json!({"_class_name": "KDPM2DiscreteScheduler"}), json!("KDPM2DiscreteScheduler"), "_class_name"),
+        (json!({}), json!("EDMEulerScheduler"), "_class_name"),
+        (json!({"_class_name": "DDIMScheduler", "timestep_spacing": "sideways"}), json!("DDIMScheduler"), "timestep_spacing"),
+    ] {
+        let model = Folder::new(&shapes, &json!({}), &file, "StableDiffusionPipeline", &class).load();
+        let error = request.make(&model, "text", request.base.clone()).unwrap_err();
+        assert!(matches!(&error, Error::Config { field: found, .. } if found == field), "{error}");
+        assert!(model.scheduler_name().is_err());
+        let base = TextToImageParams { scheduler: Some("euler".parse().unwrap()), ..request.base.clone() };
+        assert_eq!(request.make(&model, "text", base).is_ok(), field == "_class_name");
+    }
+    let nothing = SchedulerFile::new(&json!({}), None).unwrap();
+    assert!(nothing.own_kind().unwrap_err().to_string().contains("_class_name: missing"));
+    assert!(nothing.scheduler(Some("euler".parse().unwrap())).is_ok());
+}
