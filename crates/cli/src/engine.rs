@@ -34,6 +34,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving:
         // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
         let motion = motion.open(&hub)?;
         LoadedModel::load(open(&model, &name, &hub)?.as_ref(), &policy, motion, memory_limit(&compute, &policy))
+            .map_err(|error| model.explain(error, &hub))
     })?)
 }
 

@@ -95,7 +95,7 @@ fn run(cli: Cli) -> Result<()> {
             match command {
                 ModelsCommand::List { json } => models::list(&hub, json),
                 ModelsCommand::Inspect { model, json } => models::inspect(&model, &hub, json),
-                ModelsCommand::Pull { id } => models::pull(&id, &hub),
+                ModelsCommand::Pull { id, verify } => models::pull(&id, verify, &hub),
             }
         }
         Command::Bench(args) => {

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use diffusion_core::{
+    hub::Check,
     pipelines,
     weights::{Component, ModelFamily, TensorShape, WeightSource},
 };
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     failure::Usage,
-    hub,
+    hub::{self, Fetched},
     model::{EMBEDDED, EMBEDDED_MOTION, HubId, Model},
     output::{self, size},
     settings::HubSettings,
@@ -77,13 +78,17 @@ pub(crate) fn inspect(name: &str, settings: &HubSettings, as_json: bool) -> Resu
     Ok(())
 }
 
-/// `framewright models pull`.
+/// `framewright models pull`; `verify` reads every byte of what is there.
 ///
 /// # Errors
 /// [`Usage`] if it is no hub id; otherwise if it cannot be fetched.
-pub(crate) fn pull(id: &str, settings: &HubSettings) -> Result<()> {
+pub(crate) fn pull(id: &str, verify: bool, settings: &HubSettings) -> Result<()> {
     let id = HubId::parse(id).ok_or_else(|| Usage(format!("{id:?} is no hub id: owner/name or owner/name@revision")))?;
-    let folder = hub::fetch(&id, settings)?;
+    let check = if verify { Check::Content } else { Check::Length };
+    let Fetched { folder, files, bytes } = hub::fetch(&id, settings, check)?;
+    if verify {
+        output::remark(format_args!("verified: {files} files, {}", size(bytes)));
+    }
     Ok(output::result(folder.display())?)
 }
 
