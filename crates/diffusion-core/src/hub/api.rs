@@ -126,15 +126,14 @@ impl<'a> Hub<'a> {
 
     fn listing(&self, commit: &str) -> Result<Listing, HubError> {
         let mut tree = Vec::<TreeEntry>::new();
-        let mut next = Some(self.api(&["tree", commit])?);
-        if let Some(first) = &mut next {
-            first.set_query(Some("recursive=true&expand=false"));
-        }
+        let mut url = self.api(&["tree", commit])?;
+        url.set_query(Some("recursive=true&expand=false"));
         for _ in 0..MOST_PAGES {
-            let Some(url) = next.take() else { return Listing::of_tree(tree).map_err(HubError::Odd) };
-            let (page, headers): (Vec<TreeEntry>, _) = self.json(url)?;
+            let (page, headers): (Vec<TreeEntry>, _) = self.json(url.clone())?;
             tree.extend(page);
-            next = next_page(&headers);
+            let Some(next) = next_page(&headers) else { return Listing::of_tree(tree).map_err(HubError::Odd) };
+            // A mirror passes on the hub's own address, so no more than the place in the list is taken from it.
+            url.set_query(next.query());
         }
         Err(HubError::Odd(format!("the hub's list of files has more than {MOST_PAGES} pages")))
     }
@@ -187,14 +186,13 @@ impl<'a> Hub<'a> {
         Ok(url)
     }
 
-    /// A request with the token, if it goes to the endpoint itself. Of redirects `reqwest` takes care.
+    /// A request to the endpoint, with the token; `reqwest` takes the token off where a redirect leads elsewhere.
     fn get(&self, url: Url) -> RequestBuilder {
-        let at_home = url.origin() == self.endpoint.origin();
         // Not compressed, so that lengths and ranges are the file's.
         let request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
         match &self.token {
-            Some(token) if at_home => request.header(AUTHORIZATION, token),
-            _ => request,
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
         }
     }
 

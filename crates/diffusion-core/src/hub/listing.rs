@@ -109,7 +109,7 @@ impl Entry {
         match &self.lfs_sha256 {
             Some(hex) if is_hex(hex, 64) => Digest::Sha256(hex.clone()),
             None if is_hex(&self.blob_id, 40) => Digest::GitBlob(self.blob_id.clone()),
-            _ => Digest::Unstated,
+            Some(_) | None => Digest::Unstated,
         }
     }
 

@@ -10,26 +10,21 @@
 mod api;
 mod cache;
 mod digest;
+mod fetch;
 mod listing;
 mod lock;
 mod partial;
 mod selection;
 mod transfer;
 
-use std::{
-    collections::BTreeSet,
-    fmt, fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 use crate::{Error, Result, weights};
 use api::Hub;
 use cache::{RepoCache, Shortfall};
 pub use digest::Check;
-use digest::{Condition, Digest};
-use listing::Entry;
-use lock::BlobLock;
-use partial::Partial;
+use digest::Condition;
+use fetch::Fetch;
 
 /// Where models are fetched from and kept.
 #[derive(Clone, Default)]
@@ -199,81 +194,5 @@ fn from_cache(cache: &RepoCache, revision: &str, check: Check, tell: &mut dyn Fn
     match damaged {
         None => Ok(folder),
         Some(path) => Err(Shortfall::Damaged(Error::file(path, format!("is damaged: {}", faults.join("; "))))),
-    }
-}
-
-/// One file on its way into a snapshot.
-struct Fetch<'a> {
-    hub: &'a Hub<'a>,
-    cache: &'a RepoCache,
-    commit: &'a str,
-    name: &'a str,
-    entry: &'a Entry,
-    check: Check,
-    files_done: usize,
-    files_total: usize,
-    tell: &'a mut dyn FnMut(HubEvent),
-}
-
-impl Fetch<'_> {
-    /// Makes the snapshot hold the file, whole.
-    fn settle(&mut self) -> Result<()> {
-        let (cache, blob) = (self.cache, self.entry.blob());
-        let old = self.entry.old_name().filter(|old| fs::symlink_metadata(cache.blob(old)).is_ok_and(|file| file.is_file()));
-        if self.check == Check::Content && self.entry.digest() == Digest::Unstated {
-            (self.tell)(HubEvent::Unchecked { file: self.name.into() });
-        }
-        // Without the lock, for most files are there, and the cache may be one that only others write.
-        let linked = self.condition(&cache.pointer(self.commit, self.name), self.check)?;
-        if linked == Condition::Whole && old.is_none() {
-            return Ok(());
-        }
-        cache.prepare()?;
-        let lock = BlobLock::take(&cache.lock(blob), &mut || (self.tell)(HubEvent::Waiting { file: self.name.into() }))?;
-        // Another program may have fetched it meanwhile.
-        let mut found = self.condition(&cache.blob(blob), self.check)?;
-        if let (Some(old), Condition::Absent) = (old, &found) {
-            found = self.condition(&cache.blob(old), Check::Content)?;
-            if found == Condition::Whole {
-                cache.also_name(old, blob)?;
-                (self.tell)(HubEvent::Renamed { file: self.name.into() });
-            }
-        }
-        let is_new = found != Condition::Whole;
-        if is_new {
-            if let (Condition::Damaged(reason), _) | (_, Condition::Damaged(reason)) = (&found, &linked) {
-                (self.tell)(HubEvent::Damaged { file: self.name.into(), reason: reason.clone() });
-            }
-            self.fetch(&lock)?;
-        }
-        if is_new || linked != Condition::Whole {
-            cache.link(self.commit, self.name, blob, is_new)?;
-        }
-        if let Some(old) = old {
-            cache.retire(old, blob)?;
-        }
-        partial::sweep(&cache.blobs(), self.entry, &lock);
-        Ok(())
-    }
-
-    /// Fetches the blob, which is not there or damaged.
-    fn fetch(&mut self, lock: &BlobLock) -> Result<()> {
-        let blob = self.cache.blob(self.entry.blob());
-        let io = |source| Error::Io { path: blob.clone(), source };
-        let mut partial = Partial::open(&self.cache.blobs(), self.entry, lock).map_err(io)?;
-        let (hub, commit, name, entry) = (self.hub, self.commit, self.name, self.entry);
-        transfer::fetch(hub, commit, name, entry, &mut partial, &mut |bytes| self.at(bytes, 0))?;
-        partial.finish(&blob).map_err(io)
-    }
-
-    fn condition(&mut self, path: &Path, check: Check) -> Result<Condition> {
-        Condition::of(path, self.entry.size(), &self.entry.digest(), check, &mut |bytes| self.at(bytes, 0))
-    }
-
-    /// Tells how many bytes of the file are here, and whether (1 or 0) it is whole.
-    fn at(&mut self, file_bytes: u64, whole: usize) {
-        let (file, file_total) = (self.name.to_owned(), self.entry.size());
-        let progress = HubProgress { file, file_bytes, file_total, files_done: self.files_done + whole, files_total: self.files_total };
-        (self.tell)(HubEvent::Progress(progress));
     }
 }

@@ -20,8 +20,7 @@ use crate::{Error, Result};
 
 const CHUNK: usize = 256 << 10;
 
-/// Fills `partial` until it is the whole file with the right digest; tells how many bytes are there. What an earlier download has left is
-/// trusted until the digest is known, and given up if that is wrong.
+/// Fills `partial` until it is as long as the file; tells how many bytes are there. Returns whether it came in more pieces than one.
 ///
 /// # Errors
 /// [`Error::Hub`] if the hub cannot send the file, or sends another; [`Error::Io`] if the disk does not take it.
@@ -32,25 +31,7 @@ pub(super) fn fetch(
     entry: &Entry,
     partial: &mut Partial,
     tell: &mut dyn FnMut(u64),
-) -> Result<()> {
-    let mut resumed = partial.have() > 0;
-    loop {
-        let in_one_piece = gather(hub, commit, name, entry, partial, tell)?;
-        resumed |= !in_one_piece;
-        let Err(reason) = partial.check() else { return Ok(()) };
-        partial.restart().map_err(|source| full(hub, name, entry, partial, source))?;
-        // Pieces may have come from two sources; one that comes whole and wrong is wrong.
-        if !std::mem::take(&mut resumed) {
-            return Err(hub.fail(format!(
-                "{name}: the hub sent another content than it states, {reason}; nothing of it is kept. If HF_ENDPOINT names a mirror, \
-                 try another"
-            )));
-        }
-    }
-}
-
-/// Fetches what is missing; returns whether it came in one piece.
-fn gather(hub: &Hub<'_>, commit: &str, name: &str, entry: &Entry, partial: &mut Partial, tell: &mut dyn FnMut(u64)) -> Result<bool> {
+) -> Result<bool> {
     let size = entry.size();
     let (mut failures, mut ranges, mut pieces) = (0, true, 0);
     tell(partial.have());
@@ -74,7 +55,7 @@ fn gather(hub: &Hub<'_>, commit: &str, name: &str, entry: &Entry, partial: &mut 
         tell(partial.have());
         lost.pause(failures);
     }
-    Ok(pieces == 0)
+    Ok(pieces > 0)
 }
 
 /// Why a piece did not come.

@@ -141,7 +141,8 @@ impl State {
             if request.path.contains("cursor=half") {
                 return send_json(stream, "", &entries.skip(half).collect());
             }
-            let next = format!("Link: <http://{}{path}?recursive=true&cursor=half>; rel=\"next\"\r\n", request.headers["host"]);
+            // As a mirror passes it on: with the address of the hub behind it, where nobody may follow.
+            let next = format!("Link: <https://hub.invalid{path}?recursive=true&cursor=half>; rel=\"next\"\r\n");
             return send_json(
                 stream,
                 &next,
