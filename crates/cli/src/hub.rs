@@ -21,10 +21,10 @@ pub(crate) struct Fetched {
     pub(crate) bytes: u64,
 }
 
-/// Fetches the model's files, or finds them in the cache; says on standard error what is out of the common.
+/// Fetches the model's files, or finds them in the cache; reports repairs and waits on standard error.
 ///
 /// # Errors
-/// If a file is in neither, or the cache cannot be written to. Errors about a damaged file name the command that mends it.
+/// If a file is in neither, or the cache cannot be written to. Errors about a damaged file name the command that repairs it.
 pub(crate) fn fetch(id: &HubId, settings: &HubSettings, check: Check) -> Result<Fetched> {
     let core_settings = hub::HubSettings {
         endpoint: settings.endpoint.clone(),
@@ -39,7 +39,7 @@ pub(crate) fn fetch(id: &HubId, settings: &HubSettings, check: Check) -> Result<
     Ok(Fetched { folder, files: shown.files, bytes: shown.bytes })
 }
 
-/// The command that mends a model's files.
+/// The command that repairs a model's files.
 pub(crate) fn cure(id: &HubId) -> String {
     format!("framewright models pull {id} --verify")
 }
@@ -57,17 +57,17 @@ pub(crate) fn cure_of_folder(folder: &Path, settings: &HubSettings) -> Option<St
     Some(if is_usual { cure } else { format!("HF_HUB_CACHE={} {cure}", cache.display()) })
 }
 
-/// Adds to an error about one of a model's files what mends a damaged download.
+/// Adds to an error about one of a model's files what repairs a damaged download.
 pub(crate) fn with_cure(mut error: Error, cure: &str) -> Error {
     if let Error::File { reason, .. } | Error::Weights { reason, .. } | Error::Tokenizer(reason) = &mut error
         && !reason.contains(cure)
     {
-        *reason = format!("{reason}; if the download is damaged, `{cure}` mends it");
+        *reason = format!("{reason}; if the download is damaged, `{cure}` repairs it");
     }
     error
 }
 
-/// What is drawn and said while a model is fetched.
+/// The bar and the remarks of a fetch.
 struct Shown {
     file: String,
     bar: ProgressBar,
@@ -85,10 +85,10 @@ impl Shown {
     fn show(&mut self, event: HubEvent) {
         match event {
             HubEvent::Progress(progress) => self.draw(progress),
-            HubEvent::Waiting { file } => self.remark(format_args!("{file}: another program is downloading it; waiting for that")),
+            HubEvent::Waiting { file } => self.remark(format_args!("{file}: another program is downloading it; waiting")),
             HubEvent::Damaged { file, reason } => self.remark(format_args!("{file}: damaged: {reason}; fetching it again")),
-            HubEvent::Renamed { file } => self.remark(format_args!("{file}: kept, under the name by which other clients find it")),
-            HubEvent::Unchecked { file } => self.remark(format_args!("{file}: the hub states no digest, so only its length was checked")),
+            HubEvent::Renamed { file } => self.remark(format_args!("{file}: already there; renamed so that other clients find it")),
+            HubEvent::Unchecked { file } => self.remark(format_args!("{file}: the hub lists no digest, so only the length was checked")),
         }
     }
 

@@ -88,7 +88,7 @@ impl Model {
         }
     }
 
-    /// Adds to an error about one of the model's files what mends a damaged download, if it is a hub's.
+    /// Adds to an error about one of the model's files what repairs a damaged download, if it is a hub's.
     pub(crate) fn explain(&self, error: diffusion_core::Error, settings: &HubSettings) -> diffusion_core::Error {
         let cure = match &self.choice {
             ModelChoice::Hub(id) => Some(hub::cure(id)),
@@ -137,7 +137,7 @@ impl fmt::Display for HubId {
 }
 
 /// A model in a hub's cache: under the name that a person called it by, where its folder's path says less, and with errors that name
-/// the command that mends a damaged file.
+/// the command that repairs a damaged file.
 struct Cached {
     name: Option<String>,
     cure: String,

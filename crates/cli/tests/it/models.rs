@@ -124,7 +124,7 @@ fn a_damaged_file_in_the_cache_is_named_with_its_cure_by_every_command() {
         let refused = offline(args);
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{args:?}: {refused:?}");
         for words in
-            ["vae/config.json: is damaged: it has 2 bytes where the hub has 3", "`framewright models pull some/model --verify` mends it"]
+            ["vae/config.json: is damaged: it has 2 bytes where the hub has 3", "`framewright models pull some/model --verify` repairs it"]
         {
             assert!(refused.stderr.contains(words), "{args:?}: {refused:?}");
         }
@@ -132,7 +132,7 @@ fn a_damaged_file_in_the_cache_is_named_with_its_cure_by_every_command() {
     // By its folder, which is not held against the hub's list, so that the first file that cannot be read is named.
     let inspected = offline(&["models", "inspect", snapshot.to_str().unwrap()]);
     assert_eq!(inspected.code, 1, "{inspected:?}");
-    for words in ["text_encoder/model.safetensors: truncated", "`framewright models pull some/model@abc --verify` mends it"] {
+    for words in ["text_encoder/model.safetensors: truncated", "`framewright models pull some/model@abc --verify` repairs it"] {
         assert!(inspected.stderr.contains(words), "{inspected:?}");
     }
 }

@@ -1,8 +1,8 @@
 //! The hub's HTTP interface, as much of it as fetching a model takes: a revision's commit, a commit's tree, a file from some byte on.
 //!
-//! It knows no cache. `hf-hub` 1.0, which did this before, reads a tree's LFS digests under a name that no tree has, asks twice for
-//! each range, and hands out neither status nor headers; so a client of a few lines on `reqwest` stands here. Files in Xet storage come
-//! through the hub's HTTP bridge, as for every client without that protocol. The token goes to the endpoint's own host and to no other.
+//! It knows no cache. Not on `hf-hub` 1.0, because that reads a tree's LFS digests under a key that trees do not have (so that it has
+//! none), sends two requests for each range, and hides status and headers. Files in Xet storage come through the hub's HTTP bridge, as
+//! they do for every client without that protocol. The token is sent to the endpoint's own host only.
 
 use std::{io::Read as _, time::Duration};
 
@@ -23,7 +23,7 @@ use crate::{Error, Result};
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 const USER_AGENT: &str = concat!("framewright/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// A connection that sends nothing for so long is taken for broken.
+/// A connection silent for this long counts as broken.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a request is tried before it is given up.
 pub(super) const ATTEMPTS: u32 = 5;
@@ -132,7 +132,7 @@ impl<'a> Hub<'a> {
             let (page, headers): (Vec<TreeEntry>, _) = self.json(url.clone())?;
             tree.extend(page);
             let Some(next) = next_page(&headers) else { return Listing::of_tree(tree).map_err(HubError::Odd) };
-            // A mirror passes on the hub's own address, so no more than the place in the list is taken from it.
+            // A mirror may pass on the hub's own address, so only the cursor is taken from the link.
             url.set_query(next.query());
         }
         Err(HubError::Odd(format!("the hub's list of files has more than {MOST_PAGES} pages")))
@@ -186,7 +186,7 @@ impl<'a> Hub<'a> {
         Ok(url)
     }
 
-    /// A request to the endpoint, with the token; `reqwest` takes the token off where a redirect leads elsewhere.
+    /// A request to the endpoint, with the token; `reqwest` removes the token when a redirect leads to another host.
     fn get(&self, url: Url) -> RequestBuilder {
         // Not compressed, so that lengths and ranges are the file's.
         let request = self.client.get(url).header(ACCEPT_ENCODING, "identity");

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// What Python's client writes, to keep backups from taking the cache along (<https://bford.info/cachedir/>).
+/// Keeps backup programs out of the cache, as Python's client does (<https://bford.info/cachedir/>).
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55
 # This file is a cache directory tag created by huggingface_hub.
 # For information about cache directory tags, see:
@@ -93,7 +93,7 @@ impl RepoCache {
         make_folder(&self.blobs())?;
         let tag = self.cache_dir.join("CACHEDIR.TAG");
         if !tag.exists() {
-            // A cache without its tag is a cache.
+            // The cache works without its tag.
             let _ = fs::write(tag, CACHEDIR_TAG);
         }
         Ok(())
@@ -130,7 +130,7 @@ impl RepoCache {
             let staged = staged(&pointer);
             fs::copy(blob, &staged).and_then(|_| fs::rename(&staged, &pointer))
         };
-        // Why there is no link tells more than why there is no copy.
+        // The reason why there is no link says more than the reason why there is no copy.
         placed.map_err(|_| Error::Io { path: pointer, source })
     }
 
@@ -162,7 +162,7 @@ impl RepoCache {
             return Ok(());
         }
         match write(&path, commit.as_bytes()) {
-            // A cache that others fill serves without it.
+            // A read-only cache works without it.
             Err(Error::Io { source, .. })
                 if matches!(source.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) =>
             {
@@ -172,14 +172,14 @@ impl RepoCache {
         }
     }
 
-    /// What the hub has listed of a commit, if a client has kept it.
+    /// The hub's listing of a commit, if a client has stored it.
     pub(super) fn listing(&self, commit: &str) -> Option<Listing> {
         Listing::parse(&fs::read(self.listing_path(commit)).ok()?)
     }
 
-    /// Keeps what the hub lists of a commit, and that it has none of the files `absent`, so that Python's client need not ask.
+    /// Stores the hub's listing of a commit, and a mark for each file in `absent`, so that Python's client need not ask for them.
     pub(super) fn keep_listing(&self, commit: &str, listing: &Listing, absent: &[String]) {
-        // All of it spares others requests, and nothing depends on it.
+        // This only saves requests, so a failure is ignored.
         if self.listing(commit).as_ref() != Some(listing)
             && let Ok(text) = listing.to_json()
         {
@@ -232,7 +232,7 @@ fn symlink(target: &Path, link: &Path) -> io::Result<()> {
     std::os::windows::fs::symlink_file(target, link)
 }
 
-/// Writes a small file so that nobody sees half of it.
+/// Writes a small file atomically.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         make_folder(folder)?;

@@ -94,7 +94,7 @@ impl Hasher {
     }
 }
 
-/// How much of a cached file is looked at.
+/// How closely a cached file is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
     /// Its length, which costs nothing.
@@ -103,12 +103,12 @@ pub enum Check {
     Content,
 }
 
-/// What became of a file on disk.
+/// The state of a file on disk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Whole,
     Absent,
-    /// It is not what the hub lists, and why.
+    /// It is not the file that the hub lists; with the reason.
     Damaged(String),
 }
 

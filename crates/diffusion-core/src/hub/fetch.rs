@@ -1,7 +1,7 @@
 //! One file on its way into a snapshot: found there, linked, given its right name, or fetched.
 //!
-//! The invariant: under a blob's lock it is looked at again, as another program may have brought it meanwhile; and nothing is linked
-//! but what has the hub's length and, if it was fetched here, its digest.
+//! The invariants: a blob is checked again under its lock, because another process may have fetched it in the meantime; a snapshot links
+//! only to blobs that have the hub's length and, if fetched here, its digest.
 
 use std::{fs, path::Path};
 
@@ -38,19 +38,24 @@ impl Fetch<'_> {
         if self.check == Check::Content && self.entry.digest() == Digest::Unstated {
             (self.tell)(HubEvent::Unchecked { file: self.name.into() });
         }
-        // Without the lock, for most files are there, and the cache may be one that only others write.
+        // Without the lock, because most files are there and the cache may be read-only.
         let linked = self.condition(&cache.pointer(self.commit, self.name), self.check)?;
-        if linked == Condition::Whole && old.is_none() {
+        let is_settled = linked == Condition::Whole && old.is_none();
+        if is_settled && !partial::is_littered(&cache.blobs(), self.entry) {
             return Ok(());
         }
         let mut waits = || (self.tell)(HubEvent::Waiting { file: self.name.into() });
         let lock = match cache.prepare().and_then(|()| BlobLock::take(&cache.lock(blob), &mut waits)) {
             Ok(lock) => lock,
-            // An old name in a cache that cannot be written to is as good as any.
+            // A read-only cache works with old names and leftovers in it.
             Err(_) if linked == Condition::Whole => return Ok(()),
             Err(error) => return Err(error),
         };
-        // Another program may have fetched it meanwhile.
+        if is_settled {
+            partial::sweep(&cache.blobs(), self.entry, &lock);
+            return Ok(());
+        }
+        // Another process may have fetched it in the meantime.
         let mut found = self.condition(&cache.blob(blob), self.check)?;
         if let (Some(old), Condition::Absent) = (old, &found) {
             found = self.condition(&cache.blob(old), Check::Content)?;
@@ -76,7 +81,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Fetches the blob, which is not there or damaged. What an earlier download has left of it is trusted until the digest is known.
+    /// Fetches a missing or damaged blob. The partial file of an earlier download is trusted until the digest is known.
     fn fetch(&mut self, lock: &BlobLock) -> Result<()> {
         let (hub, commit, name, entry) = (self.hub, self.commit, self.name, self.entry);
         let blob = self.cache.blob(entry.blob());
@@ -87,14 +92,14 @@ impl Fetch<'_> {
             in_pieces |= transfer::fetch(hub, commit, name, entry, &mut partial, &mut |bytes| self.at(bytes, 0))?;
             let Err(reason) = partial.check() else { return partial.finish(&blob).map_err(io) };
             partial.restart().map_err(io)?;
-            // Pieces may have come from several sources; what comes whole and wrong is wrong.
+            // Pieces may come from several sources. A file that arrives in one piece and is wrong stays wrong.
             if !std::mem::take(&mut in_pieces) {
                 return Err(hub.fail(format!(
-                    "{name}: the hub sent another content than it states, {reason}; nothing of it is kept. If HF_ENDPOINT names a \
-                     mirror, try another"
+                    "{name}: the content that the hub sent does not match the digest that it lists: {reason}; the file was \
+                     discarded. If HF_ENDPOINT names a mirror, try another one"
                 )));
             }
-            (self.tell)(HubEvent::Damaged { file: name.into(), reason: format!("put together from pieces, it has {reason}") });
+            (self.tell)(HubEvent::Damaged { file: name.into(), reason: format!("the resumed download has {reason}") });
         }
     }
 

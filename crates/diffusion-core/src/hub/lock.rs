@@ -1,8 +1,8 @@
 //! The lock of a blob, which Python's client takes too: `.locks/models--OWNER--NAME/BLOB.lock`, locked with flock(2).
 //!
-//! A lock saves a second download and no more: what is written is right without it, for some file systems know no locks, or grant them
-//! to everybody. So [`BlobLock::is_exclusive`] says whether this one keeps others out. The file stays, as waiters hold on to it
-//! (huggingface_hub's `WeakFileLock`, filelock's `UnixFileLock`).
+//! A lock only saves a second download: the cache stays correct without it, because some file systems have no locks or grant every
+//! request. [`BlobLock::is_exclusive`] says whether this lock keeps other processes out. The file is never removed, because waiters hold
+//! it open. References: huggingface_hub's `WeakFileLock`, filelock's `UnixFileLock`.
 
 use std::{
     fs::{File, TryLockError},
@@ -19,7 +19,7 @@ pub(super) struct BlobLock {
 }
 
 impl BlobLock {
-    /// Takes the lock; calls `waits` once if another program holds it.
+    /// Takes the lock; calls `waits` once if another process holds it.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be made or opened.
@@ -39,7 +39,7 @@ impl BlobLock {
                 Ok(()) => Ok(()),
             };
             match locked {
-                // Its last holder may have removed the file while this one waited.
+                // The last holder may have removed the file during the wait.
                 Ok(()) if is_removed(&file).map_err(io)? => {}
                 Ok(()) => {
                     let exclusive = matches!(open(path).map_err(io)?.try_lock(), Err(TryLockError::WouldBlock));
@@ -51,20 +51,20 @@ impl BlobLock {
         }
     }
 
-    /// Whether nobody else can have this lock now.
+    /// Whether no other process can hold this lock now.
     pub(super) fn is_exclusive(&self) -> bool {
         self.exclusive
     }
 }
 
-/// Opens the file, which members of the group may lock too.
+/// Opens the file, writable for the group, so that its members can lock it too.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true);
     match options.clone().create_new(true).open(path) {
         Ok(file) => {
             #[cfg(unix)]
-            // Python's client does the same, whatever the mask is; a file system without modes is no failure.
+            // Python's client sets the same mode whatever the umask is; a file system without modes is no failure.
             let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o664));
             Ok(file)
         }

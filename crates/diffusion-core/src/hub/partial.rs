@@ -1,9 +1,9 @@
 //! A blob in the making: `blobs/BLOB.xxxxxxxx.incomplete`, a name that no other process has.
 //!
-//! It knows no network. What breaks off is parked as `BLOB.incomplete`, which older Python clients continue too; newer ones use names
-//! like these and never continue one. What any of them has left of a blob is where this one begins. A file that another program may
-//! still be writing to is copied, never taken: it is taken only under a lock that keeps others out, and if it was parked or has rested.
-//! The invariant: only whole contents with the right digest get a blob's final name.
+//! It knows no network. An interrupted download is parked as `BLOB.incomplete`, the name that older Python clients continue too; newer
+//! ones use names like the one above and never continue a file. A new download starts from the longest partial file that any client has
+//! left. A partial file that another process may still write to is copied, not moved: it is moved only under a lock that keeps others
+//! out, and only if it is parked or unchanged for a while. The invariant: only a whole file with the right digest gets a blob's name.
 
 use std::{
     fs::{self, File},
@@ -19,8 +19,8 @@ use super::{
     lock::BlobLock,
 };
 
-/// A file that no one has written to for so long is nobody's: clients give a silent connection up sooner.
-const AT_REST: Duration = Duration::from_secs(90);
+/// A partial file unchanged for this long is abandoned: clients drop a silent connection sooner.
+const ABANDONED: Duration = Duration::from_secs(90);
 
 /// A growing file with the digest of what it holds. Dropped before it is [finished](Partial::finish), it is parked.
 pub(super) struct Partial {
@@ -35,11 +35,11 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Begins with the longest beginning of the blob that any client has left in `blobs`, if there is one.
+    /// Starts from the longest partial file of the blob in `blobs`, if there is one.
     pub(super) fn open(blobs: &Path, entry: &Entry, lock: &BlobLock) -> io::Result<Self> {
         let path = create(blobs, entry.blob())?;
         let size = entry.size();
-        // One that cannot be taken, or be copied to its end, is no failure: what is not here is fetched.
+        // A leftover that cannot be taken or fully copied is no failure: the rest is fetched.
         let _ =
             leftovers(blobs, entry).iter().filter(|leftover| leftover.length <= size).any(|leftover| leftover.take(&path, lock).is_ok());
         let file = File::options().read(true).write(true).open(&path)?;
@@ -98,48 +98,57 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.finished {
-            // Of no use to anyone, or, if it cannot be renamed, found under the name that it has.
+            // If it cannot be renamed, the next download finds it under its own name.
             let _ = if self.have == 0 { fs::remove_file(&self.path) } else { fs::rename(&self.path, &self.parked) };
         }
     }
 }
 
+/// Whether there is something for [`sweep`].
+pub(super) fn is_littered(blobs: &Path, entry: &Entry) -> bool {
+    leftovers(blobs, entry).iter().any(Leftover::is_quiet)
+}
+
 /// Removes what downloads of a blob have left, once it is whole.
 pub(super) fn sweep(blobs: &Path, entry: &Entry, lock: &BlobLock) {
-    for leftover in leftovers(blobs, entry).into_iter().filter(|leftover| leftover.is_nobodys(lock)) {
-        // What stays takes room, and nothing else.
+    for leftover in leftovers(blobs, entry).into_iter().filter(|leftover| leftover.is_free(lock)) {
+        // A leftover that stays only takes space.
         let _ = fs::remove_file(leftover.path);
     }
 }
 
-/// What another download has left of a blob.
+/// A partial file of another download.
 struct Leftover {
     path: PathBuf,
     length: u64,
-    /// Whether its name says that nobody writes to it, but under the lock.
+    /// Whether it has the shared name, which clients write to under the lock only.
     parked: bool,
 }
 
 impl Leftover {
-    fn is_nobodys(&self, lock: &BlobLock) -> bool {
-        let at_rest =
-            || fs::metadata(&self.path).and_then(|file| file.modified()).is_ok_and(|at| at.elapsed().is_ok_and(|age| age > AT_REST));
-        lock.is_exclusive() && (self.parked || at_rest())
+    /// Whether it looks abandoned.
+    fn is_quiet(&self) -> bool {
+        let modified = || fs::metadata(&self.path).and_then(|file| file.modified());
+        self.parked || modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
+    }
+
+    fn is_free(&self, lock: &BlobLock) -> bool {
+        lock.is_exclusive() && self.is_quiet()
     }
 
     /// Makes it the content of `to`.
     fn take(&self, to: &Path, lock: &BlobLock) -> io::Result<()> {
         let mut content = File::open(&self.path)?;
-        // Another user's may be read, but not continued.
-        let is_ours = || File::options().write(true).open(&self.path).is_ok();
-        if self.is_nobodys(lock) && is_ours() {
+        // Another user's file may be readable only.
+        let is_writable = || File::options().write(true).open(&self.path).is_ok();
+        if self.is_free(lock) && is_writable() {
             return fs::rename(&self.path, to);
         }
         io::copy(&mut content, &mut File::create(to)?).map(drop)
     }
 }
 
-/// The leftovers of a blob, also under the name that this program gave it once; the longest first.
+/// The partial files of a blob, its name in older versions of this program included; the longest first.
 fn leftovers(blobs: &Path, entry: &Entry) -> Vec<Leftover> {
     let mut found = Vec::new();
     for file in fs::read_dir(blobs).into_iter().flatten().flatten() {
@@ -161,7 +170,7 @@ fn leftovers(blobs: &Path, entry: &Entry) -> Vec<Leftover> {
     found
 }
 
-/// A new file with a name of its own, in Python's form: eight hexadecimal digits.
+/// Creates a file with a unique name in Python's form: eight hexadecimal digits.
 fn create(blobs: &Path, blob: &str) -> io::Result<PathBuf> {
     loop {
         let path = blobs.join(format!("{blob}.{}.incomplete", eight_digits()));
@@ -177,8 +186,8 @@ pub(super) fn eight_digits() -> String {
     format!("{:08x}", RandomState::new().hash_one(0) >> 32)
 }
 
-/// Cuts off the zeros at a file's end and returns its length. A client that reserves room first leaves them, and so does a power cut;
-/// zeros that belong there are fetched again.
+/// Cuts off the zeros at a file's end and returns its new length. Preallocation and power cuts leave such zeros; those that belong there
+/// are fetched again.
 fn without_zeros(file: &mut File) -> io::Result<u64> {
     let mut end = file.metadata()?.len();
     let mut buffer = vec![0; CHUNK];

@@ -1,7 +1,7 @@
 //! One blob, fetched from where an earlier download broke off.
 //!
-//! Bytes go to the disk as they come, and into the digest. The invariant: what is appended follows what is there, so a server that
-//! answers with other bytes than were asked for is found out by its headers, or else by the digest.
+//! Bytes go to the disk and into the digest as they arrive. The invariant: bytes are appended only where they follow; a server that sends
+//! other bytes than requested is detected by its headers, or else by the digest.
 
 use std::io::{self, Read as _};
 
@@ -61,7 +61,7 @@ pub(super) fn fetch(
 /// Why a piece did not come.
 enum Trouble {
     Hub(HubError),
-    /// The server does not send from the byte that was asked for, and why that is known.
+    /// The server does not send from the requested byte on; with the evidence.
     NoRange(String),
     Disk(io::Error),
 }
@@ -79,7 +79,7 @@ fn piece(hub: &Hub<'_>, commit: &str, name: &str, size: u64, partial: &mut Parti
     let odd = |reason: String| Trouble::Hub(HubError::Odd(format!("{name}: the hub sent {reason}")));
     let header = |response: &Response, name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     if let Some(encoding) = header(&response, CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(odd(format!("it encoded as {encoding}, which was not asked for")));
+        return Err(odd(format!("it encoded as {encoding}, which was not requested")));
     }
     let expected = if response.status() == StatusCode::PARTIAL_CONTENT {
         let range = header(&response, CONTENT_RANGE).unwrap_or_default();
@@ -94,7 +94,7 @@ fn piece(hub: &Hub<'_>, commit: &str, name: &str, size: u64, partial: &mut Parti
         && length != expected
     {
         let kind = header(&response, CONTENT_TYPE).map_or(String::new(), |kind| format!(" of {kind}"));
-        return Err(odd(format!("{length} bytes{kind} where {expected} belong")));
+        return Err(odd(format!("{length} bytes{kind} instead of {expected}")));
     }
     if expected > size - from {
         // A server that does not know ranges sends the whole file.
@@ -127,11 +127,11 @@ fn is_rest(range: &str, from: u64, size: u64) -> bool {
     })
 }
 
-/// The error of a disk that does not take the file. What it has taken is kept.
+/// The error of a disk that cannot take the file. The bytes written so far are kept.
 fn full(hub: &Hub<'_>, name: &str, entry: &Entry, partial: &Partial, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => hub.fail(format!(
-            "{name}: the disk is full ({}): {} bytes of {} are here. Make room and run it again: it goes on where it stopped",
+            "{name}: the disk is full ({}): {} of {} bytes are stored. Free some space and run it again: the download continues",
             partial.path().display(),
             partial.have(),
             entry.size(),

@@ -126,7 +126,7 @@ fn what_an_earlier_download_left_is_trusted_only_as_far_as_the_digest() {
 #[test]
 fn a_mirror_that_sends_another_content_is_found_out_and_nothing_of_it_is_kept() {
     let pages: [(Fault, &str); 3] =
-        [(Fault::OtherBytes, "another content than it states"), (Fault::Page, "of text/html"), (Fault::Encoded, "encoded as gzip")];
+        [(Fault::OtherBytes, "does not match the digest"), (Fault::Page, "of text/html"), (Fault::Encoded, "encoded as gzip")];
     for name in [UNET, TEXT] {
         for (fault, words) in &pages {
             let server = HubServer::start(repository(), COMMIT);
