@@ -62,7 +62,7 @@ pub(crate) fn with_cure(mut error: Error, cure: &str) -> Error {
     if let Error::File { reason, .. } | Error::Weights { reason, .. } | Error::Tokenizer(reason) = &mut error
         && !reason.contains(cure)
     {
-        *reason = format!("{reason}; if the download is damaged, `{cure}` repairs it");
+        *reason = format!("{reason}; if the download is damaged, `{cure}` repairs it from the hub");
     }
     error
 }

@@ -1,9 +1,9 @@
-//! A blob in the making: `blobs/BLOB.xxxxxxxx.incomplete`, a name that no other process has.
+//! A blob in the making: `blobs/BLOB.framewright-xxxxxxxx.incomplete`, a name that no other process has.
 //!
 //! It knows no network. An interrupted download is parked as `BLOB.incomplete`, the name that older Python clients continue too; newer
-//! ones use names like the one above and never continue a file. A new download starts from the longest partial file that any client has
-//! left. A partial file that another process may still write to is copied, not moved: it is moved only under a lock that keeps others
-//! out, and only if it is parked or unchanged for a while. The invariant: only a whole file with the right digest gets a blob's name.
+//! ones write to `BLOB.xxxxxxxx.incomplete` and never continue a file. A new download starts from the longest partial file that any
+//! client has left. It moves that file only under a lock that keeps others out. Newer Python clients may run on another machine, where
+//! that lock means nothing, so their files are copied unless they are unchanged for a while. The invariant: only a whole file with the right digest gets a blob's name.
 
 use std::{
     fs::{self, File},
@@ -18,6 +18,9 @@ use super::{
     listing::Entry,
     lock::BlobLock,
 };
+
+/// Marks this program's own files between the blob's name and eight hexadecimal digits.
+const OWN_MARK: &str = ".framewright-";
 
 /// A partial file unchanged for this long is abandoned: clients drop a silent connection sooner.
 const ABANDONED: Duration = Duration::from_secs(90);
@@ -121,15 +124,15 @@ pub(super) fn sweep(blobs: &Path, entry: &Entry, lock: &BlobLock) {
 struct Leftover {
     path: PathBuf,
     length: u64,
-    /// Whether it has the shared name, which clients write to under the lock only.
-    parked: bool,
+    /// Whether it has a name that is written to under the lock only.
+    locked: bool,
 }
 
 impl Leftover {
     /// Whether it looks abandoned.
     fn is_quiet(&self) -> bool {
         let modified = || fs::metadata(&self.path).and_then(|file| file.modified());
-        self.parked || modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
+        self.locked || modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
     }
 
     fn is_free(&self, lock: &BlobLock) -> bool {
@@ -156,24 +159,25 @@ fn leftovers(blobs: &Path, entry: &Entry) -> Vec<Leftover> {
         let Some(stem) = name.strip_suffix(".incomplete") else { continue };
         let of = |blob: &str| match stem.strip_prefix(blob)? {
             "" => Some(true),
+            rest if rest.starts_with(OWN_MARK) => Some(true),
             rest => (rest.len() == 9 && rest.starts_with('.')).then_some(false),
         };
-        let Some(parked) = of(entry.blob()).or_else(|| entry.old_name().and_then(of)) else { continue };
+        let Some(locked) = of(entry.blob()).or_else(|| entry.old_name().and_then(of)) else { continue };
         if let Ok(metadata) = file.metadata()
             && metadata.is_file()
             && metadata.len() > 0
         {
-            found.push(Leftover { path: file.path(), length: metadata.len(), parked });
+            found.push(Leftover { path: file.path(), length: metadata.len(), locked });
         }
     }
     found.sort_by_key(|leftover| std::cmp::Reverse(leftover.length));
     found
 }
 
-/// Creates a file with a unique name in Python's form: eight hexadecimal digits.
+/// Creates a file with a unique name.
 fn create(blobs: &Path, blob: &str) -> io::Result<PathBuf> {
     loop {
-        let path = blobs.join(format!("{blob}.{}.incomplete", eight_digits()));
+        let path = blobs.join(format!("{blob}{OWN_MARK}{}.incomplete", eight_digits()));
         match File::create_new(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return created.map(|_| path),

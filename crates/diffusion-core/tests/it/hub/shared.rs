@@ -141,14 +141,16 @@ fn a_blob_in_pythons_store_for_several_repositories_is_used_and_never_written_th
 fn half_finished_files_of_any_client_are_continued() {
     let unet = &repository()[UNET];
     let (sha, git) = (blob(UNET, unet), git_blob(UNET, unet));
-    // Older Python clients and this program; Python since 1.33, killed just now or long ago; this program when it named blobs by git ids.
-    let names = [
-        format!("{sha}.incomplete"),
-        format!("{sha}.1a2b3c4d.incomplete"),
-        format!("{sha}.5e6f7a8b.incomplete"),
-        format!("{git}.incomplete"),
+    // Older Python clients and this program; Python since 1.33, killed just now or long ago; this program when it named blobs by git ids,
+    // and when it was killed just now.
+    let table = [
+        (format!("{sha}.incomplete"), false, false),
+        (format!("{sha}.1a2b3c4d.incomplete"), false, true),
+        (format!("{sha}.5e6f7a8b.incomplete"), true, false),
+        (format!("{git}.incomplete"), false, false),
+        (format!("{sha}.framewright-1a2b3c4d.incomplete"), false, false),
     ];
-    for (name, old, stays) in [(&names[0], false, false), (&names[1], false, true), (&names[2], true, false), (&names[3], false, false)] {
+    for (name, old, stays) in &table {
         let server = HubServer::start(repository(), COMMIT);
         let cache = tempfile::tempdir().unwrap();
         let blobs = root(cache.path()).join("blobs");
@@ -159,15 +161,15 @@ fn half_finished_files_of_any_client_are_continued() {
         fs::write(blobs.join("0000.incomplete"), unet).unwrap();
         let file = blobs.join(name);
         fs::write(&file, &unet[..2_000_001]).unwrap();
-        if old {
+        if *old {
             rest(&file);
         }
         let folder = fetch(&settings(&server, cache.path())).unwrap();
         assert_eq!(fs::read(folder.join(UNET)).unwrap(), *unet);
         assert_eq!(ranges(&server.requests()), ["bytes=2000001-"], "{name}");
         // One that another machine's client may still write to is left to it; the next fetch clears it away when it has been at rest.
-        assert_eq!(file.exists(), stays, "{name}");
-        if stays {
+        assert_eq!(file.exists(), *stays, "{name}");
+        if *stays {
             rest(&file);
             fetch(&settings(&server, cache.path())).unwrap();
             assert!(!file.exists());
