@@ -43,8 +43,10 @@ impl Partial {
         let path = create(blobs, entry.blob())?;
         let size = entry.size();
         // A leftover that cannot be taken or fully copied is no failure: the rest is fetched.
-        let _ =
-            leftovers(blobs, entry).iter().filter(|leftover| leftover.length <= size).any(|leftover| leftover.take(&path, lock).is_ok());
+        let _ = leftovers(blobs, entry)
+            .iter()
+            .filter(|leftover| (1..=size).contains(&leftover.length))
+            .any(|leftover| leftover.take(&path, lock).is_ok());
         let file = File::options().read(true).write(true).open(&path)?;
         let digest = entry.digest();
         let parked = blobs.join(format!("{}.incomplete", entry.blob()));
@@ -165,7 +167,6 @@ fn leftovers(blobs: &Path, entry: &Entry) -> Vec<Leftover> {
         let Some(locked) = of(entry.blob()).or_else(|| entry.old_name().and_then(of)) else { continue };
         if let Ok(metadata) = file.metadata()
             && metadata.is_file()
-            && metadata.len() > 0
         {
             found.push(Leftover { path: file.path(), length: metadata.len(), locked });
         }

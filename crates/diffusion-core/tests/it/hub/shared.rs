@@ -159,6 +159,9 @@ fn half_finished_files_of_any_client_are_continued() {
         fs::write(blobs.join(format!("{sha}.00000000.incomplete")), &unet[..10]).unwrap();
         fs::write(blobs.join(format!("{sha}.00000001.incomplete")), [&unet[..], b"more"].concat()).unwrap();
         fs::write(blobs.join("0000.incomplete"), unet).unwrap();
+        // Killed before its first byte.
+        let empty = blobs.join(format!("{sha}.framewright-00000000.incomplete"));
+        File::create(&empty).unwrap();
         let file = blobs.join(name);
         fs::write(&file, &unet[..2_000_001]).unwrap();
         if *old {
@@ -167,6 +170,7 @@ fn half_finished_files_of_any_client_are_continued() {
         let folder = fetch(&settings(&server, cache.path())).unwrap();
         assert_eq!(fs::read(folder.join(UNET)).unwrap(), *unet);
         assert_eq!(ranges(&server.requests()), ["bytes=2000001-"], "{name}");
+        assert!(!empty.exists());
         // One that another machine's client may still write to is left to it; the next fetch clears it away when it has been at rest.
         assert_eq!(file.exists(), *stays, "{name}");
         if *stays {
