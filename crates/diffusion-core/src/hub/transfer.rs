@@ -129,13 +129,13 @@ fn is_rest(range: &str, from: u64, size: u64) -> bool {
 
 /// The error of a disk that cannot take the file. The bytes written so far are kept.
 fn full(hub: &Hub<'_>, name: &str, entry: &Entry, partial: &Partial, source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => hub.fail(format!(
-            "{name}: the disk is full ({}): {} of {} bytes are stored. Free some space and run it again: the download continues",
-            partial.path().display(),
-            partial.have(),
-            entry.size(),
-        )),
-        _ => Error::Io { path: partial.path().into(), source },
+    if !matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        return Error::Io { path: partial.path().into(), source };
     }
+    hub.fail(format!(
+        "{name}: the disk is full ({}): {} of {} bytes are stored. Free some space and run it again: the download continues",
+        partial.path().display(),
+        partial.have(),
+        entry.size(),
+    ))
 }
