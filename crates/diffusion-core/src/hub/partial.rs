@@ -3,7 +3,8 @@
 //! It knows no network. An interrupted download is parked as `BLOB.incomplete`, the name that older Python clients continue too; newer
 //! ones write to `BLOB.xxxxxxxx.incomplete` and never continue a file. A new download starts from the longest partial file that any
 //! client has left. It moves that file only under a lock that keeps others out. Newer Python clients may run on another machine, where
-//! that lock means nothing, so their files are copied unless they are unchanged for a while. The invariant: only a whole file with the right digest gets a blob's name.
+//! that lock means nothing, so their files are copied unless they are unchanged for a while. The invariant: only a whole file with the
+//! right digest gets a blob's name.
 
 use std::{
     fs::{self, File},
