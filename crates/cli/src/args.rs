@@ -210,10 +210,14 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a model from the hub into its cache.
+    /// Fetch a model from the hub into its cache, which Python's client shares; whatever is there and whole is not fetched again.
     Pull {
         /// owner/name, or owner/name@revision.
         id: String,
+
+        /// Read every byte of what is there and fetch damaged files again. Without it, lengths are compared.
+        #[arg(long)]
+        verify: bool,
     },
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving:
         let motion = motion.open(&hub)?;
         unknown_fields.judge(motion.as_ref())?;
         LoadedModel::load(open(&model, &name, &hub, unknown_fields)?.as_ref(), &policy, motion, memory_limit(&compute, &policy))
+            .map_err(|error| model.explain(error, &hub))
     })?)
 }
 

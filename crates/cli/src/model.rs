@@ -9,6 +9,7 @@ use std::{
 };
 
 use diffusion_core::{
+    hub::Check,
     pipelines,
     weights::{Component, OpenOptions, PredictionType, TensorSource, WeightSource, open_model},
 };
@@ -76,11 +77,27 @@ impl Model {
         match &self.choice {
             ModelChoice::Embedded => Ok(Box::new(pipelines::nano_sd())),
             ModelChoice::EmbeddedMotion => Ok(Box::new(pipelines::nano_svd())),
-            ModelChoice::Path(path) => open_model(path, &options),
+            ModelChoice::Path(path) => match hub::cure_of_folder(path, settings) {
+                None => open_model(path, &options),
+                Some(cure) => Ok(Box::new(Cached::open(path, &options, None, cure)?)),
+            },
             ModelChoice::Hub(id) => {
-                let source = open_model(&hub::fetch(id, settings)?, &options)?;
-                Ok(Box::new(Named { name: id.to_string(), source }))
+                let folder = hub::fetch(id, settings, Check::Length)?.folder;
+                Ok(Box::new(Cached::open(&folder, &options, Some(id.to_string()), hub::cure(id))?))
             }
+        }
+    }
+
+    /// Adds to an error about one of the model's files what repairs a damaged download, if it is a hub's.
+    pub(crate) fn explain(&self, error: diffusion_core::Error, settings: &HubSettings) -> diffusion_core::Error {
+        let cure = match &self.choice {
+            ModelChoice::Hub(id) => Some(hub::cure(id)),
+            ModelChoice::Path(path) => hub::cure_of_folder(path, settings),
+            ModelChoice::Embedded | ModelChoice::EmbeddedMotion => None,
+        };
+        match cure {
+            Some(cure) if matches!(error, diffusion_core::Error::Tokenizer(_)) => hub::with_cure(error, &cure),
+            _ => error,
         }
     }
 }
@@ -119,27 +136,40 @@ impl fmt::Display for HubId {
     }
 }
 
-/// A model under the name that a person called it by, where its folder's path says less.
-struct Named {
-    name: String,
+/// A model in a hub's cache: under the name that a person called it by, where its folder's path says less, and with errors that name
+/// the command that repairs a damaged file.
+struct Cached {
+    name: Option<String>,
+    cure: String,
     source: Box<dyn WeightSource>,
 }
 
-impl WeightSource for Named {
+impl Cached {
+    fn open(folder: &Path, options: &OpenOptions, name: Option<String>, cure: String) -> diffusion_core::Result<Self> {
+        let source = open_model(folder, options).map_err(|error| hub::with_cure(error, &cure))?;
+        Ok(Self { name, cure, source })
+    }
+
+    fn explained<T>(&self, result: diffusion_core::Result<T>) -> diffusion_core::Result<T> {
+        result.map_err(|error| hub::with_cure(error, &self.cure))
+    }
+}
+
+impl WeightSource for Cached {
     fn name(&self) -> String {
-        self.name.clone()
+        self.name.clone().unwrap_or_else(|| self.source.name())
     }
 
     fn config(&self, component: Component) -> diffusion_core::Result<serde_json::Value> {
-        self.source.config(component)
+        self.explained(self.source.config(component))
     }
 
     fn file(&self, component: Component, file_name: &str) -> diffusion_core::Result<Option<Vec<u8>>> {
-        self.source.file(component, file_name)
+        self.explained(self.source.file(component, file_name))
     }
 
     fn tensors(&self, component: Component) -> diffusion_core::Result<Arc<dyn TensorSource>> {
-        self.source.tensors(component)
+        self.explained(self.source.tensors(component))
     }
 
     fn remarks(&self) -> Vec<String> {

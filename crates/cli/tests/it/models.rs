@@ -66,7 +66,9 @@ fn offline_nothing_is_fetched_and_the_reason_is_one_line() {
         let settings = [("HF_HUB_OFFLINE", "1"), ("HF_HUB_CACHE", "/nowhere/cache")];
         run(command.args(args).current_dir(Path::new("/")).env_clear().envs(settings))
     };
-    let image: &[&str] = &["image", "a boat", "--model", "some/model", "--out", "/nowhere/a.png"];
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a.png").display().to_string();
+    let image: &[&str] = &["image", "a boat", "--model", "some/model", "--out", &out];
     for args in [&["models", "pull", "some/model"] as &[&str], &["models", "inspect", "some/model"], image] {
         let refused = offline(args);
         assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (1, "", 1), "{args:?}: {refused:?}");
@@ -205,5 +207,68 @@ fn a_class_name_that_is_a_list_is_not_called_missing() {
         assert_eq!((refused.code, refused.stderr.lines().count()), (1, 1), "{refused:?}");
         assert!(refused.stderr.contains(r#"field _class_name: unsupported value ["my_pipeline","MyPipeline"]"#), "{refused:?}");
         assert!(refused.stderr.contains("Python code") && !refused.stderr.contains("missing"), "{refused:?}");
+    }
+}
+
+/// A cache with a model of small files, and the hub's list of them; the VAE's configuration is a byte short of it.
+fn damaged_cache(folder: &Path) -> std::path::PathBuf {
+    let root = folder.join("cache/models--some--model");
+    let snapshot = root.join("snapshots/abc");
+    let mut files = serde_json::Map::new();
+    let index = r#"{
+        "_class_name": "StableDiffusionPipeline", "scheduler": ["diffusers", "PNDMScheduler"], "unet": ["diffusers", "UNet2DConditionModel"],
+        "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"], "vae": ["diffusers", "AutoencoderKL"]
+    }"#;
+    for (name, text) in [
+        ("model_index.json", index),
+        ("scheduler/scheduler_config.json", "{}"),
+        ("text_encoder/config.json", "{}"),
+        ("tokenizer/vocab.json", "{}"),
+        ("tokenizer/merges.txt", ""),
+        ("unet/config.json", "{}"),
+        ("vae/config.json", "{}"),
+        ("text_encoder/model.safetensors", "short"),
+        ("unet/diffusion_pytorch_model.safetensors", "short"),
+        ("vae/diffusion_pytorch_model.safetensors", "short"),
+    ] {
+        let path = snapshot.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        files.insert(name.into(), serde_json::json!({"size": text.len(), "blob_id": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"}));
+    }
+    files["vae/config.json"]["size"] = 3.into();
+    for kept in ["refs", "trees"] {
+        fs::create_dir_all(root.join(kept)).unwrap();
+    }
+    fs::write(root.join("refs/main"), "abc").unwrap();
+    fs::write(root.join("trees/abc.json"), serde_json::json!({"format_version": 1, "files": files}).to_string()).unwrap();
+    snapshot
+}
+
+#[test]
+fn a_damaged_file_in_the_cache_is_named_with_its_cure_by_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = damaged_cache(folder.path());
+    let offline = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
+        run(command.args(args).current_dir(folder.path()).env_clear().env("HF_HUB_OFFLINE", "1").env("HF_HUB_CACHE", "cache"))
+    };
+    let image: &[&str] = &["image", "a boat", "--model", "some/model", "--out", "a.png"];
+    for args in
+        [image, &["models", "inspect", "some/model"], &["models", "pull", "some/model"], &["models", "pull", "some/model", "--verify"]]
+    {
+        let refused = offline(args);
+        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{args:?}: {refused:?}");
+        for words in
+            ["vae/config.json: is damaged: it has 2 bytes where the hub has 3", "`framewright models pull some/model --verify` repairs it"]
+        {
+            assert!(refused.stderr.contains(words), "{args:?}: {refused:?}");
+        }
+    }
+    // By its folder, which is not held against the hub's list, so that the first file that cannot be read is named.
+    let inspected = offline(&["models", "inspect", snapshot.to_str().unwrap()]);
+    assert_eq!(inspected.code, 1, "{inspected:?}");
+    for words in ["text_encoder/model.safetensors: truncated", "`framewright models pull some/model@abc --verify` repairs it"] {
+        assert!(inspected.stderr.contains(words), "{inspected:?}");
     }
 }

@@ -1,16 +1,30 @@
-//! The cache on disk: blobs by content, snapshots of links to them, refs from revision to commit, a lock for each blob.
+//! The cache on disk, as Python's huggingface_hub keeps it: blobs by content, snapshots of links to them, refs from revision to commit,
+//! listings of commits, a lock for each blob.
 //!
 //! It knows no network. The invariant: a blob has its final name only when it is whole, a snapshot holds links to whole blobs only, and
-//! everything is staged beside its place and then renamed.
+//! what could be seen half-written is staged beside its place and then renamed. Where links cannot be made, the files themselves lie in
+//! the snapshot, as they do for Python's client.
 
 use std::{
     collections::BTreeSet,
-    fs::File,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use super::selection;
+use super::{
+    digest::{Check, Condition},
+    listing::Listing,
+    partial::eight_digits,
+    selection,
+};
 use crate::{Error, Result};
+
+/// Keeps backup programs out of the cache, as Python's client does (<https://bford.info/cachedir/>).
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55
+# This file is a cache directory tag created by huggingface_hub.
+# For information about cache directory tags, see:
+#\thttps://bford.info/cachedir/
+";
 
 /// Whether a word from the hub (a commit, a content's identity) is fit to be a file name.
 pub(super) fn is_plain_name(word: &str) -> bool {
@@ -19,8 +33,27 @@ pub(super) fn is_plain_name(word: &str) -> bool {
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
+/// Why a cache does not hold a model.
+pub(super) enum Shortfall {
+    /// What is missing, in words.
+    Lacks(String),
+    /// A file is there and cannot be used.
+    Damaged(Error),
+}
+
+impl Shortfall {
+    /// The error; `lacks` makes it of what is missing.
+    pub(super) fn explain(self, lacks: impl FnOnce(String) -> Error) -> Error {
+        match self {
+            Self::Lacks(reason) => lacks(reason),
+            Self::Damaged(error) => error,
+        }
+    }
+}
+
 /// The cache of one repository.
 pub(super) struct RepoCache {
+    cache_dir: PathBuf,
     root: PathBuf,
     locks: PathBuf,
 }
@@ -28,114 +61,197 @@ pub(super) struct RepoCache {
 impl RepoCache {
     pub(super) fn new(cache_dir: &Path, repo_id: &str) -> Self {
         let folder = format!("models--{}", repo_id.replace('/', "--"));
-        Self { root: cache_dir.join(&folder), locks: cache_dir.join(".locks").join(folder) }
+        Self { cache_dir: cache_dir.into(), root: cache_dir.join(&folder), locks: cache_dir.join(".locks").join(folder) }
     }
 
-    /// The snapshot of a revision or commit, if it holds all that a model needs.
-    ///
-    /// # Errors
-    /// What is missing, in words.
-    pub(super) fn whole_model(&self, revision: &str) -> Result<PathBuf, String> {
-        let commit = match std::fs::read_to_string(self.root.join("refs").join(revision)) {
+    /// The commit of a revision, and its snapshot if that holds all that a model needs, each file as long as the hub lists it.
+    pub(super) fn whole_model(&self, revision: &str) -> Result<(String, PathBuf), Shortfall> {
+        let commit = match fs::read_to_string(self.root.join("refs").join(revision)) {
             Ok(commit) => commit.trim().to_owned(),
             Err(_) => revision.to_owned(),
         };
         let folder = self.root.join("snapshots").join(&commit);
         if !is_plain_name(&commit) || !folder.is_dir() {
-            return Err(format!("the cache {} does not hold its revision {revision:?}", self.root.display()));
+            return Err(Shortfall::Lacks(format!("the cache {} does not hold its revision {revision:?}", self.root.display())));
         }
-        let reason = |reason: String| format!("the cache lacks a part of it: {reason} in {}", folder.display());
-        selection::choose(&files_of(&folder)).map_err(reason)?;
-        Ok(folder)
+        let lacks = |reason: String| Shortfall::Lacks(format!("the cache lacks a part of it: {reason} in {}", folder.display()));
+        let chosen = selection::choose(&files_of(&folder)).map_err(lacks)?;
+        let listing = self.listing(&commit);
+        for (name, entry) in chosen.iter().filter_map(|name| Some((name, listing.as_ref()?.files.get(name)?))) {
+            let path = folder.join(name);
+            let found = Condition::of(&path, entry.size(), &entry.digest(), Check::Length, &mut |_| {}).map_err(Shortfall::Damaged)?;
+            if let Condition::Damaged(reason) = found {
+                return Err(Shortfall::Damaged(Error::file(path, format!("is damaged: {reason}"))));
+            }
+        }
+        Ok((commit, folder))
     }
 
-    /// Whether a snapshot has the file, whole.
-    pub(super) fn has(&self, commit: &str, name: &str) -> bool {
-        self.pointer(commit, name).is_file()
-    }
-
-    pub(super) fn has_blob(&self, blob: &str) -> bool {
-        self.blob(blob).is_file()
-    }
-
-    /// Where a blob is gathered until it is whole.
-    pub(super) fn incomplete(&self, blob: &str) -> PathBuf {
-        self.root.join("blobs").join(format!("{blob}.incomplete"))
-    }
-
-    /// Waits until no other process fetches this blob; the lock lasts as long as the file that is returned.
-    pub(super) fn lock(&self, blob: &str) -> Result<File> {
-        let path = self.locks.join(format!("{blob}.lock"));
+    /// Makes the folders that a download needs.
+    pub(super) fn prepare(&self) -> Result<()> {
         make_folder(&self.locks)?;
-        make_folder(&self.root.join("blobs"))?;
-        let lock = || {
-            let file = File::create(&path)?;
-            file.lock()?;
-            Ok(file)
-        };
-        lock().map_err(|source| Error::Io { path: path.clone(), source })
+        make_folder(&self.blobs())?;
+        let tag = self.cache_dir.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            // The cache works without its tag.
+            let _ = fs::write(tag, CACHEDIR_TAG);
+        }
+        Ok(())
     }
 
-    /// Gives a gathered blob its final name.
-    pub(super) fn complete(&self, blob: &str) -> Result<()> {
-        rename(&self.incomplete(blob), &self.blob(blob))
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
     }
 
-    /// Puts a whole blob into a snapshot.
-    pub(super) fn link(&self, commit: &str, name: &str, blob: &str) -> Result<()> {
+    pub(super) fn blob(&self, blob: &str) -> PathBuf {
+        self.blobs().join(blob)
+    }
+
+    pub(super) fn lock(&self, blob: &str) -> PathBuf {
+        self.locks.join(format!("{blob}.lock"))
+    }
+
+    /// Where a snapshot has a file.
+    pub(super) fn pointer(&self, commit: &str, name: &str) -> PathBuf {
+        self.root.join("snapshots").join(commit).join(name)
+    }
+
+    /// Puts a whole blob into a snapshot, in the place of what is there; moves it there if it is `new` and links cannot be made.
+    pub(super) fn link(&self, commit: &str, name: &str, blob: &str, new: bool) -> Result<()> {
         let pointer = self.pointer(commit, name);
         if let Some(folder) = pointer.parent() {
             make_folder(folder)?;
         }
-        let staged = pointer.with_extension("staged");
-        // Left behind by a process that was killed.
-        let _ = std::fs::remove_file(&staged);
-        // As many steps up as the name has parts, and two more for snapshots/COMMIT.
-        let target: PathBuf = std::iter::repeat_n("..", name.split('/').count() + 1).chain(["blobs", blob]).collect();
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(&target, &staged).map_err(|source| Error::Io { path: staged.clone(), source })?;
-        #[cfg(not(unix))]
-        {
-            let _ = target;
-            std::fs::copy(self.blob(blob), &staged).map_err(|source| Error::Io { path: staged.clone(), source })?;
+        let Err(source) = replace_by_link(&pointer, &target(name, blob)) else { return Ok(()) };
+        let blob = self.blob(blob);
+        let placed = if new {
+            fs::rename(blob, &pointer)
+        } else {
+            let staged = staged(&pointer);
+            fs::copy(blob, &staged).and_then(|_| fs::rename(&staged, &pointer))
+        };
+        // The reason why there is no link says more than the reason why there is no copy.
+        placed.map_err(|_| Error::Io { path: pointer, source })
+    }
+
+    /// Gives the blob `old` the name `new` too, which is free.
+    pub(super) fn also_name(&self, old: &str, new: &str) -> Result<()> {
+        let (from, to) = (self.blob(old), self.blob(new));
+        fs::hard_link(&from, &to).or_else(|_| fs::rename(&from, &to)).map_err(|source| Error::Io { path: to, source })
+    }
+
+    /// Leads every link of the snapshots from the blob `old` to the blob `new`, and removes `old`.
+    pub(super) fn retire(&self, old: &str, new: &str) -> Result<()> {
+        for snapshot in list(&self.root.join("snapshots")) {
+            for name in files_of(&snapshot) {
+                let pointer = snapshot.join(&name);
+                if fs::read_link(&pointer).is_ok_and(|target| target.file_name().is_some_and(|blob| blob == old)) {
+                    replace_by_link(&pointer, &target(&name, new)).map_err(|source| Error::Io { path: pointer, source })?;
+                }
+            }
         }
-        rename(&staged, &pointer)
+        // It is gone already where it was renamed.
+        let _ = fs::remove_file(self.blob(old));
+        Ok(())
     }
 
     /// Remembers which commit a revision stands for.
     pub(super) fn set_revision(&self, revision: &str, commit: &str) -> Result<()> {
-        if revision == commit {
+        let path = self.root.join("refs").join(revision);
+        if revision == commit || fs::read_to_string(&path).is_ok_and(|known| known == commit) {
             return Ok(());
         }
-        let path = self.root.join("refs").join(revision);
-        if let Some(folder) = path.parent() {
-            make_folder(folder)?;
+        match write(&path, commit.as_bytes()) {
+            // A read-only cache works without it.
+            Err(Error::Io { source, .. })
+                if matches!(source.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) =>
+            {
+                Ok(())
+            }
+            written => written,
         }
-        let staged = path.with_extension("staged");
-        std::fs::write(&staged, commit).map_err(|source| Error::Io { path: staged.clone(), source })?;
-        rename(&staged, &path)
+    }
+
+    /// The hub's listing of a commit, if a client has stored it.
+    pub(super) fn listing(&self, commit: &str) -> Option<Listing> {
+        Listing::parse(&fs::read(self.listing_path(commit)).ok()?)
+    }
+
+    /// Stores the hub's listing of a commit, and a mark for each file in `absent`, so that Python's client need not ask for them.
+    pub(super) fn keep_listing(&self, commit: &str, listing: &Listing, absent: &[String]) {
+        // This only saves requests, so a failure is ignored.
+        if self.listing(commit).as_ref() != Some(listing)
+            && let Ok(text) = listing.to_json()
+        {
+            let _ = write(&self.listing_path(commit), &text);
+        }
+        for name in absent {
+            let path = self.root.join(".no_exist").join(commit).join(name);
+            if !path.exists() {
+                let _ = write(&path, b"");
+            }
+        }
     }
 
     /// A small JSON file of a snapshot.
     pub(super) fn read_json(&self, commit: &str, name: &str) -> Result<serde_json::Value> {
         let path = self.pointer(commit, name);
-        let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let bytes = fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
         serde_json::from_slice(&bytes).map_err(|error| Error::file(path, format!("is no JSON: {error}")))
     }
 
-    fn blob(&self, blob: &str) -> PathBuf {
-        self.root.join("blobs").join(blob)
+    fn listing_path(&self, commit: &str) -> PathBuf {
+        self.root.join("trees").join(format!("{commit}.json"))
     }
+}
 
-    fn pointer(&self, commit: &str, name: &str) -> PathBuf {
-        self.root.join("snapshots").join(commit).join(name)
+/// From a snapshot's file to its blob: as many steps up as the name has parts, and one more for `snapshots`.
+fn target(name: &str, blob: &str) -> PathBuf {
+    std::iter::repeat_n("..", name.split('/').count() + 1).chain(["blobs", blob]).collect()
+}
+
+/// Makes a link, in the place of what is there.
+fn replace_by_link(pointer: &Path, target: &Path) -> io::Result<()> {
+    match symlink(target, pointer) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let staged = staged(pointer);
+            symlink(target, &staged)?;
+            fs::rename(staged, pointer)
+        }
+        made => made,
     }
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+#[cfg(windows)]
+fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(target, link)
+}
+
+/// Writes a small file atomically.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    let staged = staged(path);
+    fs::write(&staged, bytes).and_then(|()| fs::rename(&staged, path)).map_err(|source| {
+        let _ = fs::remove_file(&staged);
+        Error::Io { path: path.into(), source }
+    })
+}
+
+/// The name under which Python's client stages a file: `main.1a2b3c4d.tmp`.
+fn staged(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{name}.{}.tmp", eight_digits()))
 }
 
 /// The files of a snapshot, two levels deep, whose blobs are there.
 fn files_of(folder: &Path) -> BTreeSet<String> {
-    let list =
-        |path: &Path| -> Vec<PathBuf> { std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect() };
     let level = list(folder);
     let below: Vec<_> = level.iter().filter(|path| path.is_dir()).flat_map(|path| list(path)).collect();
     let files = level.iter().chain(&below).filter(|path| path.is_file());
@@ -143,10 +259,10 @@ fn files_of(folder: &Path) -> BTreeSet<String> {
     files.filter_map(|path| relative(path)).collect()
 }
 
-fn make_folder(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(|source| Error::Io { path: path.into(), source })
+fn list(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-fn rename(from: &Path, to: &Path) -> Result<()> {
-    std::fs::rename(from, to).map_err(|source| Error::Io { path: to.into(), source })
+fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|source| Error::Io { path: path.into(), source })
 }

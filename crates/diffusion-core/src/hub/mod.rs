@@ -1,24 +1,30 @@
-//! Fetching a model folder from a hub, through `hf-hub`, into the cache that Python's huggingface_hub keeps.
+//! Fetching a model folder from a hub into the cache that Python's huggingface_hub keeps, which both may use at the same time.
 //!
-//! Nothing here runs unless it is called, and it reads no environment: whoever stands on the roof fills [`HubSettings`]. `hf-hub` 1.0
-//! writes whatever it is sent and starts a broken file again from its first byte; so files are fetched in ranges here, and a file appears
-//! in a snapshot only when it is whole. The invariant: names that a server sends are checked before they become paths.
+//! Nothing here runs unless it is called, and it reads no environment: the caller fills [`HubSettings`]. The invariants: names that a
+//! server sends are checked before they become paths; a file appears in a snapshot only when it is whole and has the digest that the hub
+//! states for it.
 //!
-//! The layout is that of <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>.
+//! The layout is that of <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>; names and locks follow huggingface_hub 1.33
+//! and 2.4 (`file_download.py`).
 
+mod api;
 mod cache;
+mod digest;
+mod fetch;
+mod listing;
+mod lock;
+mod partial;
 mod selection;
 mod transfer;
 
-use std::{collections::BTreeSet, fmt, path::PathBuf, time::Duration};
-
-use hf_hub::{
-    HFClient, HFError, HFRepositorySync,
-    repository::{RepoTreeEntry, RepoTypeModel},
-};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 use crate::{Error, Result, weights};
-use cache::RepoCache;
+use api::Hub;
+use cache::{RepoCache, Shortfall};
+pub use digest::Check;
+use digest::Condition;
+use fetch::Fetch;
 
 /// Where models are fetched from and kept.
 #[derive(Clone, Default)]
@@ -46,12 +52,12 @@ impl fmt::Debug for HubSettings {
     }
 }
 
-/// How far a fetch has come; told at the start of each file, as its bytes arrive, and at its end.
+/// How far a file has come; told at its start, as its bytes arrive or are checked, and at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubProgress {
     /// The file, relative to the model ("unet/diffusion_pytorch_model.safetensors").
     pub file: String,
-    /// How many of its bytes are here, those of an earlier, broken fetch included; falls back when a range breaks and is asked for again.
+    /// How many of its bytes are here, those of an earlier, broken fetch included; falls back when those turn out to be damaged.
     pub file_bytes: u64,
     /// How many it has.
     pub file_total: u64,
@@ -61,31 +67,55 @@ pub struct HubProgress {
     pub files_total: usize,
 }
 
-const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
+/// What happens while a model is fetched. Files are named relative to the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HubEvent {
+    /// Bytes have arrived, or have been checked.
+    Progress(HubProgress),
+    /// Another program is downloading this file, and its end is waited for.
+    Waiting {
+        /// The file.
+        file: String,
+    },
+    /// A file in the cache is damaged and is fetched again.
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A blob that an older version of this program named by the wrong id has got the name that every client knows.
+    Renamed {
+        /// The file.
+        file: String,
+    },
+    /// The hub states no digest for this file, so its length is all that was checked.
+    Unchecked {
+        /// The file.
+        file: String,
+    },
+}
+
 const DEFAULT_REVISION: &str = "main";
-const USER_AGENT: &str = concat!("framewright/", env!("CARGO_PKG_VERSION"));
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// A connection that sends nothing for so long is taken for broken.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// `hf-hub` reads the environment if it is given no token. It cannot put a line break into a header, and then sends none.
-const NO_TOKEN: &str = "\n";
 
 /// Fetches what a Stable Diffusion or Stable Video Diffusion model needs of a hub repository: configurations, tokenizer, one format of each weight
-/// file (safetensors before .bin, full precision before fp16). Files that the cache holds are not fetched again; a broken one continues
-/// where it broke. Blocks the calling thread.
+/// file (safetensors before .bin, full precision before fp16). Files that the cache holds are not fetched again, whichever client
+/// fetched them; a broken download continues where it broke. What comes is checked against the digest that the hub states, what is there
+/// as far as `check` says; damaged files are fetched again. Blocks the calling thread.
 ///
 /// `repo_id` is `owner/name`; `revision` a branch, a tag or a commit ("main" if `None`). Returns the snapshot folder, which
 /// [`weights::DiffusersFolder`] opens. If the hub cannot be reached, or may not be (`offline`), a whole model in the cache serves.
 ///
 /// # Errors
-/// [`Error::Hub`] if the repository or revision does not exist or is closed to the token, is no diffusers model, sends unsafe names, or
-/// cannot be reached while the cache lacks something (which is named); [`Error::Config`] if it holds another kind of model;
-/// [`Error::Io`] if the cache cannot be written.
+/// [`Error::Hub`] if the repository or revision does not exist or is closed to the token, is no diffusers model, sends unsafe names or
+/// another content than it states, or cannot be reached while the cache lacks something or holds something damaged (which is named), and
+/// if the disk is full; [`Error::Config`] if it holds another kind of model; [`Error::Io`] if the cache cannot be read or written.
 pub fn fetch_model(
     repo_id: &str,
     revision: Option<&str>,
     settings: &HubSettings,
-    progress: &mut dyn FnMut(HubProgress),
+    check: Check,
+    tell: &mut dyn FnMut(HubEvent),
 ) -> Result<PathBuf> {
     let fail = |reason: String| Error::Hub { repo: repo_id.into(), reason, source: None };
     let revision = revision.unwrap_or(DEFAULT_REVISION);
@@ -99,155 +129,70 @@ pub fn fetch_model(
     let Some(cache_dir) = &settings.cache_dir else { return Err(fail("no cache folder is set".into())) };
     let cache = RepoCache::new(cache_dir, repo_id);
     if settings.offline {
-        return cache.whole_model(revision).map_err(|reason| fail(format!("offline, and {reason}")));
+        return from_cache(&cache, revision, check, tell)
+            .map_err(|shortfall| shortfall.explain(|lacks| fail(format!("offline, and {lacks}"))));
     }
 
-    let hub = Hub { repo_id, repository: connect(repo_id, settings)?, has_token: token_of(settings).is_some() };
-    let commit = match hub.commit(revision) {
-        Ok(commit) => commit,
+    let hub = Hub::new(repo_id, settings)?;
+    let (commit, listing) = match hub.resolve(revision) {
+        Ok(resolved) => resolved,
         // What is in the cache does not need the hub.
-        Err(error @ HFError::Request { .. }) => return cache.whole_model(revision).map_err(|_| hub.explain(error)),
-        Err(error) => return Err(hub.explain(error)),
-    };
-    if !cache::is_plain_name(&commit) {
-        return Err(fail(format!("the hub says that the revision is {commit:?}, which is no commit")));
-    }
-    let entries = hub.entries(&commit)?;
-    let names: BTreeSet<String> = entries.iter().map(|entry| entry.path.clone()).collect();
-    let chosen = selection::choose(&names).map_err(&fail)?;
-    for (files_done, name) in chosen.iter().enumerate() {
-        let Some(entry) = entries.iter().find(|entry| entry.path == *name) else { continue };
-        let mut tell = |file_bytes, whole: bool| {
-            let files_done = files_done + usize::from(whole);
-            progress(HubProgress { file: name.clone(), file_bytes, file_total: entry.size, files_done, files_total: chosen.len() });
-        };
-        if !cache.has(&commit, name) {
-            let lock = cache.lock(&entry.blob)?;
-            if !cache.has_blob(&entry.blob) {
-                transfer::fetch(&hub, &commit, entry, &cache.incomplete(&entry.blob), &mut |bytes| tell(bytes, false))?;
-                cache.complete(&entry.blob)?;
-            }
-            cache.link(&commit, name, &entry.blob)?;
-            drop(lock);
+        Err(error) if error.may_pass() => {
+            return from_cache(&cache, revision, check, tell).map_err(|shortfall| shortfall.explain(|_| hub.explain(error, revision)));
         }
-        tell(entry.size, true);
+        Err(error) => return Err(hub.explain(error, revision)),
+    };
+    let names: BTreeSet<String> = listing.files.keys().cloned().collect();
+    let chosen = selection::choose(&names).map_err(&fail)?;
+    cache.keep_listing(&commit, &listing, &selection::absent(&names));
+    for (files_done, name) in chosen.iter().enumerate() {
+        let Some(entry) = listing.files.get(name) else { continue };
+        let mut file = Fetch { hub: &hub, cache: &cache, commit: &commit, name, entry, check, files_done, files_total: chosen.len(), tell };
+        file.settle()?;
+        file.at(entry.size(), 1);
         if name == selection::MODEL_INDEX {
             // Before gigabytes are fetched: is it a model that can be run at all?
             weights::check_model_index(&cache.read_json(&commit, name)?)?;
         }
     }
     cache.set_revision(revision, &commit)?;
-    cache.whole_model(&commit).map_err(|reason| fail(format!("after fetching, {reason}")))
+    let (_, folder) =
+        cache.whole_model(&commit).map_err(|shortfall| shortfall.explain(|lacks| fail(format!("after fetching, {lacks}"))))?;
+    Ok(folder)
 }
 
-/// A file of the repository as the hub lists it.
-struct Entry {
-    /// Its path in the repository, checked.
-    path: String,
-    /// Its length in bytes.
-    size: u64,
-    /// The content's identity, which names its blob in the cache.
-    blob: String,
-}
-
-/// A repository on the hub.
-struct Hub<'a> {
-    repo_id: &'a str,
-    repository: HFRepositorySync<RepoTypeModel>,
-    has_token: bool,
-}
-
-impl Hub<'_> {
-    /// The commit that a revision stands for.
-    fn commit(&self, revision: &str) -> std::result::Result<String, HFError> {
-        let info = self.repository.info().revision(revision).send()?;
-        info.sha.ok_or_else(|| HFError::malformed_response("the repository's information names no commit"))
+/// The snapshot of a revision as the cache holds it, checked by the hub's listing if that is kept there.
+fn from_cache(cache: &RepoCache, revision: &str, check: Check, tell: &mut dyn FnMut(HubEvent)) -> Result<PathBuf, Shortfall> {
+    let (commit, folder) = cache.whole_model(revision)?;
+    if check == Check::Length {
+        return Ok(folder);
     }
-
-    /// The files of a commit.
-    fn entries(&self, commit: &str) -> Result<Vec<Entry>> {
-        let tree = self.repository.list_tree().revision(commit).recursive(true).send().map_err(|error| self.explain(error))?;
-        let mut entries = Vec::new();
-        for entry in tree {
-            let RepoTreeEntry::File { oid, size, path, lfs, .. } = entry else { continue };
-            let blob = lfs.and_then(|lfs| lfs.sha256).unwrap_or(oid);
-            if !selection::is_safe_path(&path) || !cache::is_plain_name(&blob) {
-                return Err(self.fail(format!("the hub lists {path:?} ({blob:?}), which is no safe name for a file")));
-            }
-            entries.push(Entry { path, size, blob });
+    let unlisted = || Shortfall::Lacks("the cache does not hold the hub's list of digests, so its files cannot be verified".into());
+    let listing = cache.listing(&commit).ok_or_else(unlisted)?;
+    let chosen: Vec<_> = listing.files.iter().filter(|(name, _)| folder.join(name).is_file()).collect();
+    let (mut damaged, mut faults) = (None, Vec::new());
+    for (files_done, (name, entry)) in chosen.iter().enumerate() {
+        let mut at = |file_bytes, whole: usize| {
+            let progress = HubProgress {
+                file: (*name).clone(),
+                file_bytes,
+                file_total: entry.size(),
+                files_done: files_done + whole,
+                files_total: chosen.len(),
+            };
+            tell(HubEvent::Progress(progress));
+        };
+        let path = folder.join(name);
+        let found = Condition::of(&path, entry.size(), &entry.digest(), check, &mut |bytes| at(bytes, 0)).map_err(Shortfall::Damaged)?;
+        if let Condition::Damaged(reason) = found {
+            faults.push(if damaged.is_none() { reason } else { format!("so is {name}: {reason}") });
+            damaged.get_or_insert(path);
+        } else {
+            at(entry.size(), 1);
         }
-        Ok(entries)
     }
-
-    fn fail(&self, reason: String) -> Error {
-        Error::Hub { repo: self.repo_id.into(), reason, source: None }
+    match damaged {
+        None => Ok(folder),
+        Some(path) => Err(Shortfall::Damaged(Error::file(path, format!("is damaged: {}", faults.join("; "))))),
     }
-
-    /// What a person should do about an error of the client.
-    fn explain(&self, error: HFError) -> Error {
-        let missing = if let HFError::RevisionNotFound { context: Some(context), .. } = &error {
-            context.error_code.as_deref() == Some("RepoNotFound")
-        } else {
-            matches!(error, HFError::AuthRequired { .. } | HFError::RepoNotFound { .. })
-        };
-        let reason = if missing && self.has_token {
-            "repository not found, or the token (HF_TOKEN) does not open it".to_owned()
-        } else if missing {
-            "repository not found or private: check the id, or set HF_TOKEN".to_owned()
-        } else if let HFError::RevisionNotFound { revision, .. } = &error {
-            format!("no such repository, or it has no revision {revision:?}")
-        } else if let HFError::EntryNotFound { path, .. } = &error {
-            format!("{path} is listed, but not there")
-        } else if matches!(error, HFError::Forbidden { .. }) {
-            "access refused: a gated model wants its terms accepted on its page, and a token (HF_TOKEN) of who did".to_owned()
-        } else if matches!(error, HFError::RateLimited { .. }) {
-            "too many requests; try again later".to_owned()
-        } else if matches!(error, HFError::Request { .. }) {
-            format!("cannot reach the hub: {}", root_cause(&error))
-        } else {
-            root_cause(&error)
-        };
-        Error::Hub { repo: self.repo_id.into(), reason, source: Some(Box::new(error)) }
-    }
-}
-
-/// The innermost message of an error, where the useful word is ("connection refused").
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-/// The token, if there is one: an empty variable is none.
-fn token_of(settings: &HubSettings) -> Option<&str> {
-    settings.token.as_deref().map(str::trim).filter(|token| !token.is_empty())
-}
-
-fn connect(repo_id: &str, settings: &HubSettings) -> Result<HFRepositorySync<RepoTypeModel>> {
-    let fail = |reason: String, source| Error::Hub { repo: repo_id.into(), reason, source };
-    let token = token_of(settings);
-    if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-        return Err(fail("the token (HF_TOKEN) holds characters that no token has".into(), None));
-    }
-    let endpoint = settings.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT);
-    let mut client = reqwest::Client::builder().user_agent(USER_AGENT).connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
-    if ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|local| endpoint.starts_with(local)) {
-        // A hub on this machine is not behind a proxy.
-        client = client.no_proxy();
-    }
-    let client = client.build().map_err(|error| fail(root_cause(&error), Some(Box::new(error))))?;
-    let client = HFClient::builder()
-        .endpoint(endpoint)
-        .token(token.unwrap_or(NO_TOKEN))
-        .user_agent(USER_AGENT)
-        .client(client)
-        .cache_dir(settings.cache_dir.clone().unwrap_or_default())
-        .cache_enabled(false)
-        .retry_max_attempts(2)
-        .build_sync()
-        .map_err(|error| fail(format!("endpoint {endpoint:?}: {}", root_cause(&error)), Some(Box::new(error))))?;
-    let (owner, name) = hf_hub::split_id(repo_id);
-    Ok(client.model(owner, name))
 }

@@ -47,8 +47,7 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
             Err(format!("{name} is missing"))
         }
     };
-    // Names alone are known yet, and these tell the families apart: one reads texts, the other looks at a picture.
-    let is_video = names.contains("image_encoder/config.json") && !names.contains("text_encoder/config.json");
+    let is_video = is_video(names);
     let components = if is_video { VIDEOS } else { PICTURES };
     require("scheduler/scheduler_config.json".into())?;
     for component in components {
@@ -63,6 +62,17 @@ pub(super) fn choose(names: &BTreeSet<String>) -> Result<Vec<String>, String> {
         chosen.extend(weights(names, component)?);
     }
     Ok(chosen)
+}
+
+/// The files that would be taken and are not there.
+pub(super) fn absent(names: &BTreeSet<String>) -> Vec<String> {
+    let wanted: &[&str] = if is_video(names) { &[] } else { &TOKENIZER };
+    wanted.iter().map(|name| format!("tokenizer/{name}")).filter(|name| !names.contains(name)).collect()
+}
+
+/// Whether the names are those of a model that sets pictures in motion: one family reads texts, the other looks at a picture.
+fn is_video(names: &BTreeSet<String>) -> bool {
+    names.contains("image_encoder/config.json") && !names.contains("text_encoder/config.json")
 }
 
 /// The files of the tokenizer.

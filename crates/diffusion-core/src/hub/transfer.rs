@@ -1,114 +1,141 @@
-//! One file, fetched in ranges that are appended to what is there already.
+//! One blob, fetched from where an earlier download broke off.
 //!
-//! A range is asked for whole, so a broken one costs that range only; ranges grow while the line holds and shrink when it breaks. The
-//! invariant: the file on disk is always a beginning of the file on the hub.
+//! Bytes go to the disk and into the digest as they arrive. The invariant: bytes are appended only where they follow; a server that sends
+//! other bytes than requested is detected by its headers, or else by the digest.
 
-use std::{fs::File, io::Write as _, path::Path, sync::mpsc, time::Duration};
+use std::io::{self, Read as _};
 
-use hf_hub::{
-    HFError,
-    progress::{DownloadEvent, ProgressEvent, ProgressHandler},
+use reqwest::{
+    StatusCode,
+    blocking::Response,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
 };
 
-use super::{Entry, Hub};
+use super::{
+    api::{ATTEMPTS, Hub, HubError},
+    listing::Entry,
+    partial::Partial,
+};
 use crate::{Error, Result};
 
-const FIRST_RANGE: u64 = 1 << 20;
-const LARGEST_RANGE: u64 = 64 << 20;
+const CHUNK: usize = 256 << 10;
 
-/// How often a range is tried before the fetch is given up, the client's own quick repeats aside.
-const ATTEMPTS: u32 = 5;
-
-/// The pause after the first failure; it doubles with each.
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// How often a waiting thread looks whether the range has come to its end without a word.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Appends to `path` until it is as long as the file on the hub; tells how many bytes are there.
-pub(super) fn fetch(hub: &Hub<'_>, commit: &str, entry: &Entry, path: &Path, tell: &mut dyn FnMut(u64)) -> Result<()> {
-    let io = |source| Error::Io { path: path.into(), source };
-    let mut file = File::options().create(true).append(true).open(path).map_err(io)?;
-    let mut have = file.metadata().map_err(io)?.len();
-    if have > entry.size {
-        file.set_len(0).map_err(io)?;
-        have = 0;
-    }
-    tell(have);
-    let (mut length, mut failures) = (FIRST_RANGE, 0);
-    while have < entry.size {
-        let end = entry.size.min(have.saturating_add(length));
-        match range(hub, commit, entry, have..end, &mut |bytes| tell(have.saturating_add(bytes).min(end))) {
-            Ok(bytes) => {
-                file.write_all(&bytes).map_err(io)?;
-                have = end;
-                failures = 0;
-                length = (length * 2).min(LARGEST_RANGE);
-                tell(have);
+/// Fills `partial` until it is as long as the file; tells how many bytes are there. Returns whether it came in more pieces than one.
+///
+/// # Errors
+/// [`Error::Hub`] if the hub cannot send the file, or sends another; [`Error::Io`] if the disk does not take it.
+pub(super) fn fetch(
+    hub: &Hub<'_>,
+    commit: &str,
+    name: &str,
+    entry: &Entry,
+    partial: &mut Partial,
+    tell: &mut dyn FnMut(u64),
+) -> Result<bool> {
+    let size = entry.size();
+    let (mut failures, mut ranges, mut pieces) = (0, true, 0);
+    tell(partial.have());
+    while partial.have() < size {
+        let start = partial.have();
+        let lost = match piece(hub, commit, name, size, partial, tell) {
+            Ok(()) => continue,
+            Err(Trouble::Disk(source)) => return Err(full(hub, name, entry, partial, source)),
+            Err(Trouble::NoRange(reason)) if !std::mem::take(&mut ranges) => HubError::Odd(reason),
+            Err(Trouble::NoRange(_)) => {
+                partial.restart().map_err(|source| full(hub, name, entry, partial, source))?;
+                continue;
             }
-            Err(error) => {
-                failures += 1;
-                if failures >= ATTEMPTS || !may_pass(&error) {
-                    return Err(hub.explain(error));
-                }
-                length = (length / 2).max(FIRST_RANGE);
-                tell(have);
-                std::thread::sleep(PAUSE * 2_u32.pow(failures - 1));
-            }
+            Err(Trouble::Hub(error)) => error,
+        };
+        pieces += 1;
+        failures = if partial.have() > start { 1 } else { failures + 1 };
+        if failures >= ATTEMPTS || !lost.may_pass() {
+            return Err(hub.explain(lost, name));
         }
+        tell(partial.have());
+        lost.pause(failures);
     }
-    file.sync_all().map_err(io)
+    Ok(pieces > 0)
 }
 
-/// One range of the file, checked to be as long as it should.
-fn range(hub: &Hub<'_>, commit: &str, entry: &Entry, range: std::ops::Range<u64>, tell: &mut dyn FnMut(u64)) -> Result<Vec<u8>, HFError> {
-    let (sender, receiver) = mpsc::channel();
-    // The client counts on a thread of its own, the caller's `tell` stays on this one.
-    let bytes = std::thread::scope(|scope| {
-        let request = range.clone();
-        let worker = scope.spawn(move || {
-            hub.repository.download_file_to_bytes().filename(&entry.path).revision(commit).range(request).progress(Meter(sender)).send()
-        });
-        loop {
-            match receiver.recv_timeout(LOOK) {
-                Ok(bytes) => tell(bytes),
-                Err(mpsc::RecvTimeoutError::Timeout) if !worker.is_finished() => {}
-                Err(_) => break,
-            }
+/// Why a piece did not come.
+enum Trouble {
+    Hub(HubError),
+    /// The server does not send from the requested byte on; with the evidence.
+    NoRange(String),
+    Disk(io::Error),
+}
+
+/// Fetches from where `partial` ends, as far as the connection holds.
+fn piece(hub: &Hub<'_>, commit: &str, name: &str, size: u64, partial: &mut Partial, tell: &mut dyn FnMut(u64)) -> Result<(), Trouble> {
+    let from = partial.have();
+    let mut response = match hub.file(commit, name, from) {
+        Ok(response) => response,
+        Err(HubError::Status { status: StatusCode::RANGE_NOT_SATISFIABLE, .. }) => {
+            return Err(Trouble::NoRange(format!("{name}: the hub has no byte {from} of {size}")));
         }
-        worker.join().map_err(|_| HFError::Other("the hub's client panicked".into()))?
-    })?;
-    let whole = |bytes: &[u8], range: std::ops::Range<usize>| bytes.get(range).map(<[u8]>::to_vec);
-    let length = range.end - range.start;
-    let found = match bytes.len() as u64 {
-        found if found == length => Some(bytes.to_vec()),
-        // A server that does not know ranges sends the whole file.
-        found if found == entry.size => {
-            usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok()).and_then(|(start, end)| whole(&bytes, start..end))
-        }
-        _ => None,
+        Err(error) => return Err(Trouble::Hub(error)),
     };
-    found.ok_or_else(|| HFError::Other(format!("{}: {} bytes came where {length} were asked for", entry.path, bytes.len())))
-}
-
-/// Whether an error may pass by itself: the line, or a server in trouble.
-fn may_pass(error: &HFError) -> bool {
-    if let HFError::Http { context } = error {
-        return context.status.is_server_error();
+    let odd = |reason: String| Trouble::Hub(HubError::Odd(format!("{name}: the hub sent {reason}")));
+    let header = |response: &Response, name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    if let Some(encoding) = header(&response, CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(odd(format!("it encoded as {encoding}, which was not requested")));
     }
-    matches!(error, HFError::Request { .. } | HFError::RateLimited { .. } | HFError::Xet { .. } | HFError::Other(_))
-}
-
-/// Sends the count of bytes that have arrived of the current range.
-struct Meter(mpsc::Sender<u64>);
-
-impl ProgressHandler for Meter {
-    fn on_progress(&self, event: &ProgressEvent) {
-        if let ProgressEvent::Download(DownloadEvent::Progress { files }) = event
-            && let Some(file) = files.first()
-        {
-            // Nobody listens any more once the range has ended.
-            let _ = self.0.send(file.bytes_completed);
+    let expected = if response.status() == StatusCode::PARTIAL_CONTENT {
+        let range = header(&response, CONTENT_RANGE).unwrap_or_default();
+        if !is_rest(&range, from, size) {
+            return Err(Trouble::NoRange(format!("{name}: asked for bytes {from} to {size}, the hub sent {range:?}")));
         }
+        size - from
+    } else {
+        size
+    };
+    if let Some(length) = header(&response, CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok())
+        && length != expected
+    {
+        let kind = header(&response, CONTENT_TYPE).map_or(String::new(), |kind| format!(" of {kind}"));
+        return Err(odd(format!("{length} bytes{kind} instead of {expected}")));
     }
+    if expected > size - from {
+        // A server that does not know ranges sends the whole file.
+        partial.restart().map_err(Trouble::Disk)?;
+    }
+    let mut buffer = vec![0; CHUNK];
+    while partial.have() < size {
+        let count = match response.read(&mut buffer) {
+            // Without a length, the end of the connection is the only sign that it broke.
+            Ok(0) => return Err(Trouble::Hub(HubError::Body(io::ErrorKind::UnexpectedEof.into()))),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Trouble::Hub(HubError::Body(error))),
+        };
+        if count as u64 > size - partial.have() {
+            return Err(odd(format!("more than the {size} bytes that it lists")));
+        }
+        partial.write(buffer.get(..count).unwrap_or_default()).map_err(Trouble::Disk)?;
+        tell(partial.have());
+    }
+    Ok(())
+}
+
+/// Whether `Content-Range` says that all of a file from some byte on comes: `bytes 100-199/200`.
+fn is_rest(range: &str, from: u64, size: u64) -> bool {
+    let parts = range.strip_prefix("bytes ").and_then(|range| range.split_once('/'));
+    parts.is_some_and(|(range, total)| {
+        let ends = range.split_once('-').and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)));
+        ends == Some((from, size - 1)) && (total == "*" || total.parse() == Ok(size))
+    })
+}
+
+/// The error of a disk that cannot take the file. The bytes written so far are kept.
+fn full(hub: &Hub<'_>, name: &str, entry: &Entry, partial: &Partial, source: io::Error) -> Error {
+    if !matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        return Error::Io { path: partial.path().into(), source };
+    }
+    hub.fail(format!(
+        "{name}: the disk is full ({}): {} of {} bytes are stored. Free some space and run it again: the download continues",
+        partial.path().display(),
+        partial.have(),
+        entry.size(),
+    ))
 }

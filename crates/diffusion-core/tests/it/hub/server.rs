@@ -1,5 +1,5 @@
-//! A server on loopback that has the shape of a hub: one repository, its commit, its tree, and its files with ranges. It can be told to
-//! fail in the ways that networks fail, and remembers every request.
+//! A server on loopback that has the shape of a hub: one repository, its commit, its tree in pages, and its files with ranges; weights are
+//! in Git LFS. It can be told to fail in the ways that networks and mirrors fail, and remembers every request.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use sha1::Digest as _;
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -32,6 +33,18 @@ pub(super) enum Fault {
     IgnoreRange,
     /// 302 to the same path on another server, as a hub does for large files.
     RedirectTo(String),
+    /// 206 with a range that begins so many bytes later than was asked for, and says so.
+    OtherRange(usize),
+    /// 416, as from a server that holds a shorter file.
+    NoSuchRange,
+    /// As many bytes as there should be, of another content.
+    OtherBytes,
+    /// 200 and a page that says that something went wrong.
+    Page,
+    /// The whole file without a word of its length, or the first so many bytes of it; then the connection closes.
+    NoLength(Option<usize>),
+    /// A body that is said to be compressed.
+    Encoded,
 }
 
 struct State {
@@ -120,23 +133,25 @@ impl State {
         let path = request.path.split('?').next().unwrap_or_default();
         if path == "/api/models/someone/tiny/revision/main" {
             let siblings: Vec<Value> = self.files.keys().map(|name| json!({"rfilename": name})).collect();
-            return send_json(stream, &json!({"id": "someone/tiny", "sha": self.commit, "siblings": siblings}));
+            return send_json(stream, "", &json!({"id": "someone/tiny", "sha": self.commit, "siblings": siblings}));
         }
         if path == format!("/api/models/someone/tiny/tree/{}", self.commit) {
-            let tree: Vec<Value> = self
-                .files
-                .iter()
-                .map(|(name, bytes)| entry(name, bytes))
-                .chain([json!({"type": "directory", "oid": "d", "path": "unet"})])
-                .collect();
-            return send_json(stream, &Value::from(tree));
+            let half = self.files.len() / 2;
+            let entries = self.files.iter().map(|(name, bytes)| entry(name, bytes));
+            if request.path.contains("cursor=half") {
+                return send_json(stream, "", &entries.skip(half).collect());
+            }
+            // As a mirror passes it on: with the address of the hub behind it, where nobody may follow.
+            let next = format!("Link: <https://hub.invalid{path}?recursive=true&cursor=half>; rel=\"next\"\r\n");
+            return send_json(
+                stream,
+                &next,
+                &entries.take(half).chain([json!({"type": "directory", "oid": "d", "path": "unet"})]).collect(),
+            );
         }
         let name = path.strip_prefix(&format!("/someone/tiny/resolve/{}/", self.commit)).unwrap_or_default();
         let Some(bytes) = self.files.get(name) else { return head(stream, 404, "X-Error-Code: EntryNotFound\r\n", 0) };
-        let common = format!("ETag: \"{}\"\r\nX-Repo-Commit: {}\r\nAccept-Ranges: bytes\r\n", oid(bytes), self.commit);
-        if request.method == "HEAD" {
-            return head(stream, 200, &format!("{common}X-Linked-Size: {}\r\n", bytes.len()), bytes.len());
-        }
+        let common = format!("ETag: \"{}\"\r\nX-Repo-Commit: {}\r\nAccept-Ranges: bytes\r\n", blob(name, bytes), self.commit);
         let nth = {
             let mut gets = self.gets.lock().unwrap();
             let count = gets.entry(name.to_owned()).or_default();
@@ -144,43 +159,86 @@ impl State {
             *count
         };
         let fault = self.faults.lock().unwrap().get(&(name.to_owned(), nth)).cloned();
-        let range = match fault {
-            Some(Fault::IgnoreRange) => None,
-            Some(_) | None => request.headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-')),
+        let from = request.headers.get("range").map(|range| range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap());
+        let from = from.map(|from| from.parse::<usize>().unwrap()).filter(|_| !matches!(fault, Some(Fault::IgnoreRange)));
+        let ranged = |from: usize| format!("{common}Content-Range: bytes {from}-{}/{}\r\n", bytes.len() - 1, bytes.len());
+        let (status, headers, body) = match from {
+            None => (200, common.clone(), bytes.as_slice()),
+            Some(from) => (206, ranged(from), &bytes[from..]),
         };
-        let (status, range) = match range {
-            None => (200, 0..bytes.len()),
-            Some((start, end)) => (206, start.parse().unwrap()..bytes.len().min(end.parse::<usize>().unwrap() + 1)),
-        };
-        let body = &bytes[range];
         match fault {
             Some(Fault::Status(status)) => head(stream, status, "", 0),
             Some(Fault::RedirectTo(other)) => head(stream, 302, &format!("{common}Location: {other}{path}\r\n"), 0),
             Some(Fault::BreakAfter(length)) => {
-                head(stream, status, &common, body.len())?;
+                head(stream, status, &headers, body.len())?;
                 stream.write_all(&body[..length.min(body.len())])
             }
+            Some(Fault::OtherRange(later)) => {
+                let body = &body[later..];
+                head(stream, 206, &ranged(bytes.len() - body.len()), body.len())?;
+                stream.write_all(body)
+            }
+            Some(Fault::NoSuchRange) => head(stream, 416, &format!("Content-Range: bytes */{}\r\n", bytes.len()), 0),
+            Some(Fault::OtherBytes) => {
+                head(stream, status, &headers, body.len())?;
+                stream.write_all(&body.iter().map(|byte| byte ^ 1).collect::<Vec<_>>())
+            }
+            Some(Fault::Page) => {
+                let page = b"<html>Please log in to this network</html>";
+                head(stream, 200, "Content-Type: text/html\r\n", page.len())?;
+                stream.write_all(page)
+            }
+            Some(Fault::NoLength(length)) => {
+                write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+                stream.write_all(&bytes[..length.unwrap_or(bytes.len())])
+            }
+            Some(Fault::Encoded) => {
+                head(stream, status, &format!("{headers}Content-Encoding: gzip\r\n"), body.len())?;
+                stream.write_all(body)
+            }
             None | Some(Fault::IgnoreRange) => {
-                head(stream, status, &common, body.len())?;
+                head(stream, status, &headers, body.len())?;
                 stream.write_all(body)
             }
         }
     }
 }
 
-/// Some identity of the content, as git has one.
-fn oid(bytes: &[u8]) -> String {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |state: u64, byte| (state ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-    format!("{hash:040x}")
+/// The name that a cache gives to a file's blob: the SHA-256 of its content if it is in Git LFS, else git's id of it.
+pub(super) fn blob(name: &str, bytes: &[u8]) -> String {
+    if is_lfs(name) { hex(&sha2::Sha256::digest(bytes)) } else { git_id(bytes) }
+}
+
+/// Git's id of what it keeps of a file: the file itself, or a pointer to what is in Git LFS.
+pub(super) fn git_blob(name: &str, bytes: &[u8]) -> String {
+    let pointer = || format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n", blob(name, bytes), bytes.len());
+    if is_lfs(name) { git_id(pointer().as_bytes()) } else { git_id(bytes) }
+}
+
+fn is_lfs(name: &str) -> bool {
+    name.ends_with(".safetensors") || name.ends_with(".bin")
+}
+
+fn git_id(bytes: &[u8]) -> String {
+    hex(&sha1::Sha1::new().chain_update(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn entry(name: &str, bytes: &[u8]) -> Value {
-    json!({"type": "file", "oid": oid(bytes), "size": bytes.len(), "path": name})
+    let mut entry = json!({"type": "file", "oid": git_blob(name, bytes), "size": bytes.len(), "path": name});
+    if is_lfs(name) {
+        entry["lfs"] = json!({"oid": blob(name, bytes), "size": bytes.len(), "pointerSize": 134});
+        entry["xetHash"] = json!("c".repeat(64));
+    }
+    entry
 }
 
-fn send_json(mut stream: &TcpStream, value: &Value) -> std::io::Result<()> {
+fn send_json(mut stream: &TcpStream, headers: &str, value: &Value) -> std::io::Result<()> {
     let body = value.to_string();
-    head(stream, 200, "Content-Type: application/json\r\n", body.len())?;
+    head(stream, 200, &format!("Content-Type: application/json\r\n{headers}"), body.len())?;
     stream.write_all(body.as_bytes())
 }
 

@@ -1,0 +1,256 @@
+//! The hub's HTTP interface, as much of it as fetching a model takes: a revision's commit, a commit's tree, a file from some byte on.
+//!
+//! It knows no cache. Not on `hf-hub` 1.0, because that reads a tree's LFS digests under a key that trees do not have (so that it has
+//! none), sends two requests for each range, and hides status and headers. Files in Xet storage come through the hub's HTTP bridge, as
+//! they do for every client without that protocol. The token is sent to the endpoint's own host only.
+
+use std::{io::Read as _, time::Duration};
+
+use reqwest::{
+    StatusCode, Url,
+    blocking::{Client, RequestBuilder, Response},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, LINK, RANGE, RETRY_AFTER},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    HubSettings, cache,
+    listing::{Listing, TreeEntry},
+};
+use crate::{Error, Result};
+
+const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
+const USER_AGENT: &str = concat!("framewright/", env!("CARGO_PKG_VERSION"));
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// A connection silent for this long counts as broken.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a request is tried before it is given up.
+pub(super) const ATTEMPTS: u32 = 5;
+/// The pause after the first failure; it doubles with each.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause that a server may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// More than any repository's listing takes, a page of it or all of its pages.
+const LARGEST_JSON: u64 = 64 << 20;
+const MOST_PAGES: usize = 1000;
+
+/// Why the hub gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HubError {
+    /// No answer, or a broken one.
+    #[error("{}", root_cause(.0))]
+    Connection(#[source] reqwest::Error),
+    /// An answer whose body broke off.
+    #[error("the connection broke: {}", root_cause(.0))]
+    Body(#[source] std::io::Error),
+    /// An answer that refuses.
+    #[error("the hub answered {status}{}", .message.as_ref().map_or(String::new(), |message| format!(": {message}")))]
+    Status { status: StatusCode, code: Option<String>, message: Option<String>, pause: Option<Duration> },
+    /// An answer that cannot be used.
+    #[error("{0}")]
+    Odd(String),
+}
+
+impl HubError {
+    /// Whether it may pass by itself: the line, or a server in trouble.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Connection(error) => !error.is_builder() && !error.is_redirect(),
+            Self::Body(_) => true,
+            Self::Status { status, .. } => {
+                status.is_server_error() || matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+            }
+            Self::Odd(_) => false,
+        }
+    }
+
+    /// Waits before the next try, the longer the more tries have failed, or as long as the server asks.
+    pub(super) fn pause(&self, failures: u32) {
+        let asked = if let Self::Status { pause, .. } = self { *pause } else { None };
+        std::thread::sleep(asked.unwrap_or(PAUSE * 2_u32.pow(failures.clamp(1, 8) - 1)).min(LONGEST_PAUSE));
+    }
+}
+
+/// A repository on the hub.
+pub(super) struct Hub<'a> {
+    repo_id: &'a str,
+    endpoint: Url,
+    client: Client,
+    token: Option<HeaderValue>,
+}
+
+impl<'a> Hub<'a> {
+    pub(super) fn new(repo_id: &'a str, settings: &HubSettings) -> Result<Self> {
+        let fail = |reason: String, source| Error::Hub { repo: repo_id.into(), reason, source };
+        let token = settings.token.as_deref().map(str::trim).filter(|token| !token.is_empty());
+        if token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(fail("the token (HF_TOKEN) holds characters that no token has".into(), None));
+        }
+        let token = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()).map(|mut token| {
+            token.set_sensitive(true);
+            token
+        });
+        let address = settings.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT);
+        let endpoint = Url::parse(address).map_err(|error| fail(format!("endpoint {address:?}: {error}"), Some(Box::new(error))))?;
+        if !matches!(endpoint.scheme(), "http" | "https") {
+            return Err(fail(format!("endpoint {address:?}: is neither http nor https"), None));
+        }
+        let mut client = Client::builder().user_agent(USER_AGENT).connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT);
+        if matches!(endpoint.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
+            // A hub on this machine is not behind a proxy.
+            client = client.no_proxy();
+        }
+        let client = client.build().map_err(|error| fail(root_cause(&error), Some(Box::new(error))))?;
+        Ok(Self { repo_id, endpoint, client, token })
+    }
+
+    /// The commit that a revision stands for, and its files.
+    pub(super) fn resolve(&self, revision: &str) -> Result<(String, Listing), HubError> {
+        let commit = self.commit(revision)?;
+        if !cache::is_plain_name(&commit) {
+            return Err(HubError::Odd(format!("the hub says that the revision is {commit:?}, which is no commit")));
+        }
+        let listing = self.listing(&commit)?;
+        Ok((commit, listing))
+    }
+
+    fn commit(&self, revision: &str) -> Result<String, HubError> {
+        #[derive(Deserialize)]
+        struct Info {
+            sha: Option<String>,
+        }
+        let (info, _): (Info, _) = self.json(self.api(&["revision", revision])?)?;
+        info.sha.ok_or_else(|| HubError::Odd("the hub names no commit of the repository".into()))
+    }
+
+    fn listing(&self, commit: &str) -> Result<Listing, HubError> {
+        let mut tree = Vec::<TreeEntry>::new();
+        let mut url = self.api(&["tree", commit])?;
+        url.set_query(Some("recursive=true&expand=false"));
+        for _ in 0..MOST_PAGES {
+            let (page, headers): (Vec<TreeEntry>, _) = self.json(url.clone())?;
+            tree.extend(page);
+            let Some(next) = next_page(&headers) else { return Listing::of_tree(tree).map_err(HubError::Odd) };
+            // A mirror may pass on the hub's own address, so only the cursor is taken from the link.
+            url.set_query(next.query());
+        }
+        Err(HubError::Odd(format!("the hub's list of files has more than {MOST_PAGES} pages")))
+    }
+
+    /// Asks once for a file from byte `from` on.
+    pub(super) fn file(&self, commit: &str, name: &str, from: u64) -> Result<Response, HubError> {
+        let mut url = self.endpoint.clone();
+        extend(&mut url, self.repo_id.split('/').chain(["resolve", commit]).chain(name.split('/')))?;
+        let mut request = self.get(url);
+        if from > 0 {
+            request = request.header(RANGE, format!("bytes={from}-"));
+        }
+        answer(request)
+    }
+
+    pub(super) fn fail(&self, reason: impl Into<String>) -> Error {
+        Error::Hub { repo: self.repo_id.into(), reason: reason.into(), source: None }
+    }
+
+    /// What a person should do about an error; `subject` is the revision or the file that was asked for.
+    pub(super) fn explain(&self, error: HubError, subject: &str) -> Error {
+        let reason = match &error {
+            HubError::Connection(cause) if !cause.is_builder() && !cause.is_redirect() => format!("cannot reach the hub: {error}"),
+            HubError::Status { status, code, .. } => {
+                let code = code.as_deref().unwrap_or_default();
+                match *status {
+                    StatusCode::FORBIDDEN => {
+                        "access refused: a gated model wants its terms accepted on its page, and a token (HF_TOKEN) of who did".to_owned()
+                    }
+                    StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND if *status == StatusCode::UNAUTHORIZED || code == "RepoNotFound" => {
+                        match self.token {
+                            Some(_) => "repository not found, or the token (HF_TOKEN) does not open it".to_owned(),
+                            None => "repository not found or private: check the id, or set HF_TOKEN".to_owned(),
+                        }
+                    }
+                    StatusCode::NOT_FOUND if code == "EntryNotFound" => format!("{subject} is listed, but not there"),
+                    StatusCode::NOT_FOUND => format!("no such repository, or it has no revision {subject:?}"),
+                    StatusCode::TOO_MANY_REQUESTS => "too many requests; try again later".to_owned(),
+                    _ => error.to_string(),
+                }
+            }
+            HubError::Connection(_) | HubError::Body(_) | HubError::Odd(_) => error.to_string(),
+        };
+        Error::Hub { repo: self.repo_id.into(), reason, source: Some(Box::new(error)) }
+    }
+
+    fn api(&self, path: &[&str]) -> Result<Url, HubError> {
+        let mut url = self.endpoint.clone();
+        extend(&mut url, ["api", "models"].into_iter().chain(self.repo_id.split('/')).chain(path.iter().copied()))?;
+        Ok(url)
+    }
+
+    /// A request to the endpoint, with the token; `reqwest` removes the token when a redirect leads to another host.
+    fn get(&self, url: Url) -> RequestBuilder {
+        // Not compressed, so that lengths and ranges are the file's.
+        let request = self.client.get(url).header(ACCEPT_ENCODING, "identity");
+        match &self.token {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        }
+    }
+
+    /// A JSON answer and its headers, asked for until it comes or cannot be hoped for.
+    fn json<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<(T, HeaderMap), HubError> {
+        let once = || -> Result<_, HubError> {
+            let response = answer(self.get(url.clone()))?;
+            let headers = response.headers().clone();
+            let mut bytes = Vec::new();
+            response.take(LARGEST_JSON).read_to_end(&mut bytes).map_err(HubError::Body)?;
+            let value: Value = serde_json::from_slice(&bytes)
+                .map_err(|error| HubError::Odd(format!("{url} sent what is no JSON; is HF_ENDPOINT a hub's address? ({error})")))?;
+            let read = T::deserialize(value).map_err(|error| HubError::Odd(format!("{url} sent JSON of another form: {error}")))?;
+            Ok((read, headers))
+        };
+        for failures in 1..ATTEMPTS {
+            match once() {
+                Err(error) if error.may_pass() => error.pause(failures),
+                settled => return settled,
+            }
+        }
+        once()
+    }
+}
+
+/// Sends a request; only a success is an answer.
+fn answer(request: RequestBuilder) -> Result<Response, HubError> {
+    let response = request.send().map_err(HubError::Connection)?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let text = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.chars().take(200).collect::<String>());
+    let pause = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+    Err(HubError::Status { status, code: text("x-error-code"), message: text("x-error-message"), pause })
+}
+
+/// Appends parts to a URL's path, each escaped, a slash inside a part too.
+fn extend<'a>(url: &mut Url, parts: impl Iterator<Item = &'a str>) -> Result<(), HubError> {
+    let mut path = url.path_segments_mut().map_err(|()| HubError::Odd("the endpoint is no address with a path".into()))?;
+    path.pop_if_empty().extend(parts);
+    Ok(())
+}
+
+/// Where a list goes on: `Link: <URL>; rel="next"`.
+fn next_page(headers: &HeaderMap) -> Option<Url> {
+    let links = headers.get(LINK)?.to_str().ok()?;
+    links.split('<').find_map(|link| {
+        let (url, parameters) = link.split_once('>')?;
+        parameters.contains("rel=\"next\"").then(|| Url::parse(url).ok())?
+    })
+}
+
+/// The innermost message of an error, where the useful word is ("connection refused").
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
