@@ -1,9 +1,10 @@
 //! Why a request to somebody's address was not made or gave nothing.
 //!
 //! The invariant: a message is one line for the person who gave the address. It names the host that this person gave, the rule and the
-//! limit. No variant holds a path, a query, credentials, an address that a name stands for, or words of a server but the media type that it
-//! claims (one line of that alphabet); so neither a message nor a `Debug` can let them out. Where a private address was asked for, all answers are alike, and a name that does not resolve reads like
-//! one that stands for a private address: what is there inside is nobody's business.
+//! limit. No variant holds a path, a query, credentials or an address that a name stands for; of a server's words none has more than the
+//! media type that the server claims, in that alphabet; so neither a message nor a `Debug` can let anything else out. Where a private address
+//! was asked for, all answers are alike, and a name that does not resolve reads like one that stands for a private address: what is there
+//! inside is nobody's business.
 
 use std::{fmt, io, time::Duration};
 
