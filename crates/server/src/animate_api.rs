@@ -126,11 +126,12 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
 fn spec(body: &[u8], limits: &generation::Limits) -> Result<AnimationSpec, ApiError> {
     let json = parse_object(body)?;
     let mut fields = Fields::new(&json);
-    let image =
-        fields.required("image", string).map(|text| picture(&text).map_err(|sentence| value_error("image", sentence, &text.into())));
-    let image = image.transpose().unwrap_or_else(|fault| {
-        fields.faults.push(fault);
-        None
+    let image = fields.required("image", string).and_then(|text| match picture(&text) {
+        Ok(picture) => Some(picture),
+        Err(sentence) => {
+            fields.faults.push(value_error("image", sentence, &text.into()));
+            None
+        }
     });
     let request = AnimationRequest {
         image,
