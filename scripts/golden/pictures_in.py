@@ -18,7 +18,22 @@ import PIL
 from PIL import Image, ImageOps
 
 OUT = Path(__file__).resolve().parents[2] / "crates" / "generation" / "tests" / "golden" / "pictures_in.json"
-SHORT, LONG, BYTE, ASCII, RATIONAL, SBYTE, UNDEFINED, SSHORT, SLONG, SRATIONAL, FLOAT, DOUBLE, IFD, LONG8 = 3, 4, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16
+SHORT, LONG, BYTE, ASCII, RATIONAL, SBYTE, UNDEFINED, SSHORT, SLONG, SRATIONAL, FLOAT, DOUBLE, IFD, LONG8 = (
+    3,
+    4,
+    1,
+    2,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    16,
+)
 PREFIX = b"Exif\0\0"
 
 # Six colours, no two alike in any channel, three across and two down.
@@ -42,7 +57,15 @@ def entry(order: str, tag: int, kind: int, count: int, value: bytes) -> bytes:
 def tiff(entries: list[bytes], order: str = "<", tail: bytes = b"", head: bytes | None = None, offset: int = 8) -> bytes:
     """A TIFF file of one directory; `tail` is what lies behind it."""
     head = head or (b"II\x2a\0" if order == "<" else b"MM\0\x2a")
-    return head + struct.pack(order + "I", offset) + b"\0" * (offset - 8) + struct.pack(order + "H", len(entries)) + b"".join(entries) + b"\0\0\0\0" + tail
+    return (
+        head
+        + struct.pack(order + "I", offset)
+        + b"\0" * (offset - 8)
+        + struct.pack(order + "H", len(entries))
+        + b"".join(entries)
+        + b"\0\0\0\0"
+        + tail
+    )
 
 
 def oriented(value: int, order: str = "<", **other) -> bytes:
@@ -220,7 +243,9 @@ def exif_cases() -> None:
         "stated twice": tiff([entry("<", 0x112, SHORT, 1, b"\x06\0"), entry("<", 0x112, SHORT, 1, b"\x03\0")]),
         "behind other tags": tiff([entry("<", 0x10F, ASCII, 4, b"abc\0"), entry("<", 0x112, SHORT, 1, b"\x06\0")]),
         "behind a value outside": tiff([entry("<", 0x10F, ASCII, 9, b"\x10\x27\0\0"), entry("<", 0x112, SHORT, 1, b"\x06\0")]),
-        "behind a value longer than the block": tiff([entry("<", 0x927C, 7, 0xFFFFFFF, b"\x1a\0\0\0"), entry("<", 0x112, SHORT, 1, b"\x06\0")]),
+        "behind a value longer than the block": tiff(
+            [entry("<", 0x927C, 7, 0xFFFFFFF, b"\x1a\0\0\0"), entry("<", 0x112, SHORT, 1, b"\x06\0")]
+        ),
         "a directory further on": oriented(6, offset=40),
         "a directory outside": b"II\x2a\0\xff\xff\0\0",
         "fewer entries than stated": b"II\x2a\0\x08\0\0\0\x09\0" + entry("<", 0x112, SHORT, 1, b"\x06\0"),
@@ -258,9 +283,15 @@ def jpeg_cases() -> None:
     case("jpeg, XMP with blanks", jpeg(app1_xmp(xmp(' tiff:Orientation = "6"/>'))))
     case("jpeg, XMP under another prefix", jpeg(app1_xmp(xmp(' t:Orientation="6"/>'))))
     case("jpeg, XMP with an rdf prefix of its own", jpeg(app1_xmp(xmp_attribute(6).replace(b"rdf:", b"r:"))))
-    case("jpeg, XMP that states nothing and then something", jpeg(app1_xmp(xmp('><tiff:Orientation/><tiff:Orientation>7</tiff:Orientation></rdf:Description>'))))
+    case(
+        "jpeg, XMP that states nothing and then something",
+        jpeg(app1_xmp(xmp("><tiff:Orientation/><tiff:Orientation>7</tiff:Orientation></rdf:Description>"))),
+    )
     case("jpeg, XMP twice", jpeg(app1_xmp(xmp_attribute(6)), app1_xmp(xmp_attribute(3))))
-    case("jpeg, XMP extended", jpeg(app(1, b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + struct.pack(">II", 300, 0) + xmp_attribute(6))))
+    case(
+        "jpeg, XMP extended",
+        jpeg(app(1, b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + struct.pack(">II", 300, 0) + xmp_attribute(6))),
+    )
     case("jpeg, exif before XMP", jpeg(app1(oriented(6)), app1_xmp(xmp_attribute(3))))
     case("jpeg, exif without orientation, and XMP", jpeg(app1(tiff([entry("<", 0x10F, ASCII, 2, b"a\0")])), app1_xmp(xmp_attribute(6))))
     case("jpeg, exif of 0, and XMP", jpeg(app1(oriented(0)), app1_xmp(xmp_attribute(6))))
@@ -292,13 +323,25 @@ def png_cases() -> None:
     case("png, XMP in packed iTXt behind the pixels", png(behind=world_text("XML:com.adobe.xmp", xmp_element(5), packed=True)))
     case("png, raw profile type APP1", png(packed_text("Raw profile type APP1", raw_profile(PREFIX + exif, "generic profile"))))
     case("png, raw profile with blanks", png(text("Raw profile type exif", raw_profile(exif, blanks=True))))
-    case("png, raw profile in odd lines", png(text("Raw profile type exif", b"\nexif\n      26\n" + b"\n".join(exif.hex().encode()[at : at + 7] for at in range(0, 52, 7)))))
+    case(
+        "png, raw profile in odd lines",
+        png(text("Raw profile type exif", b"\nexif\n      26\n" + b"\n".join(exif.hex().encode()[at : at + 7] for at in range(0, 52, 7)))),
+    )
     case("png, raw profile in capitals", png(text("Raw profile type exif", raw_profile(exif).upper())))
     case("png, raw profile of three lines", png(text("Raw profile type exif", b"\nexif\n26")))
     case("png, raw profile behind eXIf", png(chunk(b"eXIf", oriented(3)) + text("Raw profile type exif", raw_profile(exif))))
-    case("png, raw profile twice", png(text("Raw profile type exif", raw_profile(oriented(3))) + packed_text("Raw profile type exif", raw_profile(exif))))
-    case("png, raw profile that is not packed as said, and XMP", png(chunk(b"zTXt", b"Raw profile type exif\0\0junk") + world_text("XML:com.adobe.xmp", xmp_attribute(6))))
-    case("png, raw profile of which the end is missing", png(chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw_profile(exif) + b" " * 60)[:-9])))
+    case(
+        "png, raw profile twice",
+        png(text("Raw profile type exif", raw_profile(oriented(3))) + packed_text("Raw profile type exif", raw_profile(exif))),
+    )
+    case(
+        "png, raw profile that is not packed as said, and XMP",
+        png(chunk(b"zTXt", b"Raw profile type exif\0\0junk") + world_text("XML:com.adobe.xmp", xmp_attribute(6))),
+    )
+    case(
+        "png, raw profile of which the end is missing",
+        png(chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw_profile(exif) + b" " * 60)[:-9])),
+    )
     case("png, exif as a text of that name", png(text("exif", exif)))
     case("png, XMP of 1 before exif of 6", png(world_text("XML:com.adobe.xmp", xmp_attribute(1)) + chunk(b"eXIf", exif)))
     case("png, XMP in another language", png(world_text("XML:com.adobe.xmp", xmp_attribute(6), language=b"de")))
@@ -307,7 +350,11 @@ def png_cases() -> None:
     case("png, eXIf behind the end", png() + chunk(b"eXIf", exif))
     case("png, raw profile with another digit", png(text("Raw profile type exif", raw_profile(exif).replace(b"49", b"4x", 1))), png())
     case("png, raw profile with half a byte", png(text("Raw profile type exif", raw_profile(exif)[:-2])), png())
-    case("png, raw profile packed by a method that there is not", png(packed_text("Raw profile type exif", raw_profile(exif), method=3)), png())
+    case(
+        "png, raw profile packed by a method that there is not",
+        png(packed_text("Raw profile type exif", raw_profile(exif), method=3)),
+        png(),
+    )
     case("png, raw profile that grows to 8 MiB", png(packed_text("Raw profile type exif", raw_profile(exif) + b" " * (8 << 20))), png())
     case("png, a time that is too short", png(chunk(b"tIME", b"short"), behind=chunk(b"eXIf", exif)))
 
@@ -351,18 +398,36 @@ def colour_cases() -> None:
     rows = lambda values: [struct.pack(">4H", *values[at : at + 4]) for at in (0, 4, 8)]
     turned = chunk(b"eXIf", oriented(6))
     case("png, 16-bit grey", png(turned, size=(4, 3), depth=16, kind=0, rows=rows(grey16)))
-    case("png, 16-bit grey, one of them clear", png(chunk(b"tRNS", struct.pack(">H", 40000)) + turned, size=(4, 3), depth=16, kind=0, rows=rows(grey16)))
+    case(
+        "png, 16-bit grey, one of them clear",
+        png(chunk(b"tRNS", struct.pack(">H", 40000)) + turned, size=(4, 3), depth=16, kind=0, rows=rows(grey16)),
+    )
     case("png, 16-bit grey with alpha", png(turned, size=(2, 3), depth=16, kind=4, rows=rows(grey16)))
     case("png, 16-bit colour", png(turned, size=(2, 2), depth=16, kind=2, rows=[struct.pack(">6H", *grey16[at : at + 6]) for at in (0, 6)]))
-    case("png, 16-bit colour, one of them clear", png(chunk(b"tRNS", struct.pack(">3H", *grey16[:3])), size=(2, 2), depth=16, kind=2, rows=[struct.pack(">6H", *grey16[at : at + 6]) for at in (0, 6)]))
+    case(
+        "png, 16-bit colour, one of them clear",
+        png(
+            chunk(b"tRNS", struct.pack(">3H", *grey16[:3])),
+            size=(2, 2),
+            depth=16,
+            kind=2,
+            rows=[struct.pack(">6H", *grey16[at : at + 6]) for at in (0, 6)],
+        ),
+    )
     case("png, 16-bit colour with alpha", png(size=(1, 3), depth=16, kind=6, rows=rows(grey16)))
     case("png, 8-bit grey", png(size=(4, 2), kind=0, rows=[bytes([0, 1, 2, 127]), bytes([128, 200, 254, 255])]))
-    case("png, 8-bit grey, one of them clear", png(chunk(b"tRNS", struct.pack(">H", 127)), size=(4, 2), kind=0, rows=[bytes([0, 1, 2, 127]), bytes([128, 200, 254, 255])]))
+    case(
+        "png, 8-bit grey, one of them clear",
+        png(chunk(b"tRNS", struct.pack(">H", 127)), size=(4, 2), kind=0, rows=[bytes([0, 1, 2, 127]), bytes([128, 200, 254, 255])]),
+    )
     case("png, 8-bit grey with alpha", png(size=(2, 2), kind=4, rows=[bytes([255, 0, 100, 128]), bytes([7, 255, 0, 0])]))
     case("png, 4-bit grey", png(size=(4, 2), depth=4, kind=0, rows=[b"\x01\x7f", b"\x8e\xa5"]))
     case("png, 2-bit grey, one of them clear", png(chunk(b"tRNS", struct.pack(">H", 2)), size=(4, 1), depth=2, kind=0, rows=[b"\x1b"]))
     case("png, 1 bit", png(turned, size=(9, 2), depth=1, kind=0, rows=[b"\xa5\x80", b"\x5a\x00"]))
-    case("png, 1 bit, one of them clear", png(chunk(b"tRNS", struct.pack(">H", 1)), size=(9, 2), depth=1, kind=0, rows=[b"\xa5\x80", b"\x5a\x00"]))
+    case(
+        "png, 1 bit, one of them clear",
+        png(chunk(b"tRNS", struct.pack(">H", 1)), size=(9, 2), depth=1, kind=0, rows=[b"\xa5\x80", b"\x5a\x00"]),
+    )
     palette = chunk(b"PLTE", bytes(sum(COLOURS, ())))
     indexed = [bytes([0, 1, 2]), bytes([3, 4, 5])]
     case("png, palette", png(palette + turned, kind=3, rows=indexed))
@@ -371,15 +436,27 @@ def colour_cases() -> None:
     case("png, palette with one colour clear", png(palette + chunk(b"tRNS", bytes([255, 0])), kind=3, rows=indexed))
     case("png, palette with alpha", png(palette + chunk(b"tRNS", bytes([0, 60, 127, 128, 255])), kind=3, rows=indexed))
     case("png, palette with colours that it has not", png(palette, kind=3, rows=[bytes([0, 6, 2]), bytes([255, 4, 5])]))
-    case("png, palette with alpha and colours that it has not", png(palette + chunk(b"tRNS", bytes([9, 8])), kind=3, rows=[bytes([0, 6, 2]), bytes([255, 4, 5])]))
+    case(
+        "png, palette with alpha and colours that it has not",
+        png(palette + chunk(b"tRNS", bytes([9, 8])), kind=3, rows=[bytes([0, 6, 2]), bytes([255, 4, 5])]),
+    )
     clear = [b"".join(bytes(colour) + bytes([alpha]) for colour, alpha in zip(COLOURS[at : at + 3], (0, 127, 255))) for at in (0, 3)]
     case("png, colour with alpha", png(turned, kind=6, rows=clear))
     case("png, colour, one of them clear", png(chunk(b"tRNS", struct.pack(">3H", *COLOURS[1]))))
     white = b"".join(bytes([255, 255, 255, alpha]) for alpha in (0, 127, 255))
     case("png, white with a shape in its alpha", png(kind=6, rows=[white, white[::-1]]))
-    every = [bytes(sum(((level, (level * 7) % 256, (level * 31) % 256) for level in range(start, start + 16)), ())) for start in range(0, 256, 16)]
+    every = [
+        bytes(sum(((level, (level * 7) % 256, (level * 31) % 256) for level in range(start, start + 16)), ()))
+        for start in range(0, 256, 16)
+    ]
     case("png, 256 colours", png(size=(16, 16), rows=every))
-    case("png, gamma and chromaticities", png(chunk(b"gAMA", struct.pack(">I", 100000)) + chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 70800, 29200, 17000, 79700, 13100, 4600))))
+    case(
+        "png, gamma and chromaticities",
+        png(
+            chunk(b"gAMA", struct.pack(">I", 100000))
+            + chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 70800, 29200, 17000, 79700, 13100, 4600))
+        ),
+    )
     still = chunk(b"acTL", struct.pack(">II", 2, 0)) + chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 3, 2, 0, 0, 1, 10, 0, 0))
     second = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 1, 3, 2, 0, 0, 1, 10, 0, 0))
     frame = chunk(b"fdAT", struct.pack(">I", 2) + zlib.compress(b"".join(b"\0" + bytes(9) for _ in range(2))))
