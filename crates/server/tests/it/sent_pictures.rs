@@ -133,7 +133,7 @@ async fn storage() -> SocketAddr {
 
 /// Asks for a video of the picture that the storage hands out under these head lines.
 async fn of_storage(server: &Running, storage: SocketAddr, lines: &str) -> (u16, Value) {
-    let kind = if lines.len() % 2 == 0 { "png" } else { "webp" };
+    let kind = if lines.len().is_multiple_of(2) { "png" } else { "webp" };
     let image = format!("http://{storage}/{kind}?{}", base64::prelude::BASE64_URL_SAFE.encode(lines));
     let body = json!({"characterImageUrl": image, "script": "", "duration": 1, "quality": "256"});
     let answer = reqwest::Client::new().post(server.url("/generate-video")).json(&body).send().await.unwrap();
