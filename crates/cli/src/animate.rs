@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use generation::{
-    FieldError, Limits,
+    FieldError, Limits, given_picture,
     video::{AnimationRequest, ClipRequest, ClipRules, ClipSpec, FpsRequest, VideoSpec},
 };
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     }
     let began = Instant::now();
     let request = AnimationRequest {
-        image: Some(read_image(&args.image)?.to_rgb8()),
+        image: Some(read_image(&args.image, given_picture::rgb)?),
         motion: video::motion(&args.motion, args.steps),
         fps: args.fps.clone().map(FpsRequest::Text),
         width: args.width.map(i128::from),
@@ -64,7 +64,7 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let flags = &args.clip;
     let request = ClipRequest {
-        image: Some(read_image(&args.image)?.to_rgb8()),
+        image: Some(read_image(&args.image, given_picture::rgb)?),
         prompt: flags.prompt.clone(),
         strength: flags.strength,
         duration: flags.duration,

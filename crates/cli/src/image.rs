@@ -13,8 +13,10 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
-use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact, given_picture};
-use image::{DynamicImage, ImageReader};
+use generation::{
+    Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact,
+    given_picture::{self, PictureError},
+};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -61,8 +63,8 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
     if let Some(name) = &args.scheduler {
         name.parse::<SchedulerName>().map_err(|error| Usage(format!("--scheduler {name}: {error}")))?;
     }
-    let init_image = args.init_image.as_deref().map(read_image).transpose()?.map(|image| image.to_rgb8());
-    let mask_image = args.mask.as_deref().map(read_image).transpose()?.map(|image| image.to_luma8());
+    let init_image = args.init_image.as_deref().map(|path| read_image(path, given_picture::rgb)).transpose()?;
+    let mask_image = args.mask.as_deref().map(|path| read_image(path, given_picture::mask)).transpose()?;
     Ok(ImageRequest {
         prompt: Some(args.prompt.clone()),
         negative_prompt: Some(args.negative.clone()),
@@ -87,10 +89,9 @@ pub(crate) fn random_seed() -> u32 {
     RandomState::new().build_hasher().finish() as u32
 }
 
-/// Reads a picture, upright as its camera meant it.
-pub(crate) fn read_image(path: &Path) -> Result<DynamicImage> {
-    let read = || -> Result<DynamicImage> { Ok(given_picture::read(ImageReader::open(path)?)?) };
-    read().with_context(|| path.display().to_string())
+/// Reads a picture as `decoded` makes it: in colour, or as a mask.
+pub(crate) fn read_image<P>(path: &Path, decoded: fn(Vec<u8>) -> Result<P, PictureError>) -> Result<P> {
+    given_picture::file(path).and_then(decoded).with_context(|| path.display().to_string())
 }
 
 fn validate(request: ImageRequest, model: &ModelInfo) -> Result<ImageSpec> {

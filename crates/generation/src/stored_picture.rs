@@ -3,14 +3,11 @@
 //! It must not know specs or stores. The invariant: what is read back has the pixels that were written; a text that holds no picture, or
 //! one that [`given_picture`](crate::given_picture) would not read, is an error, never a panic.
 
-use std::io::Cursor;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use image::{DynamicImage, ImageReader};
 use png::{BitDepth, ColorType, Compression, Encoder};
 use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
 
-use crate::given_picture::{self, MAX_SIDE};
+use crate::given_picture::{MAX_SIDE, PictureError};
 
 /// The picture as text. Quickly rather than small: a spec is written once, and read after a restart at most.
 fn write<S: Serializer>(bytes: &[u8], (width, height): (u32, u32), color: ColorType, serializer: S) -> Result<S::Ok, S::Error> {
@@ -33,9 +30,9 @@ fn write<S: Serializer>(bytes: &[u8], (width, height): (u32, u32), color: ColorT
     serializer.serialize_str(&STANDARD.encode(file))
 }
 
-fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DynamicImage, D::Error> {
+fn read<'de, P, D: Deserializer<'de>>(deserializer: D, decoded: fn(Vec<u8>) -> Result<P, PictureError>) -> Result<P, D::Error> {
     let file = STANDARD.decode(String::deserialize(deserializer)?).map_err(de::Error::custom)?;
-    given_picture::read(ImageReader::new(Cursor::new(file))).map_err(de::Error::custom)
+    decoded(file).map_err(de::Error::custom)
 }
 
 /// For a field of type [`image::RgbImage`].
@@ -44,12 +41,14 @@ pub(crate) mod rgb {
     use png::ColorType;
     use serde::{Deserializer, Serializer};
 
+    use crate::given_picture;
+
     pub(crate) fn serialize<S: Serializer>(picture: &RgbImage, serializer: S) -> Result<S::Ok, S::Error> {
         super::write(picture.as_raw(), picture.dimensions(), ColorType::Rgb, serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RgbImage, D::Error> {
-        super::read(deserializer).map(|picture| picture.into_rgb8())
+        super::read(deserializer, given_picture::rgb)
     }
 }
 
@@ -59,12 +58,14 @@ pub(crate) mod gray {
     use png::ColorType;
     use serde::{Deserializer, Serializer};
 
+    use crate::given_picture;
+
     pub(crate) fn serialize<S: Serializer>(picture: &GrayImage, serializer: S) -> Result<S::Ok, S::Error> {
         super::write(picture.as_raw(), picture.dimensions(), ColorType::Grayscale, serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GrayImage, D::Error> {
-        super::read(deserializer).map(|picture| picture.into_luma8())
+        super::read(deserializer, given_picture::mask)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Why a request to somebody's address was not made or gave nothing.
 //!
 //! The invariant: a message is one line for the person who gave the address. It names the host that this person gave, the rule and the
-//! limit. No variant holds a path, a query, credentials, an address that a name stands for, or words of a server; so neither a message nor
-//! a `Debug` can let them out. Where a private address was asked for, all answers are alike, and a name that does not resolve reads like
-//! one that stands for a private address: what is there inside is nobody's business.
+//! limit. No variant holds a path, a query, credentials or an address that a name stands for; of a server's words none has more than the
+//! media type that the server claims, in that alphabet; so neither a message nor a `Debug` can let anything else out. Where a private address
+//! was asked for, all answers are alike, and a name that does not resolve reads like one that stands for a private address: what is there
+//! inside is nobody's business.
 
 use std::{fmt, io, time::Duration};
 
@@ -58,15 +59,17 @@ pub enum Error {
         /// In bytes.
         limit: u64,
     },
-    /// The answer is of another media type, or of none.
-    #[error("{place}: the answer's media type must be {}", allowed.join(" or "))]
+    /// The answer claims to be of another kind.
+    #[error("{place}: the answer is declared as {claimed}, and {} is wanted", wanted.join(" or "))]
     WrongType {
         /// Where.
         place: Place,
+        /// What it claims to be.
+        claimed: String,
         /// The types that would do.
-        allowed: &'static [&'static str],
+        wanted: &'static [&'static str],
     },
-    /// The answer is compressed or otherwise encoded, although the request said that it must not be.
+    /// The answer is compressed, although the request said that it must not be.
     #[error("{place}: the answer is encoded (compressed), which is not undone")]
     Encoded {
         /// Where.

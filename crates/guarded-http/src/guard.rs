@@ -13,7 +13,7 @@ use std::{
 };
 
 use reqwest::{
-    Client, Method, Response,
+    Client, Method, Response, StatusCode,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING},
 };
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::{
-    Error, GuardSettings, Place, Resolver, Result, Rule, Stage, SystemResolver,
+    Error, GuardSettings, Place, Resolver, Result, Rule, Stage, SystemResolver, media_type,
     target::{Target, TargetHost},
 };
 
@@ -37,12 +37,19 @@ const MAX_DISCARDING: Duration = Duration::from_secs(1);
 /// A name has a handful of addresses; all that it has are judged, so many are tried.
 const MAX_TRIED: usize = 8;
 
+/// Content codings behind which the bytes are others. The request has asked for none of them, and none is undone: what such an answer
+/// grows to is its sender's choice. All else that servers write there (`utf-8`, `aws-chunked`, which S3 keeps of an upload, `base64`, nothing)
+/// is a label on plain bytes. Source: IANA's HTTP Content Coding Registry.
+const PACKED: [&str; 12] =
+    ["gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm"];
+
 /// What one GET may bring.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Of the body, in bytes.
     pub max_bytes: u64,
-    /// Media types that do, in lower case and without parameters: `image/png`.
+    /// Media types that are asked for, in lower case and without parameters: `image/png`. Answers that claim something else entirely are
+    /// refused, by [`media_type::other`].
     pub media_types: &'static [&'static str],
     /// For the whole, redirects and all; the settings' own timeout if that is shorter.
     pub timeout: Duration,
@@ -51,10 +58,8 @@ pub struct Limits {
 /// What a GET brought.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// The body as it was sent, within the limit; it may be empty.
+    /// The body as it was sent, within the limit; it may be empty. What it is, it says itself: servers label files wrongly or not at all.
     pub bytes: Vec<u8>,
-    /// One of the limits' types. The server says so; the bytes may be something else.
-    pub media_type: &'static str,
     /// Where it came from in the end. It may hold secrets in its query.
     pub final_url: Url,
 }
@@ -62,7 +67,7 @@ pub struct Fetched {
 impl fmt::Debug for Fetched {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("Fetched");
-        shown.field("bytes", &self.bytes.len()).field("media_type", &self.media_type);
+        shown.field("bytes", &self.bytes.len());
         shown.field("host", &self.final_url.host_str()).finish_non_exhaustive()
     }
 }
@@ -161,7 +166,7 @@ impl Guard {
                     let next = target.redirected(location.as_bytes(), &self.settings);
                     target = next.map_err(|rule| Error::Refused { place: first.after(redirects + 1), rule })?;
                 }
-                None if status.is_success() => return read(response, target.url, limits, &place).await,
+                None if status.is_success() && status != StatusCode::NO_CONTENT => return read(response, target.url, limits, &place).await,
                 None => return Err(Error::Status { place, status: status.as_u16() }),
             }
         }
@@ -258,12 +263,14 @@ impl Resolve for Judged {
 /// Judges the head of an answer, then reads its body within the limit.
 async fn read(mut response: Response, final_url: Url, limits: &Limits, place: &Place) -> Result<Fetched> {
     let too_large = || Error::TooLarge { place: place.clone(), limit: limits.max_bytes };
-    let media_type = media_type(response.headers(), limits.media_types);
-    let media_type = media_type.ok_or_else(|| Error::WrongType { place: place.clone(), allowed: limits.media_types })?;
-    let other = |name: HeaderName, plain: &[u8]| {
-        response.headers().get_all(name).iter().any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(plain))
-    };
-    if other(CONTENT_ENCODING, b"identity") || other(TRANSFER_ENCODING, b"chunked") {
+    if let Some(claimed) = values(response.headers(), &CONTENT_TYPE).find_map(|declared| media_type::other(&declared, limits.media_types)) {
+        return Err(Error::WrongType { place: place.clone(), claimed, wanted: limits.media_types });
+    }
+    let is_packed = |coding: &str| PACKED.iter().any(|packed| packed.eq_ignore_ascii_case(coding.trim()));
+    let is_transformed = |coding: &str| !coding.trim().eq_ignore_ascii_case("chunked");
+    if values(response.headers(), &CONTENT_ENCODING).any(|codings| codings.split(',').any(is_packed))
+        || values(response.headers(), &TRANSFER_ENCODING).any(|codings| is_transformed(&codings))
+    {
         return Err(Error::Encoded { place: place.clone() });
     }
     // An honest server saves us the transfer; of the others the bytes are counted.
@@ -279,15 +286,12 @@ async fn read(mut response: Response, final_url: Url, limits: &Limits, place: &P
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Fetched { bytes, media_type, final_url })
+    Ok(Fetched { bytes, final_url })
 }
 
-/// Which of the allowed types the answer says to be of; none if it says several things.
-fn media_type(headers: &HeaderMap, allowed: &'static [&'static str]) -> Option<&'static str> {
-    let mut said = headers.get_all(CONTENT_TYPE).iter();
-    let (only, None) = (said.next()?, said.next()) else { return None };
-    let essence = only.to_str().ok()?.split(';').next()?.trim();
-    allowed.iter().find(|allowed| allowed.eq_ignore_ascii_case(essence)).copied()
+/// What an answer has under a name, line by line. Bytes that are no text stand for nothing that is known here.
+fn values(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> {
+    headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// The system's reason at the bottom of an error; nothing of it that a server wrote.

@@ -10,7 +10,8 @@
 //!   for each hop, all its answers are judged, and the client knows no other way to resolve it. Text decides nothing.
 //! * Everything has an end: redirects, bytes, seconds, the lookups under way.
 //! * An error names the host of the address that the caller gave, the rule and the limit; never its path, query or credentials, never an
-//!   address that a name stands for, never a word of what a server said but its status.
+//!   address that a name stands for, never a word of what a server said but its status and
+//!   the media type that it claims.
 //!
 //! It knows nothing of pictures, jobs or settings files, and reads no environment: no proxies. (The machine's certificates are found by
 //! `rustls-native-certs`, which honours `SSL_CERT_FILE` and `SSL_CERT_DIR`.) The README tells what is refused and why.
@@ -19,6 +20,7 @@ mod address;
 mod allow_list;
 mod error;
 mod guard;
+pub mod media_type;
 mod resolver;
 mod settings;
 mod target;

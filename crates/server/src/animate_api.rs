@@ -1,28 +1,21 @@
 //! `POST /animate`: a picture in motion, as an MP4 file.
 
-use std::io::Cursor;
-
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
     web::{Data, Payload},
 };
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use generation::{
-    given_picture,
-    video::{AnimationRequest, AnimationSpec, VideoSpec},
-};
-use image::{DynamicImage, ImageReader, RgbImage};
-use serde_json::Value;
+use generation::video::{AnimationRequest, AnimationSpec, VideoSpec};
+use image::RgbImage;
 
 use crate::{
     access::Caller,
     app::ApiState,
     body,
     error::ApiError,
-    fields::{Fields, TypeFault, integer, judged, parse_object},
+    fields::{Fields, integer, judged, parse_object, string, value_error},
     generate_api::random_seed,
     intake::Asked,
-    picture_source,
+    picture_source, picture_text,
     request_body::RequestBody,
     respond_async,
     scenes_body::{fps, motion_fields},
@@ -133,8 +126,15 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
 fn spec(body: &[u8], limits: &generation::Limits) -> Result<AnimationSpec, ApiError> {
     let json = parse_object(body)?;
     let mut fields = Fields::new(&json);
+    let image = fields.required("image", string).and_then(|text| match picture(&text) {
+        Ok(picture) => Some(picture),
+        Err(sentence) => {
+            fields.faults.push(value_error("image", sentence, &text.into()));
+            None
+        }
+    });
     let request = AnimationRequest {
-        image: fields.required("image", picture),
+        image,
         motion: motion_fields(&mut fields),
         fps: fields.read("fps", fps),
         width: fields.read("width", integer),
@@ -145,15 +145,7 @@ fn spec(body: &[u8], limits: &generation::Limits) -> Result<AnimationSpec, ApiEr
     judged(request.validate(limits), faults, &json, &FIELDS)
 }
 
-/// A picture from base64, upright as its camera meant it.
-fn picture(value: &Value) -> Result<RgbImage, TypeFault> {
-    let text = value.as_str().ok_or(("string_type", "Input should be a valid string"))?;
-    // A data URL's head ends at its first comma.
-    let base64 = text.strip_prefix("data:").and_then(|rest| rest.split_once(',')).map_or(text, |(_, data)| data);
-    let bytes = BASE64_STANDARD.decode(base64.trim()).map_err(|_| ("value_error", "Value error, the picture is no base64"))?;
-    let read = given_picture::read(ImageReader::new(Cursor::new(bytes)));
-    read.map(DynamicImage::into_rgb8)
-        .ok()
-        .and_then(|picture| picture_source::small_enough(picture).ok())
-        .ok_or(("value_error", "Value error, the picture is no PNG, JPEG or WebP of at most 8192 pixels a side"))
+/// A picture from base64 or a data URL.
+fn picture(text: &str) -> Result<RgbImage, String> {
+    picture_source::of_bytes(picture_text::bytes(text).map_err(|error| error.to_string())?)
 }

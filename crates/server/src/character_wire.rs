@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 #[schema(as = UploadCharacterRequest)]
 #[expect(dead_code, reason = "it describes a form, which is read part by part")]
 pub(crate) struct UploadForm {
-    /// The picture: a PNG, JPEG or WebP file of at most 8192 pixels a side.
+    /// The picture: a PNG, JPEG or WebP file of at most 8192 pixels a side. Its bytes decide, whatever the part's type; a part that is
+    /// declared as something else entirely, such as text/html, is refused.
     #[schema(format = Binary)]
     character: String,
 }

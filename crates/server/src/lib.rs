@@ -33,6 +33,7 @@ pub mod multipart_file;
 mod non_finite;
 mod ops_api;
 mod picture_source;
+mod picture_text;
 mod request_body;
 pub mod request_id;
 mod request_log;

@@ -16,13 +16,13 @@ use actix_multipart::{Multipart, MultipartError};
 use actix_web::{
     HttpRequest, HttpResponse,
     error::PayloadError,
-    http::header::CONTENT_TYPE,
+    http::header::{CONTENT_TYPE, HeaderName},
     web::{Bytes, Payload},
 };
 use futures_util::{Stream, StreamExt as _};
-use generation::field_error::shortened;
+use generation::{field_error::shortened, given_picture};
 
-use crate::{error::ApiError, request_body::holding, uploads::UploadError};
+use crate::{error::ApiError, picture_text, request_body::holding, uploads::UploadError};
 
 /// What the parts' heads and the boundaries may take beside the file.
 const OVERHEAD: usize = 256 << 10;
@@ -43,8 +43,20 @@ pub struct FileLimits {
 pub struct SentFile {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// The media type that its sender gave it, without parameters and in lower case; empty if none.
+    /// The media type that its sender gave it, as it was written; empty if none.
     pub declared: String,
+    /// The `Content-Transfer-Encoding` that its sender gave it; empty if none.
+    pub transfer_encoding: String,
+}
+
+impl SentFile {
+    /// The bytes of the picture that it is. RFC 7578 has done away with transfer encodings, and of those that are still sent only base64
+    /// changes bytes that are not text; what is a picture as it stands is none.
+    pub(crate) fn picture(self) -> Vec<u8> {
+        let is_base64 = self.transfer_encoding.trim().eq_ignore_ascii_case("base64") && !given_picture::is_picture(&self.bytes);
+        let decoded = is_base64.then(|| picture_text::of_base64(&self.bytes).ok()).flatten();
+        decoded.unwrap_or(self.bytes)
+    }
 }
 
 /// A body that is not read yet, or not to its end.
@@ -112,7 +124,10 @@ async fn read(mut multipart: Multipart, field: &'static str, limit: usize) -> Re
         if found.is_some() {
             return Err(UploadError::SamePart(field).into());
         }
-        let declared = part.content_type().map(|media_type| media_type.essence_str().to_ascii_lowercase()).unwrap_or_default();
+        let header = |name: HeaderName| {
+            part.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+        };
+        let (declared, transfer_encoding) = (header(CONTENT_TYPE), header(HeaderName::from_static("content-transfer-encoding")));
         let mut bytes = Vec::new();
         while let Some(chunk) = part.next().await {
             let chunk = chunk.map_err(refused)?;
@@ -121,7 +136,7 @@ async fn read(mut multipart: Multipart, field: &'static str, limit: usize) -> Re
             }
             bytes.extend_from_slice(&chunk);
         }
-        found = Some(SentFile { bytes, declared });
+        found = Some(SentFile { bytes, declared, transfer_encoding });
     }
     Ok(found)
 }

@@ -2,38 +2,32 @@
 //!
 //! The invariants: nothing is fetched but through the guard; a file of ours that its owner names by its URL is read from the disk, so that
 //! one answer's `image_url` is good for the next request although the guard refuses our own address; no picture is larger than a model
-//! has use for when it leaves here, for it is stored with its job.
+//! has use for when it leaves here, for it is stored with its job; the bytes alone say what a file is.
 
-use std::{io::Cursor, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use actix_web::web;
-use base64::{
-    Engine as _,
-    alphabet::{STANDARD, URL_SAFE},
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use diffusion_core::preprocess;
-use generation::given_picture;
+use generation::given_picture::{self, PictureError};
 use guarded_http::Limits;
-use image::{DynamicImage, ImageReader, RgbImage};
+use image::RgbImage;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
-use crate::{app::ApiState, artifact_file, error::ApiError, request_memory::HeldMemory};
+use crate::{
+    app::ApiState,
+    artifact_file,
+    error::ApiError,
+    picture_text::{self, MEDIA_TYPES, TextError},
+    request_memory::HeldMemory,
+};
 
-/// What a picture by URL has to be.
-const MEDIA_TYPES: &[&str] = &["image/png", "image/jpeg", "image/webp"];
 /// How long a picture by URL may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Each takes up to 256 MiB, however short its file is.
 static DECODING: Semaphore = Semaphore::const_new(2);
 /// A larger picture is made smaller: models see a fraction of it, and it lies with its job until that has ended.
 const MAX_KEPT_SIDE: u32 = 2048;
-
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
-const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
-const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
 /// Why there is no picture.
 #[derive(Debug)]
@@ -131,35 +125,34 @@ enum Bytes {
 fn decoded(bytes: Bytes) -> Result<RgbImage, SourceError> {
     let bytes = match bytes {
         Bytes::Here(bytes) => bytes,
-        Bytes::Text(text) => of_base64(&text)?,
+        Bytes::Text(text) => picture_text::bytes(&text).map_err(|error| match error {
+            TextError::NeitherForm => SourceError::Refused("the picture is no base64, no data URL and no http or https address".into()),
+            TextError::Claimed(_) => SourceError::Refused(error.to_string()),
+        })?,
         Bytes::File(path) => artifact_file::read(&path)?,
     };
-    let no_picture = |_| SourceError::Refused("the picture is no PNG, JPEG or WebP of at most 8192 pixels a side".into());
-    let picture = given_picture::read(ImageReader::new(Cursor::new(bytes))).map(DynamicImage::into_rgb8).map_err(no_picture)?;
-    small_enough(picture)
+    of_bytes(bytes).map_err(SourceError::Refused)
+}
+
+/// The picture in a file's bytes, or why there is none, in a sentence. Takes a while, and much memory.
+pub(crate) fn of_bytes(bytes: Vec<u8>) -> Result<RgbImage, String> {
+    small_enough(given_picture::rgb(bytes).map_err(|error| no_picture(&error))?)
+}
+
+fn no_picture(error: &PictureError) -> String {
+    let kind = error.kind().map(|kind| format!(", it is {kind}")).unwrap_or_default();
+    format!("the picture is no PNG, JPEG or WebP of at most {} pixels a side{kind}", given_picture::MAX_SIDE)
 }
 
 /// The picture, made smaller if it is larger than a model has use for.
-pub(crate) fn small_enough(picture: RgbImage) -> Result<RgbImage, SourceError> {
+fn small_enough(picture: RgbImage) -> Result<RgbImage, String> {
     let longer = picture.width().max(picture.height());
     if longer <= MAX_KEPT_SIDE {
         return Ok(picture);
     }
     let scaled = |side: u32| ((f64::from(side) * f64::from(MAX_KEPT_SIDE) / f64::from(longer)).round() as u32).max(1);
     let smaller = preprocess::resized(&picture, scaled(picture.width()), scaled(picture.height()));
-    smaller.map_err(|error| SourceError::Refused(error.to_string()))
-}
-
-/// Base64 in either alphabet, padded or not, with white space wherever; or a data URL of it.
-fn of_base64(text: &str) -> Result<Vec<u8>, SourceError> {
-    // A data URL's head ends at its first comma.
-    let base64 = text.trim_start().strip_prefix("data:").and_then(|rest| rest.split_once(',')).map_or(text, |(_, data)| data);
-    let mut base64: Vec<u8> = base64.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    while base64.last() == Some(&b'=') {
-        base64.pop();
-    }
-    let decoded = BASE64.decode(&base64).or_else(|_| BASE64_URL.decode(&base64));
-    decoded.map_err(|_| SourceError::Refused("the picture is no base64, no data URL and no http or https address".into()))
+    smaller.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -167,17 +160,6 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-
-    #[test]
-    fn base64_is_read_however_it_is_written() {
-        let bytes = [251_u8, 255, 191, 7];
-        for text in ["+/+/Bw==", "+/+/Bw", "-_-_Bw", " +/+\n/Bw==\n", "data:image/png;base64,+/+/Bw==", "data:;base64,-_-_Bw"] {
-            assert_eq!(of_base64(text).unwrap(), bytes, "{text}");
-        }
-        for text in ["***", "+/+/B", "http://"] {
-            assert!(of_base64(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn only_http_is_an_address() {
@@ -189,8 +171,16 @@ mod tests {
 
     #[test]
     fn a_large_picture_is_made_smaller() {
-        let mut file = Cursor::new(Vec::new());
+        let mut file = std::io::Cursor::new(Vec::new());
         RgbImage::new(4096, 1024).write_to(&mut file, image::ImageFormat::Png).unwrap();
-        assert_eq!(decoded(Bytes::Here(file.into_inner())).unwrap().dimensions(), (2048, 512));
+        assert_eq!(of_bytes(file.into_inner()).unwrap().dimensions(), (2048, 512));
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_called_what_it_is() {
+        for (file, kind) in [(b"GIF89a".as_slice(), "a GIF"), (b"\0\0\0\x18ftypheic", "a HEIC"), (b"\0\0\0\x1cftypavif", "an AVIF")] {
+            let expected = format!("the picture is no PNG, JPEG or WebP of at most 8192 pixels a side, it is {kind}");
+            assert_eq!(of_bytes(file.to_vec()), Err(expected));
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     fs::{self, DirEntry},
-    io::{self, BufWriter, Cursor},
+    io::{self, BufWriter},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -18,7 +18,8 @@ use std::{
 
 use actix_web::http::StatusCode;
 use generation::given_picture;
-use image::{DynamicImage, ImageFormat, ImageReader};
+use guarded_http::media_type;
+use image::{DynamicImage, ImageFormat};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -26,6 +27,7 @@ use crate::{
     error::ApiError,
     jail::{self, JailError, Jailed},
     multipart_file::SentFile,
+    picture_text::MEDIA_TYPES,
 };
 
 /// The longest file unless the operator says otherwise: a camera's.
@@ -70,12 +72,16 @@ pub enum UploadError {
         /// The most.
         limit: usize,
     },
-    /// It is not even called a picture.
-    #[error("File must be an image")]
-    NotCalledAPicture,
-    /// It is called one.
-    #[error("File must be an image: a PNG, JPEG or WebP of at most {max} pixels a side", max = given_picture::MAX_SIDE)]
-    NotAPicture,
+    /// It is called something else.
+    #[error("File must be an image: it is declared as {0}")]
+    CalledOtherwise(String),
+    /// It is none.
+    #[error(
+        "File must be an image: a PNG, JPEG or WebP of at most {max} pixels a side{}",
+        .0.map(|kind| format!(", and it is {kind}")).unwrap_or_default(),
+        max = given_picture::MAX_SIDE
+    )]
+    NotAPicture(Option<&'static str>),
     /// It takes more than an owner's share.
     #[error("File too large to be kept: it takes {bytes} bytes as a PNG file, and the limit is {limit}")]
     TooMuch {
@@ -94,7 +100,7 @@ impl UploadError {
         match self {
             Self::NotMultipart(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchPart(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Malformed(_) | Self::SamePart(_) | Self::TooManyParts { .. } | Self::NotCalledAPicture | Self::NotAPicture => {
+            Self::Malformed(_) | Self::SamePart(_) | Self::TooManyParts { .. } | Self::CalledOtherwise(_) | Self::NotAPicture(_) => {
                 StatusCode::BAD_REQUEST
             }
             Self::TooMuch { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -170,16 +176,16 @@ impl UploadStore {
     /// Stores a picture of `owner`'s as `<stem>_<uuid>.png`.
     ///
     /// # Errors
-    /// [`UploadError`] if it is not called a picture or is none, or cannot be stored.
+    /// [`UploadError`] if it is called something else or is no picture, or cannot be stored.
     pub async fn save(&self, owner: &str, stem: &'static str, file: SentFile) -> Result<Upload, ApiError> {
-        if !file.declared.starts_with("image/") {
-            return Err(UploadError::NotCalledAPicture.into());
+        if let Some(claimed) = media_type::other(&file.declared, MEDIA_TYPES) {
+            return Err(UploadError::CalledOtherwise(claimed).into());
         }
         // The semaphore is never closed.
         let _decoding = self.decoding.acquire().await.map_err(|_| ApiError::Internal)?;
         let folder = self.folder(owner).ok_or(ApiError::Internal)?;
         let store = self.clone();
-        let saved = actix_web::web::block(move || store.store(&folder, stem, &file.bytes)).await.map_err(|_| ApiError::Internal)?;
+        let saved = actix_web::web::block(move || store.store(&folder, stem, file.picture())).await.map_err(|_| ApiError::Internal)?;
         let upload = saved.inspect_err(|error| {
             if let UploadError::Store(error) = error {
                 tracing::error!(%error, "an upload cannot be stored");
@@ -294,9 +300,8 @@ fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
 
 impl UploadStore {
     /// Decodes, encodes, stages, makes room and renames.
-    fn store(&self, folder: &Path, stem: &str, bytes: &[u8]) -> Result<Upload, UploadError> {
-        let picture = given_picture::read(ImageReader::new(Cursor::new(bytes))).map_err(|_| UploadError::NotAPicture)?;
-        // Eight bits are what models see; more would double the file.
+    fn store(&self, folder: &Path, stem: &str, file: Vec<u8>) -> Result<Upload, UploadError> {
+        let picture = given_picture::read(file).map_err(|error| UploadError::NotAPicture(error.kind()))?;
         let picture = match picture.color().has_alpha() {
             true => DynamicImage::from(picture.into_rgba8()),
             false => DynamicImage::from(picture.into_rgb8()),

@@ -219,6 +219,59 @@ fn a_mask_keeps_what_is_black_in_it() {
 }
 
 #[test]
+fn a_mask_counts_as_the_grey_that_pillow_makes_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |name: &str, picture: image::DynamicImage| picture.save(folder.path().join(name)).unwrap();
+    save("start.png", image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, 90])).into());
+    save("black.png", image::GrayImage::from_pixel(64, 64, image::Luma([0])).into());
+    save("white.png", image::GrayImage::from_pixel(64, 64, image::Luma([255])).into());
+    // 134 by ITU-R 601, which is more than one half; 124 by 709.
+    save("orange.png", image::RgbImage::from_pixel(64, 64, image::Rgb([230, 100, 60])).into());
+    // Pillow cuts 16-bit grey at 255; divided by 256 it would be 1.
+    save("dark.png", image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(64, 64, image::Luma([300])).into());
+    // An alpha channel says nothing: the colour beneath does.
+    save("clear.png", image::RgbaImage::from_pixel(64, 64, image::Rgba([255, 255, 255, 0])).into());
+    save("clear-black.png", image::RgbaImage::from_pixel(64, 64, image::Rgba([0, 0, 0, 255])).into());
+    let painted = |mask: &str| {
+        let args = ["image", "a forest", "--seed", "1", "--steps", "2", "--strength", "1", "--width", "64", "--height", "64"];
+        let made = framewright(folder.path(), &[&args[..], &["--init-image", "start.png", "--mask", mask, "--out", "a.png"]].concat());
+        assert_eq!(made.code, 0, "{made:?}");
+        pixels(&folder.path().join("a.png"))
+    };
+    let (black, white) = (painted("black.png"), painted("white.png"));
+    assert_ne!(black, white);
+    for mask in ["orange.png", "dark.png", "clear.png"] {
+        assert_eq!(painted(mask), white, "{mask}");
+    }
+    assert_eq!(painted("clear-black.png"), black);
+}
+
+#[test]
+fn a_picture_to_start_from_is_upright_and_a_file_of_another_kind_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = folder.path().join("start.jpg");
+    image::RgbImage::from_fn(64, 64, |x, _| image::Rgb([if x < 32 { 255 } else { 0 }; 3])).save(&start).unwrap();
+    let jpeg = fs::read(&start).unwrap();
+    // Exif with a LONG where most have a SHORT: the camera stood on its head.
+    let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0\0\0\x03\0\0\0\0";
+    fs::write(&start, [&jpeg[..2], b"\xff\xe1", &(exif.len() as u16 + 2).to_be_bytes(), exif, &jpeg[2..]].concat()).unwrap();
+    let args =
+        ["image", "a forest", "--seed", "1", "--steps", "20", "--strength", "0.05", "--width", "64", "--height", "64", "--out", "a.png"];
+    let made = framewright(folder.path(), &[&args[..], &["--init-image", "start.jpg"]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    let painted = pixels(&folder.path().join("a.png"));
+    let mean = |columns: std::ops::Range<usize>| {
+        let sum: u32 = (0..64).flat_map(|y| columns.clone().map(move |x| (y * 64 + x) * 3)).map(|at| u32::from(painted[at])).sum();
+        sum / (64 * columns.len() as u32)
+    };
+    assert!(mean(0..24) < mean(40..64), "the light half is on the right");
+    fs::write(folder.path().join("a.jpg"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+    let refused = framewright(folder.path(), &["image", "a boat", "--init-image", "a.jpg", "--out", "b.png"]);
+    assert_ne!(refused.code, 0);
+    assert!(refused.stderr.contains("a.jpg") && refused.stderr.contains("it is a HEIC"), "{refused:?}");
+}
+
+#[test]
 fn bad_input_is_refused_with_flag_value_and_limit() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("text.png"), "not a picture").unwrap();

@@ -12,6 +12,7 @@ mod jobs;
 mod journal;
 mod killed;
 mod pictures;
+mod pictures_in;
 mod previews;
 mod programs;
 mod queue;

@@ -19,6 +19,7 @@ mod ops;
 mod pictures_as_tasks;
 mod priorities;
 mod respond_async;
+mod sent_pictures;
 mod service;
 mod shutdown;
 mod slow_client;

@@ -15,7 +15,7 @@ use server::{
 fn file() -> SentFile {
     let mut bytes = std::io::Cursor::new(Vec::new());
     RgbImage::from_pixel(5, 3, image::Rgb([9, 8, 7])).write_to(&mut bytes, ImageFormat::Png).unwrap();
-    SentFile { bytes: bytes.into_inner(), declared: "image/png".into() }
+    SentFile { bytes: bytes.into_inner(), declared: "image/png".into(), transfer_encoding: String::new() }
 }
 
 #[actix_web::test]

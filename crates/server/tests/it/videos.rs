@@ -210,7 +210,7 @@ async fn a_picture_that_is_none_is_refused() {
     };
     let first = |found: Vec<(Value, Value)>| found.into_iter().next().unwrap();
     assert_eq!(first(faults(json!({})).await), (json!("image"), json!("Field required")));
-    assert_eq!(first(faults(json!({"image": "***"})).await).1, "Value error, the picture is no base64");
+    assert_eq!(first(faults(json!({"image": "***"})).await).1, "Value error, the picture is no base64 and no data URL");
     let text = BASE64_STANDARD.encode("no picture");
     assert!(first(faults(json!({ "image": text })).await).1.as_str().unwrap().contains("no PNG, JPEG or WebP"));
     let several = faults(json!({"image": picture(ImageFormat::Png), "num_frames": 1, "width": 100, "height": 64, "fps": "fast"})).await;

@@ -1,0 +1,165 @@
+//! A caller's picture, read from its file's bytes: bounded, upright as its camera meant it, and in the colours that diffusers sees.
+//!
+//! It must not know where the bytes come from, nor what they are called: they alone say what they are. The invariants: no more memory is
+//! taken for a picture than the limit, however few bytes its file has; the pixels are those that diffusers' `load_image` gives under
+//! Pillow 13, which is `ImageOps.exif_transpose` and then `convert("RGB")`. That drops an alpha channel and shows the colours beneath it; a
+//! caller who wants them over white paints them so. A mask is the same picture in grey, as `VaeImageProcessor` makes it
+//! (`convert("L")`). Profiles and gamma change nothing, there as here.
+
+mod blocks;
+mod exif;
+mod orientation;
+mod pixels;
+
+use std::{
+    fs::File,
+    io::{Cursor, Read as _},
+    path::Path,
+};
+
+use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
+
+/// The longest side, in pixels.
+pub const MAX_SIDE: u32 = 8192;
+/// The most memory that a picture may take when it is read: the longest sides with four bytes a pixel.
+pub const MAX_DECODED_BYTES: u64 = 256 << 20;
+/// The longest file, in bytes: no picture within the limits takes more.
+const MAX_FILE_BYTES: u64 = 2 * MAX_DECODED_BYTES;
+
+/// Why a picture is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// It is no file of a kind that is read.
+    #[error("the file is no PNG, JPEG or WebP{}", .0.map(|kind| format!(": it is {kind}")).unwrap_or_default())]
+    Format(Option<&'static str>),
+    /// It is damaged.
+    #[error(transparent)]
+    Image(#[from] image::ImageError),
+    /// The file cannot be read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The file is longer than any picture's.
+    #[error("the file has more than {MAX_FILE_BYTES} bytes")]
+    TooLong,
+    /// It would take too much memory.
+    #[error("the picture would take {bytes} bytes of memory, and {MAX_DECODED_BYTES} is the limit")]
+    TooLarge {
+        /// What it would take.
+        bytes: u64,
+    },
+}
+
+impl PictureError {
+    /// What the file is instead of a picture that is read, where that is known: "a HEIC".
+    pub fn kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Format(kind) => *kind,
+            Self::Image(_) | Self::Io(_) | Self::TooLong | Self::TooLarge { .. } => None,
+        }
+    }
+}
+
+/// The bytes of a picture's file.
+///
+/// # Errors
+/// [`PictureError`] if the file cannot be read or is longer than any picture's.
+pub fn file(path: &Path) -> Result<Vec<u8>, PictureError> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES { Err(PictureError::TooLong) } else { Ok(bytes) }
+}
+
+/// Whether bytes begin as those of a picture that is read.
+pub fn is_picture(bytes: &[u8]) -> bool {
+    format(bytes).is_ok()
+}
+
+/// A picture in red, green and blue.
+///
+/// # Errors
+/// [`PictureError`] if it is none, or over a limit.
+pub fn rgb(file: Vec<u8>) -> Result<RgbImage, PictureError> {
+    read(file).map(DynamicImage::into_rgb8)
+}
+
+/// A picture as a mask: white repaints, black keeps.
+///
+/// # Errors
+/// [`PictureError`] if it is none, or over a limit.
+pub fn mask(file: Vec<u8>) -> Result<GrayImage, PictureError> {
+    rgb(file).map(|picture| pixels::grey(&picture))
+}
+
+/// A picture of 8 bits a channel, with its alpha channel if it has one.
+///
+/// # Errors
+/// [`PictureError`] if it is none, or over a limit.
+pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, PictureError> {
+    let format = format(&file)?;
+    let orientation = orientation::orientation(&blocks::blocks(&file, format));
+    let is_clipped = pixels::is_clipped(&file, format);
+    if format == ImageFormat::WebP {
+        promise_nothing_absent(&mut file);
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    let mut limits = image::Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    reader.limits(limits);
+    let decoder = reader.into_decoder()?;
+    let bytes = decoder.total_bytes();
+    if bytes > MAX_DECODED_BYTES {
+        return Err(PictureError::TooLarge { bytes });
+    }
+    let mut image = pixels::of_eight_bits(DynamicImage::from_decoder(decoder)?, is_clipped);
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// What the bytes are, by their first few.
+fn format(bytes: &[u8]) -> Result<ImageFormat, PictureError> {
+    match image::guess_format(bytes) {
+        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => Ok(format),
+        Ok(_) | Err(_) => Err(PictureError::Format(other_kind(bytes))),
+    }
+}
+
+/// What callers send instead, by name.
+fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [b'G', b'I', b'F', b'8', ..] => Some("a GIF"),
+        [b'B', b'M', ..] => Some("a BMP"),
+        [b'I', b'I', 0x2a | 0x2b, 0, ..] | [b'M', b'M', 0, 0x2a | 0x2b, ..] => Some("a TIFF"),
+        [0xff, 0x0a, ..] | [0, 0, 0, 0x0c, b'J', b'X', b'L', b' ', ..] => Some("a JPEG XL"),
+        [0, 0, 0, 0x0c, b'j', b'P', ..] => Some("a JPEG 2000"),
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', b'f' | b's', ..] => Some("an AVIF"),
+        [_, _, _, _, b'f', b't', b'y', b'p', b'h', b'e', b'i' | b'v', ..]
+        | [_, _, _, _, b'f', b't', b'y', b'p', b'm', b'i', b'f', b'1', ..] => Some("a HEIC"),
+        [b'%', b'P', b'D', b'F', ..] => Some("a PDF"),
+        _ => None,
+    }
+}
+
+/// Takes back what a WebP's head announces and its body lacks: the decoder refuses such a file, which tools leave that cut metadata out.
+fn promise_nothing_absent(file: &mut [u8]) {
+    let mut promised = blocks::webp_flags(file);
+    if promised == 0 {
+        return;
+    }
+    let kinds: Vec<[u8; 4]> = blocks::webp_chunks(file).map(|(kind, _)| *kind).collect();
+    let has = |kind: &[u8; 4]| kinds.contains(kind);
+    if !has(b"EXIF") {
+        promised &= !blocks::WEBP_EXIF;
+    }
+    if !has(b"XMP ") {
+        promised &= !blocks::WEBP_XMP;
+    }
+    // Pixels without loss have their alpha channel in themselves.
+    if has(b"VP8 ") && !has(b"ALPH") {
+        promised &= !blocks::WEBP_ALPHA;
+    }
+    if let Some(flags) = file.get_mut(blocks::WEBP_FLAGS) {
+        *flags = promised;
+    }
+}

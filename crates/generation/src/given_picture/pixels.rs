@@ -1,0 +1,48 @@
+//! Pixels as Pillow 13's `Image.convert` makes them: 16 bits brought to 8, colour brought to grey.
+//!
+//! It must not know files but for one byte of a PNG's head. The reference is Pillow's `Convert.c` and the modes that `PngImagePlugin`
+//! gives each kind of PNG.
+
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Pixel, RgbImage};
+
+/// Whether a file's 16-bit values are cut at 255 instead of divided by 256.
+///
+/// Pillow reads 16-bit grey as its mode `I;16`, which `convert` clips, so that all but the 256 darkest of 65,536 greys are white; it does
+/// the same where one grey is marked as transparent (tRNS). 16-bit colour, and grey with an alpha channel, it reads as their high bytes.
+pub(super) fn is_clipped(file: &[u8], format: ImageFormat) -> bool {
+    /// Where a PNG's head has its colour type, of which 0 is grey.
+    const COLOUR_TYPE: usize = 25;
+    format == ImageFormat::Png && file.get(COLOUR_TYPE) == Some(&0)
+}
+
+/// The picture with 8 bits a channel.
+pub(super) fn of_eight_bits(picture: DynamicImage, is_clipped: bool) -> DynamicImage {
+    let narrowed = |value: u16| if is_clipped { value.min(255) as u8 } else { (value >> 8) as u8 };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of another crate, which may grow: the rest has 8 bits a channel")]
+    match picture {
+        DynamicImage::ImageLuma16(picture) => DynamicImage::ImageLuma8(mapped(&picture, narrowed)),
+        // The alpha channel beside a clipped grey is nothing or all.
+        DynamicImage::ImageLumaA16(picture) => DynamicImage::ImageLumaA8(mapped(&picture, narrowed)),
+        DynamicImage::ImageRgb16(picture) => DynamicImage::ImageRgb8(mapped(&picture, narrowed)),
+        DynamicImage::ImageRgba16(picture) => DynamicImage::ImageRgba8(mapped(&picture, narrowed)),
+        picture => picture,
+    }
+}
+
+fn mapped<From, To>(picture: &ImageBuffer<From, Vec<u16>>, narrowed: impl Fn(u16) -> u8) -> ImageBuffer<To, Vec<u8>>
+where
+    From: Pixel<Subpixel = u16>,
+    To: Pixel<Subpixel = u8>,
+{
+    let mut into = ImageBuffer::new(picture.width(), picture.height());
+    for (byte, value) in into.iter_mut().zip(picture.as_raw()) {
+        *byte = narrowed(*value);
+    }
+    into
+}
+
+/// Grey by ITU-R 601-2 in Pillow's 16-bit fractions; grey stays what it is.
+pub(super) fn grey(picture: &RgbImage) -> GrayImage {
+    let grey = |[red, green, blue]: [u8; 3]| (u32::from(red) * 19595 + u32::from(green) * 38470 + u32::from(blue) * 7471 + 0x8000) >> 16;
+    GrayImage::from_fn(picture.width(), picture.height(), |x, y| image::Luma([grey(picture.get_pixel(x, y).0) as u8]))
+}

@@ -1,0 +1,86 @@
+//! Pictures as people send them, against Pillow 13, to the bit: `scripts/golden/pictures_in.py` has made them and what they are.
+
+use std::{fs, io::Read as _, path::Path};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use flate2::read::ZlibDecoder;
+use generation::given_picture::{self, PictureError};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    pictures: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    file: String,
+    width: u32,
+    height: u32,
+    rgb: String,
+    grey: String,
+    /// Where Pillow raises, the picture is taken without the block that it raises on.
+    pillow_raises: Option<String>,
+}
+
+fn bytes(base64: &str) -> Vec<u8> {
+    BASE64_STANDARD.decode(base64).unwrap()
+}
+
+fn unpacked(base64: &str) -> Vec<u8> {
+    let mut pixels = Vec::new();
+    ZlibDecoder::new(bytes(base64).as_slice()).read_to_end(&mut pixels).unwrap();
+    pixels
+}
+
+fn cases() -> Vec<Case> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pictures_in.json");
+    serde_json::from_str::<Golden>(&fs::read_to_string(path).unwrap()).unwrap().pictures
+}
+
+/// What is wrong with a picture, if anything is.
+fn fault(case: &Case) -> Option<String> {
+    let told = |error: PictureError| format!("{}: {error}", case.name);
+    let (rgb, grey) = match (given_picture::rgb(bytes(&case.file)), given_picture::mask(bytes(&case.file))) {
+        (Ok(rgb), Ok(grey)) => (rgb, grey),
+        (Err(error), _) | (_, Err(error)) => return Some(told(error)),
+    };
+    let size = (case.width, case.height);
+    if rgb.dimensions() != size || grey.dimensions() != size {
+        return Some(format!("{}: {:?} and {:?} instead of {size:?}", case.name, rgb.dimensions(), grey.dimensions()));
+    }
+    for (ours, theirs, what) in [(rgb.as_raw(), &case.rgb, "colour"), (grey.as_raw(), &case.grey, "grey")] {
+        let theirs = unpacked(theirs);
+        if *ours != theirs {
+            return Some(format!("{}: {what} is {ours:?} instead of {theirs:?}", case.name));
+        }
+    }
+    None
+}
+
+#[test]
+fn pictures_are_what_pillow_makes_of_them() {
+    let cases = cases();
+    let faults: Vec<_> = cases.iter().filter_map(fault).collect();
+    assert_eq!(faults, [""; 0], "{} of {}", faults.len(), cases.len());
+    let raised = cases.iter().filter(|case| case.pillow_raises.is_some()).count();
+    assert!(cases.len() >= 170 && raised <= 12, "{} pictures, of which Pillow raises on {raised}", cases.len());
+}
+
+/// Every case with a byte turned over, and cut: whatever is in it, it is a picture within the limits or an error.
+#[test]
+fn damaged_pictures_are_pictures_or_errors() {
+    let mut taken = 0_usize;
+    for (number, case) in cases().iter().enumerate() {
+        let whole = bytes(&case.file);
+        for place in (number % 7..whole.len()).step_by(7) {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 0xff;
+            for file in [damaged, whole[..place].to_vec()] {
+                taken += usize::from(given_picture::rgb(file).is_ok_and(|picture| picture.width() <= given_picture::MAX_SIDE));
+            }
+        }
+    }
+    assert!(taken > 1000, "{taken} are pictures still");
+}
