@@ -183,7 +183,7 @@ mod tests {
         }
         assert!(next(due.clone(), slow.iter()).is_empty(), "a host has no more connections open");
         let others = vec![delivery(2000, "alice", "b.example"), delivery(2001, "bob", "c.example")];
-        assert_eq!(ids(&next([due, others].concat(), slow.iter())), [2001, 2000], "which holds nobody up");
+        assert_eq!(ids(&next([due, others].concat(), slow.iter())), [2000, 2001], "which holds nobody up");
         let everywhere = (0..10_000).map(|id| delivery(id, "alice", &format!("{id}.example")));
         let all_of_alice: Vec<_> = everywhere.clone().take(PER_OWNER * OPEN_PER_PLACE).collect();
         let all_of_alice = under_way(&all_of_alice, true);
