@@ -179,7 +179,7 @@ mod tests {
             }
         }
         assert!(differ.is_empty(), "{}", differ.join("\n"));
-        assert_eq!(deliberate, 0);
+        assert_eq!(deliberate, 26, "values");
     }
 
     #[test]

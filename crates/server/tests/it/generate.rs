@@ -121,7 +121,7 @@ async fn numbers_are_read_as_fastapis_clients_write_them() {
         ("3", "10", "7", "10"),
         ("3.0", "1e1", "true", "10"),
         (r#""3.0""#, r#"" 1_0 ""#, r#""7""#, "10"),
-        ("true", r#""+10""#, r#"" 1_0.5 ""#, "10"),
+        ("true", r#""+10""#, r#""1_0.5""#, "10"),
         (r#""03""#, "false", "7e0", "0"),
     ] {
         let body = format!(r#"{{"prompt": "a boat", "num_inference_steps": {steps}, "seed": {seed}, "guidance_scale": {guidance}}}"#);

@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     attacks::{ALICES_KEY, BOBS_KEY, Raw, exchange, keys, request},
     fake::{PATIENCE, Running, engine},
-    task_client::{png, start},
+    task_client::{png, settings, start},
 };
 
 /// Paths with GET that are documentation, and so not described in it.
@@ -49,7 +49,7 @@ async fn upload(server: &Running) -> String {
     let post = client().post(server.url("/upload-character")).body(file);
     let sent = post.header("content-type", format!("multipart/form-data; boundary={edge}")).send().await.unwrap();
     let answer: Value = sent.json().await.unwrap();
-    answer["characterImageUrl"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    answer["imageUrl"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
 #[actix_web::test]
@@ -171,8 +171,8 @@ async fn head_tells_nobody_what_get_would_not() {
 
 #[actix_web::test]
 async fn head_begins_nothing_and_holds_nothing() {
-    let tasks = TasksSettings { streams_per_owner: 1, ..TasksSettings::default() };
-    let server = Running::with_settings(ServerSettings { tasks, ..ServerSettings::default() }, engine(4).await);
+    let tasks = TasksSettings { streams_per_owner: 1, ..settings().tasks };
+    let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await);
     let id = server.submit(json!({"prompt": "slow"})).await;
     let events = format!("/api/v1/tasks/{id}/events");
     // The task does not end by itself, and a stream would not either.
