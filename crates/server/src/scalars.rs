@@ -1,6 +1,6 @@
 //! Reading one value of JSON, or one text of a query or header, as pydantic 2 does in its lax mode: FastAPI's clients rely on it.
 //!
-//! It must not know fields. `tests/golden/scalars.json` holds what pydantic makes of some 140 values, and this is held to it: "5.0", " 5 ",
+//! It must not know fields. `tests/golden/scalars.json` holds what pydantic makes of 167 values, and this is held to it: "5.0", " 5 ",
 //! "1_000", "+5", 5.0 and true are whole numbers, and so are a few that nobody would expect. The differences are deliberate: a number that
 //! is not finite is refused as that, whatever is wanted, and a whole one beyond 128 bits is held at their end, which is beyond every limit.
 

@@ -171,9 +171,9 @@ pub(super) fn due_deliveries(connection: &Connection, limit: usize, now: SystemT
     let sql = "SELECT id, job, owner, url, event, attempts, created_at FROM
                (SELECT deliveries.id, jobs.id AS job, owner, url, event, deliveries.attempts, deliveries.created_at, due_at,
                 row_number() OVER (PARTITION BY owner, substr(url, 1, 8 + instr(substr(url, 9) || '/', '/')), deliveries.attempts > 0
-                                   ORDER BY due_at) AS turn
+                                   ORDER BY due_at, deliveries.id) AS turn
                 FROM deliveries JOIN jobs ON jobs.number = job WHERE due_at <= ?1)
-               ORDER BY row_number() OVER (PARTITION BY owner ORDER BY turn, due_at), due_at LIMIT ?2";
+               ORDER BY row_number() OVER (PARTITION BY owner ORDER BY turn, due_at, id), due_at, id LIMIT ?2";
     let mut select = connection.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
         Ok(Delivery {
