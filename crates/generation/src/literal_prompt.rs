@@ -15,20 +15,19 @@ pub(crate) fn escaped(prompt: &str) -> String {
     while let Some(character) = rest.chars().next() {
         let after = rest.get(character.len_utf8()..).unwrap_or_default();
         let is_word = |word: &str| !before.is_some_and(is_word_character) && rest.strip_prefix(word).is_some_and(|rest| !starts_word(rest));
-        // The line that would begin the negative prompt.
-        if is_line_empty && rest.starts_with("Negative prompt:") || matches!(character, '\\' | '(' | ')' | '[' | ']' | '{' | '}') {
-            text.push('\\');
-        }
-        text.push(character);
-        if match character {
+        // The line that would begin the negative prompt is escaped too.
+        let is_escaped =
+            is_line_empty && rest.starts_with("Negative prompt:") || matches!(character, '\\' | '(' | ')' | '[' | ']' | '{' | '}');
+        let begins_syntax = match character {
             '<' => starts_word(after) && after.trim_start_matches(is_word_character).starts_with(':'),
             ':' => is_number(after.trim()),
             'A' => is_word("AND"),
             'B' => is_word("BREAK"),
             _ => false,
-        } {
-            text.push('\\');
-        }
+        };
+        text.extend(is_escaped.then_some('\\'));
+        text.push(character);
+        text.extend(begins_syntax.then_some('\\'));
         is_line_empty = character == '\n' || (is_line_empty && character.is_whitespace());
         before = Some(character);
         rest = after;
