@@ -86,7 +86,7 @@ async fn a_text_beyond_latin_1_goes_into_an_itxt_chunk() {
     let (text, is_utf8, _) = read(&made[0].png);
     assert!(is_utf8);
     assert!(text.starts_with("夜の海\nSteps: 3, Sampler: DDIM, CFG scale: 7.5, "), "{text}");
-    assert!(text.contains(", Denoising strength: 0.5, Version: "), "{text}");
+    assert!(text.contains(", Denoising strength: 0.5, RNG: CPU, Version: "), "{text}");
 }
 
 #[tokio::test]
