@@ -24,6 +24,7 @@ pub mod job;
 pub mod jobs;
 pub mod journal;
 pub mod limits;
+mod literal_prompt;
 pub mod local_model;
 mod measured;
 pub mod memory;

@@ -1,11 +1,16 @@
 //! The text that tells how a picture was made, in the form that AUTOMATIC1111's web UI writes and its tools read:
 //! the prompt, "Negative prompt: ..", and a line of "Key: value" pairs, with values quoted as JSON where they hold a comma, colon or newline.
 //!
-//! The invariant: a picture made again from this text with the same model is the same picture, and the same request has the same text.
+//! The invariant: a picture made again from this text with the same model is the same picture, and the same request has the same text. So
+//! prompts are [escaped](crate::literal_prompt); one that no escape saves from that reader is told once more among the pairs, as it is.
 
 use diffusion_core::schedulers::{SchedulerKind, SchedulerName, SigmaSchedule};
 
-use crate::{model::ModelInfo, spec::ImageSpec};
+use crate::{
+    literal_prompt::{escaped, has_comment},
+    model::ModelInfo,
+    spec::ImageSpec,
+};
 
 /// What stands behind "Version:".
 const VERSION: &str = concat!("framewright ", env!("CARGO_PKG_VERSION"));
@@ -27,12 +32,16 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     pairs.extend(spec.mode().strength().map(|strength| ("Denoising strength", strength.to_string())));
     // There, 1 means the last layer; here, 0 layers are left out.
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
+    // Noise comes from torch's generator for CPUs, whatever the device; there, those for CUDA are meant if nothing is said.
+    pairs.push(("RNG", "CPU".to_owned()));
+    let prompts = [("Literal prompt", spec.prompt()), ("Literal negative prompt", spec.negative_prompt())];
+    pairs.extend(prompts.into_iter().filter(|(_, prompt)| has_comment(prompt)).map(|(key, prompt)| (key, prompt.to_owned())));
     pairs.push(("Version", VERSION.to_owned()));
 
-    let mut text = spec.prompt().to_owned();
+    let mut text = escaped(spec.prompt());
     if !spec.negative_prompt().is_empty() {
         text.push_str("\nNegative prompt: ");
-        text.push_str(spec.negative_prompt());
+        text.push_str(&escaped(spec.negative_prompt()));
     }
     text.push('\n');
     let line: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
@@ -41,9 +50,13 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     text.replace('\0', "")
 }
 
-/// A value that holds a separator is written as a JSON string.
+/// A value that holds a separator, or might be taken for one that is quoted, is written as a JSON string.
 fn quoted(value: &str) -> String {
-    if value.contains([',', ':', '\n']) { serde_json::Value::from(value).to_string() } else { value.to_owned() }
+    if value.contains([',', ':', '\n', '"']) || value != value.trim() {
+        serde_json::Value::from(value).to_string()
+    } else {
+        value.to_owned()
+    }
 }
 
 /// A scheduler in AUTOMATIC1111's vocabulary: the sampler, and the schedule type where it is not the sampler's own.
@@ -84,6 +97,7 @@ mod tests {
         assert_eq!(quoted("nano-sd (embedded)"), "nano-sd (embedded)");
         assert_eq!(quoted("a, \"b\""), r#""a, \"b\"""#);
         assert_eq!(quoted("C:\\models"), r#""C:\\models""#);
+        assert_eq!(quoted("\"mine\""), r#""\"mine\"""#);
     }
 
     fn named(name: &str) -> (&'static str, Option<&'static str>) {

@@ -120,7 +120,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     drop(held);
     let fps = spec.fps().to_string();
     let made = make(state, &caller, VideoSpec::Animation(spec)).await?;
-    Ok(made.answer(request, |response| insert(response, "X-Video-FPS", &fps)))
+    Ok(made.answer(|response| insert(response, "X-Video-FPS", &fps)))
 }
 
 fn spec(body: &[u8], limits: &generation::Limits) -> Result<AnimationSpec, ApiError> {

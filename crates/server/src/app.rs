@@ -1,11 +1,10 @@
 //! The routes, and what their handlers share.
 //!
-//! Every resource answers a method that it lacks with 405 and an `Allow` header, and every other path is 404, both as JSON.
+//! A path answers a method that it lacks with 405 and an `Allow` header ([`crate::path_methods`]); every other path is 404, both as JSON.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{
-    Resource, Route,
     middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
@@ -16,9 +15,11 @@ use crate::{
     access::{self, Access},
     animate_api, character_api, dispatch_api, docs_api,
     error::ApiError,
-    generate_api, health_api,
+    generate_api, head_answer, health_api,
     metrics::RequestMetrics,
     ops_api::{self, StoreCheck},
+    other_protocols,
+    path_methods::path,
     request_memory::RequestMemory,
     request_metrics, root_api, stored_video,
     tasks::{self, OpenStreams, TasksSettings},
@@ -114,6 +115,8 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
         .configure(routes)
         .wrap(from_fn(access::gate))
         .wrap(from_fn(tasks::envelope::add))
+        .wrap(from_fn(head_answer::leave_body_out))
+        .wrap(from_fn(other_protocols::decline))
         .wrap(from_fn(request_metrics::count));
     config.app_data(Data::new(state)).service(all);
 }
@@ -121,34 +124,27 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
 fn routes(config: &mut ServiceConfig) {
     config
         .configure(tasks::configure)
-        .service(resource("/", "GET", web::get().to(root_api::root)))
-        .service(resource("/health", "GET", web::get().to(health_api::health)))
-        .service(resource("/generate", "POST", web::post().to(generate_api::generate)))
-        .service(resource("/ready", "GET", web::get().to(ops_api::ready)))
-        .service(resource("/metrics", "GET", web::get().to(ops_api::metrics)))
-        .service(resource("/generate-video", "POST", web::post().to(dispatch_api::generate_video)))
-        .service(resource("/generate-video/info", "POST", web::post().to(video_api::video_info)))
-        .service(resource("/video-status", "GET", web::get().to(text_video_api::video_status)))
-        .service(resource("/animate", "POST", web::post().to(animate_api::animate)))
-        .service(resource("/upload-character", "POST", web::post().to(character_api::upload_character)))
-        .service(resource("/generation/{id}", "GET", web::get().to(character_api::generation)))
-        .service(resource("/generations", "GET", web::get().to(character_api::generations)))
-        .service(
-            resource("/uploads/{name}", "GET, HEAD", web::get().to(character_api::uploaded)).route(web::head().to(character_api::uploaded)),
-        )
-        .service(resource("/videos/{name}", "GET, HEAD", web::get().to(stored_video::video)).route(web::head().to(stored_video::video)))
-        .service(resource("/openapi.json", "GET", web::get().to(docs_api::openapi_json)))
-        .service(resource("/docs", "GET", web::get().to(docs_api::swagger_page)))
-        .service(resource("/docs/", "GET", web::get().to(docs_api::to_swagger_page)))
-        .service(resource("/docs/{file}", "GET", web::get().to(docs_api::swagger_file)))
-        .service(resource("/redoc", "GET", web::get().to(docs_api::redoc_page)))
-        .service(resource("/redoc/", "GET", web::get().to(docs_api::to_redoc_page)))
+        .service(path("/").get(root_api::root))
+        .service(path("/health").get(health_api::health))
+        .service(path("/generate").post(generate_api::generate))
+        .service(path("/ready").get(ops_api::ready))
+        .service(path("/metrics").get(ops_api::metrics))
+        .service(path("/generate-video").post(dispatch_api::generate_video))
+        .service(path("/generate-video/info").post(video_api::video_info))
+        .service(path("/video-status").get(text_video_api::video_status))
+        .service(path("/animate").post(animate_api::animate))
+        .service(path("/upload-character").post(character_api::upload_character))
+        .service(path("/generation/{id}").get(character_api::generation))
+        .service(path("/generations").get(character_api::generations))
+        .service(path("/uploads/{name}").get(character_api::uploaded))
+        .service(path("/videos/{name}").get(stored_video::video))
+        .service(path("/openapi.json").get(docs_api::openapi_json))
+        .service(path("/docs").get(docs_api::swagger_page))
+        .service(path("/docs/").get(docs_api::to_swagger_page))
+        .service(path("/docs/{file}").get(docs_api::swagger_file))
+        .service(path("/redoc").get(docs_api::redoc_page))
+        .service(path("/redoc/").get(docs_api::to_redoc_page))
         .default_service(web::to(not_found));
-}
-
-pub(crate) fn resource(path: &str, allow: &'static str, route: Route) -> Resource {
-    let not_allowed = web::to(move || std::future::ready(Err::<&str, _>(ApiError::MethodNotAllowed { allow })));
-    web::resource(path.to_owned()).route(route).default_service(not_allowed)
 }
 
 async fn not_found() -> Result<&'static str, ApiError> {

@@ -25,7 +25,7 @@ use crate::{
     character_body::{Body, Note},
     character_wire::{Generation, UploadForm, Uploaded, VideoFacts},
     error::ApiError,
-    fields::{detail, query_value, value_fault},
+    fields::{Fields, MOST_LISTED, entries, query_values},
     file_answer::FileAnswer,
     idempotency,
     intake::Asked,
@@ -39,8 +39,6 @@ use crate::{
     wire::{ErrorBody, PngFile, ValidationErrorBody},
 };
 
-/// The most generations of a list; as many as that are listed when nobody says.
-const MAX_LISTED: usize = 1000;
 /// How many jobs are read at once, of which some may be of another API.
 const PAGE: usize = 200;
 
@@ -262,17 +260,10 @@ pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Dat
 
 /// The limit that a query asks for.
 fn limit(query: &str) -> Result<usize, ApiError> {
-    let Some(text) = query_value(query, "limit") else { return Ok(MAX_LISTED) };
-    let place = || vec!["query".into(), "limit".into()];
-    let input = || Value::from(generation::field_error::shortened(&text));
-    match text.parse::<usize>() {
-        Ok(limit) if (1..=MAX_LISTED).contains(&limit) => Ok(limit),
-        Ok(_) => Err(ApiError::Invalid(vec![value_fault(place(), &format!("a list has 1 to {MAX_LISTED} entries"), input())])),
-        Err(_) => {
-            let sentence = "Input should be a valid integer, unable to parse string as an integer";
-            Err(ApiError::Invalid(vec![detail("int_parsing", place(), sentence.into(), input())]))
-        }
-    }
+    let query = query_values(query);
+    let mut fields = Fields::of(&query, "query");
+    let limit = fields.read("limit", entries);
+    if fields.faults.is_empty() { Ok(limit.unwrap_or(MOST_LISTED)) } else { Err(ApiError::Invalid(fields.faults)) }
 }
 
 #[cfg(test)]
@@ -292,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_number_of_entries() {
-        assert_eq!((limit("").unwrap(), limit("limit=1").unwrap(), limit("a=b&limit=10").unwrap()), (1000, 1, 10));
+        assert_eq!((limit("").unwrap(), limit("limit=1").unwrap(), limit("a=b&limit=10.0").unwrap()), (1000, 1, 10));
         for refused in ["limit=0", "limit=1001", "limit=", "limit=x", "limit=-1"] {
             assert!(matches!(limit(refused), Err(ApiError::Invalid(_))), "{refused}");
         }

@@ -39,7 +39,7 @@ pub enum ApiError {
     #[error("Method Not Allowed")]
     MethodNotAllowed {
         /// The methods that it has.
-        allow: &'static str,
+        allow: String,
     },
     /// The body is announced as something other than JSON.
     #[error("Unsupported Media Type: send the body as application/json, not {0}")]
@@ -280,7 +280,7 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::MethodNotAllowed { allow } => {
-                response.insert_header((ALLOW, *allow));
+                response.insert_header((ALLOW, allow.as_str()));
             }
             Self::Submit(SubmitError::QueueFull { retry_after, .. })
             | Self::Job(SubmitJobError::Submit(SubmitError::QueueFull { retry_after, .. })) => {

@@ -1,7 +1,7 @@
 //! Reading the fields of a JSON object one by one, so that all faults are told at once and by name.
 //!
-//! It must not know any one request. The leniency is pydantic's: whole numbers may come as 25.0 or "25", truth values as "true" or 1. An
-//! optional field may be null. Names of rules and sentences are pydantic's.
+//! It must not know any one request. Values are read as pydantic reads them ([`crate::scalars`]), and names of rules and sentences are
+//! pydantic's. An optional field may be null.
 
 use generation::{FieldError, field_error::shortened};
 use serde_json::{Map, Value};
@@ -10,11 +10,14 @@ use url::form_urlencoded;
 use crate::{
     error::{ApiError, context_value},
     non_finite,
+    scalars::NOT_FINITE,
     wire::ValidationErrorDetail,
 };
 
-/// Pydantic's name of a rule and its sentence.
-pub(crate) type TypeFault = (&'static str, &'static str);
+pub(crate) use crate::scalars::{TypeFault, boolean, float, integer, string};
+
+/// The most entries of a list in one answer.
+pub(crate) const MOST_LISTED: usize = 1000;
 
 /// Parses a body that must be an object.
 pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
@@ -70,7 +73,7 @@ impl<'a> Fields<'a> {
 
     fn convert<T>(&mut self, field: &'static str, value: &Value, convert: impl Fn(&Value) -> Result<T, TypeFault>) -> Option<T> {
         let converted = match non_finite::literal(value) {
-            Some(_) => Err(("finite_number", "Input should be a finite number")),
+            Some(_) => Err(NOT_FINITE),
             None => convert(value),
         };
         converted.map_err(|fault| self.fault(&[field.into()], fault, value)).ok()
@@ -141,9 +144,9 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
     ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
 }
 
-/// A value of a query. Of a key that is there twice, the last counts.
-pub(crate) fn query_value(query: &str, key: &str) -> Option<String> {
-    form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == key).last().map(|(_, value)| value.into_owned())
+/// The values of a query as fields. Of a key that is there twice, the last counts.
+pub(crate) fn query_values(query: &str) -> Map<String, Value> {
+    form_urlencoded::parse(query.as_bytes()).map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect()
 }
 
 /// A fault that no rule of pydantic's has a name for; the sentence says what.
@@ -179,49 +182,13 @@ pub(crate) fn echo(value: &Value) -> Value {
     }
 }
 
-pub(crate) fn string(value: &Value) -> Result<String, TypeFault> {
-    value.as_str().map(str::to_owned).ok_or(("string_type", "Input should be a valid string"))
-}
-
-pub(crate) fn integer(value: &Value) -> Result<i128, TypeFault> {
-    match value {
-        Value::Number(number) => match (number.as_i128(), number.as_f64()) {
-            (Some(integer), _) => Ok(integer),
-            // A cast from float saturates, and the ends of the range are beyond every limit.
-            (None, Some(float)) if float.fract() == 0.0 => Ok(float as i128),
-            (None, _) => Err(("int_from_float", "Input should be a valid integer, got a number with a fractional part")),
+/// How many entries of a list are wanted: one to [`MOST_LISTED`].
+pub(crate) fn entries(value: &Value) -> Result<usize, TypeFault> {
+    match integer(value)? {
+        ..1 => Err(("greater_than_equal", "Input should be greater than or equal to 1")),
+        wanted => match usize::try_from(wanted) {
+            Ok(wanted) if wanted <= MOST_LISTED => Ok(wanted),
+            Ok(_) | Err(_) => Err(("less_than_equal", "Input should be less than or equal to 1000")),
         },
-        Value::String(text) => {
-            text.trim().parse().map_err(|_| ("int_parsing", "Input should be a valid integer, unable to parse string as an integer"))
-        }
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(("int_type", "Input should be a valid integer")),
-    }
-}
-
-pub(crate) fn float(value: &Value) -> Result<f64, TypeFault> {
-    match value {
-        Value::Number(number) => number.as_f64().ok_or(("float_type", "Input should be a valid number")),
-        Value::String(text) => {
-            text.trim().parse().map_err(|_| ("float_parsing", "Input should be a valid number, unable to parse string as a number"))
-        }
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(("float_type", "Input should be a valid number")),
-    }
-}
-
-pub(crate) fn boolean(value: &Value) -> Result<bool, TypeFault> {
-    let unreadable = Err(("bool_parsing", "Input should be a valid boolean, unable to interpret input"));
-    match value {
-        Value::Bool(truth) => Ok(*truth),
-        Value::Number(number) => match number.as_f64() {
-            Some(1.0) => Ok(true),
-            Some(0.0) => Ok(false),
-            Some(_) | None => unreadable,
-        },
-        Value::String(text) => match text.to_ascii_lowercase().as_str() {
-            "true" | "1" | "on" | "yes" | "t" | "y" => Ok(true),
-            "false" | "0" | "off" | "no" | "f" | "n" => Ok(false),
-            _ => unreadable,
-        },
-        Value::Null | Value::Array(_) | Value::Object(_) => Err(("bool_type", "Input should be a valid boolean")),
     }
 }

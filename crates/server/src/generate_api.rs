@@ -5,7 +5,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _,
-    http::header::{CONTENT_DISPOSITION, ContentType},
+    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ContentType},
     web::{Data, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -17,6 +17,7 @@ use crate::{
     app::ApiState,
     body,
     error::ApiError,
+    file_answer::AS_MADE,
     request_body::{RequestBody, aside},
     wire::{ErrorBody, GenerateRequest, GenerateResponse, PngFile, ValidationErrorBody},
 };
@@ -131,6 +132,7 @@ fn made(image: &GeneratedImage) -> HttpResponseBuilder {
 fn as_file(image: GeneratedImage) -> HttpResponse {
     made(&image)
         .content_type(ContentType::png())
+        .insert_header((CACHE_CONTROL, AS_MADE))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.png\"", Uuid::new_v4())))
         .body(image.png)
 }

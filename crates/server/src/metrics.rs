@@ -13,9 +13,6 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// The media type of the format: OpenMetrics, which Prometheus asks for first.
-pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
 /// Upper bounds of the time until an answer, in seconds: from a moment to a video that is waited for.
 const ANSWER_BOUNDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0];
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use actix_web::{
-    HttpResponse,
-    http::header::{CONTENT_TYPE, RETRY_AFTER},
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_TYPE, RETRY_AFTER, VARY},
     web::Data,
 };
 use generation::EngineStatus;
@@ -19,7 +19,8 @@ use tokio::sync::Mutex;
 use crate::{
     app::ApiState,
     error::ApiError,
-    metrics::{self, Now},
+    metrics::Now,
+    metrics_format::Format,
     wire::{ErrorBody, ReadyResponse},
 };
 
@@ -96,17 +97,24 @@ pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
     }
 }
 
-/// Numbers for Prometheus, in the OpenMetrics text format.
+/// Numbers for Prometheus.
+///
+/// In OpenMetrics' text format where `Accept` names it, as Prometheus does; else in Prometheus' text format 0.0.4.
 #[utoipa::path(
     get,
     path = "/metrics",
     tag = "service",
     responses(
-        (status = 200, description = "The numbers", body = String, content_type = "application/openmetrics-text"),
+        (
+            status = 200,
+            description = "The numbers",
+            content((String = "text/plain"), (String = "application/openmetrics-text")),
+            headers(("Vary" = String, description = "Accept"))
+        ),
         (status = 500, description = "They could not be written", body = ErrorBody),
     )
 )]
-pub(crate) async fn metrics(state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn metrics(request: HttpRequest, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
     let stats = match tokio::time::timeout(STORE_PATIENCE, state.jobs.stats()).await {
         Ok(Ok(stats)) => Some(stats),
         Ok(Err(error)) => {
@@ -126,7 +134,8 @@ pub(crate) async fn metrics(state: Data<ApiState>) -> Result<HttpResponse, ApiEr
         resident_memory: (state.resident_memory)(),
     };
     let text = state.requests.text(now).map_err(|_| ApiError::Internal)?;
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, metrics::MEDIA_TYPE)).body(text))
+    let format = Format::wanted(&request);
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.media_type())).insert_header((VARY, "Accept")).body(format.of(text)))
 }
 
 #[cfg(test)]

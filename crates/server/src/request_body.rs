@@ -13,7 +13,7 @@ use std::{
 use actix_web::{
     HttpRequest, HttpResponse,
     body::{BodySize, BodyStream, BoxBody, MessageBody, to_bytes_limited},
-    http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING},
     web::{self, Bytes, Payload},
 };
 
@@ -50,7 +50,7 @@ impl RequestBody {
         state: &ApiState,
     ) -> Result<(Bytes, HeldMemory), ApiError> {
         let limit = state.picture_body_limit;
-        if announced(request).unwrap_or(limit) > state.body_limit && !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        if announced(request.headers()).unwrap_or(limit) > state.body_limit && !request.headers().contains_key(IDEMPOTENCY_KEY) {
             state.engine.check_room(&caller.owner)?;
         }
         let mut held = memory_for(request, limit, state).await?;
@@ -66,8 +66,7 @@ impl RequestBody {
 }
 
 /// How long a body will be, if its head says so.
-fn announced(request: &HttpRequest) -> Option<usize> {
-    let head = request.headers();
+pub(crate) fn announced(head: &HeaderMap) -> Option<usize> {
     match head.get(CONTENT_LENGTH) {
         // actix has refused a length that is none.
         Some(length) => Some(length.to_str().ok().and_then(|text| text.trim().parse().ok()).unwrap_or(usize::MAX)),
@@ -82,7 +81,7 @@ fn announced(request: &HttpRequest) -> Option<usize> {
 /// # Errors
 /// 503 if there is none for as long as a body may take to arrive.
 pub(crate) async fn memory_for(request: &HttpRequest, most: usize, state: &ApiState) -> Result<HeldMemory, ApiError> {
-    let bytes = announced(request).map_or(most, |announced| announced.min(most));
+    let bytes = announced(request.headers()).map_or(most, |announced| announced.min(most));
     if bytes <= state.body_limit { Ok(HeldMemory::default()) } else { state.memory.take(bytes, state.body_timeout).await }
 }
 

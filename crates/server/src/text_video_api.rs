@@ -18,7 +18,7 @@ use crate::{
     access::Caller,
     app::ApiState,
     error::ApiError,
-    fields::{Fields, detail, integer, judged, query_value, string},
+    fields::{Fields, detail, integer, judged, query_values, string},
     generate_api::random_seed,
     idempotency,
     intake::Asked,
@@ -160,14 +160,15 @@ fn check_seed(seed: Option<i128>) -> Result<i128, Vec<FieldError>> {
     )
 )]
 pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
-    let Some(id) = query_value(request.query_string(), "job_id") else {
+    let query = query_values(request.query_string());
+    let Some(id) = query.get("job_id").and_then(Value::as_str) else {
         let place = vec!["query".into(), "job_id".into()];
         return Err(ApiError::Invalid(vec![detail("missing", place, "Field required".into(), Value::Null)]));
     };
     if id.starts_with("arn:") {
         return Err(ApiError::NotServed(NO_BEDROCK));
     }
-    let job = state.jobs.get(&caller.owner, &id).await?.ok_or(ApiError::NoSuchJob("Job not found"))?;
+    let job = state.jobs.get(&caller.owner, id).await?.ok_or(ApiError::NoSuchJob("Job not found"))?;
     let link = stored_video::path(&job).map(|path| state.access.base_url(&request) + &state.access.link(&caller, &path, SystemTime::now()));
     Ok(HttpResponse::Ok().json(status(job, link)))
 }

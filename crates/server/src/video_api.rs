@@ -4,11 +4,12 @@
 //! The handler holds the job's handle while it waits, as that of `POST /generate` does: a client that hangs up cancels the job. The video
 //! lies in a folder of its own while it is written; the answer is read from the open file, whose name is gone by then.
 
-use actix_files::NamedFile;
+use std::{fs::File, io};
+
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
-    http::header::{ContentDisposition, DispositionParam, DispositionType},
-    web::{Data, Payload},
+    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ContentDisposition, DispositionParam, DispositionType},
+    web::{self, Data, Payload},
 };
 use generation::{
     EngineStatus, SubmitError,
@@ -22,6 +23,7 @@ use crate::{
     app::ApiState,
     body,
     error::ApiError,
+    file_answer::{self, AS_MADE},
     generate_api::random_seed,
     request_body::{RequestBody, aside},
     scenes_body,
@@ -62,15 +64,10 @@ pub(crate) fn scenes(json: Map<String, Value>, state: &ApiState) -> Result<Scene
 }
 
 /// Makes the video and answers with it.
-pub(crate) async fn video(
-    request: &HttpRequest,
-    caller: &Caller,
-    json: Map<String, Value>,
-    state: &ApiState,
-) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn video(caller: &Caller, json: Map<String, Value>, state: &ApiState) -> Result<HttpResponse, ApiError> {
     let spec = scenes(json, state)?;
     let made = make(state, caller, VideoSpec::Scenes(spec.clone())).await?;
-    Ok(made.answer(request, |response| {
+    Ok(made.answer(|response| {
         for (name, value) in [
             ("X-Video-Scenes", spec.scenes().len().to_string()),
             // As Python prints it: always with a point.
@@ -120,7 +117,9 @@ pub(crate) fn ready(state: &ApiState) -> Result<(), ApiError> {
 
 /// A video that is made and open.
 pub(crate) struct MadeVideo {
-    file: NamedFile,
+    file: File,
+    /// Its bytes.
+    length: u64,
     video: GeneratedVideo,
     seed: u64,
 }
@@ -132,17 +131,23 @@ pub(crate) async fn make(state: &ApiState, caller: &Caller, spec: VideoSpec) -> 
     let seed = spec.seed();
     let video = state.engine.submit_video_in(spec, output, caller.context())?.finished().await.map_err(ApiError::Video)?;
     let path = video.path.clone();
-    let file = actix_web::web::block(|| NamedFile::open(path)).await.map_err(|_| ApiError::Internal)?.map_err(ApiError::Scratch)?;
-    Ok(MadeVideo { file, video, seed })
+    let opened = web::block(move || -> io::Result<(File, u64)> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    });
+    let (file, length) = opened.await.map_err(|_| ApiError::Internal)?.map_err(ApiError::Scratch)?;
+    Ok(MadeVideo { file, length, video, seed })
 }
 
 impl MadeVideo {
-    /// The file as an attachment, with what `add` puts in its head.
-    pub(crate) fn answer(self, request: &HttpRequest, add: impl FnOnce(&mut HttpResponse)) -> HttpResponse {
+    /// The file as an attachment, with what `add` puts in its head. It answers a POST, so conditions and ranges mean nothing to it.
+    pub(crate) fn answer(self, add: impl FnOnce(&mut HttpResponse)) -> HttpResponse {
         let name = DispositionParam::Filename(format!("video_{}.mp4", Uuid::new_v4()));
         let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] };
-        let file = self.file.set_content_disposition(disposition).use_etag(false).use_last_modified(false);
-        let mut response = file.into_response(request);
+        let mut head = HttpResponse::Ok();
+        head.content_type("video/mp4").insert_header((CONTENT_DISPOSITION, disposition)).insert_header((CACHE_CONTROL, AS_MADE));
+        let mut response = file_answer::body(&mut head, self.file, 0, self.length);
         insert(&mut response, "X-Seed", &self.seed.to_string());
         if !self.video.truncated.is_empty() {
             insert(&mut response, "X-Prompt-Truncated", "true");

@@ -165,12 +165,15 @@ pub(super) fn waiting(connection: &Connection) -> Result<Vec<Waiting>, StoreErro
         .collect()
 }
 
-/// Messages whose time has come, the oldest first.
+/// Messages whose time has come: of all owners in turn, of each owner those of all hosts, and of each host first tries and later ones.
 pub(super) fn due_deliveries(connection: &Connection, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
-    // The oldest of each owner's, then the second of each: one with a thousand does not hide the others'.
-    let sql = "SELECT deliveries.id, jobs.id, owner, url, event, deliveries.attempts, deliveries.created_at
-               FROM deliveries JOIN jobs ON jobs.number = job WHERE due_at <= ?1
-               ORDER BY row_number() OVER (PARTITION BY owner ORDER BY due_at), due_at LIMIT ?2";
+    // Else a thousand that are due longest, and at a host that does not answer, would hide all others. A URL up to its path is its host.
+    let sql = "SELECT id, job, owner, url, event, attempts, created_at FROM
+               (SELECT deliveries.id, jobs.id AS job, owner, url, event, deliveries.attempts, deliveries.created_at, due_at,
+                row_number() OVER (PARTITION BY owner, substr(url, 1, 8 + instr(substr(url, 9) || '/', '/')), deliveries.attempts > 0
+                                   ORDER BY due_at, deliveries.id) AS turn
+                FROM deliveries JOIN jobs ON jobs.number = job WHERE due_at <= ?1)
+               ORDER BY row_number() OVER (PARTITION BY owner ORDER BY turn, due_at, id), due_at, id LIMIT ?2";
     let mut select = connection.prepare_cached(sql)?;
     let read = |row: &Row<'_>| {
         Ok(Delivery {

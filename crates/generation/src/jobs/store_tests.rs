@@ -23,6 +23,10 @@ fn store() -> (tempfile::TempDir, JobStore) {
 }
 
 fn insert(store: &JobStore, id: &str) {
+    insert_for(store, id, "a", "https://example.org/");
+}
+
+fn insert_for(store: &JobStore, id: &str, owner: &str, callback_url: &str) {
     let info = ModelInfo {
         name: String::new(),
         motion: String::new(),
@@ -46,12 +50,12 @@ fn insert(store: &JobStore, id: &str) {
     };
     let new = NewJob {
         id: id.into(),
-        owner: "a".into(),
+        owner: owner.into(),
         priority: Priority::High,
         work: Work::Pictures(request.validate(&Limits::default(), &info).unwrap()),
         note: json!({"k": [1, 2.5]}),
         idempotency: None,
-        callback_url: Some("https://example.org/".into()),
+        callback_url: Some(callback_url.into()),
     };
     store.insert(&new, NOW).unwrap();
 }
@@ -151,6 +155,31 @@ fn messages_are_tried_until_they_arrive() {
     assert_eq!(store.due_deliveries(10, later).unwrap()[0].attempts, 1);
     store.delivery_tried(delivery.id, None, None, later).unwrap();
     assert!(store.due_deliveries(10, later).unwrap().is_empty());
+}
+
+#[test]
+fn many_messages_that_are_due_hide_no_others() {
+    let (_folder, store) = store();
+    let due_of = |owner: &str, name: &str, host: &str, tries: u32, count: u64| {
+        for number in 0..count {
+            let id = format!("{name}{number}");
+            insert_for(&store, &id, owner, &format!("https://{host}/hook/{number}"));
+            assert!(matches!(store.cancel(owner, &id, NOW).unwrap(), Cancelled::Done(_)));
+            let delivery = store.due_deliveries(100, NOW).unwrap().into_iter().find(|delivery| delivery.job == id).unwrap();
+            for _ in 0..tries {
+                store.delivery_tried(delivery.id, Some(NOW), Some("no answer"), NOW).unwrap();
+            }
+        }
+    };
+    // These are due longest.
+    due_of("a", "again", "slow.example", 1, 9);
+    due_of("a", "first", "slow.example", 0, 9);
+    due_of("a", "other", "b.example:8443", 0, 2);
+    due_of("b", "bobs", "slow.example", 2, 2);
+    let due = store.due_deliveries(6, NOW).unwrap();
+    let jobs: Vec<_> = due.iter().map(|delivery| delivery.job.as_str()).collect();
+    assert_eq!(jobs, ["again0", "bobs0", "first0", "bobs1", "other0", "again1"]);
+    assert_eq!((due[0].url.as_str(), due[0].attempts, due[1].attempts), ("https://slow.example/hook/0", 1, 2));
 }
 
 #[test]

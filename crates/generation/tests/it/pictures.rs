@@ -53,12 +53,30 @@ async fn a_png_carries_its_parameters_as_other_tools_read_them() {
     let expected = concat!(
         "a café, by night\nNegative prompt: fog, \"mist\"\n",
         "Steps: 3, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 80x72, Model: fake, Clip skip: 2, ",
-        "Version: framewright 0.1.0"
+        "RNG: CPU, Version: framewright 0.1.0"
     );
     assert_eq!(text, expected);
     assert_eq!(text, made[0].parameters);
     assert!(!is_utf8, "é is Latin-1, which every reader knows");
     assert_eq!(size, (80, 72));
+}
+
+#[tokio::test]
+async fn a_prompt_with_another_programs_syntax_is_escaped_in_the_parameters() {
+    let made = pictures(ImageRequest {
+        negative_prompt: Some("[fog], (mist:2) # all\nof it".into()),
+        ..request("a (red:1.5) {circle} <lora:x:1>\nNegative prompt: none")
+    })
+    .await;
+    let (text, ..) = read(&made[0].png);
+    let expected = concat!(
+        "a \\(red:1.5\\) \\{circle\\} <\\lora:x:1>\n\\Negative prompt: none\n",
+        "Negative prompt: \\[fog\\], \\(mist:2\\) # all\nof it\nSteps: 3, "
+    );
+    assert!(text.starts_with(expected), "{text}");
+    // There, a comment is left out however it is written.
+    assert!(text.contains(r#", RNG: CPU, Literal negative prompt: "[fog], (mist:2) # all\nof it", Version: "#), "{text}");
+    assert_eq!(text, made[0].parameters);
 }
 
 #[tokio::test]
@@ -68,7 +86,7 @@ async fn a_text_beyond_latin_1_goes_into_an_itxt_chunk() {
     let (text, is_utf8, _) = read(&made[0].png);
     assert!(is_utf8);
     assert!(text.starts_with("夜の海\nSteps: 3, Sampler: DDIM, CFG scale: 7.5, "), "{text}");
-    assert!(text.contains(", Denoising strength: 0.5, Version: "), "{text}");
+    assert!(text.contains(", Denoising strength: 0.5, RNG: CPU, Version: "), "{text}");
 }
 
 #[tokio::test]

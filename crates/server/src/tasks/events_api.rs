@@ -20,7 +20,6 @@ use generation::{
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
-use url::form_urlencoded;
 
 use super::{
     OpenStream,
@@ -31,7 +30,7 @@ use crate::{
     access::Caller,
     app::ApiState,
     error::ApiError,
-    fields::{Fields, boolean, integer},
+    fields::{Fields, boolean, integer, query_values},
     wire::ValidationErrorDetail,
 };
 
@@ -41,7 +40,9 @@ const BATCH: usize = 64;
 const RETRY: Duration = Duration::from_secs(2);
 
 const LAST_EVENT_ID: &str = "Last-Event-ID";
-/// Tells proxies (nginx) to pass each event on at once.
+/// A proxy that compresses holds events back until it has enough of them, unless it may not transform them; one that caches would, too.
+const CACHING: &str = "no-store, no-cache, no-transform";
+/// Tells proxies that buffer (nginx) to pass each event on at once.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Where a reader is.
@@ -124,7 +125,7 @@ pub(crate) async fn events(
     let stream = stream::unfold(Next::Greeting(reader, greeting), step);
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream; charset=utf-8")
-        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CACHE_CONTROL, CACHING))
         .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")))
         .streaming(stream))
 }
@@ -151,10 +152,8 @@ fn query(request: &HttpRequest) -> Result<Query, ApiError> {
         .collect();
     let mut headers = Fields::of(&header, "header");
     let seen = headers.read(LAST_EVENT_ID, number);
-    let pairs: Map<String, Value> = form_urlencoded::parse(request.query_string().as_bytes())
-        .map(|(key, value)| (key.into_owned(), Value::from(value.into_owned())))
-        .collect();
-    let mut fields = Fields::of(&pairs, "query");
+    let values = query_values(request.query_string());
+    let mut fields = Fields::of(&values, "query");
     let asked = fields.read("last_event_id", number);
     let previews = fields.read("previews", boolean).unwrap_or(false);
     let faults: Vec<ValidationErrorDetail> = headers.faults.into_iter().chain(fields.faults).collect();

@@ -31,7 +31,7 @@ use std::{
 use actix_web::web;
 use uuid::Uuid;
 
-use crate::{app::resource, artifact_file, error::ApiError};
+use crate::{artifact_file, error::ApiError, path_methods::path};
 
 /// How the Tasks API works; the operator's choice.
 #[derive(Clone, Debug)]
@@ -95,18 +95,16 @@ impl Drop for OpenStream {
 #[expect(deprecated, reason = "the older way to ask is kept for those who use it")]
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/api/v1/videos/generate", "POST", web::post().to(videos_api::generate)))
-        .service(resource("/api/v1/videos/{id}", "GET", web::get().to(videos_api::status)))
-        .service(resource("/api/v1/images/generate", "POST", web::post().to(images_api::generate)))
-        .service(resource("/api/v1/images/generate-i2i", "POST", web::post().to(images_api::generate_from_picture)))
-        .service(resource("/api/v1/images/services", "GET", web::get().to(images_api::services)))
-        .service(resource("/api/v1/tasks", "GET", web::get().to(tasks_api::list)))
-        .service(resource("/api/v1/tasks/", "GET", web::get().to(tasks_api::list)))
-        .service(resource("/api/v1/tasks/{id}/events", "GET", web::get().to(events_api::events)))
-        .service(resource("/api/v1/tasks/{id}", "DELETE, GET", web::get().to(tasks_api::show)).route(web::delete().to(tasks_api::cancel)))
-        .service(
-            resource("/files/{job}/{name}", "GET, HEAD", web::get().to(artifact_file::file)).route(web::head().to(artifact_file::file)),
-        );
+        .service(path("/api/v1/videos/generate").post(videos_api::generate))
+        .service(path("/api/v1/videos/{id}").get(videos_api::status))
+        .service(path("/api/v1/images/generate").post(images_api::generate))
+        .service(path("/api/v1/images/generate-i2i").post(images_api::generate_from_picture))
+        .service(path("/api/v1/images/services").get(images_api::services))
+        .service(path("/api/v1/tasks").get(tasks_api::list))
+        .service(path("/api/v1/tasks/").get(tasks_api::list))
+        .service(path("/api/v1/tasks/{id}/events").get(events_api::events))
+        .service(path("/api/v1/tasks/{id}").get(tasks_api::show).delete(tasks_api::cancel))
+        .service(path("/files/{job}/{name}").get(artifact_file::file));
 }
 
 /// A new task's id: a word and twelve hexadecimal digits.

@@ -6,7 +6,6 @@ use actix_web::{
     web::{Data, Json, Path},
 };
 use generation::jobs::{Cancelled, Page};
-use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::{
@@ -17,7 +16,7 @@ use crate::{
     access::Caller,
     app::ApiState,
     error::ApiError,
-    fields::{Fields, integer, string},
+    fields::{Fields, entries, query_values, string},
 };
 
 /// Which tasks, and in which order.
@@ -146,18 +145,9 @@ struct Query {
 }
 
 fn query(text: &str) -> Result<Query, ApiError> {
-    // Of a key that is there twice, the last counts.
-    let pairs: Map<String, Value> =
-        form_urlencoded::parse(text.as_bytes()).map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect();
-    let mut fields = Fields::of(&pairs, "query");
-    let (most, usual) = PAGE;
-    let limit = fields.read("limit", |value| match integer(value)? {
-        ..1 => Err(("greater_than_equal", "Input should be greater than or equal to 1")),
-        wanted => match usize::try_from(wanted) {
-            Ok(wanted) if wanted <= most => Ok(wanted),
-            Ok(_) | Err(_) => Err(("less_than_equal", "Input should be less than or equal to 1000")),
-        },
-    });
+    let values = query_values(text);
+    let mut fields = Fields::of(&values, "query");
+    let limit = fields.read("limit", entries);
     let after = fields.read("after", string);
     let status = fields.read("status", |value| {
         let name = string(value)?;
@@ -170,7 +160,7 @@ fn query(text: &str) -> Result<Query, ApiError> {
         _ => Err(("enum", "Input should be 'asc' or 'desc'")),
     });
     if fields.faults.is_empty() {
-        Ok(Query { limit: limit.unwrap_or(usual), after, status, newest_first: newest_first.unwrap_or(true) })
+        Ok(Query { limit: limit.unwrap_or(PAGE), after, status, newest_first: newest_first.unwrap_or(true) })
     } else {
         Err(ApiError::Invalid(fields.faults))
     }
@@ -186,6 +176,7 @@ mod tests {
     fn a_query_is_bounded() {
         let read = |text: &str| query(text).map(|query| (query.limit, query.after, query.status, query.newest_first)).ok();
         assert_eq!(read("").unwrap(), (100, None, None, true));
+        assert_eq!(read("limit=+1_0.0").unwrap().0, 10, "as pydantic reads it");
         let all = (1000, Some("a b".into()), Some("failed".into()), false);
         assert_eq!(read("limit=1000&after=a+b&status=failed&order=asc&more=1").unwrap(), all);
         for refused in ["limit=0", "limit=1001", "limit=x", "limit=", "status=queued", "order=up", "status=Failed"] {

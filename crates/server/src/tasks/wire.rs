@@ -12,8 +12,8 @@ use crate::wire::ValidationErrorDetail;
 /// Who makes what is asked for: this machine.
 pub const SERVICE: &str = "local";
 
-/// The most tasks of a page, and those of one that does not say.
-pub(crate) const PAGE: (usize, usize) = (1000, 100);
+/// The tasks of a page that does not say how many.
+pub(crate) const PAGE: usize = 100;
 
 /// What `POST /api/v1/videos/generate` answers.
 #[derive(Debug, Serialize, ToSchema)]

@@ -3,7 +3,8 @@
 //! It follows Standard Webhooks (github.com/standard-webhooks): `webhook-id` is the same for every try, so that a receiver can tell a
 //! message that comes twice; `webhook-signature` is an HMAC-SHA256 over id, time and body. The invariants: what is due lies in the job
 //! store, so neither a restart nor a crash loses a message (one that arrived right before a crash comes again, under the same id); every
-//! request goes through the guard; no host and no owner takes all the places ([`turns`]); no address is logged but its host.
+//! request goes through the guard; no host and no owner takes all the places, and no receiver that does not answer holds one up for long
+//! ([`turns`]); no address is logged but its host.
 
 mod secret;
 mod turns;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::{
     sync::watch,
     task::{self, JoinSet},
+    time::Instant,
 };
 use uuid::Uuid;
 
@@ -32,8 +34,6 @@ use crate::{
     },
 };
 
-/// Messages on their way at once.
-const AT_ONCE: usize = 16;
 /// Messages that are due among which those are chosen that go next.
 const LOOKED_AT: usize = 1024;
 /// How much sooner or later than planned a message is tried again, as a share: those that failed together do not come back together.
@@ -50,50 +50,67 @@ pub struct WebhookSettings {
     pub retries: Vec<Duration>,
     /// How long a receiver may take to answer.
     pub timeout: Duration,
+    /// How long a receiver that does not answer keeps others waiting for its place.
+    pub slow_after: Duration,
     /// How often the store is asked what is due.
     pub poll: Duration,
 }
 
 impl WebhookSettings {
-    /// Seven tries over some 17 hours (5 s, 5 min, 30 min, 2 h, 5 h and 10 h apart, as Standard Webhooks advises), 15 s for an answer.
+    /// Seven tries over some 17 hours (5 s, 5 min, 30 min, 2 h, 5 h and 10 h apart, as Standard Webhooks advises), 15 s for an answer, of
+    /// which others wait for one at most.
     pub fn new(secret: WebhookSecret) -> Self {
         let retries = [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600].map(Duration::from_secs).to_vec();
-        Self { secret, retries, timeout: Duration::from_secs(15), poll: Duration::from_secs(1) }
+        Self { secret, retries, timeout: Duration::from_secs(15), slow_after: Duration::from_secs(1), poll: Duration::from_secs(1) }
     }
+}
+
+/// A message on its way.
+#[derive(Debug)]
+struct UnderWay {
+    delivery: Delivery,
+    started: Instant,
+    /// Whether its receiver has taken so long that the next message need not wait for it.
+    is_slow: bool,
 }
 
 /// Sends what is due, for as long as the jobs are there and the server does not stop.
 pub(crate) async fn deliver(state: ApiState, settings: WebhookSettings) {
     let mut stopping = state.jobs.stopping();
     let mut sending: JoinSet<()> = JoinSet::new();
-    let mut under_way: HashMap<task::Id, Delivery> = HashMap::new();
+    let mut under_way: HashMap<task::Id, UnderWay> = HashMap::new();
     loop {
-        if under_way.len() < AT_ONCE {
+        for message in under_way.values_mut() {
+            message.is_slow = message.started.elapsed() >= settings.slow_after;
+        }
+        if turns::has_place(under_way.values()) {
             match state.jobs.due_deliveries(LOOKED_AT + under_way.len()).await {
                 Ok(due) => {
-                    for delivery in turns::next(due, under_way.values(), AT_ONCE) {
+                    for delivery in turns::next(due, under_way.values()) {
                         let (state, settings, sent) = (state.clone(), settings.clone(), delivery.clone());
                         let task = sending.spawn(async move { send(&state, &settings, sent).await });
-                        under_way.insert(task.id(), delivery);
+                        under_way.insert(task.id(), UnderWay { delivery, started: Instant::now(), is_slow: false });
                     }
                 }
                 Err(error) => tracing::error!(%error, "messages to callbacks cannot be read"),
             }
         }
+        // When the next place is given up, if no message ends before.
+        let patience = under_way.values().filter_map(|message| settings.slow_after.checked_sub(message.started.elapsed())).min();
         tokio::select! {
             Some(ended) = sending.join_next_with_id() => match ended {
                 Ok((task, ())) => {
                     under_way.remove(&task);
                 }
                 // One that panicked has written nothing down: that is a try like any other, and nobody else's matter.
-                Err(error) => if let Some(delivery) = under_way.remove(&error.id()) {
-                    let (state, settings, panicked) = (state.clone(), settings.clone(), delivery.clone());
+                Err(error) => if let Some(message) = under_way.remove(&error.id()) {
+                    let (state, settings, panicked) = (state.clone(), settings.clone(), message.delivery.clone());
                     let task = sending.spawn(async move { note(&state, &settings, &panicked, Tried::Failed("internal error".into())).await });
-                    under_way.insert(task.id(), delivery);
+                    under_way.insert(task.id(), message);
                 },
             },
             () = stopped(&mut stopping) => break,
-            () = tokio::time::sleep(settings.poll) => {}
+            () = tokio::time::sleep(patience.map_or(settings.poll, |patience| patience.min(settings.poll))) => {}
         }
     }
     sending.shutdown().await;

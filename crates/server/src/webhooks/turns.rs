@@ -1,53 +1,122 @@
 //! Which messages go next: hosts and owners in turn.
 //!
-//! It must not know how they are sent. A receiver that does not answer holds its place until the time is over, so the invariants: no host
-//! has more than [`PER_HOST`] places and no owner more than [`PER_OWNER`], whatever is due; of those who may have one more, whoever has
-//! fewest is first.
+//! It must not know how they are sent. Messages go in places, of which each host and each owner have a few. One that is slow gives its place
+//! to the next, and goes on without one until its time is over: so a receiver that answers nothing costs those behind it a moment, and one
+//! that answers late is still heard. The invariants: no host and no owner has more places, and more connections open, than its share,
+//! whatever is due; of those who may have one more, whoever has fewest is first; a host's first tries and later ones take turns.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use generation::jobs::Delivery;
 use url::Url;
 
-/// Messages on their way to one host.
-const PER_HOST: usize = 2;
-/// Messages on their way of one owner: a few less than there are places.
+use super::UnderWay;
+
+/// Messages in places: all, those of one owner (a few less, so that others find one), and those to one host.
+const PLACES: usize = 16;
 const PER_OWNER: usize = 12;
+const PER_HOST: usize = 2;
+/// Connections that may be open for each place, its own among them: slow ones have 14 seconds more, and a place is given up each second.
+const OPEN_PER_PLACE: usize = 16;
+
+/// Messages under way, of all or of some.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    places: usize,
+    /// Slow ones too.
+    open: usize,
+}
+
+impl Load {
+    /// Whether there may be one more where there are so many places.
+    fn is_below(self, places: usize) -> bool {
+        self.places < places && self.open < places * OPEN_PER_PLACE
+    }
+
+    fn add(&mut self, is_slow: bool) {
+        self.open += 1;
+        self.places += usize::from(!is_slow);
+    }
+}
+
+/// Who has how much under way.
+#[derive(Default)]
+struct Loads {
+    all: Load,
+    owners: HashMap<String, Load>,
+    hosts: HashMap<String, Load>,
+    /// Of each host's, first tries (false) and later ones (true).
+    tries: HashMap<(String, bool), Load>,
+}
+
+impl Loads {
+    fn of<'a>(under_way: impl Iterator<Item = &'a UnderWay>) -> Self {
+        let mut loads = Self::default();
+        for UnderWay { delivery, is_slow, .. } in under_way {
+            loads.add(&host_of(&delivery.url), delivery, *is_slow);
+        }
+        loads
+    }
+
+    fn add(&mut self, host: &str, delivery: &Delivery, is_slow: bool) {
+        self.all.add(is_slow);
+        self.owners.entry(delivery.owner.clone()).or_default().add(is_slow);
+        self.hosts.entry(host.to_owned()).or_default().add(is_slow);
+        self.tries.entry((host.to_owned(), delivery.attempts > 0)).or_default().add(is_slow);
+    }
+
+    fn of_owner(&self, delivery: &Delivery) -> Load {
+        self.owners.get(&delivery.owner).copied().unwrap_or_default()
+    }
+
+    fn of_host(&self, host: &str) -> Load {
+        self.hosts.get(host).copied().unwrap_or_default()
+    }
+
+    fn have_room_for(&self, host: &str, delivery: &Delivery) -> bool {
+        self.all.is_below(PLACES) && self.of_owner(delivery).is_below(PER_OWNER) && self.of_host(host).is_below(PER_HOST)
+    }
+
+    /// What counts against a message, the most important first.
+    fn against(&self, host: &str, delivery: &Delivery) -> [usize; 3] {
+        let tries = self.tries.get(&(host.to_owned(), delivery.attempts > 0)).copied().unwrap_or_default();
+        [self.of_owner(delivery).places, self.of_host(host).places, tries.places]
+    }
+}
 
 /// The host of an address, in the one spelling that the guard asks for it by; empty if there is none, which the guard refuses.
 pub(super) fn host_of(url: &str) -> String {
     Url::parse(url).ok().and_then(|url| url.host_str().map(|host| host.trim_end_matches('.').to_owned())).unwrap_or_default()
 }
 
-/// Those of `due`, the most urgent first, that fill `places` up beside those that are under way.
-pub(super) fn next<'a>(due: Vec<Delivery>, under_way: impl Iterator<Item = &'a Delivery>, places: usize) -> Vec<Delivery> {
-    let (mut hosts, mut owners) = (HashMap::<String, usize>::new(), HashMap::<String, usize>::new());
-    let mut ids = Vec::new();
-    for delivery in under_way {
-        *hosts.entry(host_of(&delivery.url)).or_default() += 1;
-        *owners.entry(delivery.owner.clone()).or_default() += 1;
-        ids.push(delivery.id);
-    }
+/// Whether one more message may go, of whoever's.
+pub(super) fn has_place<'a>(under_way: impl Iterator<Item = &'a UnderWay>) -> bool {
+    Loads::of(under_way).all.is_below(PLACES)
+}
+
+/// Those of `due`, the most urgent first, that may go beside those that are under way.
+pub(super) fn next<'a>(due: Vec<Delivery>, under_way: impl Iterator<Item = &'a UnderWay> + Clone) -> Vec<Delivery> {
+    let ids: HashSet<i64> = under_way.clone().map(|message| message.delivery.id).collect();
+    let mut loads = Loads::of(under_way);
     let due = due.into_iter().filter(|due| !ids.contains(&due.id)).map(|due| (host_of(&due.url), due));
     let mut due: Vec<(String, Delivery)> = due.collect();
     let mut chosen = Vec::new();
-    while ids.len() + chosen.len() < places {
-        let has = |counts: &HashMap<String, usize>, name: &str| counts.get(name).copied().unwrap_or_default();
-        let may = |(_, (host, due)): &(usize, &(String, Delivery))| has(&hosts, host) < PER_HOST && has(&owners, &due.owner) < PER_OWNER;
+    loop {
+        let may = |(_, (host, due)): &(usize, &(String, Delivery))| loads.have_room_for(host, due);
         // Of several that are equal the first is taken, which is the one that is due longest.
-        let first = due.iter().enumerate().filter(may).min_by_key(|(_, (host, due))| (has(&owners, &due.owner), has(&hosts, host)));
-        let Some((index, _)) = first else { break };
+        let first = due.iter().enumerate().filter(may).min_by_key(|(_, (host, due))| loads.against(host, due));
+        let Some((index, _)) = first else { return chosen };
         let (host, delivery) = due.remove(index);
-        *hosts.entry(host).or_default() += 1;
-        *owners.entry(delivery.owner.clone()).or_default() += 1;
+        loads.add(&host, &delivery, false);
         chosen.push(delivery);
     }
-    chosen
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
+
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -67,20 +136,27 @@ mod tests {
         chosen.iter().map(|delivery| delivery.id).collect()
     }
 
+    fn under_way(deliveries: &[Delivery], is_slow: bool) -> Vec<UnderWay> {
+        deliveries.iter().map(|delivery| UnderWay { delivery: delivery.clone(), started: Instant::now(), is_slow }).collect()
+    }
+
     #[test]
     fn neither_a_host_nor_an_owner_takes_all_places() {
         let slow: Vec<_> = (0..100).map(|id| delivery(id, "alice", "slow.example")).collect();
-        let first = next(slow.clone(), [].iter(), 16);
+        let first = next(slow.clone(), [].iter());
         assert_eq!(ids(&first), [0, 1], "two to one host");
-        assert!(next(slow.clone(), first.iter(), 16).is_empty());
+        let first = under_way(&first, false);
+        assert!(next(slow.clone(), first.iter()).is_empty());
         for spelling in ["SLOW.example", "slow.example.", "slow.example:8443"] {
-            assert!(next(vec![delivery(200, "alice", spelling)], first.iter(), 16).is_empty(), "{spelling}");
+            assert!(next(vec![delivery(200, "alice", spelling)], first.iter()).is_empty(), "{spelling}");
         }
         let many: Vec<_> = (0..100).map(|id| delivery(id, "alice", &format!("{id}.example"))).collect();
-        let all_of_alice = next(many.clone(), [].iter(), 16);
+        let all_of_alice = next(many.clone(), [].iter());
         assert_eq!(all_of_alice.len(), PER_OWNER);
+        let all_of_alice = under_way(&all_of_alice, false);
         let bob = vec![delivery(300, "bob", "slow.example")];
-        assert_eq!(ids(&next([many, bob].concat(), all_of_alice.iter(), 16)), [300]);
+        assert!(has_place(all_of_alice.iter()));
+        assert_eq!(ids(&next([many, bob].concat(), all_of_alice.iter())), [300]);
     }
 
     #[test]
@@ -92,6 +168,35 @@ mod tests {
             delivery(4, "bob", "a.example"),
             delivery(5, "bob", "c.example"),
         ];
-        assert_eq!(ids(&next(due, [].iter(), 4)), [1, 5, 3, 4]);
+        let places = vec![delivery(6, "carol", "d.example"); PLACES - 4];
+        assert_eq!(ids(&next(due, under_way(&places, false).iter())), [1, 5, 3, 4]);
+    }
+
+    #[test]
+    fn a_slow_message_gives_its_place_up_and_its_host_a_share_of_connections() {
+        let due: Vec<_> = (0..1000).map(|id| delivery(id, "alice", "slow.example")).collect();
+        let mut slow = Vec::new();
+        for round in 0..OPEN_PER_PLACE {
+            let chosen = next(due.clone(), slow.iter());
+            assert_eq!(chosen.len(), PER_HOST, "round {round}");
+            slow.extend(under_way(&chosen, true));
+        }
+        assert!(next(due.clone(), slow.iter()).is_empty(), "a host has no more connections open");
+        let others = vec![delivery(2000, "alice", "b.example"), delivery(2001, "bob", "c.example")];
+        assert_eq!(ids(&next([due, others].concat(), slow.iter())), [2000, 2001], "which holds nobody up");
+        let everywhere = (0..10_000).map(|id| delivery(id, "alice", &format!("{id}.example")));
+        let all_of_alice: Vec<_> = everywhere.clone().take(PER_OWNER * OPEN_PER_PLACE).collect();
+        let all_of_alice = under_way(&all_of_alice, true);
+        let bob = vec![delivery(20_000, "bob", "b.example")];
+        assert_eq!(ids(&next(everywhere.chain(bob).collect(), all_of_alice.iter())), [20_000], "and neither does an owner");
+    }
+
+    #[test]
+    fn first_tries_and_later_ones_take_turns() {
+        let again = |id| Delivery { attempts: 1, ..delivery(id, "alice", "a.example") };
+        let due: Vec<_> = (0..100).map(again).chain([delivery(200, "alice", "a.example"), delivery(201, "alice", "a.example")]).collect();
+        assert_eq!(ids(&next(due.clone(), [].iter())), [0, 200]);
+        assert_eq!(ids(&next(due.clone(), under_way(&[again(0)], false).iter())), [200]);
+        assert_eq!(ids(&next(due, under_way(&[delivery(200, "alice", "a.example")], false).iter())), [0]);
     }
 }

@@ -36,7 +36,8 @@ impl Stream {
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200);
         assert_eq!(answer.headers()["content-type"], "text/event-stream; charset=utf-8");
-        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.headers()["cache-control"], "no-store, no-cache, no-transform");
+        assert_eq!(answer.headers()["x-accel-buffering"], "no");
         Self { answer, text: String::new() }
     }
 

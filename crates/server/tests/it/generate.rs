@@ -120,3 +120,18 @@ async fn a_full_queue_is_429_with_the_time_to_come_back() {
     let body: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(body, json!({"detail": "the queue is full (2 places); try again in about 5 s"}));
 }
+
+#[actix_web::test]
+async fn numbers_are_read_as_fastapis_clients_write_them() {
+    for (steps, seed, guidance, told) in [
+        ("3", "10", "7", "10"),
+        ("3.0", "1e1", "true", "10"),
+        (r#""3.0""#, r#"" 1_0 ""#, r#""7""#, "10"),
+        ("true", r#""+10""#, r#""1_0.5""#, "10"),
+        (r#""03""#, "false", "7e0", "0"),
+    ] {
+        let body = format!(r#"{{"prompt": "a boat", "num_inference_steps": {steps}, "seed": {seed}, "guidance_scale": {guidance}}}"#);
+        let answer = ask(post(body.clone())).await;
+        assert_eq!((answer.status, answer.header("x-seed")), (StatusCode::OK, Some(told)), "{body}");
+    }
+}

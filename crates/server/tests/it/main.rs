@@ -15,6 +15,8 @@ mod generate;
 mod hang_up;
 mod idempotency;
 mod load;
+mod methods;
+mod offers;
 mod ops;
 mod pictures_as_tasks;
 mod priorities;

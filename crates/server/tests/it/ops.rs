@@ -12,12 +12,50 @@ use crate::{
     fake::{Running, ask, ask_engine, engine, model},
 };
 
-async fn metrics(server: &Running) -> String {
-    let answer = reqwest::get(server.url("/metrics")).await.unwrap();
-    assert_eq!(answer.status().as_u16(), 200);
-    let media_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
-    assert_eq!(media_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+/// The numbers, as a client that accepts this is told them.
+async fn metrics(server: &Running, accept: &str, media_type: &str) -> String {
+    let answer = reqwest::Client::new().get(server.url("/metrics")).header("accept", accept).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["vary"]), (200, &"Accept".parse().unwrap()));
+    assert_eq!(answer.headers()["content-type"], media_type);
     answer.text().await.unwrap()
+}
+
+async fn open_metrics(server: &Running) -> String {
+    metrics(
+        server,
+        "application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1",
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    )
+    .await
+}
+
+#[actix_web::test]
+async fn metrics_are_in_the_format_that_is_asked_for() {
+    let server = Running::start(2).await;
+    reqwest::get(server.url("/health")).await.unwrap();
+    let open = open_metrics(&server).await;
+    let text = metrics(&server, "*/*", "text/plain; version=0.0.4; charset=utf-8").await;
+    let health = "framewright_http_requests_total{method=\"GET\",route=\"/health\",status=\"200\"}";
+    assert_eq!((value(&open, health), value(&text, health)), (1.0, 1.0));
+    // One format describes a counter under its name without the ending of its values, the other with it.
+    for (said, ending) in [(&open, ""), (&text, "_total")] {
+        for counter in ["framewright_http_requests", "framewright_jobs"] {
+            assert!(said.contains(&format!("\n# TYPE {counter}{ending} counter\n")), "{said}");
+        }
+        let types: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        assert_eq!(types.iter().filter(|described| described.ends_with(" histogram")).count(), 4, "{types:?}");
+        // Every value belongs to what is described.
+        for line in said.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let endings = ["", "_bucket", "_sum", "_count", if ending.is_empty() { "_total" } else { "" }];
+            let described = endings
+                .iter()
+                .filter_map(|end| name.strip_suffix(end))
+                .any(|name| types.iter().any(|of| of.split(' ').next() == Some(name)));
+            assert!(described, "{line}");
+        }
+    }
+    assert!(open.ends_with("# EOF\n") && !text.contains("# EOF"));
 }
 
 /// The value of a series.
@@ -79,7 +117,7 @@ async fn metrics_tell_of_requests_jobs_and_the_machine() {
     let _slow = server.request("slow").await;
     server.wait_for_jobs(1).await;
 
-    let told = metrics(&server).await;
+    let told = open_metrics(&server).await;
     let requests = |method: &str, route: &str, status: &str| {
         value(&told, &format!("framewright_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}}"))
     };

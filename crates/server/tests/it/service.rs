@@ -70,7 +70,9 @@ async fn health_is_answered_while_a_picture_is_made() {
 async fn unknown_paths_and_methods_are_refused_in_json() {
     let answer = ask(TestRequest::get().uri("/none")).await;
     assert_eq!((answer.status, answer.json()), (StatusCode::NOT_FOUND, json!({"detail": "Not Found"})));
-    for (request, allow) in [(TestRequest::get().uri("/generate"), "POST"), (TestRequest::delete().uri("/health"), "GET")] {
+    for (request, allow) in
+        [(TestRequest::get().uri("/generate"), "POST, OPTIONS"), (TestRequest::delete().uri("/health"), "GET, HEAD, OPTIONS")]
+    {
         let answer = ask(request).await;
         assert_eq!((answer.status, answer.json()), (StatusCode::METHOD_NOT_ALLOWED, json!({"detail": "Method Not Allowed"})));
         assert_eq!(answer.header("allow"), Some(allow));

@@ -222,6 +222,64 @@ async fn a_receiver_that_does_not_answer_holds_up_no_other() {
     receiver.server.stop(false).await;
 }
 
+/// What a receiver was sent, by the number in its path: those that are answered, and those that are left hanging.
+#[derive(Default)]
+struct Halves {
+    answered: Vec<usize>,
+    hanging: Vec<usize>,
+}
+
+async fn every_second(number: web::Path<usize>, halves: Data<Mutex<Halves>>) -> HttpResponse {
+    if number.is_multiple_of(2) {
+        halves.lock().unwrap().answered.push(*number);
+        return HttpResponse::Ok().finish();
+    }
+    halves.lock().unwrap().hanging.push(*number);
+    std::future::pending().await
+}
+
+#[actix_web::test]
+async fn a_host_that_hangs_on_half_of_its_callbacks_is_told_the_other_half() {
+    const CALLBACKS: usize = 30;
+    let halves = Data::new(Mutex::new(Halves::default()));
+    let shared = halves.clone();
+    let host = HttpServer::new(move || App::new().app_data(shared.clone()).route("/hook/{number}", web::post().to(every_second)));
+    let host = host.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let address = host.addrs()[0];
+    let host = host.run();
+    let handle = host.handle();
+    tokio::spawn(host);
+    let guard = GuardSettings { allow: vec![address.to_string().parse().unwrap()], timeout: PATIENCE * 10, ..GuardSettings::default() };
+    let webhooks = WebhookSettings {
+        // None that hangs ends before the test does: all others are told beside them, or not at all.
+        timeout: PATIENCE * 10,
+        slow_after: MOMENT,
+        poll: Duration::from_millis(10),
+        ..WebhookSettings::new(SECRET.parse::<WebhookSecret>().unwrap())
+    };
+    let server = Running::with_settings(ServerSettings { guard, webhooks, ..settings() }, engine(CALLBACKS).await);
+    for number in 0..CALLBACKS {
+        server.submit(json!({"callback_url": format!("http://{address}/hook/{number}")})).await;
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (mut answered, mut hanging) = {
+            let halves = halves.lock().unwrap();
+            (halves.answered.clone(), halves.hanging.clone())
+        };
+        if answered.len() + hanging.len() >= CALLBACKS {
+            answered.sort_unstable();
+            hanging.sort_unstable();
+            let half = |first| (first..CALLBACKS).step_by(2).collect::<Vec<_>>();
+            assert_eq!((answered, hanging), (half(0), half(1)), "each is told once");
+            break;
+        }
+        assert!(Instant::now() < deadline, "told: {answered:?}, hanging: {hanging:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    handle.stop(false).await;
+}
+
 #[actix_web::test]
 async fn a_callback_at_a_private_address_is_refused() {
     let receiver = Receiver::start(&[200]);
