@@ -6,15 +6,19 @@ use std::{
     collections::hash_map::RandomState,
     convert::Infallible,
     hash::{BuildHasher as _, Hasher as _},
+    io::BufReader,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
+use diffusion_core::{
+    regular_file,
+    schedulers::{SchedulerKind, SchedulerName},
+};
 use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact, given_picture};
-use image::{DynamicImage, ImageReader};
+use image::{DynamicImage, ImageFormat, ImageReader};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -30,6 +34,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     // The limits do not depend on the model, but for the size it stands in with; so faults show before a model of gigabytes is read.
     validate(request.clone(), &stand_in())?;
     check_out(&args.out)?;
+    video_encode::sweep_staged(folder_of(&args.out));
 
     let engine = engine::start(settings, args.prediction_type.as_deref(), false)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -83,7 +88,14 @@ pub(crate) fn random_seed() -> u32 {
 
 /// Reads a picture, upright as its camera meant it.
 pub(crate) fn read_image(path: &Path) -> Result<DynamicImage> {
-    let read = || -> Result<DynamicImage> { Ok(given_picture::read(ImageReader::open(path)?)?) };
+    let read = || -> Result<DynamicImage> {
+        let mut reader = ImageReader::new(BufReader::new(regular_file::open(path)?));
+        // Said by the bytes where they can be told, else by the ending.
+        if let Ok(format) = ImageFormat::from_path(path) {
+            reader.set_format(format);
+        }
+        Ok(given_picture::read(reader)?)
+    };
     read().with_context(|| path.display().to_string())
 }
 
@@ -129,6 +141,11 @@ fn stand_in() -> ModelInfo {
         scheduler: SchedulerKind::Ddim.into(),
         memory: generation::MemoryPlan::default(),
     }
+}
+
+/// The folder that a file lies in.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn check_out(out: &Path) -> Result<()> {

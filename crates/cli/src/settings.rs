@@ -15,7 +15,10 @@ use std::{
 };
 
 use cpu_kernels::Level;
-use diffusion_core::policy::{DeviceChoice, Precision};
+use diffusion_core::{
+    policy::{DeviceChoice, Precision},
+    regular_file,
+};
 use figment::{
     Figment,
     providers::{Format, Toml},
@@ -32,6 +35,8 @@ pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
 
 /// The file that is read when no other is named and it exists in the working directory.
 pub(crate) const DEFAULT_FILE: &str = "framewright.toml";
+/// The longest settings file, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -221,9 +226,10 @@ impl Settings {
     pub(crate) fn resolve(file: Option<&Path>, layers: impl IntoIterator<Item = Layer>) -> Result<Self, SettingsError> {
         let mut figment = Figment::new();
         if let Some(path) = file {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| SettingsError(format!("settings file {}: {error}", path.display())))?;
-            figment = figment.merge(Toml::string(&text));
+            let refused = |reason: &dyn std::fmt::Display| SettingsError(format!("settings file {}: {reason}", path.display()));
+            let bytes = regular_file::read_small(path, MAX_FILE_BYTES).map_err(|error| refused(&error))?;
+            let text = str::from_utf8(&bytes).map_err(|error| refused(&error))?;
+            figment = figment.merge(Toml::string(text));
         }
         for layer in layers {
             figment = figment.merge(layer);

@@ -9,5 +9,7 @@ mod models;
 mod program;
 mod serve;
 mod served;
+#[cfg(unix)]
+mod special_files;
 mod usage;
 mod videos;
