@@ -3,12 +3,13 @@
 //!
 //! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "broken" and "memory" fail in the
 //! ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two milliseconds a
-//! step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a
+//! step, the last frame of a video "full once" finds no room on the disk the first time, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a
 //! video, the first scene's prompt says what it
 //! does; frames are in the colour of their number, and previews in that of the step or the frame.
 
 use std::{
     ops::ControlFlow,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -82,6 +83,9 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     Ok(Picture { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect() })
 }
 
+/// Whether the disk of videos that are told so was full.
+static WAS_FULL: AtomicBool = AtomicBool::new(false);
+
 struct FakeModel;
 
 impl DeviceModel for FakeModel {
@@ -125,6 +129,9 @@ impl DeviceModel for FakeModel {
                 "panic" => panic!("the fake model panics\nas it was told"),
                 "broken" => return Err(Error::Tokenizer("broken as told\nbacktrace".into())),
                 "slow" => std::thread::sleep(Duration::from_millis(2)),
+                "full once" if frame + 1 == frames && !WAS_FULL.swap(true, Ordering::Relaxed) => {
+                    return Err(Error::Sink(std::io::Error::from(std::io::ErrorKind::StorageFull).into()));
+                }
                 _ => {}
             }
             let colour = Rgb([(frame % 256) as u8, 1, 2]);
