@@ -41,6 +41,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     };
     let spec = request.validate(&Limits::DEFAULT).map_err(|errors| video::refused(&errors))?;
     let output = video::video_output(&args.output)?;
+    video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
     let engine = engine::start_motion(settings)?;
     let (model, made) = video::make(&engine, |_| Ok((VideoSpec::Animation(spec.clone()), output)))?;
@@ -81,6 +82,7 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let rules = ClipRules { seconds: (0.0, f64::MAX), ..ClipRules::default() };
     let spec = request.validate(&rules, &Limits::DEFAULT).map_err(|errors| video::refused(&by_flags(errors)))?;
     let output = video::video_output(&args.output)?;
+    video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
     let engine = if spec.repaint().is_some() { engine::start(settings, None, false)? } else { engine::start_motion(settings)? };
     let (model, made) = video::make(&engine, |_| Ok((VideoSpec::Clip(spec.clone()), output)))?;

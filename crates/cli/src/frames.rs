@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use diffusion_core::regular_file;
 use generation::{
     artifact,
     video::{ScenesSpec, VideoOutput, VideoSpec},
@@ -29,6 +30,7 @@ pub(crate) const MANIFEST: &str = "frames.json";
 /// cannot be read or written.
 pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
+    video_encode::sweep_staged(&args.out);
     let manifest = args.out.join(MANIFEST);
     let begun = if args.restart { None } else { read(&manifest)? };
     // Who names no seed means the one that was begun with.
@@ -76,7 +78,7 @@ fn described(spec: &ScenesSpec, model: &generation::ModelInfo) -> Value {
 }
 
 fn read(path: &Path) -> Result<Option<Value>> {
-    match fs::read(path) {
+    match regular_file::read(path) {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| path.display().to_string()),

@@ -6,12 +6,11 @@
 
 use std::{
     convert::Infallible,
-    fs,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use diffusion_core::schedulers::SchedulerName;
+use diffusion_core::{regular_file, schedulers::SchedulerName};
 use generation::{
     Engine, FieldError, JobProgress, Limits, ModelInfo,
     video::{FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
@@ -24,10 +23,13 @@ use crate::{
     engine::{self, about},
     failure::Usage,
     frames::MANIFEST,
-    image::random_seed,
+    image::{folder_of, random_seed},
     output,
     settings::Settings,
 };
+
+/// The longest file of scenes, in bytes: far more than the most scenes with the longest prompts.
+const MAX_SCENES_BYTES: u64 = 16 << 20;
 
 /// The model's part of the work, as the bar has it; the rest is the encoder's.
 const MODEL_SHARE: f64 = 0.9;
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let spec = scenes(&args.scenes, None)?;
     let output = video_output(&args.output)?;
+    sweep_staged(&output);
     check_encoder(&output, (spec.width(), spec.height()), spec.fps())?;
     let engine = engine::start(settings, None, false)?;
     let (model, video) = make(&engine, |_| Ok((VideoSpec::Scenes(spec.clone()), output)))?;
@@ -54,7 +57,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
     let mut request = match &args.scenes {
         None => ScenesRequest::default(),
         Some(path) => {
-            let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+            let bytes = regular_file::read_small(path, MAX_SCENES_BYTES).with_context(|| path.display().to_string())?;
             server::scenes_body::parse_scenes(&bytes).map_err(|faults| Usage(format!("--scenes {}: {faults}", path.display())))?
         }
     };
@@ -151,6 +154,13 @@ pub(crate) fn video_output(args: &OutputArgs) -> Result<VideoOutput> {
         contact_sheet: args.contact_sheet.clone(),
         ..base
     })
+}
+
+/// Removes what killed runs left in the folders that files go to.
+pub(crate) fn sweep_staged(output: &VideoOutput) {
+    for path in [Some(&output.path), output.poster.as_ref(), output.contact_sheet.as_ref()].into_iter().flatten() {
+        video_encode::sweep_staged(folder_of(path));
+    }
 }
 
 /// Opens the encoder for a moment, so that one that is missing or cannot do this is known before a model is loaded.

@@ -23,15 +23,7 @@ fn stage_and_rename(path: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()
     // The same folder is the same file system, so that the rename cannot turn into a copy.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".framewright-").suffix(".part");
-    #[cfg(unix)]
-    {
-        // A staged file is private by default; the picture gets what any new file gets, less the umask.
-        use std::os::unix::fs::PermissionsExt as _;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut staged = builder.tempfile_in(folder)?;
+    let mut staged = video_encode::staged_in(folder)?;
     staged.write_all(bytes)?;
     if sync {
         staged.as_file().sync_all()?;

@@ -48,7 +48,7 @@ use crate::{
         (status = 412, description = "It is not the one that `If-Match` names"),
         (status = 416, description = "It has no such part"),
         (status = 500, description = "It cannot be read", body = ErrorBody),
-        (status = 503, description = "The server is shutting down", body = ErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn file(

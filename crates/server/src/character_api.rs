@@ -217,7 +217,7 @@ fn timestamp(time: SystemTime) -> String {
         (status = 200, description = "How it stands", body = Generation),
         (status = 404, description = "There is no such generation, or it is another's", body = ErrorBody),
         (status = 500, description = "The store of jobs cannot be read", body = ErrorBody),
-        (status = 503, description = "The server is shutting down", body = ErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
@@ -238,7 +238,7 @@ pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<Api
         (status = 200, description = "The generations", body = Vec<Generation>),
         (status = 422, description = "The limit is none", body = ValidationErrorBody),
         (status = 500, description = "The store of jobs cannot be read", body = ErrorBody),
-        (status = 503, description = "The server is shutting down", body = ErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {

@@ -155,7 +155,7 @@ pub(crate) enum VideoJobAnswer {
             headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
         ),
         (status = 500, description = "The video could not be made", body = ErrorBody),
-        (status = 503, description = "The model is not loaded yet, or the server is shutting down", body = ErrorBody),
+        (status = 503, description = "The model is not loaded yet, the server is shutting down, or its disk or store cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {

@@ -15,7 +15,7 @@ use actix_web::{
 use generation::{
     GenerationError, SubmitError, TooLarge,
     field_error::ContextValue,
-    jobs::{JobError, JobState, StoreError, SubmitJobError},
+    jobs::{DiskFault, JobError, JobState, StoreError, SubmitJobError},
 };
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
@@ -72,8 +72,14 @@ pub enum ApiError {
     #[error("At least 2 scenes required")]
     TooFewScenes,
     /// The folder for videos in the making cannot be used.
-    #[error("Video generation failed: the folder for videos in the making cannot be used ({})", .0.kind())]
+    #[error("Video generation failed: the folder for videos in the making cannot be used: {}", DiskFault::of_io(.0))]
     Scratch(std::io::Error),
+    /// A stored file cannot be read.
+    #[error("The file cannot be read: {0}")]
+    Unreadable(DiskFault),
+    /// What was made waits for the disk, and is stored by itself as soon as that lets it.
+    #[error("The picture cannot be stored now: {0}")]
+    HeldUp(DiskFault),
     /// The engine does not take the job.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -168,6 +174,21 @@ impl ApiError {
         })
     }
 
+    /// What is wrong with the disk or the store, if that is why. It is answered 503 (RFC 9110, 15.6.4) and not 507: a full disk is an
+    /// operator's to mend and comes back, clients and proxies send the request again after `Retry-After`, and 507 (RFC 4918, 11.5) forbids
+    /// them to do so unasked.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other error is a disk's")]
+    fn disk_fault(&self) -> Option<DiskFault> {
+        match self {
+            Self::Store(StoreError::ShuttingDown) | Self::Job(SubmitJobError::Store(StoreError::ShuttingDown)) => None,
+            Self::Store(error) | Self::Job(SubmitJobError::Store(error)) => Some(error.fault()),
+            Self::Scratch(error) | Self::Upload(UploadError::Store(error)) => Some(DiskFault::of_io(error)),
+            Self::Unreadable(fault) | Self::HeldUp(fault) => Some(*fault),
+            Self::Generation(error) | Self::Video(error) => disk_fault(error),
+            _ => None,
+        }
+    }
+
     fn body(&self) -> Body {
         let sentence = |detail: String| Body::Sentence(ErrorBody { detail });
         if let Some(detail) = self.refusal() {
@@ -189,9 +210,9 @@ impl ApiError {
                 Body::Fields(ValidationErrorBody { detail: vec![detail] })
             }
             Self::Job(SubmitJobError::IdempotencyConflict { .. }) => Body::Fields(ValidationErrorBody { detail: vec![conflict(self)] }),
-            // What is wrong with the disk is for the log.
+            // Where it lies is for the log.
             Self::Store(error) | Self::Job(SubmitJobError::Store(error)) if !matches!(error, StoreError::ShuttingDown) => {
-                sentence(Self::Internal.to_string())
+                sentence(format!("The store of jobs cannot be used: {}", error.fault()))
             }
             Self::Submit(SubmitError::TooLarge(error)) | Self::Job(SubmitJobError::Submit(SubmitError::TooLarge(error))) => {
                 Body::Fields(ValidationErrorBody { detail: vec![too_large(error)] })
@@ -209,6 +230,8 @@ impl ApiError {
             | Self::Busy
             | Self::TooFewScenes
             | Self::Scratch(_)
+            | Self::Unreadable(_)
+            | Self::HeldUp(_)
             | Self::Submit(_)
             | Self::Refused(_)
             | Self::Upload(_)
@@ -258,26 +281,31 @@ impl ResponseError for ApiError {
             Self::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
             | Self::Job(
                 SubmitJobError::Submit(SubmitError::Loading | SubmitError::Failed(_) | SubmitError::ShuttingDown)
-                | SubmitJobError::Store(StoreError::ShuttingDown),
+                | SubmitJobError::Store(_),
             )
-            | Self::Store(StoreError::ShuttingDown)
+            | Self::Store(_)
+            | Self::Scratch(_)
+            | Self::Unreadable(_)
+            | Self::HeldUp(_)
             | Self::NotServed(_)
             | Self::Busy
             | Self::Generation(GenerationError::Cancelled)
             | Self::Video(GenerationError::Cancelled) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TaskFailed { error, .. } if error.retryable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Generation(error) | Self::Video(error) if disk_fault(error).is_some() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Generation(_)
             | Self::Video(_)
-            | Self::Scratch(_)
             | Self::TaskFailed { .. }
-            | Self::Job(_)
-            | Self::Store(_)
+            | Self::Job(SubmitJobError::IdTaken(_) | SubmitJobError::BadId(_))
             | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
+        if let Some(fault) = self.disk_fault() {
+            response.insert_header((RETRY_AFTER, seconds_until_mended(fault)));
+        }
         match self {
             Self::MethodNotAllowed { allow } => {
                 response.insert_header((ALLOW, allow.as_str()));
@@ -317,6 +345,8 @@ impl ResponseError for ApiError {
                 }
             }
             Self::NotFound
+            | Self::Unreadable(_)
+            | Self::HeldUp(_)
             | Self::UnsupportedMediaType(_)
             | Self::MalformedJson(_)
             | Self::UnreadableBody(_)
@@ -362,26 +392,39 @@ fn too_large(error: &TooLarge) -> ValidationErrorDetail {
     }
 }
 
+/// What is wrong with the disk, if that is why a picture or a video was not made.
+fn disk_fault(error: &GenerationError) -> Option<DiskFault> {
+    match error {
+        GenerationError::Store(error) => Some(error.fault()),
+        GenerationError::Video(_) | GenerationError::Encode(_) | GenerationError::Model(diffusion_core::Error::Sink(_)) => {
+            DiskFault::of(error)
+        }
+        GenerationError::Cancelled | GenerationError::Model(_) | GenerationError::Internal(_) => None,
+    }
+}
+
+/// When it is worth asking again, in seconds: another program's transaction is a moment, room is made by a person.
+pub(crate) fn seconds_until_mended(fault: DiskFault) -> u64 {
+    match fault {
+        DiskFault::Locked => 2,
+        DiskFault::Full | DiskFault::ReadOnly | DiskFault::TooManyFiles | DiskFault::Gone | DiskFault::Damaged | DiskFault::Failing => 30,
+    }
+}
+
 /// What clients are told of a failure: nothing of where files lie, which is the operator's business and stands in the log.
 fn for_clients(error: &GenerationError) -> String {
     match error {
-        GenerationError::Video(error) => match error_kind(error) {
-            Some(kind) => format!("the video could not be written ({kind})"),
+        GenerationError::Video(error) => match DiskFault::of(error) {
+            Some(fault) => format!("the video could not be written: {fault}"),
             None => "the video could not be written".to_owned(),
         },
         GenerationError::Encode(_) => "the picture could not be written".to_owned(),
-        GenerationError::Store(_) => "what is stored of the job cannot be used".to_owned(),
+        GenerationError::Store(error) => format!("what is stored of the job cannot be used: {}", error.fault()),
         // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
         GenerationError::Cancelled | GenerationError::Model(_) | GenerationError::Internal(_) => {
             error.to_string().lines().next().unwrap_or_default().to_owned()
         }
     }
-}
-
-/// The kind of the operating system's error behind another.
-fn error_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
-    std::iter::successors(Some(error), |error| error.source())
-        .find_map(|error| error.downcast_ref::<std::io::Error>().map(std::io::Error::kind))
 }
 
 /// A limit of the validation as JSON.
@@ -404,22 +447,41 @@ mod tests {
     #[actix_web::test]
     async fn no_answer_tells_where_files_lie() {
         let denied = || std::io::Error::new(std::io::ErrorKind::PermissionDenied, "at path \"/srv/secret/x\"");
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
         let file = || generation::video::VideoOutput::new("/srv/secret/video.none").unwrap_err();
         assert!(file().to_string().contains("/srv/secret"));
-        let store = || StoreError::Folder { path: "/srv/secret".into(), source: denied() };
-        for (error, told) in [
+        let store = |source| StoreError::Folder { path: "/srv/secret".into(), source };
+        let gone = || StoreError::Gone { path: "/srv/secret".into() };
+        for (error, status, told) in [
             (
                 ApiError::Scratch(denied()),
-                "Video generation failed: the folder for videos in the making cannot be used (permission denied)",
+                503,
+                "Video generation failed: the folder for videos in the making cannot be used: the disk is read-only",
             ),
-            (ApiError::Video(file().into()), "Video generation failed: the video could not be written"),
-            (ApiError::Video(GenerationError::Store(store())), "Video generation failed: what is stored of the job cannot be used"),
-            (ApiError::Generation(GenerationError::Store(store())), "Generation failed: what is stored of the job cannot be used"),
-            (ApiError::Store(store()), "Internal Server Error"),
-            (ApiError::Upload(UploadError::Store(denied())), "the file could not be stored"),
+            (ApiError::Video(file().into()), 500, "Video generation failed: the video could not be written"),
+            (
+                ApiError::Video(GenerationError::Store(store(full()))),
+                503,
+                "Video generation failed: what is stored of the job cannot be used: the disk is full",
+            ),
+            (
+                ApiError::Generation(GenerationError::Store(store(denied()))),
+                503,
+                "Generation failed: what is stored of the job cannot be used: the disk is read-only",
+            ),
+            (ApiError::Store(store(full())), 503, "The store of jobs cannot be used: the disk is full"),
+            (ApiError::Job(gone().into()), 503, "The store of jobs cannot be used: the data folder is gone"),
+            (ApiError::Upload(UploadError::Store(full())), 503, "the file could not be stored: the disk is full"),
+            (ApiError::Unreadable(DiskFault::TooManyFiles), 503, "The file cannot be read: too many files are open"),
+            (ApiError::HeldUp(DiskFault::Full), 503, "The picture cannot be stored now: the disk is full"),
         ] {
             let answer = error.error_response();
-            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{told}");
+            assert_eq!(answer.status().as_u16(), status, "{told}");
+            assert_eq!(
+                answer.headers().get(RETRY_AFTER).map(|seconds| seconds.to_str().unwrap()),
+                (status == 503).then_some("30"),
+                "{told}"
+            );
             let body = to_bytes(answer.into_body()).await.unwrap();
             assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["detail"], told);
         }

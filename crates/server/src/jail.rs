@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use generation::jobs::DiskFault;
+
 use crate::error::ApiError;
 
 /// The longest part of a name, in bytes.
@@ -100,7 +102,7 @@ impl From<JailError> for ApiError {
             JailError::Name | JailError::Missing | JailError::NotAFile => Self::NotFound,
             JailError::Io(error) => {
                 tracing::error!(%error, "a stored file cannot be read");
-                Self::Internal
+                Self::Unreadable(DiskFault::of_io(&error))
             }
         }
     }

@@ -31,7 +31,7 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 const STORE_CHECK_COUNTS: Duration = Duration::from_secs(2);
 
 /// Whether jobs can be written down, or in a sentence why not.
-type Found = Result<(), &'static str>;
+type Found = Result<(), String>;
 
 /// What was last found of the store; clones share it. One request finds it out, and those that come meanwhile wait for that.
 #[derive(Clone, Debug, Default)]
@@ -40,18 +40,18 @@ pub struct StoreCheck(Arc<Mutex<Option<(Instant, Found)>>>);
 impl StoreCheck {
     async fn result(&self, now: fn() -> Instant, check: impl Future<Output = Found>) -> Found {
         let mut found = self.0.lock().await;
-        if let Some((at, result)) = *found
-            && now().duration_since(at) < STORE_CHECK_COUNTS
+        if let Some((at, result)) = &*found
+            && now().duration_since(*at) < STORE_CHECK_COUNTS
         {
-            return result;
+            return result.clone();
         }
         let result = check.await;
-        *found = Some((now(), result));
+        *found = Some((now(), result.clone()));
         result
     }
 }
 
-/// Whether work can be handed in: the model is loaded, and jobs can be written down.
+/// Whether work can be handed in: the model is loaded, jobs can be written down and files stored, and the server is not shutting down.
 #[utoipa::path(
     get,
     path = "/ready",
@@ -78,17 +78,21 @@ pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
             Ok(Err(error)) => {
                 // Its words name folders, which are the operator's business.
                 tracing::error!(%error, "not ready: the store of jobs cannot be written to");
-                Err("The store of jobs cannot be written to")
+                Err(format!("The store of jobs cannot be written to: {}", error.fault()))
             }
-            Err(_) => Err("The store of jobs does not answer"),
+            Err(_) => Err("The store of jobs does not answer".to_owned()),
         }
     };
-    let store = state.store_check.result(Instant::now, check).await;
+    let is_stopping = *state.jobs.stopping().borrow();
+    let store = match is_stopping {
+        true => Err("The server is shutting down".to_owned()),
+        false => state.store_check.result(Instant::now, check).await,
+    };
     let answer = ReadyResponse {
         ready: model.is_ok() && store.is_ok(),
         model_loaded: model.is_ok(),
         store_writable: store.is_ok(),
-        detail: model.err().or(store.err().map(str::to_owned)),
+        detail: store.err().filter(|_| is_stopping || model.is_ok()).or(model.err()),
     };
     if answer.ready {
         HttpResponse::Ok().json(answer)
@@ -166,9 +170,9 @@ mod tests {
         let asked = futures_util::future::join_all((0..100).map(|_| store.result(noon, check(Ok(()))))).await;
         assert!(asked.iter().all(Result::is_ok));
         assert_eq!(checks.load(Ordering::Relaxed), 1);
-        assert_eq!(store.result(noon, check(Err("broken"))).await, Ok(()), "what was found still counts");
-        assert_eq!(store.result(later, check(Err("broken"))).await, Err("broken"));
-        assert_eq!(store.result(later, check(Ok(()))).await, Err("broken"));
+        assert_eq!(store.result(noon, check(Err("broken".into()))).await, Ok(()), "what was found still counts");
+        assert_eq!(store.result(later, check(Err("broken".into()))).await, Err("broken".into()));
+        assert_eq!(store.result(later, check(Ok(()))).await, Err("broken".into()));
         assert_eq!(checks.load(Ordering::Relaxed), 2);
     }
 }

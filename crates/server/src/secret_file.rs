@@ -8,6 +8,11 @@ use std::{
     path::Path,
 };
 
+use diffusion_core::regular_file;
+
+/// The longest secret, in bytes.
+const LONGEST: u64 = 4096;
+
 /// The file's text; `draw` makes one, which is written down, if there is no such file yet.
 ///
 /// # Errors
@@ -32,7 +37,8 @@ pub(crate) fn kept_in(path: &Path, draw: impl FnOnce() -> String) -> io::Result<
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let text = std::fs::read_to_string(path)?;
+    let text =
+        String::from_utf8(regular_file::read_small(path, LONGEST)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     keep_private(path)?;
     Ok(text)
 }

@@ -1,6 +1,6 @@
 //! The server itself: the address, the workers, and an orderly end.
 //!
-//! The end comes by Ctrl-C, by SIGTERM, or because the engine cannot make pictures. Then nothing more is taken; the stored job that runs
+//! The end comes by Ctrl-C, by SIGTERM, by SIGHUP (a terminal that closes; where that is ignored, as under `nohup`, it stays so), or because the engine cannot make pictures. Then nothing more is taken; the stored job that runs
 //! may end, for a while; after that it is put back, and requests that are waited for are cancelled, so that their clients are answered.
 //! Open connections have [`SHUTDOWN_SECONDS`] to take their answers.
 
@@ -170,7 +170,7 @@ impl Server {
         &self.addresses
     }
 
-    /// Serves until Ctrl-C or SIGTERM, or until the engine fails.
+    /// Serves until Ctrl-C, SIGTERM or SIGHUP, or until the engine fails.
     ///
     /// # Errors
     /// If the engine fails, with its reason in one line: a model that cannot be loaded ends the server.
@@ -239,7 +239,32 @@ async fn stop_signal() {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        () = hung_up() => {}
     }
+}
+
+/// Waits for SIGHUP. To wait for a signal is to handle it, so that is not done where whoever started the program has it ignored.
+#[cfg(unix)]
+async fn hung_up() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if is_hangup_ignored() {
+        return std::future::pending().await;
+    }
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangup) => {
+            hangup.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Whether SIGHUP is ignored; where the system does not say (there is no `/proc`) it is left as it is, which ends the program unless it is.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    // A bit a signal, the first for signal 1, which is this one.
+    ignored.is_none_or(|ignored| ignored & 1 == 1)
 }
 
 #[cfg(not(unix))]

@@ -17,9 +17,9 @@ use std::{
 };
 
 use actix_web::http::StatusCode;
-use generation::given_picture;
+use generation::{given_picture, jobs::DiskFault};
 use guarded_http::media_type;
-use image::{DynamicImage, ImageFormat};
+use image::{DynamicImage, ImageError, ImageFormat};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -91,7 +91,7 @@ pub enum UploadError {
         limit: u64,
     },
     /// There is no room for it, or no right to write it.
-    #[error("the file could not be stored")]
+    #[error("the file could not be stored: {}", DiskFault::of_io(.0))]
     Store(#[from] io::Error),
 }
 
@@ -104,7 +104,7 @@ impl UploadError {
                 StatusCode::BAD_REQUEST
             }
             Self::TooMuch { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -310,7 +310,9 @@ impl UploadStore {
         fs::create_dir_all(folder)?;
         let staged = tempfile::Builder::new().prefix(STAGED).tempfile_in(folder)?;
         let mut writer = BufWriter::new(staged.as_file());
-        picture.write_to(&mut writer, ImageFormat::Png).map_err(|error| UploadError::Store(io::Error::other(error)))?;
+        picture
+            .write_to(&mut writer, ImageFormat::Png)
+            .map_err(|error| if let ImageError::IoError(error) = error { error } else { io::Error::other(error) })?;
         writer.into_inner().map_err(|error| UploadError::Store(error.into_error()))?;
         staged.as_file().sync_all()?;
         let length = staged.as_file().metadata()?.len();

@@ -53,3 +53,4 @@ pub use png_folder::PngFolder;
 pub use poster::poster;
 pub use rate::{FrameRate, InvalidFrameRate};
 pub use settings::{Codec, EncoderSettings, MAX_PIXELS, MAX_SIDE, OddSize, Quality};
+pub use staging::{staged_in, sweep_staged};

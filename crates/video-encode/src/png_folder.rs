@@ -128,7 +128,8 @@ fn write_png(path: &Path, frame: &RgbImage) -> Result<u64, image::ImageError> {
 
 /// The size of a picture that is there to its last byte and decodes.
 fn whole(path: &Path) -> Option<(u32, u32)> {
-    let bytes = fs::read(path).ok().filter(|bytes| bytes.ends_with(&LAST_CHUNK))?;
+    // A FIFO of that name would be waited for.
+    let bytes = path.is_file().then(|| fs::read(path).ok()).flatten().filter(|bytes| bytes.ends_with(&LAST_CHUNK))?;
     let decoder = PngDecoder::new(Cursor::new(bytes)).ok()?;
     let size = decoder.dimensions();
     DynamicImage::from_decoder(decoder).ok()?;

@@ -4,7 +4,7 @@
 //! A writer that FFmpeg calls remembers the first error of the operating system, because FFmpeg passes on a number at best.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -13,6 +13,70 @@ use std::{
 use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
+
+/// How the names of staged files begin and end.
+const PREFIX: &str = ".framewright-";
+const SUFFIX: &str = ".part";
+
+/// An empty file in a folder, to be written and then renamed; dropping it deletes it. It is locked while it is open, so that
+/// [`sweep_staged`] can tell it from one whose writer was killed.
+///
+/// # Errors
+/// The operating system's reason.
+pub fn staged_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    #[cfg(unix)]
+    {
+        // A staged file is private by default; the finished one gets what any new file gets, less the umask.
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    loop {
+        let staged = builder.tempfile_in(folder)?;
+        if is_kept(staged.as_file()) {
+            return Ok(staged);
+        }
+    }
+}
+
+/// Locks a new file. False if a sweep has found it first.
+#[cfg(unix)]
+fn is_kept(file: &File) -> bool {
+    use std::{fs::TryLockError, os::unix::fs::MetadataExt as _};
+    match file.try_lock() {
+        Ok(()) => file.metadata().map_or(true, |file| file.nlink() > 0),
+        Err(TryLockError::WouldBlock) => false,
+        // Where there are no locks nothing is swept either.
+        Err(TryLockError::Error(_)) => true,
+    }
+}
+
+/// Locks keep others from reading there, FFmpeg's second handle included.
+#[cfg(not(unix))]
+fn is_kept(_file: &File) -> bool {
+    true
+}
+
+/// Removes the staged files of killed programs from a folder; gives how many. Files of programs that still write them stay, as does
+/// everything else; so does what cannot be removed.
+pub fn sweep_staged(folder: &Path) -> usize {
+    if cfg!(not(unix)) {
+        return 0;
+    }
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let staged = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with(PREFIX) && name.ends_with(SUFFIX) && entry.file_type().is_ok_and(|kind| kind.is_file())
+    });
+    staged.filter(|entry| is_left_behind(&entry.path()) && fs::remove_file(entry.path()).is_ok()).count()
+}
+
+/// Whether nobody has a staged file locked.
+fn is_left_behind(path: &Path) -> bool {
+    OpenOptions::new().write(true).open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
 
 /// A file on its way; dropping it deletes it.
 #[derive(Debug)]
@@ -32,15 +96,7 @@ impl Staged {
         // The same folder is the same file system, so that the rename cannot turn into a copy.
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(failed)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".framewright-").suffix(".part");
-        #[cfg(unix)]
-        {
-            // A staged file is private by default; the video gets what any new file gets, less the umask.
-            use std::os::unix::fs::PermissionsExt as _;
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
-        Ok(Self { file: builder.tempfile_in(folder).map_err(failed)?, target: target.to_owned() })
+        Ok(Self { file: staged_in(folder).map_err(failed)?, target: target.to_owned() })
     }
 
     /// Where it lies for now.
@@ -134,6 +190,27 @@ mod tests {
         assert_eq!(staged.persist().unwrap(), 5);
         assert_eq!(fs::read(&target).unwrap(), b"whole");
         assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_killed_programs_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let living = Staged::create(&at("a.mp4")).unwrap();
+        let name = living.path().to_owned();
+        fs::write(at(".framewright-Ab12Cd.part"), "half a video").unwrap();
+        for stays in ["video.part", ".framewright-Ab12Cd.mp4", ".other-Ab12Cd.part"] {
+            fs::write(at(stays), "").unwrap();
+        }
+        fs::create_dir(at(".framewright-folder.part")).unwrap();
+        std::os::unix::fs::symlink(at("video.part"), at(".framewright-link.part")).unwrap();
+        assert_eq!(sweep_staged(folder.path()), 1);
+        assert!(!at(".framewright-Ab12Cd.part").exists() && name.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6);
+        assert_eq!(sweep_staged(&at("none")), 0);
+        drop(living);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5);
     }
 
     #[test]

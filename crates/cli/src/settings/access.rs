@@ -5,12 +5,12 @@
 //! the digest is kept; the one key of `api_key` stays, for the commands that ask a running server.
 
 use std::{
-    fs,
     num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use diffusion_core::regular_file;
 use generation::jobs::Priority;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -184,17 +184,16 @@ fn named(setting: &str, name: &str, key: &SecretString) -> Result<ApiKey, Settin
 /// A key from its file, without the line break that editors put behind it.
 fn read(setting: &str, path: &Path) -> Result<SecretString, SettingsError> {
     let refused = |reason: String| SettingsError(format!("setting {setting}: {}: {reason}", path.display()));
-    let length = fs::metadata(path).map_err(|error| refused(error.to_string()))?.len();
-    if length > MAX_KEY_FILE {
-        return Err(refused(format!("{length} bytes are no key")));
-    }
-    let text = fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+    let bytes = regular_file::read_small(path, MAX_KEY_FILE).map_err(|error| refused(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| refused(error.to_string()))?;
     Ok(text.trim_end().into())
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::fs;
 
     use super::*;
     use crate::settings::Settings;

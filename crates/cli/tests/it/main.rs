@@ -12,6 +12,8 @@ mod models;
 mod program;
 mod serve;
 mod served;
+#[cfg(unix)]
+mod special_files;
 #[path = "../../../diffusion-core/tests/it/tiny_turbo.rs"]
 mod tiny_turbo;
 mod turbo;

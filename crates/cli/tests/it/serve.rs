@@ -69,6 +69,8 @@ fn it_is_not_served_to_others_without_a_key() {
     let mut stderr = BufReader::new(served.0.stderr.take().unwrap());
     let mut first = String::new();
     stderr.read_line(&mut first).unwrap();
+    // 0.0.0.0 is no address that a browser opens.
+    assert!(first.starts_with("serving http://127.0.0.1:"), "{first}");
     let port = first.split(':').nth(2).unwrap().split(' ').next().unwrap().to_owned();
     let rest = std::thread::spawn(move || {
         let mut rest = String::new();
@@ -89,6 +91,7 @@ fn it_is_not_served_to_others_without_a_key() {
     assert!(Command::new("kill").args(["-TERM", &served.0.id().to_string()]).status().unwrap().success());
     assert_eq!(served.0.wait().unwrap().code(), Some(0));
     let log = rest.join().unwrap();
+    assert!(log.starts_with("listening on every address of this machine"), "{log}");
     assert!(log.contains("id=\"mine\" method=GET path=/files/a/b status=404"), "{log}");
     assert!(!log.contains(key) && !log.contains("c2lnbmF0dXJl"), "{log}");
 }
@@ -130,4 +133,50 @@ fn unknown_fields_are_named_at_the_start() {
     let refused = crate::program::framewright(folder.path(), &strict);
     assert_eq!((refused.code, refused.stderr.lines().count()), (1, 1), "{refused:?}");
     assert!(refused.stderr.contains("field force_zeros_for_empty_prompt: unknown field"), "{refused:?}");
+}
+
+#[test]
+fn a_terminal_that_closes_ends_it_in_order_unless_that_is_ignored() {
+    let signal = |served: &Served, name: &str| {
+        assert!(Command::new("kill").args([name, &served.child.0.id().to_string()]).status().unwrap().success());
+    };
+    let health = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut served = Served::start(&[]);
+    assert!(exchange(&served.address, health).starts_with(b"HTTP/1.1 200"));
+    signal(&served, "-HUP");
+    assert_eq!(served.child.0.wait().unwrap().code(), Some(0));
+
+    // As `nohup` starts it.
+    let mut served = Served::start_by("trap '' HUP; exec \"$0\" \"$@\"", &[]);
+    assert!(exchange(&served.address, health).starts_with(b"HTTP/1.1 200"));
+    signal(&served, "-HUP");
+    assert!(exchange(&served.address, health).starts_with(b"HTTP/1.1 200"), "it goes on");
+    signal(&served, "-TERM");
+    assert_eq!(served.child.0.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_used_is_refused_with_what_to_do_and_left_as_it_is() {
+    let data = tempfile::tempdir().unwrap();
+    let at = |name: &str| data.path().join(name);
+    let refused = |told: &[&str]| {
+        let args = ["serve", "--port", "0", "--data-dir", data.path().to_str().unwrap()];
+        let run = crate::program::framewright(std::path::Path::new("/"), &args);
+        assert!(run.code == 1 && run.stderr.lines().count() == 1, "{run:?}");
+        assert!(told.iter().all(|told| run.stderr.contains(told)), "{told:?}: {run:?}");
+    };
+    std::fs::create_dir_all(at("artifacts/vid_1")).unwrap();
+    std::fs::write(at("artifacts/vid_1/video.mp4"), "a video").unwrap();
+    refused(&["jobs.sqlite knows no jobs", "vid_1", "a backup", "--data-dir"]);
+    assert!(at("artifacts/vid_1/video.mp4").exists() && !at("jobs.sqlite").exists());
+    std::fs::write(at("jobs.sqlite"), "no database, and longer than the head of one is: ".repeat(9)).unwrap();
+    refused(&["jobs.sqlite is damaged", "file is not a database", "a backup", "--data-dir"]);
+    assert!(at("artifacts/vid_1/video.mp4").exists());
+    std::fs::remove_file(at("jobs.sqlite")).unwrap();
+    std::fs::remove_dir_all(at("artifacts")).unwrap();
+    std::fs::write(at("link-secret"), "0123").unwrap();
+    refused(&["link-secret", "64 hexadecimal digits", "remove it"]);
+    std::fs::remove_file(at("link-secret")).unwrap();
+    std::fs::write(at("webhook-secret"), "").unwrap();
+    refused(&["webhook-secret", "remove it"]);
 }

@@ -30,7 +30,17 @@ impl Drop for Killed {
 impl Served {
     /// With these variables and nothing else of an environment.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
+        Self::start_with(Command::new(env!("CARGO_BIN_EXE_framewright")), variables)
+    }
+
+    /// By a shell's script, whose `"$0" "$@"` is the program.
+    pub(crate) fn start_by(script: &str, variables: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_framewright")]);
+        Self::start_with(shell, variables)
+    }
+
+    fn start_with(mut command: Command, variables: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         command.args(["serve", "--port", "0", "--data-dir", data.path().to_str().unwrap()]);
         command.env_clear().envs(variables.iter().copied()).stderr(Stdio::piped()).stdout(Stdio::piped());

@@ -13,7 +13,7 @@ use std::{
 use super::{
     Component, TensorSource, WeightSource, mapping::WeightFile, model_index, python_json, safetensors_file, table::TensorTable, torch_file,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, regular_file};
 
 /// A diffusers model folder.
 pub struct DiffusersFolder {
@@ -117,7 +117,7 @@ impl WeightSource for DiffusersFolder {
 
     fn config(&self, component: Component) -> Result<serde_json::Value> {
         let path = self.path(component, component.config_file());
-        match std::fs::read(&path) {
+        match regular_file::read(&path) {
             Ok(bytes) => python_json::parse(&bytes).map_err(|error| Error::file(path, format!("is no JSON: {error}"))),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound && component == Component::ModelIndex => {
                 let known = WHAT_ELSE.iter().find(|(file_name, _)| self.root.join(file_name).is_file()).map_or("", |(_, what)| what);
@@ -130,7 +130,7 @@ impl WeightSource for DiffusersFolder {
 
     fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path(component, file_name);
-        match std::fs::read(&path) {
+        match regular_file::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::Io { path, source }),
@@ -176,7 +176,7 @@ fn read_index(path: &Path) -> Result<HashMap<String, String>> {
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    let bytes = regular_file::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
     let index: Index = serde_json::from_slice(&bytes).map_err(|error| Error::file(path, format!("is no shard index: {error}")))?;
     // A shard lies beside its index; a name that leads elsewhere is not followed.
     let plain = |shard: &str| !shard.is_empty() && shard != ".." && !shard.contains(['/', '\\', ':', '\0']);

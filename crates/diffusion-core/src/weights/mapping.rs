@@ -3,11 +3,11 @@
 //! Knows nothing of formats. The invariant: the bytes do not move or change in length while a [`WeightFile`] lives, so that tensors may
 //! be described by byte ranges and read later, one at a time, with no copy of the whole file in memory.
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use memmap2::Mmap;
 
-use crate::{Error, Result};
+use crate::{Error, Result, regular_file};
 
 /// One weight file's path, for messages, and its bytes.
 pub(super) struct WeightFile {
@@ -27,12 +27,8 @@ impl WeightFile {
     /// [`Error::Io`] if it cannot be opened, [`Error::File`] if it is empty or a stand-in for a file that was never fetched.
     pub(super) fn map(path: PathBuf) -> Result<Arc<Self>> {
         let io = |source| Error::Io { path: path.clone(), source };
-        let file = File::open(&path).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        if !metadata.is_file() {
-            return Err(Error::file(path, "is no file"));
-        }
-        if metadata.len() == 0 {
+        let file = regular_file::open(&path).map_err(io)?;
+        if file.metadata().map_err(io)?.len() == 0 {
             return Err(Error::file(path, "truncated: the file is empty"));
         }
         #[expect(unsafe_code, reason = "mapping a file has no safe form: another process could write to it while it is mapped")]

@@ -9,7 +9,7 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -21,6 +21,16 @@ use super::{error::StoreError, record::Artifact};
 const CHUNK: usize = 1 << 16;
 /// The file in a journal that says who fills it.
 const MAKER: &str = "maker";
+/// The folders, by what is in them.
+pub(super) const ARTIFACTS: &str = "artifacts";
+pub(super) const JOURNALS: &str = "journal";
+const STAGING: &str = "staging";
+/// How the names of files begin that only find out whether there is room.
+const PROBE: &str = ".room-";
+/// Bytes for which there must be room: those of a picture.
+const ROOM: usize = 1 << 20;
+/// The name of a job's video.
+pub(super) const VIDEO: &str = "video.mp4";
 /// The longest id and file name.
 const LONGEST_NAME: usize = 64;
 
@@ -34,6 +44,14 @@ pub(super) struct ArtifactStore {
 pub fn is_plain_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(is_plain) && !name.starts_with('.')
+}
+
+/// The folders in `folder` that are named like a job's and hold a file that `counts`.
+fn jobs_in(folder: &Path, counts: impl Fn(&str) -> bool) -> Result<Vec<String>, StoreError> {
+    let holds = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().any(|file| file.file_name().to_str().is_some_and(&counts));
+    let entries = fs::read_dir(folder).map_err(refused(folder))?.flatten();
+    let jobs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && holds(&entry.path()));
+    Ok(jobs.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| is_plain_name(name)).collect())
 }
 
 fn refused(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
@@ -85,15 +103,15 @@ impl ArtifactStore {
     }
 
     fn artifacts(&self) -> PathBuf {
-        self.root.join("artifacts")
+        self.root.join(ARTIFACTS)
     }
 
     fn staging(&self) -> PathBuf {
-        self.root.join("staging")
+        self.root.join(STAGING)
     }
 
     fn journals(&self) -> PathBuf {
-        self.root.join("journal")
+        self.root.join(JOURNALS)
     }
 
     /// Where a job's files are made.
@@ -174,20 +192,60 @@ impl ArtifactStore {
         Ok(())
     }
 
-    /// Removes what jobs left behind: in staging and journal those that are not among `open`, and files of jobs that neither are open nor
-    /// among `kept`, as a job leaves them that was called off between its file's place and its end.
-    pub(super) fn sweep(&self, open: &HashSet<String>, kept: &HashSet<String>) -> Result<(), StoreError> {
-        let none = HashSet::new();
-        for (folder, others) in [(self.staging(), &none), (self.journals(), &none), (self.artifacts(), kept)] {
-            for entry in fs::read_dir(&folder).map_err(refused(&folder))?.flatten() {
-                let is_wanted = entry.file_name().to_str().is_some_and(|name| open.contains(name) || others.contains(name));
-                if !is_wanted {
-                    remove_folder(&entry.path())?;
-                }
-            }
+    /// The jobs of which there is something that took work: a file, or a piece in a journal.
+    pub(super) fn jobs(&self) -> Result<Vec<String>, StoreError> {
+        let is_file = |name: &str| name == VIDEO || (name.starts_with("image-") && name.ends_with(".png"));
+        let mut found = jobs_in(&self.artifacts(), is_file)?;
+        found.extend(jobs_in(&self.journals(), |name| name != MAKER)?);
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// Whether there is room for a picture: fails where the next one could not be stored. What is written goes before it reaches the disk.
+    pub(super) fn check_room(&self) -> Result<(), StoreError> {
+        let folder = self.staging();
+        let probe = || tempfile::Builder::new().prefix(PROBE).tempfile_in(&folder)?.write_all(&vec![1; ROOM]);
+        probe().map_err(refused(&folder))
+    }
+
+    /// Removes what jobs left behind: in staging and journal that of those that are not among `open`, and files of `known` jobs that neither
+    /// are open nor among `kept`, as a job leaves them that was called off between its file's place and its end. What is no job's stays where
+    /// it is, with a warning.
+    pub(super) fn sweep(&self, open: &HashSet<String>, kept: &HashSet<String>, known: &HashSet<String>) -> Result<(), StoreError> {
+        sweep_folder(&self.staging(), |name| !open.contains(name))?;
+        sweep_folder(&self.journals(), |name| !open.contains(name))?;
+        sweep_folder(&self.artifacts(), |name| known.contains(name) && !open.contains(name) && !kept.contains(name))?;
+        let unknown: Vec<String> = jobs_in(&self.artifacts(), |_| true)?.into_iter().filter(|name| !known.contains(name)).collect();
+        if let Some(first) = unknown.first() {
+            let folder = self.artifacts();
+            tracing::warn!(folder = %folder.display(), count = unknown.len(), %first, "files of jobs that the store does not know are left alone");
         }
         Ok(())
     }
+}
+
+/// Removes the folders in `folder` that jobs have left behind.
+fn sweep_folder(folder: &Path, is_left_behind: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+    for entry in fs::read_dir(folder).map_err(refused(folder))?.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let removed = if name.starts_with(PROBE) {
+            fs::remove_file(&path)
+        } else if !is_folder || !is_plain_name(&name) {
+            tracing::warn!(path = %path.display(), "this is no job's and is left alone");
+            continue;
+        } else if is_left_behind(&name) {
+            fs::remove_dir_all(&path)
+        } else {
+            continue;
+        };
+        if let Err(error) = removed {
+            tracing::warn!(path = %path.display(), %error, "what a job left behind cannot be removed");
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -237,10 +295,63 @@ mod tests {
         for job in ["a", "b", "c"] {
             fs::create_dir(root.path().join("artifacts").join(job)).unwrap();
         }
-        store.sweep(&HashSet::from(["a".into()]), &HashSet::from(["c".into()])).unwrap();
+        let known = HashSet::from(["a", "b", "c"].map(String::from));
+        store.sweep(&HashSet::from(["a".into()]), &HashSet::from(["c".into()]), &known).unwrap();
         let places = ["a", "b", "c"].map(|job| root.path().join("artifacts").join(job).exists());
         assert_eq!(places, [true, false, true]);
         assert!(store.staging_of("a").exists() && !store.staging_of("b").exists() && !store.journal_of("b").exists());
+    }
+
+    #[test]
+    fn what_is_no_jobs_stays_where_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ArtifactStore::open(root.path()).unwrap();
+        let artifacts = root.path().join(ARTIFACTS);
+        for folder in [ARTIFACTS, JOURNALS, STAGING].map(|folder| root.path().join(folder)) {
+            fs::write(folder.join("notes.txt"), "mine").unwrap();
+            fs::create_dir(folder.join("lost+found")).unwrap();
+        }
+        fs::create_dir(artifacts.join("vid_unknown")).unwrap();
+        fs::write(artifacts.join("vid_unknown").join(VIDEO), "a video").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(root.path(), artifacts.join("vid_link")).unwrap();
+        store.sweep(&HashSet::new(), &HashSet::new(), &HashSet::from(["vid_link".into()])).unwrap();
+        for folder in [ARTIFACTS, JOURNALS, STAGING].map(|folder| root.path().join(folder)) {
+            assert!(folder.join("notes.txt").exists() && folder.join("lost+found").exists(), "{}", folder.display());
+        }
+        assert!(artifacts.join("vid_unknown").join(VIDEO).exists());
+        assert!(!cfg!(unix) || artifacts.join("vid_link").exists());
+    }
+
+    #[test]
+    fn what_took_work_is_found_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ArtifactStore::open(root.path()).unwrap();
+        assert!(store.jobs().unwrap().is_empty());
+        for (folder, job, file) in [
+            (ARTIFACTS, "vid_1", VIDEO),
+            (ARTIFACTS, "img_1", "image-3.png"),
+            (ARTIFACTS, "holidays", "beach.jpg"),
+            (JOURNALS, "vid_2", "scene-0.safetensors"),
+            (JOURNALS, "vid_3", MAKER),
+            (STAGING, "vid_4", VIDEO),
+        ] {
+            let folder = root.path().join(folder).join(job);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join(file), "").unwrap();
+        }
+        fs::create_dir(root.path().join(ARTIFACTS).join("vid_5")).unwrap();
+        assert_eq!(store.jobs().unwrap(), ["img_1", "vid_1", "vid_2"]);
+    }
+
+    #[test]
+    fn room_is_looked_for_and_nothing_stays_of_it() {
+        let root = tempfile::tempdir().unwrap();
+        let store = ArtifactStore::open(root.path()).unwrap();
+        store.check_room().unwrap();
+        assert_eq!(fs::read_dir(store.staging()).unwrap().count(), 0);
+        fs::remove_dir(store.staging()).unwrap();
+        assert_eq!(store.check_room().unwrap_err().fault(), super::super::DiskFault::Gone);
     }
 
     #[test]

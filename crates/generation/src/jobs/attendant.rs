@@ -1,8 +1,9 @@
 //! Follows one job through the engine: writes down that it starts, how far it is and how it ends, and puts its files in place.
 //!
 //! The invariants: the start is written down before the device does anything, so that a job that takes the program down is counted; the
-//! files are in place before the job is called completed; a job that the program's end broke off is put back, not failed; an end that
-//! cannot be written down is tried again for as long as the program runs.
+//! files are in place before the job is called completed; a job that the program's end broke off is put back, not failed; one that finds
+//! no room on the disk waits for it, and goes on behind what its journal keeps; an end that cannot be written down is tried again for as
+//! long as the program runs.
 
 use std::{
     fs,
@@ -13,6 +14,9 @@ use std::{
 use serde_json::json;
 
 use super::{
+    DiskFault,
+    artifacts::VIDEO,
+    disk_waits::MOST,
     error::StoreError,
     fail_point::FailPoint,
     record::{Artifact, JobError, JobErrorKind, NativeVideo, Outcome},
@@ -31,12 +35,6 @@ use crate::{
 
 /// How long progress is left alone after it was written down.
 const QUIET: Duration = Duration::from_millis(250);
-/// How long to wait before an end that could not be written down is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
-/// Each wait is twice as long as the one before, up to this.
-const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
-/// The name of a job's video.
-const VIDEO: &str = "video.mp4";
 
 /// Hands a stored job to the engine and looks after it until it has ended.
 pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expected: Option<Duration>) -> Result<(), SubmitError> {
@@ -76,6 +74,7 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
 /// Fetches a job whose turn has come. Runs on the device's thread, which has nothing else to do until it knows what.
 fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
     // First of all, for where there is no room for files the job has not been begun.
+    inner.disk()?;
     let staging = inner.files.begin(id)?;
     let output = VideoOutput::new(staging.join(VIDEO))?;
     let work = match inner.store.start(id, inner.settings.most_idle_attempts, inner.now())? {
@@ -111,8 +110,11 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
     };
     let seconds = let_go(&inner, &id);
     let mut end = End::of(result);
-    let mut again = AGAIN;
-    let is_to_be_queued_again = matches!(end, End::NotBegun(_));
+    if let End::Refused(fault) = end
+        && inner.waits.waited(&id, inner.now()) >= MOST
+    {
+        end = End::Failed(given_up(fault));
+    }
     loop {
         let (disk, name) = (Arc::clone(&inner), id.clone());
         // The end comes back, for it is wanted again where the disk refuses it.
@@ -120,28 +122,61 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
             let written = write_down(&disk, &name, &end, seconds);
             (written, end)
         });
-        match written.await {
-            Ok((Ok(()), _)) => break,
-            Ok((Err(error), unwritten)) => {
-                tracing::error!(job = %id, %error, "how a job ended cannot be written down; trying again");
-                end = unwritten;
-            }
-            // The runtime goes down, or writing panicked: the store still says that the job runs, so the next life makes it again.
-            Err(_) => break,
+        // The runtime goes down, or writing panicked: the store still says that the job runs, so the next life makes it again.
+        let Ok((written, ended)) = written.await else { return inner.let_go_of(&id) };
+        end = ended;
+        let Err(error) = written else { break };
+        tracing::error!(job = %id, %error, "how a job ended cannot be written down; trying again");
+        let again = inner.waits.refused(&id, error.fault(), inner.now());
+        if matches!(end, End::Made(_)) && inner.waits.waited(&id, inner.now()) >= MOST {
+            end = End::Failed(given_up(error.fault()));
         }
-        if inner.is_stopping() {
-            break;
+        inner.changed();
+        // As above: the next life makes it again, or goes on from its journal.
+        if !pause(&inner, &id, again).await {
+            return inner.let_go_of(&id);
         }
-        tokio::time::sleep(again).await;
-        again = (again * 2).min(AT_LEAST_EVERY);
     }
+    let End::Refused(fault) = end else { return inner.let_go_of(&id) };
+    // Its place in the queue is free meanwhile.
+    let again = inner.waits.refused(&id, fault, inner.now());
     inner.live().remove(&id);
     inner.changed();
-    if is_to_be_queued_again {
-        tokio::time::sleep(AGAIN).await;
-        // Only an engine that goes down refuses, and then the job waits in the store.
-        let _waits_in_the_store: Result<(), SubmitError> = queue(&inner, job, None, None);
+    while pause(&inner, &id, again).await {
+        if is_worth_a_try(&inner, &id).await {
+            inner.waits.tried_again(&id);
+            // Only an engine that goes down refuses, and then the job waits in the store.
+            let _waits_in_the_store: Result<(), SubmitError> = queue(&inner, job, None, None);
+            return;
+        }
     }
+}
+
+/// Waits so long, or until the job is called off. False if the program goes down.
+async fn pause(inner: &Inner, id: &str, time: Duration) -> bool {
+    let (mut changes, mut stopping) = (inner.subscribe(), inner.stopping());
+    let is_called_off = async { while inner.waits.of(id).is_some() && changes.changed().await.is_ok() {} };
+    tokio::select! {
+        () = tokio::time::sleep(time) => true,
+        () = is_called_off => true,
+        _ = stopping.wait_for(|is_stopping| *is_stopping) => false,
+    }
+}
+
+/// Whether the device should have a job again that the disk refused: there is room, or nothing left to wait for.
+async fn is_worth_a_try(inner: &Arc<Inner>, id: &str) -> bool {
+    let (disk, id) = (Arc::clone(inner), id.to_owned());
+    let looked = tokio::task::spawn_blocking(move || {
+        let is_over = !disk.store.is_open(&id).unwrap_or(true) || disk.waits.waited(&id, disk.now()) >= MOST;
+        is_over || disk.check_room().is_ok()
+    });
+    looked.await.unwrap_or(false)
+}
+
+/// The end of a job that the disk refused for as long as a job waits.
+fn given_up(fault: DiskFault) -> JobError {
+    let message = format!("its file could not be stored for {} h: {fault}", MOST.as_secs() / 3600);
+    JobError { kind: JobErrorKind::Encoder, message, retryable: true }
 }
 
 /// Writes progress down until the job has no more of it.
@@ -195,8 +230,8 @@ fn percent(progress: &JobProgress) -> u32 {
 enum End {
     Made(Made),
     Failed(JobError),
-    /// The disk did not let the device take it; its time comes again.
-    NotBegun(StoreError),
+    /// The disk refused it, before it was begun or while its file was written; its time comes again.
+    Refused(DiskFault),
     /// It was called off, or the program goes down.
     BrokenOff,
     /// The device is lost, and the program goes down for it: whether the job had a part in that shows when it is taken again.
@@ -207,16 +242,22 @@ impl End {
     fn of(result: JobResult<Made>) -> Self {
         let error = match result {
             Ok(made) => return Self::Made(made),
-            Err(GenerationError::Store(error)) => return Self::NotBegun(error),
+            Err(GenerationError::Store(error)) => return Self::Refused(error.fault()),
             Err(error) => error,
         };
+        let is_file = matches!(
+            error,
+            GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Model(diffusion_core::Error::Sink(_))
+        );
+        if is_file && DiskFault::of(&error) == Some(DiskFault::Full) {
+            return Self::Refused(DiskFault::Full);
+        }
         let (kind, retryable) = match &error {
             GenerationError::Cancelled => return Self::BrokenOff,
             GenerationError::Model(diffusion_core::Error::Device { .. }) => return Self::DeviceLost,
             GenerationError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, true),
             GenerationError::Model(error) if error.refused_parameter().is_some() => (JobErrorKind::Refused, false),
             GenerationError::Model(_) => (JobErrorKind::Model, false),
-            // A full disk has room again one day.
             GenerationError::Encode(_) | GenerationError::Video(_) | GenerationError::Store(_) => (JobErrorKind::Encoder, true),
             GenerationError::Internal(_) => (JobErrorKind::Internal, false),
         };
@@ -241,6 +282,11 @@ fn write_down(inner: &Inner, id: &str, end: &End, seconds: f64) -> Result<(), St
     match end {
         End::Made(made) => {
             inner.settings.fail_hook.reached(FailPoint::Made);
+            if !inner.store.is_open(id)? {
+                // It was called off while it waited for room.
+                return inner.files.remove(id);
+            }
+            inner.disk()?;
             let (files, outcome) = placed(inner, id, made, seconds)?;
             inner.settings.fail_hook.reached(FailPoint::Placed);
             if !inner.store.complete(id, &outcome, &files, inner.now())? {
@@ -254,13 +300,13 @@ fn write_down(inner: &Inner, id: &str, end: &End, seconds: f64) -> Result<(), St
             inner.store.fail(id, error, inner.now())?;
             inner.files.remove(id)
         }
-        End::NotBegun(error) => {
-            tracing::error!(job = %id, %error, "a job cannot be begun; trying again");
-            inner.store.requeue(id, inner.now()).map(drop)
+        End::Refused(fault) => {
+            tracing::error!(job = %id, %fault, "the disk refuses a job; trying again");
+            inner.store.requeue(id, &fault.to_string(), inner.now()).map(drop)
         }
         End::BrokenOff => {
             // A job that its owner called off is cancelled already, and goes; one that the program's end broke off goes back.
-            let is_back = inner.store.requeue(id, inner.now())?;
+            let is_back = inner.store.requeue(id, "the server is shutting down", inner.now())?;
             if is_back || inner.store.is_open(id)? { Ok(()) } else { inner.files.remove(id) }
         }
         End::DeviceLost => Ok(()),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::DiskFault;
 use crate::error::{ArtifactError, SubmitError};
 
 /// The store of jobs cannot be used.
@@ -18,9 +19,52 @@ pub enum StoreError {
         /// Why.
         source: rusqlite::Error,
     },
-    /// The database is of another version, or cannot be brought to this one.
+    /// The database cannot be brought to this version.
     #[error("job store: {0}")]
     Migration(#[from] rusqlite_migration::Error),
+    /// A later version has written the database.
+    #[error(
+        "{path} was written by a newer framewright; start that version, or choose another folder with --data-dir (nothing was changed)",
+        path = path.display()
+    )]
+    Newer {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// The file is no database, or a part of it cannot be read.
+    #[error(
+        "{path} is damaged: {reason} (nothing was changed); put a backup of it in its place, or the one that `sqlite3 {path} .recover | sqlite3 new.sqlite` makes, \
+         or choose another folder with --data-dir",
+        path = path.display()
+    )]
+    Damaged {
+        /// Its file.
+        path: PathBuf,
+        /// What SQLite says of it.
+        reason: String,
+    },
+    /// The store knows no job, and what jobs made lies beside it.
+    #[error(
+        "{path} knows no jobs, and beside it {folders} hold what {count} jobs made (such as {first}), which would be removed (nothing was \
+         changed); put a backup of that file in its place, or move those folders away, or choose another folder with --data-dir",
+        path = path.display()
+    )]
+    Emptied {
+        /// The store's file.
+        path: PathBuf,
+        /// Where the jobs' things lie.
+        folders: String,
+        /// How many there are.
+        count: usize,
+        /// One of them.
+        first: String,
+    },
+    /// The database is no longer where it was opened, so what is written to it would be lost.
+    #[error("{path} is gone, or another file lies in its place; put the folder back as it was, or start the server again", path = path.display())]
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// What was stored of a job cannot be read.
     #[error("job store: {what} of job {job}: {reason}")]
     Corrupt {
@@ -51,6 +95,24 @@ pub enum StoreError {
     /// The program goes down.
     #[error("the engine is shutting down")]
     ShuttingDown,
+}
+
+impl StoreError {
+    /// What is wrong with the disk or the database, in words for anybody.
+    pub fn fault(&self) -> DiskFault {
+        match self {
+            Self::Gone { .. } => DiskFault::Gone,
+            Self::Damaged { .. } | Self::Emptied { .. } | Self::Corrupt { .. } => DiskFault::Damaged,
+            Self::Database(_)
+            | Self::Unusable { .. }
+            | Self::Migration(_)
+            | Self::Newer { .. }
+            | Self::Folder { .. }
+            | Self::InUse { .. }
+            | Self::Artifact(_)
+            | Self::ShuttingDown => DiskFault::of(self).unwrap_or(DiskFault::Failing),
+        }
+    }
 }
 
 /// Why a job is not taken.

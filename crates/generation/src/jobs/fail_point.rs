@@ -1,8 +1,8 @@
-//! The moments at which a test kills the program, to see that nothing is lost.
+//! The moments at which a test kills the program, to see that nothing is lost; and the disk that a test fills.
 //!
 //! Outside such tests the hook does nothing. Each is reached just behind what its name says.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 /// A moment between two things that must both happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,18 +45,33 @@ impl FailPoint {
     ];
 }
 
-/// What happens at a [`FailPoint`]; nothing by default.
+type Reached = Arc<dyn Fn(FailPoint) + Send + Sync>;
+type Disk = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+/// What happens at a [`FailPoint`], and what the disk says before a file is stored; nothing by default.
 #[derive(Clone, Default)]
-pub struct FailHook(Option<Arc<dyn Fn(FailPoint) + Send + Sync>>);
+pub struct FailHook {
+    reached: Option<Reached>,
+    disk: Option<Disk>,
+}
 
 impl FailHook {
     /// Calls `hook` at every point.
     pub fn new(hook: impl Fn(FailPoint) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(hook)))
+        Self { reached: Some(Arc::new(hook)), disk: None }
+    }
+
+    /// Has a disk that refuses files for as long as `disk` does.
+    pub fn with_disk(disk: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self { reached: None, disk: Some(Arc::new(disk)) }
+    }
+
+    pub(crate) fn disk(&self) -> io::Result<()> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk())
     }
 
     pub(crate) fn reached(&self, point: FailPoint) {
-        if let Some(hook) = &self.0 {
+        if let Some(hook) = &self.reached {
             hook(point);
         }
     }
@@ -64,6 +79,7 @@ impl FailHook {
 
 impl fmt::Debug for FailHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "FailHook(..)" } else { "FailHook(nothing)" })
+        let is_some = self.reached.is_some() || self.disk.is_some();
+        f.write_str(if is_some { "FailHook(..)" } else { "FailHook(nothing)" })
     }
 }

@@ -9,6 +9,8 @@
 
 mod artifacts;
 mod attendant;
+mod disk_fault;
+mod disk_waits;
 mod error;
 mod fail_point;
 mod migrations;
@@ -24,6 +26,7 @@ mod view;
 
 pub use self::{
     artifacts::is_plain_name,
+    disk_fault::DiskFault,
     error::{StoreError, SubmitJobError},
     fail_point::{FailHook, FailPoint},
     record::{

@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{JobState, Priority};
+use super::{DiskFault, JobState, Priority};
 use crate::{ImageSpec, JobProgress, video::VideoSpec};
 
 /// What a job makes.
@@ -107,6 +107,10 @@ pub struct Job {
     pub outcome: Option<Outcome>,
     /// Its files.
     pub artifacts: Vec<Artifact>,
+    /// Why the disk does not let it go on, while it does not; it goes on by itself.
+    pub held_up_by: Option<DiskFault>,
+    /// What of it cannot be read any more, in words; the rest is as it was stored.
+    pub damage: Option<String>,
 }
 
 /// What kind of thing made a job fail.

@@ -1,14 +1,20 @@
 //! Reading the job store's rows. Nothing here writes.
+//!
+//! The invariant: a row that is damaged is read as far as it can be, says what cannot, and hides no other.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::HashSet,
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params, types::FromSql};
 
 use super::{
     error::StoreError,
     record::{Artifact, Delivery, Job, JobError, JobErrorKind, JobEvent, Page},
     state::{JobState, Priority},
-    store::{Waiting, corrupt},
+    store::Waiting,
 };
 use crate::JobProgress;
 
@@ -30,71 +36,84 @@ pub(super) fn time(millis: i64) -> SystemTime {
     time.unwrap_or(UNIX_EPOCH)
 }
 
-/// A row of `COLUMNS`, before its words are understood.
-struct Raw {
-    job: Job,
-    state: String,
-    priority: String,
-    note: String,
-    error: Option<(String, String, bool)>,
-    outcome: Option<String>,
+/// Reads a row's columns, and notes the first that cannot be read.
+struct Reader<'a, 'r> {
+    row: &'a Row<'r>,
+    damage: Option<String>,
 }
 
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    let percent: u32 = row.get("percent")?;
-    let parts: u32 = row.get("parts")?;
-    let optional_time = |column: &str| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(time));
-    let error_kind: Option<String> = row.get("error_kind")?;
-    let error = match error_kind {
-        Some(kind) => Some((kind, row.get("error_message")?, row.get("error_retryable")?)),
-        None => None,
-    };
-    Ok(Raw {
-        job: Job {
-            number: row.get("number")?,
-            id: row.get("id")?,
-            owner: row.get("owner")?,
-            priority: Priority::Normal,
-            state: JobState::Queued,
-            created_at: time(row.get("created_at")?),
-            updated_at: time(row.get("updated_at")?),
-            started_at: optional_time("started_at")?,
-            finished_at: optional_time("finished_at")?,
-            attempts: row.get("attempts")?,
-            progress: JobProgress { parts, share: f64::from(percent) / 100.0, ..JobProgress::default() },
-            position: None,
-            eta: None,
-            note: serde_json::Value::Null,
-            error: None,
-            outcome: None,
-            artifacts: Vec::new(),
-        },
-        state: row.get("state")?,
-        priority: row.get("priority")?,
-        note: row.get("note")?,
-        error,
-        outcome: row.get("outcome")?,
-    })
+impl Reader<'_, '_> {
+    /// A column as it is stored; what stands for nothing where that cannot be read.
+    fn get<T: FromSql + Default>(&mut self, column: &str) -> T {
+        self.row.get(column).unwrap_or_else(|error| self.damaged(column, &error))
+    }
+
+    /// A column whose words `read` understands; a column without words has none to misunderstand.
+    fn words<T: Default, E: fmt::Display>(&mut self, column: &str, read: impl FnOnce(&str) -> Result<T, E>) -> T {
+        let words: Option<String> = self.get(column);
+        words.map_or_else(T::default, |words| read(&words).unwrap_or_else(|error| self.damaged(column, &error)))
+    }
+
+    fn damaged<T: Default>(&mut self, column: &str, reason: &dyn fmt::Display) -> T {
+        self.damage.get_or_insert_with(|| format!("what is stored of it is damaged: its {column} cannot be read ({reason})"));
+        T::default()
+    }
 }
 
-fn understood(connection: &Connection, raw: Raw) -> Result<Job, StoreError> {
-    let Raw { mut job, state, priority, note, error, outcome } = raw;
-    job.state = state.parse().map_err(|error| corrupt(&job.id, "the state", &error))?;
-    job.priority = priority.parse().map_err(|error| corrupt(&job.id, "the priority", &error))?;
-    job.note = serde_json::from_str(&note).map_err(|error| corrupt(&job.id, "the note", &error))?;
-    job.error = match error {
-        Some((kind, message, retryable)) => {
-            let kind = JobErrorKind::ALL.into_iter().find(|known| known.name() == kind);
-            Some(JobError { kind: kind.ok_or_else(|| corrupt(&job.id, "the error", &"unknown kind"))?, message, retryable })
-        }
-        None => None,
+/// A row of `COLUMNS` as a job, but for its files. What cannot be read is left out and named.
+fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
+    let number = row.get("number")?;
+    // It names the job to its owner, so a damaged id is told as far as it can be.
+    let id = row.get_ref("id")?.as_bytes().map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default();
+    let mut reader = Reader { row, damage: None };
+    let percent: u32 = reader.get("percent");
+    let parts: u32 = reader.get("parts");
+    let error_kind = reader.words("error_kind", |word| {
+        let known = JobErrorKind::ALL.into_iter().find(|known| known.name() == word);
+        known.map(Some).ok_or("unknown kind")
+    });
+    let mut job = Job {
+        number,
+        id,
+        owner: reader.get("owner"),
+        priority: reader.words("priority", |word| word.parse().map(Some::<Priority>)).unwrap_or(Priority::Normal),
+        state: reader.words("state", |word| word.parse().map(Some::<JobState>)).unwrap_or(JobState::Failed),
+        created_at: time(reader.get("created_at")),
+        updated_at: time(reader.get("updated_at")),
+        started_at: reader.get::<Option<i64>>("started_at").map(time),
+        finished_at: reader.get::<Option<i64>>("finished_at").map(time),
+        attempts: reader.get("attempts"),
+        progress: JobProgress { parts, share: f64::from(percent.min(100)) / 100.0, ..JobProgress::default() },
+        position: None,
+        eta: None,
+        note: reader.words("note", |note| serde_json::from_str(note)),
+        error: error_kind.map(|kind| JobError {
+            kind,
+            message: reader.get::<Option<String>>("error_message").unwrap_or_default(),
+            retryable: reader.get::<Option<bool>>("error_retryable").unwrap_or_default(),
+        }),
+        outcome: reader.words("outcome", |outcome| serde_json::from_str(outcome).map(Some)),
+        artifacts: Vec::new(),
+        held_up_by: None,
+        damage: None,
     };
-    let outcome = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose();
-    job.outcome = outcome.map_err(|error| corrupt(&job.id, "the outcome", &error))?;
     job.progress.started = job.started_at.is_some();
+    job.damage = reader.damage;
+    Ok(job)
+}
+
+/// The job with its files. One whose end cannot be told is told as failed.
+fn with_files(connection: &Connection, mut job: Job) -> Result<Job, StoreError> {
     if job.state == JobState::Completed {
         job.progress.part = job.progress.parts;
         job.artifacts = artifacts(connection, job.number)?;
+        if job.outcome.is_none() {
+            job.state = JobState::Failed;
+        }
+    }
+    if job.state == JobState::Failed && job.error.is_none() {
+        let message = job.damage.clone().unwrap_or_else(|| "what is stored of it is damaged: its outcome is missing".to_owned());
+        job.error = Some(JobError { kind: JobErrorKind::Internal, message, retryable: false });
     }
     Ok(job)
 }
@@ -102,8 +121,8 @@ fn understood(connection: &Connection, raw: Raw) -> Result<Job, StoreError> {
 /// A job by its id; with an owner only if it is theirs.
 pub(super) fn job(connection: &Connection, owner: Option<&str>, id: &str) -> Result<Option<Job>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)");
-    let found = connection.prepare_cached(&sql)?.query_row(params![id, owner], raw).optional()?;
-    found.map(|found| understood(connection, found)).transpose()
+    let found = connection.prepare_cached(&sql)?.query_row(params![id, owner], read_job).optional()?;
+    found.map(|found| with_files(connection, found)).transpose()
 }
 
 /// An owner's jobs.
@@ -115,8 +134,8 @@ pub(super) fn jobs(connection: &Connection, owner: &str, page: &Page) -> Result<
     );
     let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
     let wanted = named_params! {":owner": owner, ":beyond": page.beyond, ":state": page.state.map(JobState::name), ":limit": limit};
-    let rows: Vec<Raw> = connection.prepare_cached(&sql)?.query_map(wanted, raw)?.collect::<Result<_, _>>()?;
-    rows.into_iter().map(|row| understood(connection, row)).collect()
+    let rows: Vec<Job> = connection.prepare_cached(&sql)?.query_map(wanted, read_job)?.collect::<Result<_, _>>()?;
+    rows.into_iter().map(|row| with_files(connection, row)).collect()
 }
 
 fn artifacts(connection: &Connection, number: i64) -> Result<Vec<Artifact>, StoreError> {
@@ -131,7 +150,21 @@ fn artifacts(connection: &Connection, number: i64) -> Result<Vec<Artifact>, Stor
             expired: row.get(4)?,
         })
     };
-    Ok(select.query_map([number], read)?.collect::<Result<_, _>>()?)
+    readable(select.query_map([number], read)?)
+}
+
+/// Those rows that can be read, with a line in the log for each that cannot: one that is damaged does not hide the others. An error of the
+/// database itself is one of the call.
+fn readable<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> Result<Vec<T>, StoreError> {
+    let mut found = Vec::new();
+    for row in rows {
+        match row {
+            Ok(row) => found.push(row),
+            Err(error) if error.sqlite_error().is_some() => return Err(error.into()),
+            Err(error) => tracing::warn!(%error, "a row of the job store cannot be read and is left out"),
+        }
+    }
+    Ok(found)
 }
 
 /// What happened to a job after an event, the oldest first.
@@ -149,20 +182,17 @@ pub(super) fn events(connection: &Connection, number: i64, after: i64, limit: us
         })
     };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    Ok(select.query_map(params![number, after, limit], read)?.collect::<Result<_, _>>()?)
+    readable(select.query_map(params![number, after, limit], read)?)
 }
 
 /// All jobs that wait, the oldest first.
 pub(super) fn waiting(connection: &Connection) -> Result<Vec<Waiting>, StoreError> {
     let mut select = connection.prepare("SELECT id, owner, priority, parts FROM jobs WHERE state = 'queued' ORDER BY number")?;
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get(3)?));
-    let rows: Vec<(String, String, String, u32)> = select.query_map([], read)?.collect::<Result<_, _>>()?;
-    rows.into_iter()
-        .map(|(id, owner, priority, parts)| {
-            let priority = priority.parse().map_err(|error| corrupt(&id, "the priority", &error))?;
-            Ok(Waiting { id, owner, priority, parts })
-        })
-        .collect()
+    let read = |row: &Row<'_>| {
+        let priority = row.get_ref(2)?.as_str().ok().and_then(|priority| priority.parse().ok()).unwrap_or(Priority::Normal);
+        Ok(Waiting { id: row.get(0)?, owner: row.get(1)?, priority, parts: row.get(3).unwrap_or(1) })
+    };
+    readable(select.query_map([], read)?)
 }
 
 /// Messages whose time has come: of all owners in turn, of each owner those of all hosts, and of each host first tries and later ones.
@@ -187,7 +217,7 @@ pub(super) fn due_deliveries(connection: &Connection, limit: usize, now: SystemT
         })
     };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    Ok(select.query_map(params![millis(now), limit], read)?.collect::<Result<_, _>>()?)
+    readable(select.query_map(params![millis(now), limit], read)?)
 }
 
 /// Every file that is kept, the oldest first.
@@ -196,7 +226,13 @@ pub(super) fn kept_files(connection: &Connection) -> Result<Vec<(String, String,
                WHERE removed_at IS NULL ORDER BY finished_at, number";
     let mut select = connection.prepare(sql)?;
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned(), time(row.get(3)?)));
-    Ok(select.query_map([], read)?.collect::<Result<_, _>>()?)
+    readable(select.query_map([], read)?)
+}
+
+/// The ids that a query selects.
+pub(super) fn ids(connection: &Connection, select: &str) -> Result<HashSet<String>, StoreError> {
+    let mut select = connection.prepare(select)?;
+    Ok(readable(select.query_map([], |row| row.get(0))?)?.into_iter().collect())
 }
 
 /// How many jobs stand where.

@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::watch;
@@ -15,12 +15,13 @@ use tokio::sync::watch;
 use super::{
     artifacts::{ArtifactStore, is_plain_name},
     attendant,
+    disk_waits::DiskWaits,
     error::{StoreError, SubmitJobError},
     fail_point::{FailHook, FailPoint},
     record::{ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobEvent, NewJob, Page, Submitted},
     retention::{self, Retention},
     state::JobState,
-    store::{JobStore, Waiting},
+    store::{self, JobStore, Waiting},
     view::{self, Outlook},
 };
 use crate::{
@@ -45,7 +46,7 @@ pub struct JobsSettings {
     pub most_idle_attempts: u32,
     /// What is kept of jobs that have ended.
     pub keep: Retention,
-    /// For tests that kill the program.
+    /// For tests that kill the program, or fill its disk.
     pub fail_hook: FailHook,
 }
 
@@ -82,6 +83,8 @@ pub(super) struct Inner {
     pub(super) settings: JobsSettings,
     /// The jobs that have not ended, by id.
     live: Mutex<HashMap<String, Live>>,
+    /// Those that the disk keeps from going on.
+    pub(super) waits: DiskWaits,
     /// Rises with every change of any job.
     changes: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
@@ -112,17 +115,20 @@ impl Jobs {
     /// [`StoreError`] if the folder or its database cannot be used, or another program uses it.
     pub fn open(settings: JobsSettings, engine: Engine) -> Result<Self, StoreError> {
         let files = ArtifactStore::open(&settings.folder)?;
-        let store = JobStore::open(&settings.folder)?;
+        let store = JobStore::open(&settings.folder, &files.jobs()?)?;
         let waiting = store.recover((settings.now)())?;
         settings.fail_hook.reached(FailPoint::Recovered);
-        files.sweep(&store.open_ids()?, &store.ids_with_files()?)?;
-        retention::sweep(&store, &files, settings.keep, (settings.now)())?;
+        files.sweep(&store.open_ids()?, &store.ids_with_files()?, &store.known_ids()?)?;
+        if let Err(error) = retention::sweep(&store, &files, settings.keep, (settings.now)()) {
+            tracing::error!(%error, "old files could not be removed");
+        }
         let inner = Inner {
             store,
             files,
             engine,
             settings,
             live: Mutex::default(),
+            waits: DiskWaits::default(),
             changes: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
             naming: tokio::sync::Mutex::default(),
@@ -170,19 +176,21 @@ impl Jobs {
     /// Takes a job. It is on the disk when this returns, and will end, even if the caller hangs up before that.
     ///
     /// # Errors
-    /// [`SubmitJobError`] if it cannot be taken now, or the same idempotency key was used with another request.
+    /// [`SubmitJobError`] if it cannot be taken now, or the same idempotency key was used with another request. While another program holds
+    /// the store's file, that is known after some seconds, however many callers wait.
     pub async fn submit(&self, new: NewJob) -> Result<Submitted, SubmitJobError> {
         if !is_plain_name(&new.id) {
             return Err(SubmitJobError::BadId(new.id));
         }
-        let jobs = self.clone();
+        let (jobs, until) = (self.clone(), store::until(store::PATIENCE));
         // A task of its own, for a caller that hangs up drops this future: between the store and the queue nothing may break off.
-        let taken = tokio::spawn(async move { jobs.take(new).await });
+        let taken = tokio::spawn(async move { jobs.take(new, until).await });
         taken.await.map_err(|_| StoreError::ShuttingDown)?
     }
 
-    async fn take(&self, new: NewJob) -> Result<Submitted, SubmitJobError> {
+    async fn take(&self, new: NewJob, until: Instant) -> Result<Submitted, SubmitJobError> {
         let new = Arc::new(new);
+        // Whoever holds this came earlier, and gives up earlier.
         let _alone = match &new.idempotency {
             Some(_) => Some(self.inner.naming.lock().await),
             None => None,
@@ -192,10 +200,14 @@ impl Jobs {
         {
             return Ok(Submitted { job, replayed: true });
         }
+        if self.inner.waits.are_any() {
+            // Where finished jobs wait for room, more of them would only wait too, and fill the memory.
+            self.on_disk(Inner::check_room).await?;
+        }
         let place = self.place_for(&new)?;
         let expected = view::expected(&self.inner.engine, &new.work);
         let waiting = Waiting { id: new.id.clone(), owner: new.owner.clone(), priority: new.priority, parts: new.work.parts() };
-        let (job, replayed) = self.on_disk(move |inner| inner.store.insert(&new, inner.now())).await?;
+        let (job, replayed) = self.on_disk(move |inner| inner.store.insert(&new, until, inner.now())).await?;
         if replayed {
             return Ok(Submitted { job: self.inner.seen(job), replayed });
         }
@@ -255,6 +267,7 @@ impl Jobs {
             let outcome = inner.store.cancel(&owner, &id, inner.now())?;
             if matches!(outcome, Cancelled::Done(_)) {
                 inner.settings.fail_hook.reached(FailPoint::Cancelled);
+                inner.waits.forget(&id);
                 if let Some(live) = inner.live().get(&id) {
                     live.cancel.cancel();
                     inner.engine.remove(live.engine_id);
@@ -296,12 +309,25 @@ impl Jobs {
     /// # Errors
     /// [`StoreError`] if the store cannot be read, or the program goes down first.
     pub async fn finished(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
+        self.until(owner, id, |job| job.state.is_final()).await
+    }
+
+    /// As [`Self::finished`], but a job that the disk keeps from going on is returned too ([`Job::held_up_by`]): it ends by itself, and that
+    /// may take hours.
+    ///
+    /// # Errors
+    /// As [`Self::finished`].
+    pub async fn finished_or_held_up(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
+        self.until(owner, id, |job| job.state.is_final() || job.held_up_by.is_some()).await
+    }
+
+    async fn until(&self, owner: &str, id: &str, is_enough: impl Fn(&Job) -> bool) -> Result<Option<Job>, StoreError> {
         let (mut changes, mut stopping) = (self.changes(), self.inner.stopping.subscribe());
         loop {
             changes.mark_unchanged();
             match self.get(owner, id).await? {
-                Some(job) if !job.state.is_final() => {}
-                ended => return Ok(ended),
+                Some(job) if !is_enough(&job) => {}
+                found => return Ok(found),
             }
             tokio::select! {
                 changed = changes.changed() => changed.map_err(|_| StoreError::ShuttingDown)?,
@@ -345,12 +371,15 @@ impl Jobs {
         self.on_disk(move |inner| inner.store.delivery_tried(id, next, Some(&reason), inner.now())).await
     }
 
-    /// Whether a job could be written down now.
+    /// Whether a job could be written down now, and a picture stored.
     ///
     /// # Errors
     /// [`StoreError`] with the reason why not.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
-        self.on_disk(|inner| inner.store.check_writable()).await
+        if self.inner.is_stopping() {
+            return Err(StoreError::ShuttingDown);
+        }
+        self.on_disk(|inner| inner.store.check_writable().and_then(|()| inner.check_room())).await
     }
 
     /// How jobs stand, in numbers.
@@ -418,5 +447,31 @@ impl Inner {
 
     pub(super) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    /// Whether there is room for a picture.
+    pub(super) fn check_room(&self) -> Result<(), StoreError> {
+        self.disk()?;
+        self.files.check_room()
+    }
+
+    /// The disk of tests that refuses when it is told to.
+    pub(super) fn disk(&self) -> Result<(), StoreError> {
+        self.settings.fail_hook.disk().map_err(|source| StoreError::Folder { path: self.settings.folder.clone(), source })
+    }
+
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// A job has ended, or waits in the store for the program's next life.
+    pub(super) fn let_go_of(&self, id: &str) {
+        self.waits.forget(id);
+        self.live().remove(id);
+        self.changed();
     }
 }

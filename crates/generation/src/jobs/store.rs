@@ -3,7 +3,8 @@
 //! It must not know engines, files or threads: every call is one transaction, and blocks. The invariants: a job changes its state by
 //! [`JobState::after`] only, together with the event that tells of it; numbers of jobs and events only rise; what is written is on the
 //! disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes it. The
-//! one exception is that a job has just begun ([`Synced::Later`]), which a lost machine may forget, and then begins it again.
+//! one exception is that a job has just begun ([`Synced::Later`]), which a lost machine may forget, and then begins it again. What cannot be
+//! written down is an error within [`PATIENCE`] of the call's arrival, however many calls wait.
 //!
 //! Whoever reads waits for no writer, nor for the disk that a writer waits for.
 
@@ -12,13 +13,16 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite_migration::MigrationDefinitionError;
 use serde_json::{Value, json};
 
 use super::{
+    DiskFault,
+    artifacts::{ARTIFACTS, JOURNALS},
     error::{StoreError, SubmitJobError},
     migrations::migrations,
     record::{Artifact, Cancelled, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, NewJob, Outcome, Page, Work},
@@ -30,12 +34,19 @@ use super::{
 pub(super) const FILE: &str = "jobs.sqlite";
 /// The file that says that a program uses the folder.
 const LOCK: &str = "lock";
-/// How long a transaction waits for another program's, such as a backup's.
-const BUSY: Duration = Duration::from_secs(10);
+/// How long a call waits for another program's transaction, such as a backup's, and for the calls that came before it and wait for the same.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a start waits for it.
+const PATIENCE_AT_START: Duration = Duration::from_secs(10);
+/// How long the question waits whether anything could be written: a monitor asks again.
+const PATIENCE_OF_CHECKS: Duration = Duration::from_secs(1);
 
 /// The jobs on disk.
 #[derive(Debug)]
 pub(super) struct JobStore {
+    path: PathBuf,
+    /// What tells the file that is open from another of its name.
+    identity: Identity,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     /// Held as long as the store is open; the system lets go of it however the program ends.
@@ -70,8 +81,12 @@ pub(super) enum Started {
 }
 
 impl JobStore {
-    /// Opens the folder's database, and brings it to this version.
-    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
+    /// Opens the folder's database, and brings it to this version. `made` names the jobs of which something lies beside it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the database is as it was then. [`StoreError::Emptied`] if something was made and the database knows of no job: it was
+    /// lost, and whoever sweeps by it would remove all that is left.
+    pub(super) fn open(folder: &Path, made: &[String]) -> Result<Self, StoreError> {
         let refused = |path: PathBuf| move |source| StoreError::Folder { path, source };
         std::fs::create_dir_all(folder).map_err(refused(folder.to_owned()))?;
         let path = folder.join(LOCK);
@@ -82,25 +97,54 @@ impl JobStore {
             Err(TryLockError::Error(source)) => return Err(StoreError::Folder { path, source }),
         }
         let path = folder.join(FILE);
-        let connect = || connected(&path).map_err(|source| StoreError::Unusable { path: path.clone(), source });
-        let mut writer = connect()?;
-        migrations().to_latest(&mut writer)?;
-        let reader = connect()?;
+        let emptied = || match made {
+            [] => Ok(()),
+            [first, ..] => Err(StoreError::Emptied {
+                path: path.clone(),
+                folders: format!("{} and {}", folder.join(ARTIFACTS).display(), folder.join(JOURNALS).display()),
+                count: made.len(),
+                first: first.clone(),
+            }),
+        };
+        // Before SQLite makes a new one in the place of one that was lost.
+        if std::fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
+            emptied()?;
+        }
+        let unusable = |source| unusable(&path, source);
+        let mut writer = connected(&path).map_err(unusable)?;
+        check_whole(&writer, &path)?;
+        migrations().to_latest(&mut writer).map_err(|error| {
+            let is_newer = matches!(error, rusqlite_migration::Error::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead));
+            if is_newer { StoreError::Newer { path: path.clone() } } else { error.into() }
+        })?;
+        if !writer.query_row("SELECT EXISTS (SELECT 1 FROM jobs)", [], |row| row.get::<_, bool>(0)).map_err(unusable)? {
+            emptied()?;
+        }
+        let reader = connected(&path).map_err(unusable)?;
         reader.pragma_update(None, "query_only", true)?;
-        Ok(Self { writer: Mutex::new(writer), reader: Mutex::new(reader), _lock: lock })
+        let identity = identity(&path).map_err(refused(path.clone()))?;
+        Ok(Self { path, identity, writer: Mutex::new(writer), reader: Mutex::new(reader), _lock: lock })
+    }
+
+    /// Whether the file that is open still lies where it was. What is written to one that was removed is lost with the program.
+    fn check_there(&self) -> Result<(), StoreError> {
+        let is_there = identity(&self.path).is_ok_and(|found| found == self.identity);
+        if is_there { Ok(()) } else { Err(StoreError::Gone { path: self.path.clone() }) }
     }
 
     /// Runs one transaction, which is rolled back if `work` fails.
     fn transaction<T, E: From<StoreError>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.transaction_synced(Synced::Now, work)
+        self.transaction_synced(Synced::Now, until(PATIENCE), work)
     }
 
     fn transaction_synced<T, E: From<StoreError>>(
         &self,
         synced: Synced,
+        until: Instant,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.lock();
+        self.check_there()?;
+        let mut connection = locked(&self.writer, until)?;
         let mode = match synced {
             Synced::Now => "full",
             Synced::Later => "normal",
@@ -118,27 +162,32 @@ impl JobStore {
         self.transaction(|transaction| Ok(transaction.execute(statement, params)?))
     }
 
-    /// Leaves a row as no program writes it.
+    /// Leaves a row as no program writes it: `set` is SQL's ("work = '{'").
     #[cfg(test)]
-    pub(super) fn tear(&self, id: &str) {
-        let torn = self.execute("UPDATE jobs SET work = '{' WHERE id = ?1", [id]);
-        assert!(matches!(torn, Ok(1)));
+    pub(super) fn tear(&self, id: &str, set: &str) {
+        let unchecked = self.writer.lock().map(|writer| writer.pragma_update(None, "ignore_check_constraints", true));
+        let torn = self.execute(&format!("UPDATE jobs SET {set} WHERE id = ?1"), [id]);
+        assert!(matches!((unchecked, torn), (Ok(Ok(())), Ok(1))), "{set}");
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        // A transaction that a panic broke off was rolled back when it was dropped.
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Makes the disk as full as if not another page found room on it, or makes room again.
+    #[cfg(test)]
+    pub(super) fn fill(&self, is_full: bool) {
+        let pages = if is_full { 1 } else { i64::from(u32::MAX - 1) };
+        let set = |writer: &Connection| writer.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()));
+        assert!(matches!(self.writer.lock().map(|writer| set(&writer)), Ok(Ok(()))));
     }
 
     /// Sees all that was committed when it began to read.
-    fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reader(&self) -> Result<MutexGuard<'_, Connection>, StoreError> {
+        locked(&self.reader, until(PATIENCE))
     }
 
-    /// Takes a job in. The second of the pair says whether the same request had been taken before; then that job is returned.
-    pub(super) fn insert(&self, new: &NewJob, at: SystemTime) -> Result<(Job, bool), SubmitJobError> {
+    /// Takes a job in, and gives up at `until`. The second of the pair says whether the same request had been taken before; then that job is
+    /// returned.
+    pub(super) fn insert(&self, new: &NewJob, until: Instant, at: SystemTime) -> Result<(Job, bool), SubmitJobError> {
         let work = serde_json::to_string(&new.work).map_err(|error| corrupt(&new.id, "the work", &error))?;
-        self.transaction(|transaction| {
+        self.transaction_synced(Synced::Now, until, |transaction| {
             if let Some(name) = &new.idempotency
                 && let Some(job) = replayed(transaction, &new.owner, name)?
             {
@@ -169,26 +218,27 @@ impl JobStore {
 
     /// The job that was made of the same request before, if there was one.
     pub(super) fn replayed(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitJobError> {
-        replayed(&self.reader(), owner, name)
+        let connection = self.reader()?;
+        replayed(&connection, owner, name)
     }
 
     /// Puts the jobs back that ran when the program went down, and returns all that wait, the oldest first.
     pub(super) fn recover(&self, at: SystemTime) -> Result<Vec<Waiting>, StoreError> {
         self.transaction(|transaction| {
-            let running: Vec<String> = {
-                let mut select = transaction.prepare("SELECT id FROM jobs WHERE state = 'running' ORDER BY number")?;
-                select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
-            };
-            for id in running {
+            // No program writes such a state; a job that stood in it would never end.
+            let known = JobState::ALL.map(|state| format!("'{}'", state.name())).join(", ");
+            let end = format!("UPDATE jobs SET state = 'failed', finished_at = coalesce(finished_at, ?1) WHERE state NOT IN ({known})");
+            transaction.execute(&end, [millis(at)])?;
+            for id in rows::ids(transaction, "SELECT id FROM jobs WHERE state = 'running'")? {
                 move_on(transaction, &id, Transition::Requeue, at, "requeued", &json!({"reason": "the server was restarted"}))?;
             }
             rows::waiting(transaction)
         })
     }
 
-    /// Puts a job back that ran, for the program goes down.
-    pub(super) fn requeue(&self, id: &str, at: SystemTime) -> Result<bool, StoreError> {
-        let data = json!({"reason": "the server is shutting down"});
+    /// Puts a job back that ran: the program goes down, or the disk refuses it.
+    pub(super) fn requeue(&self, id: &str, reason: &str, at: SystemTime) -> Result<bool, StoreError> {
+        let data = json!({ "reason": reason });
         self.transaction(|transaction| {
             let is_back = move_on(transaction, id, Transition::Requeue, at, "requeued", &data)?;
             if is_back {
@@ -203,10 +253,12 @@ impl JobStore {
     ///
     /// The device waits for this, and does not wait for the disk: a lost machine may forget that the job had begun.
     pub(super) fn start(&self, id: &str, most_idle: u32, at: SystemTime) -> Result<Started, StoreError> {
-        self.transaction_synced(Synced::Later, |transaction| {
+        self.transaction_synced(Synced::Later, until(PATIENCE), |transaction| {
             let select = "SELECT work, attempts, idle_attempts, percent FROM jobs WHERE id = ?1 AND state = 'queued'";
             let read = |row: &rusqlite::Row<'_>| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, u32>(2)?, row.get::<_, u32>(3)?))
+                // A damaged count must not keep the device from ever taking the job.
+                let count = |column| row.get::<_, u32>(column).unwrap_or_default();
+                Ok((row.get_ref(0)?.as_bytes().unwrap_or_default().to_owned(), count(1), count(2), count(3)))
             };
             let Some((work, attempts, idle, percent)) = transaction.query_row(select, [id], read).optional()? else {
                 return Ok(Started::Ended);
@@ -216,7 +268,7 @@ impl JobStore {
                 end_badly(transaction, id, &JobError { kind: JobErrorKind::Crashed, message, retryable: false }, at)?;
                 return Ok(Started::Ended);
             }
-            let work = match serde_json::from_str(&work) {
+            let work = match serde_json::from_slice(&work) {
                 Ok(work) => work,
                 Err(error) => {
                     let message = format!("what was stored of it cannot be read: {error}");
@@ -240,7 +292,7 @@ impl JobStore {
         synced: Synced,
         at: SystemTime,
     ) -> Result<(), StoreError> {
-        self.transaction_synced(synced, |transaction| {
+        self.transaction_synced(synced, until(PATIENCE), |transaction| {
             let update = "UPDATE jobs SET updated_at = ?2, idle_attempts = iif(?3 > percent, 0, idle_attempts), percent = max(percent, ?3)
                           WHERE id = ?1 AND state = 'running' RETURNING number";
             let number = transaction.query_row(update, params![id, millis(at), percent], |row| row.get(0)).optional()?;
@@ -284,24 +336,24 @@ impl JobStore {
 
     /// A job, if it is that owner's.
     pub(super) fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
-        rows::job(&self.reader(), Some(owner), id)
+        rows::job(&*self.reader()?, Some(owner), id)
     }
 
     /// An owner's jobs.
     pub(super) fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
-        rows::jobs(&self.reader(), owner, page)
+        rows::jobs(&*self.reader()?, owner, page)
     }
 
     /// What happened to a job after an event; `None` if it is not that owner's.
     pub(super) fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
-        let connection = self.reader();
+        let connection = self.reader()?;
         let Some(job) = rows::job(&connection, Some(owner), id)? else { return Ok(None) };
         rows::events(&connection, job.number, after, limit).map(Some)
     }
 
     /// Messages whose time has come, the oldest first.
     pub(super) fn due_deliveries(&self, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
-        rows::due_deliveries(&self.reader(), limit, now)
+        rows::due_deliveries(&*self.reader()?, limit, now)
     }
 
     /// A message was tried: it arrived (neither `next` nor `reason`), is tried again at `next`, or is given up.
@@ -313,7 +365,7 @@ impl JobStore {
 
     /// Every file that is kept, the oldest first: job, name, length, and when the job ended.
     pub(super) fn kept_files(&self) -> Result<Vec<(String, String, u64, SystemTime)>, StoreError> {
-        rows::kept_files(&self.reader())
+        rows::kept_files(&*self.reader()?)
     }
 
     /// Writes down that a file is no longer kept.
@@ -333,27 +385,27 @@ impl JobStore {
     /// Whether a job has not ended.
     pub(super) fn is_open(&self, id: &str) -> Result<bool, StoreError> {
         let select = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state IN ('queued', 'running'))";
-        Ok(self.reader().query_row(select, [id], |row| row.get(0))?)
+        Ok(self.reader()?.query_row(select, [id], |row| row.get(0))?)
     }
 
     /// The ids of jobs whose files are kept.
     pub(super) fn ids_with_files(&self) -> Result<HashSet<String>, StoreError> {
-        let connection = self.reader();
-        let mut select =
-            connection.prepare("SELECT DISTINCT jobs.id FROM artifacts JOIN jobs ON jobs.number = job WHERE removed_at IS NULL")?;
-        Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        rows::ids(&*self.reader()?, "SELECT DISTINCT jobs.id FROM artifacts JOIN jobs ON jobs.number = job WHERE removed_at IS NULL")
+    }
+
+    /// The ids of all jobs.
+    pub(super) fn known_ids(&self) -> Result<HashSet<String>, StoreError> {
+        rows::ids(&*self.reader()?, "SELECT id FROM jobs")
     }
 
     /// The ids of jobs that have not ended.
     pub(super) fn open_ids(&self) -> Result<HashSet<String>, StoreError> {
-        let connection = self.reader();
-        let mut select = connection.prepare("SELECT id FROM jobs WHERE state IN ('queued', 'running')")?;
-        Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        rows::ids(&*self.reader()?, "SELECT id FROM jobs WHERE state IN ('queued', 'running')")
     }
 
     /// Writes for the sake of writing: fails where the next job could not be written down.
     pub(super) fn check_writable(&self) -> Result<(), StoreError> {
-        self.transaction(|transaction| {
+        self.transaction_synced(Synced::Now, until(PATIENCE_OF_CHECKS), |transaction| {
             // The same number as before: what counts is that a page of it reaches the disk.
             let number: i64 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
             Ok(transaction.pragma_update(None, "application_id", number)?)
@@ -362,19 +414,66 @@ impl JobStore {
 
     /// How many jobs stand where.
     pub(super) fn counts(&self) -> Result<Vec<(JobState, u64)>, StoreError> {
-        rows::counts(&self.reader())
+        rows::counts(&*self.reader()?)
+    }
+}
+
+/// When a call that has come now gives up.
+pub(super) fn until(patience: Duration) -> Instant {
+    Instant::now() + patience
+}
+
+/// The connection, which waits for other programs until then. Those who wait for it here came earlier and give up earlier, so nobody waits
+/// for much longer than that in all.
+fn locked(connection: &Mutex<Connection>, until: Instant) -> Result<MutexGuard<'_, Connection>, StoreError> {
+    // A transaction that a panic broke off was rolled back when it was dropped.
+    let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+    connection.busy_timeout(until.saturating_duration_since(Instant::now()))?;
+    Ok(connection)
+}
+
+/// A file's device and number.
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(path: &Path) -> std::io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> std::io::Result<Identity> {
+    std::fs::metadata(path).map(|_| (0, 0))
+}
+
+/// Whether every page of the database can be read.
+fn check_whole(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|source| unusable(path, source))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Damaged { path: path.to_owned(), reason: found.lines().collect::<Vec<_>>().join(": ") })
+}
+
+/// An error of opening the database.
+fn unusable(path: &Path, source: rusqlite::Error) -> StoreError {
+    let path = path.to_owned();
+    match DiskFault::of(&source) {
+        Some(DiskFault::Damaged) => StoreError::Damaged { path, reason: source.to_string() },
+        _ => StoreError::Unusable { path, source },
     }
 }
 
 fn connected(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(PATIENCE_AT_START)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }
 
-pub(super) fn corrupt(job: &str, what: &'static str, reason: &dyn std::fmt::Display) -> StoreError {
+fn corrupt(job: &str, what: &'static str, reason: &dyn std::fmt::Display) -> StoreError {
     StoreError::Corrupt { job: job.to_owned(), what, reason: reason.to_string() }
 }
 
@@ -407,8 +506,8 @@ fn move_on(
     let select = "SELECT number, state FROM jobs WHERE id = ?1";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?));
     let Some((number, state)) = transaction.query_row(select, [id], read).optional()? else { return Ok(false) };
-    let state: JobState = state.parse().map_err(|error| corrupt(id, "the state", &error))?;
-    let Some(next) = state.after(transition) else { return Ok(false) };
+    // One that stands nowhere has ended as far as anybody is told.
+    let Some(next) = state.parse::<JobState>().ok().and_then(|state| state.after(transition)) else { return Ok(false) };
     transaction.execute("UPDATE jobs SET state = ?2, updated_at = ?3 WHERE number = ?1", params![number, next.name(), millis(at)])?;
     event(transaction, number, at, kind, data)?;
     if next.is_final() {

@@ -1,16 +1,18 @@
 //! The job store by itself: what goes in comes out, and what happens where the program goes down or a row is torn.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use rusqlite::Connection;
 use serde_json::json;
 
 use super::{
+    DiskFault,
     error::StoreError,
-    record::{Cancelled, JobError, JobErrorKind, NewJob, Outcome, Work},
+    record::{Cancelled, JobError, JobErrorKind, NewJob, Outcome, Page, Work},
     rows::{millis, time},
     state::{JobState, Priority},
-    store::{FILE, JobStore, Started, Synced},
+    store::{FILE, JobStore, PATIENCE, Started, Synced, until},
 };
 use crate::{ImageRequest, Limits, ModelInfo};
 
@@ -18,7 +20,7 @@ const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
 fn store() -> (tempfile::TempDir, JobStore) {
     let folder = tempfile::tempdir().unwrap();
-    let store = JobStore::open(folder.path()).unwrap();
+    let store = JobStore::open(folder.path(), &[]).unwrap();
     (folder, store)
 }
 
@@ -57,7 +59,7 @@ fn insert_for(store: &JobStore, id: &str, owner: &str, callback_url: &str) {
         idempotency: None,
         callback_url: Some(callback_url.into()),
     };
-    store.insert(&new, NOW).unwrap();
+    store.insert(&new, until(PATIENCE), NOW).unwrap();
 }
 
 #[test]
@@ -69,17 +71,176 @@ fn times_come_back_as_they_went() {
 #[test]
 fn one_program_at_a_time() {
     let (folder, first) = store();
-    assert!(matches!(JobStore::open(folder.path()), Err(StoreError::InUse { .. })));
+    assert!(matches!(JobStore::open(folder.path(), &[]), Err(StoreError::InUse { .. })));
     drop(first);
-    JobStore::open(folder.path()).unwrap();
+    JobStore::open(folder.path(), &[]).unwrap();
 }
 
 #[test]
 fn a_file_that_is_no_database_is_told_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(FILE), "no database, and longer than a header of one is: ".repeat(9)).unwrap();
-    let error = JobStore::open(folder.path()).unwrap_err().to_string();
-    assert!(error.contains(FILE) && error.ends_with("file is not a database"), "{error}");
+    let error = JobStore::open(folder.path(), &[]).unwrap_err().to_string();
+    assert!(error.contains(FILE) && error.contains("file is not a database") && error.contains("a backup"), "{error}");
+}
+
+#[test]
+fn a_damaged_page_is_found_before_anything_is_done() {
+    let (folder, store) = store();
+    for index in 0..50 {
+        insert(&store, &format!("job-{index}"));
+    }
+    drop(store);
+    let path = folder.path().join(FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0x5a);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = JobStore::open(folder.path(), &[]).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }) && error.to_string().contains(FILE), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "nothing was changed");
+}
+
+#[test]
+fn a_newer_versions_database_is_left_as_it_is() {
+    let (folder, store) = store();
+    drop(store);
+    let path = folder.path().join(FILE);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1000).unwrap();
+    let error = JobStore::open(folder.path(), &[]).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { .. }) && error.to_string().contains(path.to_str().unwrap()), "{error}");
+}
+
+#[test]
+fn a_store_that_was_lost_or_emptied_is_not_begun_anew_beside_what_jobs_made() {
+    let (folder, store) = store();
+    let (path, made) = (folder.path().join(FILE), ["vid_1".to_owned()]);
+    drop(store);
+    let refused = |when: &str| {
+        let error = JobStore::open(folder.path(), &made).unwrap_err();
+        assert!(matches!(error, StoreError::Emptied { count: 1, .. }) && error.to_string().contains("vid_1"), "{when}: {error}");
+    };
+    refused("no rows");
+    std::fs::write(&path, "").unwrap();
+    refused("no bytes");
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "nothing was changed");
+    std::fs::remove_file(&path).unwrap();
+    refused("no file");
+    assert!(!path.exists(), "nothing was made");
+    let store = JobStore::open(folder.path(), &[]).unwrap();
+    insert(&store, "vid_1");
+    drop(store);
+    JobStore::open(folder.path(), &made).unwrap();
+}
+
+#[test]
+fn calls_give_up_together_while_another_program_holds_the_database_and_readers_do_not_wait() {
+    let (folder, store) = store();
+    insert(&store, "x");
+    for begin in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
+        let other = Connection::open(folder.path().join(FILE)).unwrap();
+        other.execute_batch(begin).unwrap();
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..6).map(|_| scope.spawn(|| store.cancel("a", "x", NOW).map(drop))).collect();
+            assert!(store.get("a", "x").unwrap().is_some());
+            assert!(began.elapsed() < PATIENCE, "a reader waits for no writer");
+            for call in calls {
+                assert_eq!(call.join().unwrap().unwrap_err().fault(), DiskFault::Locked, "{begin}");
+            }
+        });
+        // Two would wait twice as long if the second waited after the first.
+        assert!(began.elapsed() < PATIENCE * 2, "{begin}: {:?}", began.elapsed());
+        other.execute_batch("ROLLBACK").unwrap();
+    }
+    assert!(matches!(store.cancel("a", "x", NOW).unwrap(), Cancelled::Done(_)));
+}
+
+#[test]
+fn a_full_disk_is_told_and_what_was_not_written_down_did_not_happen() {
+    let (_folder, store) = store();
+    insert(&store, "x");
+    assert!(matches!(store.start("x", 5, NOW), Ok(Started::Work(_))));
+    store.fill(true);
+    // There is room in pages that are there already, for a while.
+    let told = |count: usize| store.progress("x", (1, "progress", &json!({ "text": "x".repeat(3000), "count": count })), Synced::Now, NOW);
+    let (count, error) = (0..1000).find_map(|count| told(count).err().map(|error| (count, error))).unwrap();
+    assert_eq!(error.fault(), DiskFault::Full);
+    assert_eq!(store.get("a", "x").unwrap().unwrap().state, JobState::Running, "who reads is answered");
+    assert_eq!(store.events("a", "x", 0, 10_000).unwrap().unwrap().len(), 2 + count, "queued, started and what was told");
+    store.fill(false);
+    assert!(matches!(store.cancel("a", "x", NOW).unwrap(), Cancelled::Done(_)));
+}
+
+#[test]
+fn a_database_that_was_removed_takes_nothing_more_until_it_is_back() {
+    let (folder, store) = store();
+    insert(&store, "x");
+    let (here, there) = (folder.path().join(FILE), folder.path().join("moved"));
+    std::fs::rename(&here, &there).unwrap();
+    for gone in ["no file", "another file"] {
+        assert_eq!(store.cancel("a", "x", NOW).unwrap_err().fault(), DiskFault::Gone, "{gone}");
+        assert_eq!(store.check_writable().unwrap_err().fault(), DiskFault::Gone, "{gone}");
+        std::fs::write(&here, "another file").unwrap();
+    }
+    std::fs::rename(&there, &here).unwrap();
+    store.check_writable().unwrap();
+    assert!(matches!(store.cancel("a", "x", NOW).unwrap(), Cancelled::Done(_)));
+}
+
+#[test]
+fn a_row_that_is_damaged_hides_no_other_and_says_what_cannot_be_read() {
+    let page = Page { beyond: None, limit: 10, state: None, newest_first: false };
+    for (set, state, column) in [
+        ("note = '{'", JobState::Queued, "note"),
+        ("note = CAST(x'ff' AS TEXT)", JobState::Queued, "note"),
+        ("priority = 'urgent'", JobState::Queued, "priority"),
+        ("percent = -5", JobState::Queued, "percent"),
+        ("attempts = 1 << 40", JobState::Queued, "attempts"),
+        ("parts = -1", JobState::Queued, "parts"),
+        ("error_kind = 'unheard of'", JobState::Queued, "error_kind"),
+        ("state = 'lost'", JobState::Failed, "state"),
+        ("state = 'completed', finished_at = 0, outcome = 'x'", JobState::Failed, "outcome"),
+        ("owner = CAST(x'61ff' AS TEXT)", JobState::Queued, ""),
+    ] {
+        let (folder, store) = store();
+        for id in ["x", "y", "z"] {
+            insert(&store, id);
+        }
+        store.tear("y", set);
+        let listed = store.list("a", &page).unwrap();
+        let ids: Vec<&str> = listed.iter().map(|job| job.id.as_str()).collect();
+        if column.is_empty() {
+            // Nobody can be told of a job whose owner is not known.
+            assert_eq!(ids, ["x", "z"], "{set}");
+        } else {
+            assert_eq!(ids, ["x", "y", "z"], "{set}");
+            let job = store.get("a", "y").unwrap().unwrap();
+            assert_eq!(job.state, state, "{set}");
+            assert!(job.damage.as_ref().unwrap().contains(&format!("its {column} cannot be read")), "{set}: {:?}", job.damage);
+            assert_eq!(store.events("a", "y", 0, 10).unwrap().unwrap().len(), 1, "{set}");
+            let cancelled = store.cancel("a", "y", NOW).unwrap();
+            assert_eq!(matches!(cancelled, Cancelled::Done(_)), !state.is_final(), "{set}: {cancelled:?}");
+        }
+        drop(store);
+        // A start does not break off at it, and its time comes as every job's.
+        let store = JobStore::open(folder.path(), &[]).unwrap();
+        let waiting = store.recover(NOW).unwrap();
+        assert!(waiting.iter().any(|job| job.id == "x") && waiting.iter().any(|job| job.id == "z"), "{set}");
+        if !column.is_empty() {
+            store.forget_before(NOW + Duration::from_secs(1)).unwrap();
+            assert!(store.get("a", "y").unwrap().is_none() || !store.due_deliveries(10, NOW).unwrap().is_empty(), "{set}");
+        }
+    }
+}
+
+#[test]
+fn a_job_with_damaged_counts_is_begun_all_the_same() {
+    let (_folder, store) = store();
+    insert(&store, "x");
+    store.tear("x", "percent = -5, idle_attempts = -1, attempts = 1 << 40, parts = -1, priority = 'urgent'");
+    assert_eq!(store.recover(NOW).unwrap().len(), 1);
+    assert!(matches!(store.start("x", 5, NOW), Ok(Started::Work(_))));
 }
 
 #[test]
@@ -126,7 +287,7 @@ fn a_program_that_is_told_to_stop_takes_nothing_down() {
     insert(&store, "x");
     for _ in 0..5 {
         assert!(matches!(store.start("x", 3, NOW).unwrap(), Started::Work(_)));
-        assert!(store.requeue("x", NOW).unwrap());
+        assert!(store.requeue("x", "a reason", NOW).unwrap());
     }
     assert!(matches!(store.start("x", 3, NOW).unwrap(), Started::Work(_)));
 }
@@ -137,7 +298,7 @@ fn what_cannot_be_read_any_more_fails_alone() {
     for id in ["x", "y"] {
         insert(&store, id);
     }
-    store.tear("x");
+    store.tear("x", "work = '{'");
     assert!(matches!(store.start("x", 5, NOW).unwrap(), Started::Ended));
     assert_eq!(store.get("a", "x").unwrap().unwrap().error.unwrap().kind, JobErrorKind::Internal);
     assert!(matches!(store.start("y", 5, NOW).unwrap(), Started::Work(_)));

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    DiskFault,
     record::{Job, Work},
     service::{Inner, Live},
     state::JobState,
@@ -30,6 +31,8 @@ pub(super) struct Outlook {
     /// How long a job takes, by the recent ones.
     usual: Option<Duration>,
     live: HashMap<String, Live>,
+    /// The jobs that the disk keeps from going on, and why.
+    held_up: HashMap<String, DiskFault>,
     /// Of each waiting job, by its number in the engine: how many are served before it, and the time until it is done.
     waiting: HashMap<u64, (usize, Option<Duration>)>,
 }
@@ -37,7 +40,8 @@ pub(super) struct Outlook {
 impl Outlook {
     pub(super) fn of(inner: &Inner) -> Self {
         let live = inner.live().clone();
-        let mut outlook = Self { now: inner.now(), usual: inner.engine.usual_time(), live, waiting: HashMap::new() };
+        let mut outlook =
+            Self { now: inner.now(), usual: inner.engine.usual_time(), live, held_up: inner.waits.all(), waiting: HashMap::new() };
         let by_number: HashMap<u64, &Live> = outlook.live.values().map(|live| (live.engine_id, live)).collect();
         // What is not stored is somebody's held request, about which nothing else is known here.
         let running = inner.engine.running();
@@ -58,7 +62,11 @@ impl Outlook {
 
     /// The job with its progress, its place in the queue, and the time until it is done.
     pub(super) fn seen(&self, mut job: Job) -> Job {
-        let Some(live) = self.live.get(&job.id).filter(|_| !job.state.is_final()) else { return job };
+        if job.state.is_final() {
+            return job;
+        }
+        job.held_up_by = self.held_up.get(&job.id).copied();
+        let Some(live) = self.live.get(&job.id) else { return job };
         if job.state == JobState::Running {
             let progress = *live.progress.borrow();
             if progress.started {

@@ -3,12 +3,16 @@
 //!
 //! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and "memory"
 //! fail in the ways that a pipeline can, "device" loses its device, "stuck" spends a second in its first step, "unhurried" takes two
-//! milliseconds a step, and everything else is a picture in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`]
-//! of them. Of a video, the first scene's prompt says what it does; frames are in the colour of their number, and previews in that of the
-//! step or the frame.
+//! milliseconds a step, the last frame of a video "full once" finds no room on the disk the first time, and everything else is a picture
+//! in the colour of its seed. A word is a token to it, and it reads [`READ_TOKENS`] of them. Of a video, the first scene's prompt says
+//! what it does; frames are in the colour of their number, and previews in that of the step or the frame.
 
 use std::{
     ops::ControlFlow,
+    sync::{
+        LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,10 +23,12 @@ use diffusion_core::{
     journal::{Journal, Kept},
     noise::SeededNoise,
     pipelines::{
+        self,
         clip::NativeFrames,
         scenes::{Activity, SceneMonitor, SceneProgress},
     },
     schedulers::SchedulerKind,
+    tokenizer::{ClipTokenizer, Scripts},
 };
 use generation::{
     DeviceModel, Engine, EngineSettings, ImageSpec, LoadedModel, MemoryPlan, ModelInfo, Picture, TruncatedText,
@@ -36,6 +42,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How many tokens of a text the model reads.
 const READ_TOKENS: usize = 75;
 
+/// Those that nano-sd reads.
+static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| ClipTokenizer::load(&pipelines::nano_sd()).unwrap().scripts());
+
 pub(crate) fn info() -> ModelInfo {
     ModelInfo {
         name: "fake".into(),
@@ -48,6 +57,7 @@ pub(crate) fn info() -> ModelInfo {
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         memory: MemoryPlan::default(),
+        scripts: SCRIPTS.clone(),
         remarks: Vec::new(),
     }
 }
@@ -88,6 +98,9 @@ fn generate(spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor) -> diffu
     let lengths = texts.map(|(field, text)| TruncatedText { field, tokens: text.split(' ').count(), limit: READ_TOKENS });
     Ok(Picture { image, truncated: lengths.into_iter().filter(|text| text.tokens > text.limit).collect() })
 }
+
+/// Whether the disk of videos that are told so was full.
+static WAS_FULL: AtomicBool = AtomicBool::new(false);
 
 struct FakeModel;
 
@@ -133,6 +146,9 @@ impl DeviceModel for FakeModel {
                 "no scheduler" => return Err(no_scheduler()),
                 "broken" => return Err(Error::Tokenizer("broken as told\nbacktrace".into())),
                 "slow" => std::thread::sleep(Duration::from_millis(2)),
+                "full once" if frame + 1 == frames && !WAS_FULL.swap(true, Ordering::Relaxed) => {
+                    return Err(Error::Sink(std::io::Error::from(std::io::ErrorKind::StorageFull).into()));
+                }
                 _ => {}
             }
             let colour = Rgb([(frame % 256) as u8, 1, 2]);

@@ -38,7 +38,7 @@ async fn jobs(folder: &Path, places: usize) -> Jobs {
     Jobs::open(settings(folder), engine(places).await).unwrap()
 }
 
-fn pictures(id: &str, prompt: &str) -> NewJob {
+pub(crate) fn pictures(id: &str, prompt: &str) -> NewJob {
     NewJob {
         id: id.into(),
         owner: String::new(),
@@ -50,7 +50,7 @@ fn pictures(id: &str, prompt: &str) -> NewJob {
     }
 }
 
-fn video(id: &str, prompt: &str) -> NewJob {
+pub(crate) fn video(id: &str, prompt: &str) -> NewJob {
     let scene = |prompt: &str| SceneRequest { prompt: Some(prompt.into()), ..SceneRequest::default() };
     let request = ScenesRequest {
         scenes: Some(vec![scene(prompt), scene("a star")]),
@@ -63,7 +63,7 @@ fn video(id: &str, prompt: &str) -> NewJob {
     NewJob { work: Work::Video(VideoSpec::Scenes(request.validate(&Limits::default()).unwrap())), ..pictures(id, prompt) }
 }
 
-async fn end_of(jobs: &Jobs, id: &str) -> Job {
+pub(crate) async fn end_of(jobs: &Jobs, id: &str) -> Job {
     tokio::time::timeout(PATIENCE, jobs.finished("", id)).await.expect("it ends").unwrap().unwrap()
 }
 
@@ -74,7 +74,7 @@ async fn kinds(jobs: &Jobs, id: &str) -> Vec<String> {
 }
 
 /// Waits until a job stands somewhere.
-async fn until(jobs: &Jobs, id: &str, state: JobState) {
+pub(crate) async fn until(jobs: &Jobs, id: &str, state: JobState) {
     let reached = async {
         let mut changes = jobs.changes();
         while jobs.get("", id).await.unwrap().unwrap().state != state {

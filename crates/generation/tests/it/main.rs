@@ -8,6 +8,7 @@ mod engine;
 mod fake;
 mod fake_model;
 mod faults;
+mod full_disk;
 mod jobs;
 mod journal;
 mod killed;

@@ -43,7 +43,12 @@ impl LinkSecret {
     pub fn kept_in(path: &Path) -> io::Result<Self> {
         let text = secret_file::kept_in(path, || Self::random().0.iter().map(|byte| format!("{byte:02x}")).collect())?;
         let secret = from_hex(text.trim()).map(Self);
-        secret.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it holds no 64 hexadecimal digits"))
+        secret.ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it holds no 64 hexadecimal digits; remove it to have a new secret drawn, which ends all links made so far",
+            )
+        })
     }
 }
 

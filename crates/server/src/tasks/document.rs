@@ -119,6 +119,12 @@ pub(crate) fn progress(job: &Job) -> u32 {
 }
 
 fn message(job: &Job) -> String {
+    if let Some(damage) = &job.damage {
+        return damage.clone();
+    }
+    if let Some(fault) = job.held_up_by {
+        return format!("Waiting: {fault}; it goes on by itself when that is mended");
+    }
     match (job.state, job.position) {
         (JobState::Queued, Some(0)) => "Next in the queue".to_owned(),
         (JobState::Queued, Some(before)) => format!("{before} before it in the queue"),

@@ -86,7 +86,7 @@ pub(crate) struct EventsQuery {
             headers(("Retry-After" = u64, description = "Seconds until one may be closed"))
         ),
         (status = 500, description = "The task cannot be read", body = TaskErrorBody),
-        (status = 503, description = "The server is shutting down", body = TaskErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]
 pub(crate) async fn events(

@@ -177,10 +177,13 @@ async fn made(
     };
     drop(held);
     let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
-    let ended = state.jobs.finished(&owner, &job.id).await;
-    // It has ended, or waits for the program's next life; but a caller who has no name for it is told to ask anew.
-    waiting.is_kept |= ended.is_ok();
-    let job = ended?.ok_or_else(|| ApiError::TaskNotFound(job.id))?;
+    let job = state.jobs.finished_or_held_up(&owner, &job.id).await?.ok_or_else(|| ApiError::TaskNotFound(job.id))?;
+    if let Some(fault) = job.held_up_by {
+        // One that nobody can come back for is called off.
+        return Err(ApiError::HeldUp(fault));
+    }
+    // It has ended. One that waits for the program's next life is not kept: a caller who has no name for it is told to ask anew.
+    waiting.is_kept = true;
     let mut response = answer(&job, Links { state, base_url: &base_url }).await?;
     idempotency::mark(&mut response, replayed);
     Ok(response)

@@ -67,7 +67,7 @@ pub(crate) enum Order {
         (status = 404, description = "There is no task of the id in `after`", body = TaskErrorBody),
         (status = 422, description = "The query is wrong", body = TaskValidationErrorBody),
         (status = 500, description = "The tasks cannot be read", body = TaskErrorBody),
-        (status = 503, description = "The server is shutting down", body = TaskErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]
 pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {
@@ -103,7 +103,7 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
         (status = 200, description = "The task, also if it failed or was cancelled", body = Task),
         (status = 404, description = "There is no such task", body = TaskErrorBody),
         (status = 500, description = "It cannot be read", body = TaskErrorBody),
-        (status = 503, description = "The server is shutting down", body = TaskErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]
 pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<Json<Task>, ApiError> {
@@ -124,7 +124,7 @@ pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>,
         (status = 404, description = "There is no such task", body = TaskErrorBody),
         (status = 409, description = "It has ended, and stays as it ended", body = TaskErrorBody),
         (status = 500, description = "It cannot be written down", body = TaskErrorBody),
-        (status = 503, description = "The server is shutting down", body = TaskErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]
 pub(crate) async fn cancel(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<Json<CancelResponse>, ApiError> {

@@ -122,6 +122,10 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _gone: Result<_, watch::error::RecvError> = stopping.wait_for(|stopping| *stopping).await;
 }
 
+/// How long it is waited before what became of a try is written down once more; each wait is twice as long as the one before, up to the last.
+const FIRST_WAIT_FOR_DISK: Duration = Duration::from_secs(1);
+const LONGEST_WAIT_FOR_DISK: Duration = Duration::from_secs(60);
+
 /// What became of one try.
 enum Tried {
     Arrived,
@@ -151,28 +155,37 @@ async fn note(state: &ApiState, settings: &WebhookSettings, delivery: &Delivery,
     let Delivery { id, job, url, attempts, .. } = delivery;
     let host = turns::host_of(url);
     let attempt = attempts + 1;
-    let noted = match tried {
+    let (next, reason) = match tried {
         Tried::Arrived => {
             tracing::info!(job, host, attempt, "a callback was told");
-            state.jobs.delivered(*id).await
+            (None, None)
         }
         Tried::Failed(reason) => {
             let next = usize::try_from(*attempts).ok().and_then(|attempts| settings.retries.get(attempts));
             if let Some(wait) = next.map(|wait| jittered(*wait, random_share())) {
                 tracing::info!(job, host, attempt, reason, again_in = ?wait, "a callback could not be told");
-                state.jobs.delivery_failed(*id, SystemTime::now().checked_add(wait), &reason).await
+                (SystemTime::now().checked_add(wait), Some(reason))
             } else {
                 tracing::warn!(job, host, attempt, reason, "a callback could not be told, and is given up");
-                state.jobs.delivery_failed(*id, None, &reason).await
+                (None, Some(reason))
             }
         }
         Tried::Refused(reason) => {
             tracing::warn!(job, host, attempt, reason, "a callback is not told");
-            state.jobs.delivery_failed(*id, None, &reason).await
+            (None, Some(reason))
         }
     };
-    if let Err(error) = noted {
-        tracing::error!(%error, job, "what became of a message to a callback cannot be written down");
+    // Until it is written down the message is due, and would be sent again for as long as the disk refuses.
+    let mut again = FIRST_WAIT_FOR_DISK;
+    loop {
+        let noted = match &reason {
+            None => state.jobs.delivered(*id).await,
+            Some(reason) => state.jobs.delivery_failed(*id, next, reason).await,
+        };
+        let Err(error) = noted else { return };
+        tracing::error!(%error, job, "what became of a message to a callback cannot be written down; trying again");
+        tokio::time::sleep(again).await;
+        again = (again * 2).min(LONGEST_WAIT_FOR_DISK);
     }
 }
 

@@ -39,7 +39,10 @@ impl WebhookSecret {
     /// If the file cannot be read or made, or holds something else.
     pub fn kept_in(path: &Path) -> io::Result<Self> {
         let text = secret_file::kept_in(path, || format!("{}\n", Self::random().written()))?;
-        text.trim().parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        text.trim().parse().map_err(|error| {
+            let reason = format!("{error}; remove it to have a new secret drawn, which those who check messages must then have");
+            io::Error::new(io::ErrorKind::InvalidData, reason)
+        })
     }
 
     fn written(&self) -> String {

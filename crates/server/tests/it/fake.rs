@@ -109,7 +109,12 @@ impl Running {
 
     /// With the jobs of a folder, where those of an earlier server may lie.
     pub(crate) fn in_folder(folder: &Path, settings: ServerSettings, engine: Engine) -> Self {
-        let jobs = jobs(folder, engine.clone());
+        Self::with_jobs(folder, settings, jobs(folder, engine))
+    }
+
+    /// With these jobs, which lie in that folder.
+    pub(crate) fn with_jobs(folder: &Path, settings: ServerSettings, jobs: Jobs) -> Self {
+        let engine = jobs.engine().clone();
         let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), ..settings };
         let server = Server::bind(&settings, jobs.clone()).unwrap();
         let address = server.addresses()[0];

@@ -5,6 +5,7 @@ mod access;
 mod attacks;
 mod bad_input;
 mod characters;
+mod disk_faults;
 mod dispatch;
 mod docs;
 mod events;

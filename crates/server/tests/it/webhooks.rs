@@ -151,6 +151,36 @@ async fn a_callback_is_told_until_it_says_that_it_knows() {
 }
 
 #[actix_web::test]
+async fn a_message_that_arrived_is_not_sent_again_while_that_cannot_be_written_down() {
+    let receiver = Receiver::start(&[200]);
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::in_folder(folder.path(), receiver.settings(&[MOMENT; 6]), engine(4).await);
+    // The receiver answers when another program holds the database.
+    let messages = Arc::clone(&receiver.messages);
+    let (answer, answered) = std::sync::mpsc::channel::<()>();
+    let (held, holds) = std::sync::mpsc::channel::<()>();
+    let silent = std::thread::spawn(move || {
+        let _silent = messages.lock().unwrap();
+        held.send(()).unwrap();
+        let _ = answered.recv();
+    });
+    holds.recv().unwrap();
+    let id = server.submit(json!({"callback_url": receiver.url()})).await;
+    server.ended(&id).await;
+    let other = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    drop(answer);
+    silent.join().unwrap();
+    receiver.wait_for(1).await;
+    // Longer than it takes to find out that it cannot be written down.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    nothing_more(&receiver, 1).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    nothing_more(&receiver, 1).await;
+    receiver.server.stop(false).await;
+}
+
+#[actix_web::test]
 async fn every_end_is_told() {
     let receiver = Receiver::start(&[200]);
     let server = Running::with_settings(receiver.settings(&[MOMENT]), engine(4).await);

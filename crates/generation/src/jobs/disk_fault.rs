@@ -1,0 +1,136 @@
+//! Why a disk or a database refuses, in words for anybody: no path, no number of the system's.
+//!
+//! It must not know jobs or HTTP. The invariant: every error of the operating system and of SQLite has one fault, so that a caller is told
+//! the same reason whichever of them noticed it first.
+
+use std::{error::Error, fmt, io};
+
+use rusqlite::ErrorCode;
+
+/// Why the disk or the database refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// Another program holds the database.
+    Locked,
+    /// No room, or a quota is used up.
+    Full,
+    /// Nothing may be written.
+    ReadOnly,
+    /// The process has as many files open as it may.
+    TooManyFiles,
+    /// The folder or the database is no longer where it was.
+    Gone,
+    /// What was stored cannot be read.
+    Damaged,
+    /// Any other error; the log has it.
+    Failing,
+}
+
+impl DiskFault {
+    /// The fault behind an error; `None` if neither the operating system nor SQLite is behind it.
+    pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        std::iter::successors(Some(error), |error| (**error).source()).find_map(|error| {
+            let of_picture = || match error.downcast_ref::<image::ImageError>() {
+                // Its own source is not the error but what lies behind that.
+                Some(image::ImageError::IoError(error)) => Some(Self::of_io(error)),
+                _ => None,
+            };
+            let of_io = || error.downcast_ref::<io::Error>().map(Self::of_io);
+            let of_sqlite = || error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error).map(Self::of_sqlite);
+            of_io().or_else(of_sqlite).or_else(of_picture)
+        })
+    }
+
+    /// The fault behind an error of the operating system.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds are open, and most are no disk's")]
+    pub fn of_io(error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        if is_out_of_files(error) {
+            return Self::TooManyFiles;
+        }
+        match error.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => Self::Full,
+            Kind::ReadOnlyFilesystem | Kind::PermissionDenied => Self::ReadOnly,
+            Kind::NotFound | Kind::NotADirectory | Kind::StaleNetworkFileHandle => Self::Gone,
+            _ => Self::Failing,
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the codes are open, and most are no disk's")]
+    fn of_sqlite(error: &rusqlite::ffi::Error) -> Self {
+        match error.code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Locked,
+            ErrorCode::DiskFull => Self::Full,
+            ErrorCode::ReadOnly if error.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED => Self::Gone,
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly,
+            ErrorCode::CannotOpen => Self::Gone,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged,
+            _ => Self::Failing,
+        }
+    }
+}
+
+impl fmt::Display for DiskFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Locked => "another program holds the database",
+            Self::Full => "the disk is full",
+            Self::ReadOnly => "the disk is read-only",
+            Self::TooManyFiles => "too many files are open",
+            Self::Gone => "the data folder is gone",
+            Self::Damaged => "what is stored is damaged",
+            Self::Failing => "the disk fails",
+        })
+    }
+}
+
+/// `EMFILE` and `ENFILE`, which have no kind of their own.
+fn is_out_of_files(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+// The numbers are Linux's.
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::{GenerationError, jobs::StoreError};
+
+    #[test]
+    fn every_error_of_a_disk_has_its_fault_however_deep_it_lies() {
+        let io = io::Error::from_raw_os_error;
+        for (number, fault) in [
+            (28, DiskFault::Full),
+            (122, DiskFault::Full),
+            (30, DiskFault::ReadOnly),
+            (13, DiskFault::ReadOnly),
+            (24, DiskFault::TooManyFiles),
+            (23, DiskFault::TooManyFiles),
+            (2, DiskFault::Gone),
+            (116, DiskFault::Gone),
+            (5, DiskFault::Failing),
+        ] {
+            let encoder = || video_encode::Error::File { path: "a.mp4".into(), doing: "writing", source: io(number) };
+            let picture = video_encode::Error::Picture { path: "a.png".into(), source: image::ImageError::IoError(io(number)) };
+            let store = StoreError::Folder { path: "a".into(), source: io(number) };
+            let staged = StoreError::Artifact(crate::ArtifactError { path: "a".into(), source: io(number) });
+            assert_eq!(DiskFault::of(&GenerationError::Video(encoder())), Some(fault), "{number}");
+            assert_eq!(DiskFault::of(&GenerationError::Video(picture)), Some(fault), "{number}");
+            assert_eq!((store.fault(), staged.fault()), (fault, fault), "{number}");
+        }
+        let sqlite = |code| StoreError::Database(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        for (code, fault) in [
+            (rusqlite::ffi::SQLITE_BUSY, DiskFault::Locked),
+            (rusqlite::ffi::SQLITE_FULL, DiskFault::Full),
+            (rusqlite::ffi::SQLITE_READONLY, DiskFault::ReadOnly),
+            (rusqlite::ffi::SQLITE_READONLY_DBMOVED, DiskFault::Gone),
+            (rusqlite::ffi::SQLITE_CANTOPEN, DiskFault::Gone),
+            (rusqlite::ffi::SQLITE_CORRUPT, DiskFault::Damaged),
+            (rusqlite::ffi::SQLITE_NOTADB, DiskFault::Damaged),
+            (rusqlite::ffi::SQLITE_IOERR, DiskFault::Failing),
+        ] {
+            assert_eq!(sqlite(code).fault(), fault, "{code}");
+        }
+        let encoder = video_encode::Error::Empty { path: "a".into() };
+        assert_eq!(DiskFault::of(&encoder), None, "no disk has a part in it");
+    }
+}

@@ -1,0 +1,98 @@
+//! Jobs that the disk keeps from going on: why, since when, and when each is tried again.
+//!
+//! It must not know engines or stores. Nothing of it is stored: a job that waits is queued or running in the store, and the program's next
+//! life finds out anew.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use super::DiskFault;
+
+/// The first wait; each is twice as long as the one before, up to [`LONGEST`].
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+/// How long a job waits for its file to be stored: over a night, so that whoever makes room in the morning loses nothing.
+pub(super) const MOST: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    since: SystemTime,
+    tries: u32,
+    /// Why it waits; none while it is tried again.
+    fault: Option<DiskFault>,
+}
+
+/// The jobs, by id.
+#[derive(Debug, Default)]
+pub(super) struct DiskWaits(Mutex<HashMap<String, Wait>>);
+
+impl DiskWaits {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Wait>> {
+        // No code panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The disk has refused a job. How long until it is worth another try.
+    pub(super) fn refused(&self, job: &str, fault: DiskFault, now: SystemTime) -> Duration {
+        let mut waits = self.lock();
+        let wait = waits.entry(job.to_owned()).or_insert(Wait { since: now, tries: 0, fault: None });
+        let again = FIRST.saturating_mul(2_u32.saturating_pow(wait.tries)).min(LONGEST);
+        wait.tries = wait.tries.saturating_add(1);
+        wait.fault = Some(fault);
+        again
+    }
+
+    /// How long ago the disk first refused a job.
+    pub(super) fn waited(&self, job: &str, now: SystemTime) -> Duration {
+        self.lock().get(job).and_then(|wait| now.duration_since(wait.since).ok()).unwrap_or_default()
+    }
+
+    /// A job is tried again, and waits on from where it was if that fails.
+    pub(super) fn tried_again(&self, job: &str) {
+        if let Some(wait) = self.lock().get_mut(job) {
+            wait.fault = None;
+        }
+    }
+
+    /// A job has ended.
+    pub(super) fn forget(&self, job: &str) {
+        self.lock().remove(job);
+    }
+
+    /// Why a job waits, if it does.
+    pub(super) fn of(&self, job: &str) -> Option<DiskFault> {
+        self.lock().get(job).and_then(|wait| wait.fault)
+    }
+
+    /// Whether any job waits.
+    pub(super) fn are_any(&self) -> bool {
+        self.lock().values().any(|wait| wait.fault.is_some())
+    }
+
+    /// All that wait, and why.
+    pub(super) fn all(&self) -> HashMap<String, DiskFault> {
+        self.lock().iter().filter_map(|(job, wait)| Some((job.clone(), wait.fault?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_are_bounded_and_are_counted_from_the_first_refusal() {
+        let (waits, start) = (DiskWaits::default(), SystemTime::UNIX_EPOCH);
+        let seconds: Vec<u64> = (0..8).map(|_| waits.refused("a", DiskFault::Full, start).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
+        waits.tried_again("a");
+        assert_eq!((waits.of("a"), waits.are_any()), (None, false));
+        let later = start + MOST;
+        assert_eq!((waits.refused("a", DiskFault::Gone, later), waits.waited("a", later)), (LONGEST, MOST));
+        assert_eq!(waits.of("a"), Some(DiskFault::Gone));
+        waits.forget("a");
+        assert!(waits.all().is_empty());
+    }
+}
