@@ -30,6 +30,7 @@ pub(crate) fn model() -> LoadedModel {
         default_height: SIDE,
         scheduler: SchedulerKind::Ddim.into(),
         memory: MemoryPlan::default(),
+        scripts: diffusion_core::tokenizer::Scripts::default(),
     };
     LoadedModel { info, model: Box::new(Instant) }
 }

@@ -11,14 +11,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, anyhow};
-use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
-use generation::{Engine, FieldError, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact, given_picture};
+use anyhow::{Result, anyhow};
+use diffusion_core::schedulers::SchedulerKind;
+use generation::{Engine, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact, given_picture};
 use image::{DynamicImage, ImageReader};
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use crate::{args::ImageArgs, engine, failure::Usage, output, settings::Settings};
+use crate::{
+    args::ImageArgs,
+    engine,
+    failure::{Usage, one_line},
+    flags, out_place, output,
+    settings::Settings,
+};
+
+/// What a prompt is to a person here.
+const PROMPT: &str = "PROMPT";
 
 /// Makes the pictures and writes them.
 ///
@@ -27,19 +36,22 @@ use crate::{args::ImageArgs, engine, failure::Usage, output, settings::Settings}
 pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     let request = request(args)?;
+    let mask_remark = mask_remark(&request);
     // The limits do not depend on the model, but for the size it stands in with; so faults show before a model of gigabytes is read.
     validate(request.clone(), &stand_in())?;
-    check_out(&args.out)?;
+    check_out(&args.out, args.count)?;
 
     let engine = engine::start(settings, args.prediction_type.as_deref(), false)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (model, spec, images) = runtime.block_on(async {
+    let (model, spec, images, remarks) = runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
         output::remark(format_args!("{} on {}", model.name, model.device_reason));
         let spec = validate(request, &model)?;
+        let remarks: Vec<String> = mask_remark.into_iter().chain(model.unread_scripts([spec.prompt(), spec.negative_prompt()])).collect();
+        remarks.iter().for_each(output::remark);
         // Ctrl-C lets go of the job: nothing is written.
         tokio::select! {
-            images = generate(&engine, spec.clone()) => Ok::<_, anyhow::Error>((model, spec, images?)),
+            images = generate(&engine, spec.clone()) => Ok::<_, anyhow::Error>((model, spec, images?, remarks)),
             _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted; nothing was written")),
         }
     })?;
@@ -48,12 +60,12 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     for (path, image) in paths.iter().zip(&images) {
         artifact::write(path, &image.png)?;
     }
-    report(args.json, &paths, &images, &spec, &model, began.elapsed())
+    report(args.json, &paths, &images, (&spec, &remarks), &model, began.elapsed())
 }
 
 fn request(args: &ImageArgs) -> Result<ImageRequest> {
     if let Some(name) = &args.scheduler {
-        name.parse::<SchedulerName>().map_err(|error| Usage(format!("--scheduler {name}: {error}")))?;
+        flags::scheduler(name)?;
     }
     let init_image = args.init_image.as_deref().map(read_image).transpose()?.map(|image| image.to_rgb8());
     let mask_image = args.mask.as_deref().map(read_image).transpose()?.map(|image| image.to_luma8());
@@ -66,7 +78,7 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         height: args.height.map(i128::from),
         output_size: None,
         count: args.count.map(i128::from),
-        seed: Some(args.seed.map_or_else(|| i128::from(random_seed()), i128::from)),
+        seed: Some(flags::seed(args.seed).unwrap_or_else(|| random_seed().into())),
         scheduler: args.scheduler.clone(),
         clip_skip: args.clip_skip.map(i128::from),
         strength: args.strength,
@@ -82,38 +94,23 @@ pub(crate) fn random_seed() -> u32 {
 }
 
 /// Reads a picture, upright as its camera meant it.
+///
+/// # Errors
+/// [`Usage`] with the file's name if there is none, or it is no picture.
 pub(crate) fn read_image(path: &Path) -> Result<DynamicImage> {
     let read = || -> Result<DynamicImage> { Ok(given_picture::read(ImageReader::open(path)?)?) };
-    read().with_context(|| path.display().to_string())
+    read().map_err(|error| Usage(format!("{}: {}", path.display(), one_line(&error))).into())
 }
 
 fn validate(request: ImageRequest, model: &ModelInfo) -> Result<ImageSpec> {
-    request.validate(&Limits::DEFAULT, model).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().map(with_flag).collect();
-        Usage(lines.join("; ")).into()
-    })
+    request.validate(&Limits::DEFAULT, model).map_err(|errors| flags::refused(&errors, PROMPT).into())
 }
 
-/// A field's fault under the name of the flag that set it.
-fn with_flag(error: &FieldError) -> String {
-    let flag = match error.field {
-        "prompt" => "PROMPT",
-        "negative_prompt" => "--negative",
-        "num_inference_steps" => "--steps",
-        "guidance_scale" => "--guidance",
-        "width" => "--width",
-        "height" => "--height",
-        "count" => "--count",
-        "seed" => "--seed",
-        "scheduler" => "--scheduler",
-        "clip_skip" => "--clip-skip",
-        "strength" => "--strength",
-        "init_image" => "--init-image",
-        "mask_image" => "--mask",
-        other => other,
-    };
-    let given = if error.value.is_empty() { String::new() } else { format!(" {}", error.value) };
-    format!("{flag}{given}: {}", error.message)
+/// What becomes of a mask that is not as large as its picture.
+fn mask_remark(request: &ImageRequest) -> Option<String> {
+    let (image, mask) = (request.init_image.as_ref()?.dimensions(), request.mask_image.as_ref()?.dimensions());
+    let size = |(width, height)| format!("{width}x{height}");
+    (image != mask).then(|| format!("--mask is {}, and --init-image {}: the mask is stretched over the picture", size(mask), size(image)))
 }
 
 /// What stands in for a model that is not loaded yet.
@@ -128,27 +125,26 @@ fn stand_in() -> ModelInfo {
         default_height: 512,
         scheduler: SchedulerKind::Ddim.into(),
         memory: generation::MemoryPlan::default(),
+        scripts: diffusion_core::tokenizer::Scripts::default(),
     }
 }
 
-fn check_out(out: &Path) -> Result<()> {
+fn check_out(out: &Path, count: Option<i64>) -> Result<()> {
     let is_png = out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     if !is_png || out.file_stem().is_none() {
         return Err(Usage(format!("--out {}: pictures are written as .png", out.display())).into());
     }
-    if out.is_dir() {
-        return Err(Usage(format!("--out {}: is a folder", out.display())).into());
-    }
-    Ok(())
+    let count = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
+    Ok(paths(out, count).iter().try_for_each(|path| out_place::check_file("--out", path))?)
 }
 
 /// Runs the job to its end, with a bar on a terminal.
 async fn generate(engine: &Engine, spec: ImageSpec) -> Result<Vec<GeneratedImage>> {
-    let job = engine.submit(spec)?;
+    let job = engine.submit(spec).map_err(|error| flags::not_taken(error, PROMPT))?;
     let progress = job.progress();
     // The drawing ends with the job, be it done or let go, and takes its bar off the terminal before anything else is printed.
     tokio::select! {
-        images = job.finished() => Ok(images?),
+        images = job.finished() => images.map_err(|error| flags::not_made(error, PROMPT)),
         never = draw(progress) => match never {},
     }
 }
@@ -165,11 +161,8 @@ async fn draw(mut progress: tokio::sync::watch::Receiver<JobProgress>) -> Infall
         if drawn.as_ref().is_none_or(|(number, _)| *number != image) {
             // Each picture has its own speed and time left, so a bar of its own.
             drop(drawn.take());
-            let bar = output::step_bar();
-            if images > 1 {
-                bar.set_prefix(format!("picture {} of {images} ", image + 1));
-            }
-            drawn = Some((image, bar));
+            let name = if images > 1 { format!("picture {} of {images} ", image + 1) } else { String::new() };
+            drawn = Some((image, output::step_bar(name)));
         }
         if let Some((_, bar)) = &drawn {
             // Whatever is set is taken for a moment of the steps' speed, so nothing is set to what it is.
@@ -198,7 +191,7 @@ fn report(
     as_json: bool,
     paths: &[PathBuf],
     images: &[GeneratedImage],
-    spec: &ImageSpec,
+    (spec, remarks): (&ImageSpec, &[String]),
     model: &Arc<ModelInfo>,
     took: Duration,
 ) -> Result<()> {
@@ -223,6 +216,7 @@ fn report(
     Ok(output::json(&json!({
         "files": files,
         "prompt_truncated": !truncated.is_empty(),
+        "remarks": remarks,
         "seconds": (seconds * 1000.0).round() / 1000.0,
         "settings": {
             "prompt": spec.prompt(),

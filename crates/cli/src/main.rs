@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod engine;
 mod failure;
+mod flags;
 mod frames;
 mod hub;
 mod image;
@@ -13,6 +14,7 @@ mod log;
 mod memory;
 mod model;
 mod models;
+mod out_place;
 mod output;
 mod serve;
 mod settings;
@@ -89,7 +91,7 @@ fn run(cli: Cli) -> Result<()> {
             threads::settle(settings.compute.threads, settings.compute.cpu_level, Priority::Low)?;
             serve::run(&args, &settings)
         }
-        Command::Jobs(command) => jobs::run(&command, &gather(config, command.client().layers())?.client),
+        Command::Jobs(args) => jobs::run(&args, &gather(config, args.client.layers())?.client),
         Command::Models(command) => {
             let hub = gather(config, Vec::new())?.hub;
             match command {

@@ -51,6 +51,7 @@ impl LoadedModel {
             default_height,
             scheduler: pictures.scheduler_name(),
             memory: memory.clone(),
+            scripts: pictures.scripts(),
             ..facts(pictures.policy())
         };
         let motion = Motion::Closed(motion, policy.clone());
@@ -89,6 +90,7 @@ fn facts(policy: &ExecutionPolicy) -> ModelInfo {
         default_height: 0,
         scheduler: diffusion_core::schedulers::SchedulerKind::Euler.into(),
         memory: MemoryPlan::default(),
+        scripts: diffusion_core::tokenizer::Scripts::default(),
     }
 }
 

@@ -9,6 +9,7 @@ use diffusion_core::{
     journal::{Journal, Kept},
     pipelines::scenes::SceneMonitor,
     schedulers::SchedulerName,
+    tokenizer::Scripts,
 };
 use image::RgbImage;
 
@@ -39,6 +40,22 @@ pub struct ModelInfo {
     pub scheduler: SchedulerName,
     /// What jobs take in memory, and how much there is.
     pub memory: MemoryPlan,
+    /// The scripts that it reads prompts in.
+    pub scripts: Scripts,
+}
+
+impl ModelInfo {
+    /// A sentence for each of a request's texts that is written, at least partly, in a script that the model was not taught to read.
+    pub fn unread_scripts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let mut remarks: Vec<String> = Vec::new();
+        for script in texts.into_iter().filter_map(|text| self.scripts.unread(text)) {
+            let remark = format!("the model reads no {script} script, so that part of the prompt hardly acts: write it in English");
+            if !remarks.contains(&remark) {
+                remarks.push(remark);
+            }
+        }
+        remarks
+    }
 }
 
 /// A text of a request that is longer than the model reads: its end had no say in the picture.
@@ -129,6 +146,7 @@ impl ModelInfo {
             default_height: 64,
             scheduler: diffusion_core::schedulers::SchedulerKind::Ddim.into(),
             memory: MemoryPlan::default(),
+            scripts: Scripts::default(),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     metrics::RequestMetrics,
     ops_api::{self, StoreCheck},
     request_memory::RequestMemory,
-    request_metrics, root_api, stored_video,
+    request_metrics, request_notes, root_api, stored_video,
     tasks::{self, OpenStreams, TasksSettings},
     text_video_api::{self, TextRoute},
     uploads::{UploadLimits, UploadStore},
@@ -113,6 +113,7 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
     let all = web::scope("")
         .configure(routes)
         .wrap(from_fn(access::gate))
+        .wrap(from_fn(request_notes::add))
         .wrap(from_fn(tasks::envelope::add))
         .wrap(from_fn(request_metrics::count));
     config.app_data(Data::new(state)).service(all);

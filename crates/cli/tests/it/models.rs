@@ -62,7 +62,9 @@ fn offline_nothing_is_fetched_and_the_reason_is_one_line() {
         let settings = [("HF_HUB_OFFLINE", "1"), ("HF_HUB_CACHE", "/nowhere/cache")];
         run(command.args(args).current_dir(Path::new("/")).env_clear().envs(settings))
     };
-    let image: &[&str] = &["image", "a boat", "--model", "some/model", "--out", "/nowhere/a.png"];
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a.png").display().to_string();
+    let image: &[&str] = &["image", "a boat", "--model", "some/model", "--out", &out];
     for args in [&["models", "pull", "some/model"] as &[&str], &["models", "inspect", "some/model"], image] {
         let refused = offline(args);
         assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (1, "", 1), "{args:?}: {refused:?}");

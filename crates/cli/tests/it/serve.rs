@@ -69,6 +69,8 @@ fn it_is_not_served_to_others_without_a_key() {
     let mut stderr = BufReader::new(served.0.stderr.take().unwrap());
     let mut first = String::new();
     stderr.read_line(&mut first).unwrap();
+    // 0.0.0.0 is no address that a browser opens.
+    assert!(first.starts_with("serving http://127.0.0.1:"), "{first}");
     let port = first.split(':').nth(2).unwrap().split(' ').next().unwrap().to_owned();
     let rest = std::thread::spawn(move || {
         let mut rest = String::new();
@@ -89,6 +91,7 @@ fn it_is_not_served_to_others_without_a_key() {
     assert!(Command::new("kill").args(["-TERM", &served.0.id().to_string()]).status().unwrap().success());
     assert_eq!(served.0.wait().unwrap().code(), Some(0));
     let log = rest.join().unwrap();
+    assert!(log.starts_with("listening on every address of this machine"), "{log}");
     assert!(log.contains("id=\"mine\" method=GET path=/files/a/b status=404"), "{log}");
     assert!(!log.contains(key) && !log.contains("c2lnbmF0dXJl"), "{log}");
 }

@@ -33,6 +33,7 @@ fn insert(store: &JobStore, id: &str) {
         default_height: 72,
         scheduler: diffusion_core::schedulers::SchedulerKind::Ddim.into(),
         memory: crate::MemoryPlan::default(),
+        scripts: diffusion_core::tokenizer::Scripts::default(),
     };
     let request = ImageRequest {
         prompt: Some("a boat".into()),

@@ -9,6 +9,7 @@
 
 use std::{
     ops::ControlFlow,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -19,10 +20,12 @@ use diffusion_core::{
     journal::{Journal, Kept},
     noise::SeededNoise,
     pipelines::{
+        self,
         clip::NativeFrames,
         scenes::{Activity, SceneMonitor, SceneProgress},
     },
     schedulers::SchedulerKind,
+    tokenizer::{ClipTokenizer, Scripts},
 };
 use generation::{
     DeviceModel, Engine, EngineSettings, ImageSpec, LoadedModel, MemoryPlan, ModelInfo, Picture, TruncatedText,
@@ -36,6 +39,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How many tokens of a text the model reads.
 const READ_TOKENS: usize = 75;
 
+/// Those that nano-sd reads.
+static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| ClipTokenizer::load(&pipelines::nano_sd()).unwrap().scripts());
+
 pub(crate) fn info() -> ModelInfo {
     ModelInfo {
         name: "fake".into(),
@@ -47,6 +53,7 @@ pub(crate) fn info() -> ModelInfo {
         default_height: 72,
         scheduler: SchedulerKind::Ddim.into(),
         memory: MemoryPlan::default(),
+        scripts: SCRIPTS.clone(),
     }
 }
 

@@ -18,6 +18,7 @@ mod load;
 mod ops;
 mod pictures_as_tasks;
 mod priorities;
+mod request_names;
 mod respond_async;
 mod service;
 mod shutdown;
