@@ -89,9 +89,7 @@ fn in_flags(sentence: &str) -> String {
 /// Why the engine has no picture or video: a parameter that only the model could judge is the person's to mend.
 pub(crate) fn not_made(error: GenerationError, prompt: &str) -> anyhow::Error {
     match error {
-        GenerationError::Model(Error::Params { field, reason }) => {
-            Usage(format!("{}: {}", flag(field, prompt), in_flags(&reason))).into()
-        }
+        GenerationError::Model(Error::Params { field, reason }) => Usage(format!("{}: {}", flag(field, prompt), in_flags(&reason))).into(),
         other => other.into(),
     }
 }

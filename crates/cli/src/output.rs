@@ -48,12 +48,7 @@ const LEAST_BAR: usize = 6;
 /// A bar that counts denoising steps, however many there will be, behind a name; hidden where standard error is no terminal.
 pub(crate) fn step_bar(name: String) -> ProgressBar {
     let line = move |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let steps = Steps {
-            done: state.pos(),
-            all: state.len().unwrap_or_default(),
-            per_second: state.per_sec(),
-            left: state.eta(),
-        };
+        let steps = Steps { done: state.pos(), all: state.len().unwrap_or_default(), per_second: state.per_sec(), left: state.eta() };
         let (bar, text) = steps.line(&name, columns());
         let bar = if bar > 0 { format!("{} ", drawn(state.fraction(), bar)) } else { String::new() };
         let _ = write!(out, "{}{bar}{}", text.0, text.1);
@@ -65,7 +60,9 @@ pub(crate) fn step_bar(name: String) -> ProgressBar {
 pub(crate) fn byte_bar(bytes: u64) -> ProgressBar {
     // What stands behind the name takes up to 24 columns, or 74 with the bar.
     let template = match columns() {
-        columns @ 100.. => format!("{{prefix:{}!}}{{bar:30.cyan/238}} {{bytes}}/{{total_bytes}}  {{bytes_per_sec}}  {{eta}} left", columns - 75),
+        columns @ 100.. => {
+            format!("{{prefix:{}!}}{{bar:30.cyan/238}} {{bytes}}/{{total_bytes}}  {{bytes_per_sec}}  {{eta}} left", columns - 75)
+        }
         columns => format!("{{prefix:{}!}} {{bytes}}/{{total_bytes}}", columns.saturating_sub(26).max(1)),
     };
     let eta = |state: &ProgressState, out: &mut dyn fmt::Write| _ = write!(out, "{}", clock(state.eta()));

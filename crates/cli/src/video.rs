@@ -13,7 +13,9 @@ use std::{
 use anyhow::{Result, anyhow};
 use generation::{
     Engine, JobProgress, Limits, ModelInfo,
-    video::{FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, RepaintSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
+    video::{
+        FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, RepaintSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec,
+    },
 };
 use serde_json::{Value, json};
 use server::IgnoredField;

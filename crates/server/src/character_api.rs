@@ -146,7 +146,12 @@ pub(crate) async fn generate(
     taken(request, submitted, &caller, state)
 }
 
-fn taken(request: &HttpRequest, Submitted { job, replayed }: Submitted, caller: &Caller, state: &ApiState) -> Result<HttpResponse, ApiError> {
+fn taken(
+    request: &HttpRequest,
+    Submitted { job, replayed }: Submitted,
+    caller: &Caller,
+    state: &ApiState,
+) -> Result<HttpResponse, ApiError> {
     let generation = shown(&job, caller, state).ok_or(ApiError::Internal)?;
     RequestNotes::new(generation.ignored_fields.clone(), Vec::new()).tell(request);
     let mut answer = HttpResponse::Ok().json(generation);

@@ -131,12 +131,15 @@ impl Modify for NoteHeaders {
             HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some(description)).build().into()
         };
         // A form has one field, and a route of its own.
-        let operations = api.paths.paths.iter_mut().filter(|(path, _)| *path != "/upload-character").filter_map(|(_, item)| item.post.as_mut());
+        let operations =
+            api.paths.paths.iter_mut().filter(|(path, _)| *path != "/upload-character").filter_map(|(_, item)| item.post.as_mut());
         for (status, answer) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
             if let (true, RefOr::T(answer)) = (status.starts_with('2'), answer) {
                 answer.headers.insert(
                     IGNORED_FIELDS.into(),
-                    header("Keys of the body that no field has, each with the field that was probably meant (an RFC 9651 list); else absent"),
+                    header(
+                        "Keys of the body that no field has, each with the field that was probably meant (an RFC 9651 list); else absent",
+                    ),
                 );
                 answer.headers.insert(REMARKS.into(), header("What the request may not do as it seems to; else absent"));
             }

@@ -95,7 +95,8 @@ impl NamedBody {
     /// The faults of a body, those of its names among them, at the keys that the client sent.
     pub(crate) fn at_sent_keys(&self, faults: Vec<ValidationErrorDetail>) -> Vec<ValidationErrorDetail> {
         let as_sent = |mut fault: ValidationErrorDetail| {
-            for (place, key) in &self.renamed {
+            // What stands inside first: the places are those of the own names.
+            for (place, key) in self.renamed.iter().rev() {
                 if fault.loc.starts_with(place)
                     && let Some(last) = fault.loc.get_mut(place.len() - 1)
                 {
@@ -274,10 +275,13 @@ mod tests {
         assert_eq!(Value::Object(body.json.clone()), expected);
         assert!(body.conflicts().is_empty(), "{:?}", body.conflicts());
         assert_eq!(ignored(&body), [("model", None), ("negative_promt", Some("negative_prompt")), ("scenes.1.sede", Some("seed"))]);
-        let fault = |loc: Value| ValidationErrorDetail { loc: loc.as_array().unwrap().clone(), ..detail("x", vec![], String::new(), Value::Null) };
+        let fault =
+            |loc: Value| ValidationErrorDetail { loc: loc.as_array().unwrap().clone(), ..detail("x", vec![], String::new(), Value::Null) };
         let faults = [json!(["body", "num_inference_steps"]), json!(["body", "scenes", 1, "prompt"]), json!(["body", "prompt"])].map(fault);
         let told: Vec<_> = body.at_sent_keys(faults.to_vec()).into_iter().map(|fault| Value::from(fault.loc)).collect();
         assert_eq!(told, [json!(["body", "steps"]), json!(["body", "scenes", 1, "text"]), json!(["body", "prompt"])]);
+        let inside = named(json!({"Scenes": [{"text": 5}]})).at_sent_keys(vec![fault(json!(["body", "scenes", 0, "prompt"]))]);
+        assert_eq!(Value::from(inside[0].loc.clone()), json!(["body", "Scenes", 0, "text"]));
     }
 
     #[test]

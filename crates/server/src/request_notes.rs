@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn a_header_holds_any_name() {
         let of = |fields: &[(&str, Option<&str>)]| {
-            let ignored = fields.iter().map(|(field, meant)| IgnoredField { field: (*field).into(), did_you_mean: meant.map(str::to_owned) });
+            let ignored =
+                fields.iter().map(|(field, meant)| IgnoredField { field: (*field).into(), did_you_mean: meant.map(str::to_owned) });
             let value = RequestNotes::new(ignored.collect(), Vec::new()).ignored_fields_value();
             value.and_then(|value| value.to_str().map(str::to_owned).ok())
         };

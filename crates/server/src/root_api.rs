@@ -110,7 +110,8 @@ mod tests {
         ] {
             assert!(wants(page), "{page}");
         }
-        for json in ["*/*", "application/json", "application/json, text/html;q=0.9", "text/html;q=0", "text/*", "", "application/json, */*"] {
+        for json in ["*/*", "application/json", "application/json, text/html;q=0.9", "text/html;q=0", "text/*", "", "application/json, */*"]
+        {
             assert!(!wants(json), "{json}");
         }
         assert!(!wants_page(&TestRequest::get().to_http_request()));

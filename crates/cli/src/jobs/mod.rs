@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 
 use crate::{
     args::{JobsArgs, JobsCommand},
-    failure::Usage, output, settings::ClientSettings};
+    failure::Usage,
+    output,
+    settings::ClientSettings,
+};
 
 use client::Client;
 

@@ -78,7 +78,8 @@ fn flags_go_before_the_file_of_scenes() {
 #[test]
 fn a_file_of_scenes_is_read_as_the_servers_bodies_are() {
     let folder = tempfile::tempdir().unwrap();
-    let scenes = r#"{"scenes": [{"text": "a red circle", "sede": 1}, "b"], "steps": 1, "seconds": 0.25, "size": "64x48", "seed": -1, "model": "x"}"#;
+    let scenes =
+        r#"{"scenes": [{"text": "a red circle", "sede": 1}, "b"], "steps": 1, "seconds": 0.25, "size": "64x48", "seed": -1, "model": "x"}"#;
     fs::write(folder.path().join("scenes.json"), scenes).unwrap();
     let made = framewright(folder.path(), &["video", "--scenes", "scenes.json", "--out", "a.mp4", "--json"]);
     assert_eq!(made.code, 0, "{made:?}");

@@ -49,7 +49,10 @@ async fn the_description_lists_the_routes_and_their_answers() {
     assert_eq!(of_health.keys().collect::<Vec<_>>(), ["200", "400", "403", "421"], "what wants no key says nothing of keys");
     assert!(answers["200"]["content"].get("image/png").is_some() && answers["200"]["content"].get("application/json").is_some());
     let headers = answers["200"]["headers"].as_object().unwrap();
-    assert_eq!(headers.keys().collect::<Vec<_>>(), ["Content-Disposition", "X-Ignored-Fields", "X-Prompt-Truncated", "X-Remarks", "X-Seed"]);
+    assert_eq!(
+        headers.keys().collect::<Vec<_>>(),
+        ["Content-Disposition", "X-Ignored-Fields", "X-Prompt-Truncated", "X-Remarks", "X-Seed"]
+    );
 }
 
 #[actix_web::test]

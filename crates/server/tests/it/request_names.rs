@@ -40,10 +40,16 @@ async fn other_programs_names_of_fields_act() {
     // As clients of AUTOMATIC1111, of OpenAI and of JavaScript send them.
     let parameters = |answer: Answer| answer.json()["parameters"].as_str().unwrap().to_owned();
     for (names, part) in [
-        (json!({"steps": 5, "cfg_scale": 3.5, "sampler_name": "DPM++ 2M", "scheduler": "Karras"}), "Steps: 5, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 3.5"),
+        (
+            json!({"steps": 5, "cfg_scale": 3.5, "sampler_name": "DPM++ 2M", "scheduler": "Karras"}),
+            "Steps: 5, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 3.5",
+        ),
         (json!({"num_steps": 6, "cfg": 2, "sampler": "euler_a"}), "Steps: 6, Sampler: Euler a, CFG scale: 2"),
         (json!({"numInferenceSteps": 7, "guidanceScale": 1, "scheduler": "UniPC"}), "Steps: 7, Sampler: UniPC, CFG scale: 1"),
-        (json!({"negative": "a fox", "size": "128x64", "n": 1, "seed": 9}), "Negative prompt: a fox\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 9, Size: 128x64"),
+        (
+            json!({"negative": "a fox", "size": "128x64", "n": 1, "seed": 9}),
+            "Negative prompt: a fox\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 9, Size: 128x64",
+        ),
     ] {
         let body = with(&json!({"prompt": "a boat", "return_base64": true}), names);
         let answer = sent("/generate", &body).await;
@@ -51,7 +57,8 @@ async fn other_programs_names_of_fields_act() {
         let parameters = parameters(answer);
         assert!(parameters.contains(part), "{body}: {parameters}");
     }
-    let body = json!({"prompt": "a boat", "num_inference_steps": 4, "guidance_scale": 2, "sampler_index": "Heun", "width": 64, "height": 64});
+    let body =
+        json!({"prompt": "a boat", "num_inference_steps": 4, "guidance_scale": 2, "sampler_index": "Heun", "width": 64, "height": 64});
     let parameters = parameters(sent("/api/v1/images/generate", &body).await);
     assert!(parameters.contains("Steps: 4, Sampler: Heun, CFG scale: 2"), "{parameters}");
     let body = json!({"scenes": ["a", {"text": "b", "seconds": 1}], "steps": 3, "seconds": 2, "frame_rate": 10, "transition": "cut"});
@@ -70,7 +77,10 @@ async fn what_nobody_reads_is_named_on_every_route() {
         if answer.header("content-type") == Some("application/json") {
             let answer = answer.json();
             let named = answer.get("ignored_fields").or(answer.get("ignoredFields")).unwrap_or_else(|| panic!("{path}: {answer}"));
-            assert_eq!((&named[0]["field"], &named[1]["field"], named.as_array().unwrap().len()), (&json!("callback_ur"), &json!("Ünknown"), 2));
+            assert_eq!(
+                (&named[0]["field"], &named[1]["field"], named.as_array().unwrap().len()),
+                (&json!("callback_ur"), &json!("Ünknown"), 2)
+            );
         }
     }
     // A picture's file, a refusal, and what stands inside of scenes and motions.
@@ -116,7 +126,8 @@ async fn two_names_of_one_field_with_two_values_are_refused_by_both_names() {
     for (path, body) in bodies() {
         let (field, key) = if path.contains("/images/") { ("steps", "num_inference_steps") } else { ("num_inference_steps", "steps") };
         let has_steps = !(body.get("text").is_some() || body.get("script").is_some() || path == "/api/v1/videos/generate");
-        let (field, key, values) = if has_steps { (field, key, (json!(5), json!(6))) } else { ("callback_url", "webhook", (json!("a"), json!("b"))) };
+        let (field, key, values) =
+            if has_steps { (field, key, (json!(5), json!(6))) } else { ("callback_url", "webhook", (json!("a"), json!("b"))) };
         let answer = sent(path, &with(&body, json!({field: values.0, key: values.1}))).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
         let faults = answer.json()["detail"].take();
