@@ -50,7 +50,7 @@ const FIELDS: [&str; 13] = [
     "height",
     "seed",
 ];
-const SHAPE: Shape = Shape { fields: &FIELDS, inside: &[] };
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// Sets a picture in motion.
 ///

@@ -26,7 +26,7 @@ const FIELDS: [&str; 11] = [
     "sampler",
     "n",
 ];
-const SHAPE: Shape = Shape { fields: &FIELDS, inside: &[] };
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// A body that is JSON, and its fields so far.
 #[derive(Debug)]

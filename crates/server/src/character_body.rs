@@ -33,7 +33,7 @@ const DEFAULT_QUALITY: &str = "768";
 const FPS: f64 = 24.0;
 /// The order in which faults are told.
 const FIELDS: [&str; 6] = ["characterImageUrl", "script", "duration", "quality", "seed", "callback_url"];
-const SHAPE: Shape = Shape { fields: &FIELDS, inside: &[] };
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// What is noted with a job, for its answers later on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,8 @@
 //! field's own name, or is named as ignored; two names of one field with different values are a fault.
 //! Sources of the synonyms: AUTOMATIC1111's, ComfyUI's, OpenAI's, Replicate's and stable-diffusion.cpp's requests, and diffusers' parameters.
 
+use std::{collections::HashMap, sync::OnceLock};
+
 use generation::field_error::{nearest, shortened};
 use serde_json::{Map, Value};
 
@@ -43,32 +45,57 @@ const SYNONYMS: [&[&str]; 23] = [
     &["callback_url", "callback", "webhook", "webhook_url"],
 ];
 
+/// No name of a field is longer, in bytes.
+const LONGEST_NAME: usize = 64;
+
 /// The fields of an object, and the objects that stand in some of them, alone or in a list.
 pub(crate) struct Shape {
-    pub(crate) fields: &'static [&'static str],
-    pub(crate) inside: &'static [(&'static str, &'static Shape)],
+    fields: &'static [&'static str],
+    inside: &'static [(&'static str, &'static Shape)],
+    /// The field of each name, squashed: a body may have a million keys.
+    names: OnceLock<HashMap<String, &'static str>>,
 }
 
 impl Shape {
+    pub(crate) const fn new(fields: &'static [&'static str], inside: &'static [(&'static str, &'static Shape)]) -> Self {
+        Self { fields, inside, names: OnceLock::new() }
+    }
+
     /// The field that a client means by a key.
     fn field(&self, key: &str) -> Option<&'static str> {
-        let key = squashed(key);
-        let own = |names: &[&str]| self.fields.iter().copied().find(|field| names.iter().any(|name| squashed(name) == squashed(field)));
-        own(&[&key]).or_else(|| {
-            let synonyms = SYNONYMS.into_iter().find(|names| names.iter().any(|name| squashed(name) == key))?;
-            own(synonyms)
-        })
+        if key.len() > LONGEST_NAME {
+            return None;
+        }
+        self.names.get_or_init(|| self.names()).get(&squashed(key)).copied()
+    }
+
+    fn names(&self) -> HashMap<String, &'static str> {
+        let mut names = HashMap::new();
+        for field in self.fields {
+            let name = squashed(field);
+            let synonyms = SYNONYMS.into_iter().find(|names| names.iter().any(|synonym| squashed(synonym) == name)).unwrap_or_default();
+            for synonym in synonyms {
+                names.entry(squashed(synonym)).or_insert(*field);
+            }
+        }
+        // What is a field itself is no other's synonym.
+        names.extend(self.fields.iter().map(|field| (squashed(field), *field)));
+        names
     }
 }
 
 /// What is left of a name without its spelling.
 fn squashed(name: &str) -> String {
-    name.chars().filter(|character| !matches!(character, '_' | '-')).flat_map(char::to_lowercase).collect()
+    letters(name).collect()
+}
+
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|character| !matches!(character, '_' | '-')).flat_map(char::to_lowercase)
 }
 
 /// Whether two names differ by their spelling at most.
 pub(crate) fn is_same_name(a: &str, b: &str) -> bool {
-    squashed(a) == squashed(b)
+    letters(a).eq(letters(b))
 }
 
 /// A body with its fields under their own names.
@@ -234,11 +261,11 @@ mod tests {
 
     use super::*;
 
-    const SCENE: Shape = Shape { fields: &["prompt", "duration", "seed"], inside: &[] };
-    const BODY: Shape = Shape {
-        fields: &["scenes", "prompt", "num_inference_steps", "guidance_scale", "negative_prompt", "width", "height", "duration_per_scene"],
-        inside: &[("scenes", &SCENE)],
-    };
+    static SCENE: Shape = Shape::new(&["prompt", "duration", "seed"], &[]);
+    static BODY: Shape = Shape::new(
+        &["scenes", "prompt", "num_inference_steps", "guidance_scale", "negative_prompt", "width", "height", "duration_per_scene"],
+        &[("scenes", &SCENE)],
+    );
 
     fn named(json: Value) -> NamedBody {
         NamedBody::new(json.as_object().unwrap().clone(), &BODY)
@@ -255,7 +282,7 @@ mod tests {
         assert_eq!(all.len(), distinct.len());
         for names in SYNONYMS {
             for name in names {
-                let shape = Shape { fields: &names[..1], inside: &[] };
+                let shape = Shape::new(&names[..1], &[]);
                 assert_eq!(shape.field(name), Some(names[0]), "{name}");
                 assert_eq!(shape.field(&name.to_uppercase().replace('_', "-")), Some(names[0]), "{name}");
             }

@@ -35,12 +35,12 @@ const FIELDS: [&str; 15] = [
     "sampler",
     "motion",
 ];
-const SHAPE: Shape = Shape { fields: &FIELDS, inside: &[("scenes", &SCENE), ("motion", &MOTION)] };
-const SCENE: Shape = Shape {
-    fields: &["prompt", "negative_prompt", "seed", "duration", "source", "motion", "join", "transition_frames"],
-    inside: &[("motion", &MOTION)],
-};
-const MOTION: Shape = Shape { fields: &MOTION_FIELDS, inside: &[] };
+static SHAPE: Shape = Shape::new(&FIELDS, &[("scenes", &SCENE), ("motion", &MOTION)]);
+static SCENE: Shape = Shape::new(
+    &["prompt", "negative_prompt", "seed", "duration", "source", "motion", "join", "transition_frames"],
+    &[("motion", &MOTION)],
+);
+static MOTION: Shape = Shape::new(&MOTION_FIELDS, &[]);
 
 /// The fields of a motion.
 pub(crate) const MOTION_FIELDS: [&str; 8] = [

@@ -39,7 +39,7 @@ const SIZE: (i128, i128) = (1280, 720);
 
 /// The order in which faults are told.
 const FIELDS: [&str; 3] = ["text", "seed", "callback_url"];
-const SHAPE: Shape = Shape { fields: &FIELDS, inside: &[] };
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// Where videos from texts are made; the operator's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use crate::{
 /// The order in which faults are told.
 const FIELDS: [&str; 10] =
     ["image", "prompt", "duration", "fps", "resolution", "motion_strength", "camera_motion", "optimize_prompt", "seed", "callback_url"];
-const SHAPE: Shape = Shape { fields: &FIELDS, inside: &[] };
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model knows no texts. The operator can let prompts repaint the picture \
                            before it moves (tasks.repaint_strength).";

@@ -43,9 +43,9 @@ const FIELDS: [&str; 18] = [
     "optimize_prompt",
     "callback_url",
 ];
-const SHAPE: Shape = Shape { fields: &FIELDS, inside: &[] };
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 /// Without a picture to start from, what is said of one is ignored.
-const SHAPE_WITHOUT_PICTURE: Shape = Shape { fields: &FIELDS_WITHOUT_PICTURE, inside: &[] };
+static SHAPE_WITHOUT_PICTURE: Shape = Shape::new(&FIELDS_WITHOUT_PICTURE, &[]);
 const FIELDS_WITHOUT_PICTURE: [&str; 15] = [
     "prompt",
     "service",

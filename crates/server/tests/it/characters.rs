@@ -259,7 +259,7 @@ async fn wrong_fields_are_told_by_the_names_that_they_have_here() {
         (json!({"quality": 768}), "quality", "Input should be a valid string"),
         (json!({"script": "x".repeat(2001)}), "script", "String should have at most 2000 characters"),
         (json!({"script": null}), "script", "Input should be a valid string"),
-        (json!({"seed": -1}), "seed", "Input should be greater than or equal to 0"),
+        (json!({"seed": -2}), "seed", "Input should be greater than or equal to -1"),
         (json!({"characterImageUrl": "/uploads/character_123.jpg"}), "characterImageUrl", no_picture),
         (json!({"characterImageUrl": "/uploads/../jobs.sqlite"}), "characterImageUrl", no_picture),
         (json!({"characterImageUrl": "/uploads/%2e%2e/jobs.sqlite"}), "characterImageUrl", no_picture),
