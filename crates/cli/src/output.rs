@@ -185,7 +185,7 @@ mod tests {
             }
         }
         let at = |columns| steps(12, 25).line("picture 2 of 4 ", columns);
-        assert_eq!(at(79), (26, ("picture 2 of 4 ", "12/25 steps  123.46 it/s  12:30 left".into())));
+        assert_eq!(at(79), (27, ("picture 2 of 4 ", "12/25 steps  123.46 it/s  12:30 left".into())));
         assert_eq!(at(39), (0, ("picture 2 of 4 ", "12/25 steps  12:30 left".into())));
         assert_eq!(at(10), (0, ("", "12/25".into())));
     }

@@ -49,7 +49,8 @@ impl ModelInfo {
     pub fn unread_scripts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let mut remarks: Vec<String> = Vec::new();
         for script in texts.into_iter().filter_map(|text| self.scripts.unread(text)) {
-            let remark = format!("the model reads no {script} script, so that part of the prompt hardly acts: write it in English");
+            let remark =
+                format!("the model does not read the {script} script, so that part of the prompt has little effect: write it in English");
             if !remarks.contains(&remark) {
                 remarks.push(remark);
             }

@@ -36,10 +36,8 @@ const FIELDS: [&str; 15] = [
     "motion",
 ];
 static SHAPE: Shape = Shape::new(&FIELDS, &[("scenes", &SCENE), ("motion", &MOTION)]);
-static SCENE: Shape = Shape::new(
-    &["prompt", "negative_prompt", "seed", "duration", "source", "motion", "join", "transition_frames"],
-    &[("motion", &MOTION)],
-);
+static SCENE: Shape =
+    Shape::new(&["prompt", "negative_prompt", "seed", "duration", "source", "motion", "join", "transition_frames"], &[("motion", &MOTION)]);
 static MOTION: Shape = Shape::new(&MOTION_FIELDS, &[]);
 
 /// The fields of a motion.

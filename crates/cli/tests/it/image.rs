@@ -304,7 +304,7 @@ fn a_mask_of_another_size_and_an_unread_script_get_a_remark() {
         told
     };
     let mask = "--mask is 64x32, and --init-image 128x128: the mask is stretched over the picture";
-    let script = "the model reads no Han script, so that part of the prompt hardly acts: write it in English";
+    let script = "the model does not read the Han script, so that part of the prompt has little effect: write it in English";
     assert_eq!(make("a boat", "half.png"), [mask]);
     assert_eq!(make("一只红色的狐狸", "whole.png"), [script]);
     assert_eq!(make("café, 🦊", "whole.png"), [""; 0]);

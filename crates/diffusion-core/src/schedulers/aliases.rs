@@ -10,6 +10,8 @@ use crate::Error;
 
 /// Below this similarity (1: equal) a name is nearer to nothing than to another name.
 const SIMILAR: f64 = 0.5;
+/// From this similarity on, all of a name is a slip of another.
+const SLIP: f64 = 0.85;
 
 /// Names of kinds, squashed; the kinds' own names are known beside them.
 const KINDS: [(&str, SchedulerKind); 14] = [
@@ -49,6 +51,10 @@ fn squashed(text: &str) -> String {
     text.to_lowercase().replace("++", "pp").chars().filter(|character| character.is_alphanumeric()).collect()
 }
 
+fn similarity(a: &str, b: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(a, b)
+}
+
 fn kind(name: &str) -> Option<SchedulerKind> {
     let name = name.strip_suffix("scheduler").unwrap_or(name);
     let known = |name: &str| {
@@ -83,16 +89,19 @@ impl SchedulerName {
         if name.chars().nth(64).is_some() {
             return None;
         }
-        let own = Self::all().into_iter().map(|known| (squashed(&known.to_string()), known));
-        let aliases = KINDS.into_iter().map(|(alias, kind)| (alias.to_owned(), kind.into()));
-        let mut best = (SIMILAR, None);
-        for (known, scheduler) in own.chain(aliases) {
-            let similarity = strsim::normalized_damerau_levenshtein(&name, &known);
-            if similarity > best.0 {
-                best = (similarity, Some(scheduler));
-            }
-        }
-        best.1
+        // The kind by what stands before the schedule; or all of it, with a letter or two wrong.
+        let (base, sigmas) = SigmaSchedule::ALL
+            .into_iter()
+            .find_map(|sigmas| Some((name.strip_suffix(sigmas.as_str())?, Some(sigmas))))
+            .unwrap_or((name.as_str(), None));
+        let with_sigmas = |kind: SchedulerKind| Self { kind, sigmas: sigmas.filter(|_| kind.has_sigma_schedules()) };
+        let own = SchedulerKind::ALL.into_iter().map(|kind| (squashed(kind.as_str()), kind));
+        let aliases = KINDS.into_iter().map(|(alias, kind)| (alias.to_owned(), kind));
+        let kinds = own.chain(aliases).map(|(known, kind)| (similarity(base, &known), with_sigmas(kind)));
+        let slips = Self::all().into_iter().map(|known| (similarity(&name, &squashed(&known.to_string())), known));
+        let likely = kinds.filter(|(similarity, _)| *similarity > SIMILAR).chain(slips.filter(|(similarity, _)| *similarity > SLIP));
+        // Of equals the first.
+        likely.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, name)| name)
     }
 
     /// Whether a text is a schedule's name, which AUTOMATIC1111 and ComfyUI give beside a sampler's: "Karras", "sgm_uniform", "Automatic".
@@ -235,10 +244,10 @@ mod tests {
             ("DPM2 Karras", Some("dpmpp-2m-karras")),
             ("DPM++ 2M SDE Heun", Some("dpmpp-2m-sde")),
             ("KDPM2DiscreteScheduler", None),
-            ("dpmpp_2s_ancestral", None),
+            ("dpmpp_2s_ancestral", Some("euler-ancestral")),
             ("euler_cfg_pp", None),
             ("heunpp2", Some("heun")),
-            ("ddim-karras", Some("lms-karras")),
+            ("ddim-karras", Some("ddim")),
             ("eular", Some("euler")),
             ("eular_a", Some("euler-ancestral")),
             ("dpmpp-2m-karas", Some("dpmpp-2m-karras")),

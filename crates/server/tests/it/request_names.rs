@@ -214,7 +214,7 @@ async fn a_strength_is_the_other_side_of_a_reference_weight() {
 
 #[actix_web::test]
 async fn a_script_that_the_model_does_not_read_gets_a_remark() {
-    let remark = "the model reads no Cyrillic script, so that part of the prompt hardly acts: write it in English";
+    let remark = "the model does not read the Cyrillic script, so that part of the prompt has little effect: write it in English";
     for (path, body) in [
         ("/generate", json!({"prompt": "красный круг", "return_base64": true})),
         ("/generate-video", json!({"scenes": ["a boat", "красный круг"], "duration_per_scene": 0.2, "width": 64, "height": 64})),
