@@ -88,22 +88,16 @@ fn in_flags(sentence: &str) -> String {
 
 /// Why the engine has no picture or video: a parameter that only the model could judge is the person's to mend.
 pub(crate) fn not_made(error: GenerationError, prompt: &str) -> anyhow::Error {
-    match error {
-        GenerationError::Model(Error::Params { field, reason }) => Usage(format!("{}: {}", flag(field, prompt), in_flags(&reason))).into(),
-        other => other.into(),
-    }
+    let GenerationError::Model(Error::Params { field, reason }) = &error else { return error.into() };
+    Usage(format!("{}: {}", flag(field, prompt), in_flags(reason))).into()
 }
 
 /// Why the engine does not take a job.
 pub(crate) fn not_taken(error: SubmitError, prompt: &str) -> anyhow::Error {
-    match error {
-        SubmitError::TooLarge(error) => {
-            let text = error.to_string();
-            let reason = text.split_once(": ").map_or(text.as_str(), |(_, reason)| reason);
-            anyhow::anyhow!("{}: {}", flag(error.field(), prompt), in_flags(reason))
-        }
-        other => other.into(),
-    }
+    let SubmitError::TooLarge(too_large) = &error else { return error.into() };
+    let text = too_large.to_string();
+    let reason = text.split_once(": ").map_or(text.as_str(), |(_, reason)| reason);
+    anyhow::anyhow!("{}: {}", flag(too_large.field(), prompt), in_flags(reason))
 }
 
 /// The scheduler that a name means.
@@ -111,9 +105,9 @@ pub(crate) fn not_taken(error: SubmitError, prompt: &str) -> anyhow::Error {
 /// # Errors
 /// [`Usage`] with the nearest name and all that there are.
 pub(crate) fn scheduler(name: &str) -> Result<SchedulerName, Usage> {
-    name.parse().map_err(|error| match error {
-        Error::Params { reason, .. } => Usage(format!("--scheduler {name}: {reason}")),
-        other => Usage(format!("--scheduler {name}: {other}")),
+    name.parse().map_err(|error| {
+        let reason = if let Error::Params { reason, .. } = error { reason } else { error.to_string() };
+        Usage(format!("--scheduler {name}: {reason}"))
     })
 }
 

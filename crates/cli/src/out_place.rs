@@ -35,11 +35,9 @@ pub(crate) fn check_folder(flag: &str, path: &Path) -> Result<(), Usage> {
 
 /// What keeps a file from being there, where that is not just its absence.
 fn check_absent(flag: &str, path: &Path, error: &io::Error) -> Result<(), Usage> {
-    match error.kind() {
-        // A file in the place of a folder is told of by its own name.
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(()),
-        _ => Err(Usage(format!("{flag} {}: {error}", path.display()))),
-    }
+    // A file in the place of a folder is told of by its own name.
+    let is_absent = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    if is_absent { Ok(()) } else { Err(Usage(format!("{flag} {}: {error}", path.display()))) }
 }
 
 /// Writes a file for a moment into the folder, or into the one that it would be made in.

@@ -52,10 +52,7 @@ pub(crate) fn scheduler(fields: &mut Fields<'_>) -> Option<String> {
 
 /// The sentence without the field, which the fault names itself.
 fn reason(error: diffusion_core::Error) -> String {
-    match error {
-        diffusion_core::Error::Params { reason, .. } => reason,
-        other => other.to_string(),
-    }
+    if let diffusion_core::Error::Params { reason, .. } = error { reason } else { error.to_string() }
 }
 
 #[cfg(test)]

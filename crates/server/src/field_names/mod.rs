@@ -127,18 +127,16 @@ impl NamedBody {
         match value {
             Value::Object(object) => Value::Object(self.object(object, shape, place)),
             Value::Array(entries) => {
-                let entries = entries.into_iter().enumerate().map(|(index, entry)| match entry {
-                    Value::Object(object) => {
-                        place.push(index.into());
-                        let object = self.object(object, shape, place);
-                        place.pop();
-                        Value::Object(object)
-                    }
-                    other => other,
+                let entries = entries.into_iter().enumerate().map(|(index, entry)| {
+                    let Value::Object(object) = entry else { return entry };
+                    place.push(index.into());
+                    let object = self.object(object, shape, place);
+                    place.pop();
+                    Value::Object(object)
                 });
                 Value::Array(entries.collect())
             }
-            other => other,
+            plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => plain,
         }
     }
 
