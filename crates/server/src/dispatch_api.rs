@@ -94,7 +94,7 @@ pub(crate) enum VideoBody {
 #[derive(utoipa::ToSchema)]
 #[schema(as = VideoJob)]
 #[serde(untagged)]
-#[expect(dead_code, clippy::large_enum_variant, reason = "it describes answers that are made elsewhere, and is never made")]
+#[expect(dead_code, reason = "it describes answers that are made elsewhere, and is never made")]
 pub(crate) enum VideoJobAnswer {
     /// Of a character in motion.
     Character(Generation),
