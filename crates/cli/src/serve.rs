@@ -124,7 +124,7 @@ fn openable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        one => one,
+        one @ (IpAddr::V4(_) | IpAddr::V6(_)) => one,
     };
     SocketAddr::new(ip, address.port())
 }
