@@ -249,7 +249,7 @@ async fn wrong_fields_are_told_by_the_names_that_they_have_here() {
     let client = plain(&server);
     let image = client.upload().await;
     let no_picture = "Value error, there is no such upload of yours";
-    let no_address = "Value error, it is neither a path under /uploads/ nor an http or https address";
+    let no_address = "Value error, it is neither a path under /uploads/ nor an http or https address nor a data URL";
     for (changes, field, message) in [
         (json!({"duration": 11}), "duration", "Input should be less than or equal to 10"),
         (json!({"duration": 0}), "duration", "Input should be greater than or equal to 1"),
