@@ -31,6 +31,7 @@ pub(crate) fn model() -> LoadedModel {
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         memory: MemoryPlan::default(),
+        scripts: diffusion_core::tokenizer::Scripts::default(),
         remarks: Vec::new(),
     };
     LoadedModel { info, model: Box::new(Instant) }

@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 use generation::{
-    FieldError, Limits, given_picture,
+    Limits, given_picture,
     video::{AnimationRequest, ClipRequest, ClipRules, ClipSpec, FpsRequest, VideoSpec},
 };
 use serde_json::{Value, json};
 
 use crate::{
     args::AnimateArgs,
-    engine,
+    engine, flags,
     image::{random_seed, read_image},
     output,
     settings::Settings,
@@ -20,6 +20,9 @@ use crate::{
 
 /// The size that the encoder is tried with where the model's own is not known yet.
 const TRIED_SIZE: (u32, u32) = (512, 512);
+
+/// What a prompt is to a person here.
+const PROMPT: &str = "--prompt";
 
 /// Makes the video and writes it.
 ///
@@ -39,7 +42,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
         height: args.height.map(i128::from),
         seed: Some(seed(args)),
     };
-    let spec = request.validate(&Limits::DEFAULT).map_err(|errors| video::refused(&errors))?;
+    let spec = request.validate(&Limits::DEFAULT).map_err(|errors| flags::refused(&errors, PROMPT))?;
     let output = video::video_output(&args.output)?;
     video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
@@ -57,7 +60,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
 }
 
 fn seed(args: &AnimateArgs) -> i128 {
-    args.seed.map_or_else(|| i128::from(random_seed()), i128::from)
+    flags::seed(args.seed).unwrap_or_else(|| random_seed().into())
 }
 
 /// A picture in motion for as long as is wanted.
@@ -80,7 +83,7 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     };
     // Here nobody else waits: a clip may be as long as the service's limits let it.
     let rules = ClipRules { seconds: (0.0, f64::MAX), ..ClipRules::default() };
-    let spec = request.validate(&rules, &Limits::DEFAULT).map_err(|errors| video::refused(&by_flags(errors)))?;
+    let spec = request.validate(&rules, &Limits::DEFAULT).map_err(|errors| flags::refused(&errors, PROMPT))?;
     let output = video::video_output(&args.output)?;
     video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
@@ -128,18 +131,4 @@ fn described_clip(spec: &ClipSpec) -> Value {
         "camera": spec.camera().name(),
         "seed": spec.seed(),
     })
-}
-
-/// Faults under names that lead to this command's flags: here nothing is in groups, and a prompt is no scene's.
-fn by_flags(errors: Vec<FieldError>) -> Vec<FieldError> {
-    let named = |error: FieldError| FieldError {
-        group: None,
-        field: match error.field {
-            "prompt" => "--prompt",
-            "camera_motion" => "--camera",
-            other => other,
-        },
-        ..error
-    };
-    errors.into_iter().map(named).collect()
 }

@@ -9,7 +9,7 @@ use crate::settings::Layer;
 mod jobs;
 mod videos;
 
-pub(crate) use jobs::JobsCommand;
+pub(crate) use jobs::{JobsArgs, JobsCommand};
 pub(crate) use videos::{AnimateArgs, FramesArgs, MotionArgs, OutputArgs, ScenesArgs, VideoArgs, VideoEngineArgs};
 
 /// Pictures and videos from text with Stable Diffusion: a command and an HTTP server.
@@ -41,8 +41,7 @@ pub(crate) enum Command {
     /// Serve pictures and videos over HTTP.
     Serve(ServeArgs),
     /// List, show, cancel and watch the jobs of a running server.
-    #[command(subcommand)]
-    Jobs(JobsCommand),
+    Jobs(JobsArgs),
     /// List, inspect and fetch models.
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -106,7 +105,7 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
 
-    /// The same seed gives the same picture; picture k has seed + k [default: drawn at random].
+    /// The same seed gives the same picture; picture k has seed + k; -1 draws one at random [default: -1].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<i64>,
 
@@ -118,7 +117,8 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true)]
     pub height: Option<i64>,
 
-    /// The scheduler, such as ddim, euler-ancestral or dpmpp-2m-karras [default: the model's own].
+    /// The scheduler, such as ddim, euler-ancestral or dpmpp-2m-karras; names of AUTOMATIC1111 and ComfyUI ("DPM++ 2M Karras") are
+    /// understood too [default: the model's own].
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<String>,
 

@@ -18,7 +18,7 @@ use generation::{
 use serde_json::{Value, json};
 use video_encode::{Container, PngFolder};
 
-use crate::{args::FramesArgs, engine, failure::Usage, output, settings::Settings, video};
+use crate::{args::FramesArgs, engine, failure::Usage, out_place, output, settings::Settings, video};
 
 /// What lies beside the frames.
 pub(crate) const MANIFEST: &str = "frames.json";
@@ -32,6 +32,7 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
     let began = Instant::now();
     video_encode::sweep_staged(&args.out);
     let manifest = args.out.join(MANIFEST);
+    out_place::check_folder("--out", &args.out)?;
     let begun = if args.restart { None } else { read(&manifest)? };
     // Who names no seed means the one that was begun with.
     let spec = video::scenes(&args.scenes, begun.as_ref().and_then(|begun| begun.pointer("/video/seed")?.as_u64()))?;

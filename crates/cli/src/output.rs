@@ -40,49 +40,113 @@ pub(crate) fn remark_on_terminal(text: impl fmt::Display) {
     }
 }
 
-/// A bar that counts denoising steps, however many there will be; hidden where standard error is no terminal.
-pub(crate) fn step_bar() -> ProgressBar {
-    bar(1, "{prefix}{bar:30.cyan/238} {steps}")
+/// The widest that a bar itself is drawn, in columns.
+const BAR: usize = 30;
+/// A bar of fewer columns says nothing.
+const LEAST_BAR: usize = 6;
+
+/// A bar that counts denoising steps, however many there will be, behind a name; hidden where standard error is no terminal.
+pub(crate) fn step_bar(name: String) -> ProgressBar {
+    let line = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let steps = Steps { done: state.pos(), all: state.len().unwrap_or_default(), per_second: state.per_sec(), left: state.eta() };
+        let (bar, text) = steps.line(&name, columns());
+        let bar = if bar > 0 { format!("{} ", drawn(state.fraction(), bar)) } else { String::new() };
+        let _ = write!(out, "{}{bar}{}", text.0, text.1);
+    };
+    bar(1, style("{line}").with_key("line", line))
 }
 
-/// A bar that counts bytes; hidden where standard error is no terminal.
+/// A bar that counts bytes behind a name; hidden where standard error is no terminal.
 pub(crate) fn byte_bar(bytes: u64) -> ProgressBar {
-    bar(bytes, "{prefix}{bar:30.cyan/238} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left")
+    // What stands behind the name takes up to 24 columns, or 74 with the bar.
+    let template = match columns() {
+        columns @ 100.. => {
+            format!("{{prefix:{}!}}{{bar:30.cyan/238}} {{bytes}}/{{total_bytes}}  {{bytes_per_sec}}  {{eta}} left", columns - 75)
+        }
+        columns => format!("{{prefix:{}!}} {{bytes}}/{{total_bytes}}", columns.saturating_sub(26).max(1)),
+    };
+    let eta = |state: &ProgressState, out: &mut dyn fmt::Write| _ = write!(out, "{}", clock(state.eta()));
+    bar(bytes, style(&template).with_key("eta", eta))
 }
 
 /// The length of [`share_bar`].
 pub(crate) const SHARES: u64 = 1000;
 
-/// A bar that shows a share of the whole, and a message; hidden where standard error is no terminal.
+/// A bar that shows a share of the whole, and a message as far as there is room; hidden where standard error is no terminal.
 pub(crate) fn share_bar() -> ProgressBar {
-    bar(SHARES, "{bar:30.cyan/238} {msg}")
+    bar(SHARES, style("{drawn} {wide_msg}").with_key("drawn", third))
 }
 
 /// A bar that counts tasks and says which one it is at; hidden where standard error is no terminal.
 pub(crate) fn task_bar(tasks: u64) -> ProgressBar {
-    bar(tasks, "{bar:30.cyan/238} {pos}/{len}  {msg}")
+    bar(tasks, style("{drawn} {pos}/{len}  {wide_msg}").with_key("drawn", third))
 }
 
-fn bar(length: u64, template: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━━─")
-        .with_key("steps", |state: &ProgressState, out: &mut dyn fmt::Write| _ = write!(out, "{}", steps(state)))
-        .with_key("eta", |state: &ProgressState, out: &mut dyn fmt::Write| _ = write!(out, "{}", clock(state.eta())));
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━━─")
+}
+
+fn bar(length: u64, style: ProgressStyle) -> ProgressBar {
     // Drawn on standard error, and only if that is a terminal.
     ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr()).with_style(style)
 }
 
-/// What is said of the steps. Before the first and after the last there is other work to do, of unknown length: the prompt is read,
-/// and the picture is decoded.
-fn steps(state: &ProgressState) -> String {
-    let (done, all) = (state.pos(), state.len().unwrap_or_default());
-    if done == 0 {
-        "starting".into()
-    } else if done >= all {
-        format!("{all}/{all} steps  decoding")
-    } else {
-        format!("{done}/{all} steps  {:.2} it/s  {} left", state.per_sec(), clock(state.eta()))
+/// A bar over a third of the terminal.
+fn third(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let _ = out.write_str(&drawn(state.fraction(), (columns() / 3).clamp(LEAST_BAR, BAR)));
+}
+
+/// A bar of so many columns.
+fn drawn(share: f32, columns: usize) -> String {
+    let full = ((share * columns as f32) as usize).min(columns);
+    let piece = |sign: &str, count: usize| console::style(sign.repeat(count)).for_stderr();
+    format!("{}{}", piece("━", full).cyan(), piece("─", columns - full).color256(238))
+}
+
+/// The columns of the terminal. The last one stays free: some terminals begin a new line behind it.
+fn columns() -> usize {
+    usize::from(console::Term::stderr().size().1).saturating_sub(1)
+}
+
+/// How far denoising is.
+struct Steps {
+    done: u64,
+    all: u64,
+    per_second: f64,
+    left: Duration,
+}
+
+impl Steps {
+    /// What is said of the steps, from the whole of it to the least. Before the first and after the last there is other work to do, of
+    /// unknown length: the prompt is read, and the picture is decoded.
+    fn texts(&self) -> Vec<String> {
+        let Self { done, all, per_second, left } = self;
+        if *done == 0 {
+            vec!["starting".into()]
+        } else if done >= all {
+            vec![format!("{all}/{all} steps  decoding"), "decoding".into()]
+        } else {
+            let left = clock(*left);
+            vec![
+                format!("{done}/{all} steps  {per_second:.2} it/s  {left} left"),
+                format!("{done}/{all} steps  {left} left"),
+                format!("{done}/{all}"),
+            ]
+        }
+    }
+
+    /// The columns of the bar (0: none), the name before it, and the text behind it: as much of all as has room.
+    fn line<'a>(&self, name: &'a str, columns: usize) -> (usize, (&'a str, String)) {
+        let texts = self.texts();
+        for name in [name, ""] {
+            if let Some(text) = texts.iter().find(|text| name.len() + text.len() <= columns) {
+                // The bar and a space.
+                let room = columns - name.len() - text.len();
+                let bar = if room > LEAST_BAR { (room - 1).min(BAR) } else { 0 };
+                return (bar, (name, text.clone()));
+            }
+        }
+        (0, ("", String::new()))
     }
 }
 
@@ -109,6 +173,22 @@ pub(crate) fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_progress_fits_every_terminal() {
+        let steps = |done, all| Steps { done, all, per_second: 123.456, left: Duration::from_secs(750) };
+        for columns in 0..200 {
+            for (name, state) in [("", steps(0, 25)), ("", steps(12, 150)), ("picture 16 of 16 ", steps(149, 150)), ("", steps(25, 25))] {
+                let (bar, (name, text)) = state.line(name, columns);
+                let taken = name.len() + text.len() + if bar > 0 { bar + 1 } else { 0 };
+                assert!(taken <= columns && (bar == 0 || (LEAST_BAR..=BAR).contains(&bar)), "{columns}: {name}{bar} {text}");
+            }
+        }
+        let at = |columns| steps(12, 25).line("picture 2 of 4 ", columns);
+        assert_eq!(at(79), (27, ("picture 2 of 4 ", "12/25 steps  123.46 it/s  12:30 left".into())));
+        assert_eq!(at(39), (0, ("picture 2 of 4 ", "12/25 steps  12:30 left".into())));
+        assert_eq!(at(10), (0, ("", "12/25".into())));
+    }
 
     #[test]
     fn durations_and_sizes_read_well() {

@@ -1,6 +1,7 @@
 //! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
 
 use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -105,8 +106,13 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
                 format!("{}, which is still being loaded", settings.model.name)
             }
         };
-        for address in server.addresses() {
-            output::remark(format_args!("serving http://{address} (try it out: http://{address}/docs)"));
+        for address in server.addresses().iter().copied() {
+            let here = openable(address);
+            output::remark(format_args!("serving http://{here} (try it out: http://{here}/docs)"));
+            if here != address {
+                let from_others = outward(address).map(|there| format!(": http://{there}")).unwrap_or_default();
+                output::remark(format_args!("listening on every address of this machine{from_others}"));
+            }
         }
         output::remark(format_args!("model: {state}"));
         if exposed {
@@ -122,6 +128,26 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     })
 }
 
+/// An address that a browser on this machine can open: one to listen on may stand for all.
+fn openable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        one @ (IpAddr::V4(_) | IpAddr::V6(_)) => one,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The address that this machine has towards others, if it has a way out.
+fn outward(address: SocketAddr) -> Option<SocketAddr> {
+    // Of addresses for documentation (RFC 5737, RFC 3849): to connect a datagram socket sends nothing, it only chooses the way.
+    let elsewhere: SocketAddr = if address.is_ipv4() { ([192, 0, 2, 1], 9).into() } else { ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 9).into() };
+    let socket = UdpSocket::bind((address.ip(), 0)).ok()?;
+    socket.connect(elsewhere).ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then(|| SocketAddr::new(ip, address.port()))
+}
+
 /// What links are signed with, as the data folder keeps it.
 fn kept_secret(path: &Path) -> Result<LinkSecret> {
     LinkSecret::kept_in(path).with_context(|| format!("cannot serve: {}", path.display()))
@@ -131,5 +157,24 @@ fn jobs_settings(settings: &crate::settings::JobsSettings, folder: PathBuf) -> J
     JobsSettings {
         keep: Retention { age: Duration::from_secs(settings.keep_days * 24 * 3600), bytes: settings.keep_bytes },
         ..JobsSettings::new(folder, SystemTime::now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_stands_for_all_is_told_as_one_that_can_be_opened() {
+        let told = |address: &str| address.parse().map(|address| openable(address).to_string()).unwrap_or_default();
+        for (address, expected) in [
+            ("0.0.0.0:8000", "127.0.0.1:8000"),
+            ("[::]:8000", "[::1]:8000"),
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("192.168.1.5:80", "192.168.1.5:80"),
+            ("[::1]:80", "[::1]:80"),
+        ] {
+            assert_eq!(told(address), expected, "{address}");
+        }
     }
 }

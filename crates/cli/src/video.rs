@@ -9,22 +9,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, anyhow};
-use diffusion_core::{regular_file, schedulers::SchedulerName};
+use anyhow::{Result, anyhow};
+use diffusion_core::regular_file;
 use generation::{
-    Engine, FieldError, JobProgress, Limits, ModelInfo,
-    video::{FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
+    Engine, JobProgress, Limits, ModelInfo,
+    video::{
+        FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, RepaintSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec,
+    },
 };
 use serde_json::{Value, json};
+use server::IgnoredField;
 use video_encode::{Container, EncoderSettings, FrameRate, OddSize, Quality, VideoEncoder};
 
 use crate::{
     args::{MotionArgs, OutputArgs, ScenesArgs, VideoArgs},
     engine::{self, about},
     failure::Usage,
+    flags,
     frames::MANIFEST,
     image::{folder_of, random_seed},
-    output,
+    out_place, output,
     settings::Settings,
 };
 
@@ -33,6 +37,9 @@ const MAX_SCENES_BYTES: u64 = 16 << 20;
 
 /// The model's part of the work, as the bar has it; the rest is the encoder's.
 const MODEL_SHARE: f64 = 0.9;
+
+/// What a prompt is to a person here.
+const SCENE: &str = "--scene";
 
 /// Makes the video and writes it.
 ///
@@ -57,12 +64,18 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
     let mut request = match &args.scenes {
         None => ScenesRequest::default(),
         Some(path) => {
-            let bytes = regular_file::read_small(path, MAX_SCENES_BYTES).with_context(|| path.display().to_string())?;
-            server::scenes_body::parse_scenes(&bytes).map_err(|faults| Usage(format!("--scenes {}: {faults}", path.display())))?
+            let usage = |reason: String| Usage(format!("--scenes {}: {reason}", path.display()));
+            let bytes = regular_file::read_small(path, MAX_SCENES_BYTES).map_err(|error| usage(error.to_string()))?;
+            let (request, ignored) = server::scenes_body::parse_scenes(&bytes).map_err(usage)?;
+            for IgnoredField { field, did_you_mean } in ignored {
+                let meant = did_you_mean.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+                output::remark(format_args!("--scenes {}: there is no field {field}, so it is ignored{meant}", path.display()));
+            }
+            request
         }
     };
     if let Some(name) = &args.scheduler {
-        name.parse::<SchedulerName>().map_err(|error| Usage(format!("--scheduler {name}: {error}")))?;
+        flags::scheduler(name)?;
     }
     if !args.scene.is_empty() {
         let scene = |prompt: &String| SceneRequest { prompt: Some(prompt.clone()), ..SceneRequest::default() };
@@ -88,10 +101,10 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
         proportional: request.proportional,
         transition_frames: args.transition_frames.map(i128::from).or(request.transition_frames),
         join: args.join.clone().or(request.join),
-        seed: args.seed.map(i128::from).or(request.seed).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
+        seed: flags::seed(args.seed).or(request.seed).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
         motion: over(flags, request.motion),
     };
-    request.validate(&Limits::DEFAULT).map_err(|errors| refused(&errors))
+    request.validate(&Limits::DEFAULT).map_err(|errors| flags::refused(&errors, SCENE).into())
 }
 
 /// What the motion flags say; `steps` where the command has such a flag.
@@ -136,6 +149,14 @@ pub(crate) fn video_output(args: &OutputArgs) -> Result<VideoOutput> {
         {
             return Err(Usage(format!("{flag} {}: pictures are written as .png, .jpg or .webp", path.display())).into());
         }
+        if let Some(path) = path {
+            out_place::check_file(flag, path)?;
+        }
+    }
+    if base.container == Container::PngFolder {
+        out_place::check_folder("--out", &base.path)?;
+    } else {
+        out_place::check_file("--out", &base.path)?;
     }
     if base.container == Container::PngFolder && base.path.join(MANIFEST).exists() {
         return Err(Usage(format!("--out {}: holds what `framewright frames` has begun; give another folder", args.out.display())).into());
@@ -189,11 +210,16 @@ pub(crate) fn make(
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
         output::remark(about(&model));
         let (spec, output) = job(&model)?;
-        let job = engine.submit_video(spec, output)?;
+        let prompt = match &spec {
+            VideoSpec::Scenes(_) => SCENE,
+            VideoSpec::Animation(_) | VideoSpec::Clip(_) => "--prompt",
+        };
+        model.unread_scripts(texts(&spec)).into_iter().for_each(output::remark);
+        let job = engine.submit_video(spec, output).map_err(|error| flags::not_taken(error, prompt))?;
         let (progress, cancel) = (job.progress(), job.cancel_switch());
         let mut finished = std::pin::pin!(job.finished());
         tokio::select! {
-            video = &mut finished => return Ok((model, video?)),
+            video = &mut finished => return video.map(|video| (model, video)).map_err(|error| flags::not_made(error, prompt)),
             never = draw(progress) => match never {},
             _ = tokio::signal::ctrl_c() => {}
         }
@@ -205,6 +231,15 @@ pub(crate) fn make(
         }
         Err(anyhow!("interrupted"))
     })
+}
+
+/// The texts that the model is to read.
+fn texts(spec: &VideoSpec) -> Vec<&str> {
+    match spec {
+        VideoSpec::Scenes(spec) => spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]).collect(),
+        VideoSpec::Clip(spec) => spec.repaint().map(RepaintSpec::prompt).into_iter().collect(),
+        VideoSpec::Animation(_) => Vec::new(),
+    }
 }
 
 /// Draws the job's progress for as long as it is asked to.
@@ -322,49 +357,6 @@ pub(crate) fn described_motion(motion: &MotionSpec) -> Value {
         "max_guidance_scale": motion.max_guidance_scale(),
         "decode_chunk_size": motion.decode_chunk_size(),
     })
-}
-
-/// All faults under the names of the flags that they came by.
-pub(crate) fn refused(errors: &[FieldError]) -> anyhow::Error {
-    let lines: Vec<_> = errors.iter().map(with_flag).collect();
-    Usage(lines.join("; ")).into()
-}
-
-fn with_flag(error: &FieldError) -> String {
-    let flag = match error.field {
-        "prompt" => "--scene",
-        "scenes" => "--scene",
-        "hero_description" => "--hero",
-        "negative_prompt" => "--negative",
-        "num_inference_steps" => "--steps",
-        "guidance_scale" => "--guidance",
-        "scheduler" => "--scheduler",
-        "duration_per_scene" | "duration" => "--duration",
-        "fps" => "--fps",
-        "width" => "--width",
-        "height" => "--height",
-        "transition_frames" => "--transition-frames",
-        "join" => "--join",
-        "seed" => "--seed",
-        "num_frames" => "--num-frames",
-        "conditioning_fps" => "--conditioning-fps",
-        "motion_bucket_id" => "--motion-bucket-id",
-        "noise_aug_strength" => "--noise-aug-strength",
-        "min_guidance_scale" => "--min-guidance",
-        "max_guidance_scale" => "--max-guidance",
-        "decode_chunk_size" => "--decode-chunk-size",
-        "resolution" => "--resolution",
-        "quality" => "--quality",
-        "motion_strength" => "--motion-strength",
-        "strength" => "--strength",
-        "image" => "IMAGE",
-        other => other,
-    };
-    // A file's motion has names of its own.
-    let flag = error.group.map_or_else(|| flag.to_owned(), |group| format!("{group}.{}", error.field));
-    let scene = error.scene.map(|scene| format!(" (scene {})", scene + 1)).unwrap_or_default();
-    let given = if error.value.is_empty() { String::new() } else { format!(" {}", error.value) };
-    format!("{flag}{given}{scene}: {}", error.message)
 }
 
 #[cfg(test)]

@@ -93,7 +93,8 @@ impl Check {
         match u64::try_from(value) {
             Ok(seed) if seed <= limits.max_seed => Some(seed),
             Ok(_) => self.fail("seed", value, FieldErrorKind::LessThanEqual { le: Bound::Integer(limits.max_seed.into()) }),
-            Err(_) if value < 0 => self.fail("seed", value, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(0) }),
+            // -1 is a caller's word for a random seed, which whoever builds the request draws.
+            Err(_) if value < 0 => self.fail("seed", value, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(-1) }),
             Err(_) => self.fail("seed", value, FieldErrorKind::LessThanEqual { le: Bound::Integer(limits.max_seed.into()) }),
         }
     }
@@ -104,7 +105,8 @@ impl Check {
             Ok(scheduler) => Some(scheduler),
             Err(_) => {
                 let expected = SchedulerName::all().iter().map(ToString::to_string).collect();
-                self.fail("scheduler", name, FieldErrorKind::Enum { expected })
+                let nearest = SchedulerName::nearest(&name).map(|nearest| nearest.to_string());
+                self.fail("scheduler", name, FieldErrorKind::Enum { expected, nearest })
             }
         }
     }

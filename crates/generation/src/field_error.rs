@@ -8,6 +8,9 @@ use std::{borrow::Cow, fmt};
 /// The longest piece of a caller's own text that is repeated in an error.
 pub const MAX_ECHO_CHARS: usize = 100;
 
+/// How alike two names are, from 0 to 1, of which one may be a slip of the other: one letter wrong in three.
+const SIMILAR: f64 = 0.66;
+
 /// One field's fault.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldError {
@@ -69,6 +72,8 @@ pub enum FieldErrorKind {
     Enum {
         /// The known names.
         expected: Vec<String>,
+        /// The one that it is most like, if it is like any.
+        nearest: Option<String>,
     },
     /// A number is infinite or not a number.
     FiniteNumber,
@@ -118,6 +123,12 @@ impl From<Bound> for ContextValue {
 }
 
 impl FieldErrorKind {
+    /// That `name` is none of `known`.
+    pub fn not_one_of(name: &str, known: &[&str]) -> Self {
+        let nearest = nearest(name, known.iter().copied()).map(str::to_owned);
+        Self::Enum { expected: known.iter().map(ToString::to_string).collect(), nearest }
+    }
+
     /// The rule's name in pydantic's vocabulary.
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -145,7 +156,10 @@ impl FieldErrorKind {
             Self::GreaterThanEqual { ge } => vec![("ge", (*ge).into())],
             Self::LessThanEqual { le } => vec![("le", (*le).into())],
             Self::MultipleOf { multiple_of } => vec![("multiple_of", ContextValue::Integer((*multiple_of).into()))],
-            Self::Enum { expected } => vec![("expected", ContextValue::Text(quoted_list(expected)))],
+            Self::Enum { expected, nearest } => {
+                let nearest = nearest.iter().map(|name| ("nearest", ContextValue::Text(name.clone())));
+                [("expected", ContextValue::Text(quoted_list(expected)))].into_iter().chain(nearest).collect()
+            }
             Self::Value { error } => vec![("error", ContextValue::Text(error.clone()))],
         }
     }
@@ -163,7 +177,10 @@ impl FieldErrorKind {
             Self::GreaterThanEqual { ge } => format!("Input should be greater than or equal to {ge}"),
             Self::LessThanEqual { le } => format!("Input should be less than or equal to {le}"),
             Self::MultipleOf { multiple_of } => format!("Input should be a multiple of {multiple_of}"),
-            Self::Enum { expected } => format!("Input should be {}", quoted_list(expected)),
+            Self::Enum { expected, nearest } => {
+                let nearest = nearest.as_ref().map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+                format!("Input should be {}{nearest}", quoted_list(expected))
+            }
             Self::FiniteNumber => "Input should be a finite number".into(),
             Self::Value { error } => format!("Value error, {error}"),
         }
@@ -200,6 +217,17 @@ pub fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The name that a misspelt one is most like; none if it is like no other.
+pub fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A long text is like none, and comparing it would take its time.
+    if text.len() > MAX_ECHO_CHARS {
+        return None;
+    }
+    let text = text.to_lowercase();
+    let similar = names.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(&text, name), name));
+    similar.filter(|(similarity, _)| *similarity >= SIMILAR).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
+}
+
 /// "'a', 'b' or 'c'".
 fn quoted_list(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
@@ -219,6 +247,28 @@ mod tests {
         assert_eq!(shortened("short"), "short");
         let long = "é".repeat(MAX_ECHO_CHARS + 1);
         assert_eq!(shortened(&long), format!("{}...", "é".repeat(MAX_ECHO_CHARS)));
+    }
+
+    #[test]
+    fn a_misspelt_name_is_answered_with_the_one_that_is_meant() {
+        let names = ["cut", "crossfade", "slerp", "negative_prompt", "num_inference_steps", "prompt", "seed"];
+        for (text, expected) in [
+            ("crosfade", Some("crossfade")),
+            ("Crossfade", Some("crossfade")),
+            ("negative_promt", Some("negative_prompt")),
+            ("num_inference_step", Some("num_inference_steps")),
+            ("promt", Some("prompt")),
+            ("sede", Some("seed")),
+            ("wipe", None),
+            ("model", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(text, names), expected, "{text}");
+        }
+        assert_eq!(nearest(&"seed".repeat(1_000_000), names), None);
+        let fault = FieldError::new("join", "crosfade", FieldErrorKind::not_one_of("crosfade", &["cut", "crossfade"]));
+        assert_eq!(fault.message, "Input should be 'cut' or 'crossfade'; did you mean 'crossfade'?");
+        assert_eq!(fault.kind.context().last(), Some(&("nearest", ContextValue::Text("crossfade".into()))));
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl LoadedModel {
             scheduler_reason: scheduler.as_ref().err().map(ToString::to_string).unwrap_or_default(),
             scheduler: scheduler.ok(),
             memory: memory.clone(),
+            scripts: pictures.scripts(),
             remarks: source.remarks(),
             ..facts(pictures.policy())
         };
@@ -97,6 +98,7 @@ fn facts(policy: &ExecutionPolicy) -> ModelInfo {
         scheduler: None,
         scheduler_reason: String::new(),
         memory: MemoryPlan::default(),
+        scripts: diffusion_core::tokenizer::Scripts::default(),
         remarks: Vec::new(),
     }
 }

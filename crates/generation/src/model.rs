@@ -9,6 +9,7 @@ use diffusion_core::{
     journal::{Journal, Kept},
     pipelines::scenes::SceneMonitor,
     schedulers::SchedulerName,
+    tokenizer::Scripts,
 };
 use image::RgbImage;
 
@@ -41,8 +42,25 @@ pub struct ModelInfo {
     pub scheduler_reason: String,
     /// What jobs take in memory, and how much there is.
     pub memory: MemoryPlan,
+    /// The scripts that it reads prompts in.
+    pub scripts: Scripts,
     /// What a person should know of how the model was read, a sentence each.
     pub remarks: Vec<String>,
+}
+
+impl ModelInfo {
+    /// A sentence for each of a request's texts that is written, at least partly, in a script that the model was not taught to read.
+    pub fn unread_scripts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let mut remarks: Vec<String> = Vec::new();
+        for script in texts.into_iter().filter_map(|text| self.scripts.unread(text)) {
+            let remark =
+                format!("the model does not read the {script} script, so that part of the prompt has little effect: write it in English");
+            if !remarks.contains(&remark) {
+                remarks.push(remark);
+            }
+        }
+        remarks
+    }
 }
 
 /// A text of a request that is longer than the model reads: its end had no say in the picture.
@@ -134,6 +152,7 @@ impl ModelInfo {
             scheduler: Some(diffusion_core::schedulers::SchedulerKind::Ddim.into()),
             scheduler_reason: String::new(),
             memory: MemoryPlan::default(),
+            scripts: Scripts::default(),
             remarks: Vec::new(),
         }
     }

@@ -12,11 +12,13 @@ use crate::{
     app::ApiState,
     body,
     error::ApiError,
-    fields::{Fields, integer, judged, parse_object, string, value_error},
-    generate_api::random_seed,
+    field_names::Shape,
+    fields::{Fields, integer, judged, parse_named, string, value_error},
     intake::Asked,
     picture_source, picture_text,
     request_body::RequestBody,
+    request_fields::{random_seed, seed},
+    request_notes::RequestNotes,
     respond_async,
     scenes_body::{fps, motion_fields},
     tasks::wire::VideoTaskResponse,
@@ -41,6 +43,7 @@ const FIELDS: [&str; 13] = [
     "height",
     "seed",
 ];
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// Sets a picture in motion.
 ///
@@ -112,20 +115,28 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
         actix_web::web::block(move || spec(&bytes, &limits)).await.map_err(|_| ApiError::Internal)?
     };
     if let Some(asked) = named {
-        let answer = respond_async::answer(request, asked, state, async { read.await.map(VideoSpec::Animation) }).await;
+        let read = async {
+            let (spec, notes) = read.await?;
+            notes.tell(request);
+            Ok((VideoSpec::Animation(spec?), notes))
+        };
+        let answer = respond_async::answer(request, asked, state, read).await;
         drop(held);
         return answer;
     }
-    let spec = read.await?;
+    let (spec, notes) = read.await?;
+    notes.tell(request);
+    let spec = spec?;
     drop(held);
     let fps = spec.fps().to_string();
     let made = make(state, &caller, VideoSpec::Animation(spec)).await?;
     Ok(made.answer(|response| insert(response, "X-Video-FPS", &fps)))
 }
 
-fn spec(body: &[u8], limits: &generation::Limits) -> Result<AnimationSpec, ApiError> {
-    let json = parse_object(body)?;
-    let mut fields = Fields::new(&json);
+/// What a body asks for, or all that is wrong with it; and what is to be said of it.
+fn spec(body: &[u8], limits: &generation::Limits) -> Result<(Result<AnimationSpec, ApiError>, RequestNotes), ApiError> {
+    let named = parse_named(body, &SHAPE)?;
+    let mut fields = Fields::new(&named.json);
     let image = fields.required("image", string).and_then(|text| match picture(&text) {
         Ok(picture) => Some(picture),
         Err(sentence) => {
@@ -139,10 +150,11 @@ fn spec(body: &[u8], limits: &generation::Limits) -> Result<AnimationSpec, ApiEr
         fps: fields.read("fps", fps),
         width: fields.read("width", integer),
         height: fields.read("height", integer),
-        seed: Some(fields.read("seed", integer).unwrap_or(random_seed().into())),
+        seed: Some(fields.read("seed", seed).unwrap_or(random_seed().into())),
     };
     let faults = fields.faults;
-    judged(request.validate(limits), faults, &json, &FIELDS)
+    let spec = judged(request.validate(limits), faults, &named, &FIELDS);
+    Ok((spec, RequestNotes::new(named.ignored, Vec::new())))
 }
 
 /// A picture from base64 or a data URL.

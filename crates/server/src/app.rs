@@ -21,7 +21,7 @@ use crate::{
     other_protocols,
     path_methods::path,
     request_memory::RequestMemory,
-    request_metrics, root_api, stored_video,
+    request_metrics, request_notes, root_api, stored_video,
     tasks::{self, OpenStreams, TasksSettings},
     text_video_api::{self, TextRoute},
     uploads::{UploadLimits, UploadStore},
@@ -114,6 +114,7 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
     let all = web::scope("")
         .configure(routes)
         .wrap(from_fn(access::gate))
+        .wrap(from_fn(request_notes::add))
         .wrap(from_fn(tasks::envelope::add))
         .wrap(from_fn(head_answer::leave_body_out))
         .wrap(from_fn(other_protocols::decline))

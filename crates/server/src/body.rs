@@ -2,22 +2,36 @@
 
 use actix_web::{HttpRequest, http::header::CONTENT_TYPE};
 use generation::{ImageRequest, Limits, ModelInfo, field_error::shortened, spec::ImageSpec};
-use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
-    fields::{Fields, boolean, float, integer, judged, parse_object, string},
+    field_names::{NamedBody, Shape, one_picture},
+    fields::{Fields, boolean, float, integer, judged, parse_named, string},
+    request_fields::{scheduler, seed},
+    request_notes::IgnoredField,
     wire::{GenerateRequest, ValidationErrorDetail},
 };
 
 /// The order in which faults are told.
-const FIELDS: [&str; 9] =
-    ["prompt", "num_inference_steps", "return_base64", "seed", "negative_prompt", "guidance_scale", "width", "height", "scheduler"];
+const FIELDS: [&str; 11] = [
+    "prompt",
+    "num_inference_steps",
+    "return_base64",
+    "seed",
+    "negative_prompt",
+    "guidance_scale",
+    "width",
+    "height",
+    "scheduler",
+    "sampler",
+    "n",
+];
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// A body that is JSON, and its fields so far.
 #[derive(Debug)]
 pub(crate) struct GenerateBody {
-    json: Map<String, Value>,
+    named: NamedBody,
     request: GenerateRequest,
     faults: Vec<ValidationErrorDetail>,
 }
@@ -37,21 +51,22 @@ pub(crate) fn check_type(request: &HttpRequest) -> Result<(), ApiError> {
 
 /// Reads the fields that are there; faults are kept for [`GenerateBody::into_spec`].
 pub(crate) fn parse(body: &[u8]) -> Result<GenerateBody, ApiError> {
-    let json = parse_object(body)?;
-    let mut fields = Fields::new(&json);
+    let named = parse_named(body, &SHAPE)?;
+    let mut fields = Fields::new(&named.json);
     let request = GenerateRequest {
         prompt: fields.required("prompt", string),
         num_inference_steps: fields.read("num_inference_steps", integer),
         return_base64: fields.read("return_base64", boolean),
-        seed: fields.read("seed", integer),
+        seed: fields.read("seed", seed),
         negative_prompt: fields.read("negative_prompt", string),
         guidance_scale: fields.read("guidance_scale", float),
         width: fields.read("width", integer),
         height: fields.read("height", integer),
-        scheduler: fields.read("scheduler", string),
+        scheduler: scheduler(&mut fields),
     };
-    let faults = fields.faults;
-    Ok(GenerateBody { json, request, faults })
+    let mut faults = fields.faults;
+    faults.extend(named.json.get("n").and_then(one_picture));
+    Ok(GenerateBody { named, request, faults })
 }
 
 impl GenerateBody {
@@ -60,9 +75,14 @@ impl GenerateBody {
         self.request.return_base64.unwrap_or(false)
     }
 
+    /// The keys that nobody reads.
+    pub(crate) fn ignored(&self) -> Vec<IgnoredField> {
+        self.named.ignored.clone()
+    }
+
     /// Validates the request, with `random_seed` if it names none.
     pub(crate) fn into_spec(self, random_seed: u32, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, ApiError> {
-        let Self { json, request, faults } = self;
+        let Self { named, request, faults } = self;
         let raw = ImageRequest {
             prompt: request.prompt,
             negative_prompt: request.negative_prompt,
@@ -74,6 +94,6 @@ impl GenerateBody {
             scheduler: request.scheduler,
             ..ImageRequest::default()
         };
-        judged(raw.validate(limits, model), faults, &json, &FIELDS)
+        judged(raw.validate(limits, model), faults, &named, &FIELDS)
     }
 }

@@ -33,6 +33,7 @@ use crate::{
     multipart_file::{FileLimits, MultipartBody},
     picture_source::Asker,
     request_body::memory_for,
+    request_notes::RequestNotes,
     stored_video,
     tasks::document,
     video_api::ready,
@@ -130,21 +131,28 @@ pub(crate) async fn generate(
 ) -> Result<HttpResponse, ApiError> {
     let caller = asked.caller.clone();
     if let Some(before) = asked.before(state).await? {
-        return taken(before, &caller, state);
+        return taken(request, before, &caller, state);
     }
     ready(state)?;
     let base_url = state.access.base_url(request);
-    let mut body = Body::read(json, state)?;
+    let mut body = Body::read(request, json, state)?;
     asked.callback_url = body.callback_url.take();
     let (spec, note) = body.into_spec(Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
     // It holds nothing that JSON cannot.
     let note = serde_json::to_value(note).map_err(|_| ApiError::Internal)?;
     let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(VideoSpec::Clip(spec)), note).await?;
-    taken(submitted, &caller, state)
+    taken(request, submitted, &caller, state)
 }
 
-fn taken(Submitted { job, replayed }: Submitted, caller: &Caller, state: &ApiState) -> Result<HttpResponse, ApiError> {
-    let mut answer = HttpResponse::Ok().json(shown(&job, caller, state).ok_or(ApiError::Internal)?);
+fn taken(
+    request: &HttpRequest,
+    Submitted { job, replayed }: Submitted,
+    caller: &Caller,
+    state: &ApiState,
+) -> Result<HttpResponse, ApiError> {
+    let generation = shown(&job, caller, state).ok_or(ApiError::Internal)?;
+    RequestNotes::new(generation.ignored_fields.clone(), Vec::new()).tell(request);
+    let mut answer = HttpResponse::Ok().json(generation);
     idempotency::mark(&mut answer, replayed);
     Ok(answer)
 }
@@ -188,6 +196,7 @@ fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
         eta_seconds: job.eta.map(|eta| (eta.as_secs_f64() * 10.0).ceil() / 10.0),
         script_used: note.script_used,
         notes,
+        ignored_fields: note.ignored_fields,
         seed: note.seed,
         video: job.outcome.as_ref().map(|outcome| VideoFacts {
             width: outcome.width,

@@ -3,6 +3,7 @@
 //! It must not know how a job is handed in. The invariant: the cheap is judged before the dear, so that nothing is fetched for a body that
 //! is wrong anyway.
 
+use actix_web::HttpRequest;
 use generation::{
     FieldError, FieldErrorKind,
     video::{ClipRequest, ClipRules, ClipSpec, FpsRequest},
@@ -14,10 +15,13 @@ use crate::{
     app::ApiState,
     character_picture::{self, Found},
     error::ApiError,
+    field_names::{NamedBody, Shape},
     fields::{Fields, integer, judged, string, value_error},
-    generate_api::random_seed,
     picture_source::{Asker, SourceError},
+    request_fields::{random_seed, seed},
+    request_notes::{IgnoredField, RequestNotes},
     tasks::clip_body::callback_fault,
+    video_api,
 };
 
 /// How long a video lasts when nobody says, and how long it may, in seconds.
@@ -29,6 +33,7 @@ const DEFAULT_QUALITY: &str = "768";
 const FPS: f64 = 24.0;
 /// The order in which faults are told.
 const FIELDS: [&str; 6] = ["characterImageUrl", "script", "duration", "quality", "seed", "callback_url"];
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// What is noted with a job, for its answers later on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +49,8 @@ pub(crate) struct Note {
     pub(crate) script_used: bool,
     pub(crate) notes: Vec<String>,
     pub(crate) seed: u64,
+    #[serde(default)]
+    pub(crate) ignored_fields: Vec<IgnoredField>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +61,7 @@ enum Api {
 
 /// A body whose fields have the right types.
 pub(crate) struct Body {
-    json: Map<String, Value>,
+    named: NamedBody,
     source: String,
     script: String,
     duration: i128,
@@ -65,28 +72,30 @@ pub(crate) struct Body {
 
 impl Body {
     /// Reads all fields; whatever is missing or of another type is told at once, before anything is fetched.
-    pub(crate) fn read(json: Map<String, Value>, state: &ApiState) -> Result<Self, ApiError> {
-        let mut fields = Fields::new(&json);
+    pub(crate) fn read(request: &HttpRequest, json: Map<String, Value>, state: &ApiState) -> Result<Self, ApiError> {
+        let named = NamedBody::new(json, &SHAPE);
+        RequestNotes::new(named.ignored.clone(), Vec::new()).tell(request);
+        let mut fields = Fields::new(&named.json);
         let source = fields.required("characterImageUrl", string);
         let script = fields.required("script", string);
         let duration = fields.read("duration", integer);
         let quality = fields.read("quality", string);
-        let seed = fields.read("seed", integer);
+        let seed = fields.read("seed", seed);
         let callback_url = fields.read("callback_url", string);
         let mut faults = fields.faults;
         faults.extend(callback_url.as_deref().and_then(|url| callback_fault(url, &state.guard)));
-        let missing = ["characterImageUrl", "script"].into_iter().filter(|field| !json.contains_key(*field));
+        let missing = ["characterImageUrl", "script"].into_iter().filter(|field| !named.json.contains_key(*field));
         let missing: Vec<_> = missing.map(|field| FieldError::new(field, "", FieldErrorKind::Missing)).collect();
         let checked = source.zip(script).ok_or(missing);
-        let (source, script) = judged(checked, faults, &json, &FIELDS)?;
+        let (source, script) = judged(checked, faults, &named, &FIELDS)?;
         let duration = duration.unwrap_or(DEFAULT_SECONDS);
         let quality = quality.unwrap_or_else(|| DEFAULT_QUALITY.into());
-        Ok(Self { source, script, duration, quality, seed: seed.unwrap_or(random_seed().into()), callback_url, json })
+        Ok(Self { source, script, duration, quality, seed: seed.unwrap_or(random_seed().into()), callback_url, named })
     }
 
     /// Fetches the picture and checks the rest.
     pub(crate) async fn into_spec(self, asker: Asker<'_>, state: &ApiState) -> Result<(ClipSpec, Note), ApiError> {
-        let Self { json, source, script, duration, quality, seed, callback_url: _ } = self;
+        let Self { named, source, script, duration, quality, seed, callback_url: _ } = self;
         let strength = state.repaint_strength;
         let script_used = strength > 0.0 && !script.trim().is_empty();
         let request = ClipRequest {
@@ -101,7 +110,7 @@ impl Body {
             ..ClipRequest::default()
         };
         let rules = ClipRules { seconds: SECONDS, ..ClipRules::default() };
-        judged(request.clone().validate(&rules, &state.limits).map_err(renamed), Vec::new(), &json, &FIELDS)?;
+        judged(request.clone().validate(&rules, &state.limits).map_err(renamed), Vec::new(), &named, &FIELDS)?;
         let Found { picture, name } = match character_picture::find(&source, asker, state).await {
             Ok(found) => found,
             Err(SourceError::Failed(error)) => return Err(*error),
@@ -110,17 +119,20 @@ impl Body {
             }
         };
         let request = ClipRequest { image: Some(picture), ..request };
-        let spec = judged(request.validate(&rules, &state.limits).map_err(renamed), Vec::new(), &json, &FIELDS)?;
+        let spec = judged(request.validate(&rules, &state.limits).map_err(renamed), Vec::new(), &named, &FIELDS)?;
+        let model = video_api::ready(state)?;
+        let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
         let note = Note {
             api: Api::Characters,
             base_url: asker.base_url.to_owned(),
             character_image_url: name,
-            notes: vec![about_script(&script, strength)],
+            notes: [about_script(&script, strength)].into_iter().chain(remarks).collect(),
             script,
             duration: u32::try_from(duration).unwrap_or_default(),
             quality,
             script_used,
             seed: spec.seed(),
+            ignored_fields: named.ignored,
         };
         Ok((spec, note))
     }

@@ -4,6 +4,7 @@
 //! fetched through the guard alone.
 
 use actix_web::web;
+use generation::field_error::shortened;
 use image::RgbImage;
 use url::Url;
 
@@ -20,7 +21,7 @@ const UPLOADS: &str = "/uploads/";
 /// A picture that was found, and what it is called in answers.
 pub(crate) struct Found {
     pub(crate) picture: RgbImage,
-    /// The path of an upload, without what a signed link has behind it; or the address as it was given.
+    /// The path of an upload, without what a signed link has behind it; or the address as it was given, a data URL shortened.
     pub(crate) name: String,
 }
 
@@ -31,12 +32,15 @@ pub(crate) async fn find(source: &str, asker: Asker<'_>, state: &ApiState) -> Re
         let picture = upload(name.clone(), asker.owner, state).await?;
         return Ok(Found { picture, name: format!("{UPLOADS}{name}") });
     }
+    let is_data = source.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     let scheme = source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    if !matches!(scheme.as_deref(), Some("http" | "https")) {
-        return Err(SourceError::Refused(format!("it is neither a path under {UPLOADS} nor an http or https address")));
+    if !is_data && !matches!(scheme.as_deref(), Some("http" | "https")) {
+        return Err(SourceError::Refused(format!("it is neither a path under {UPLOADS} nor an http or https address nor a data URL")));
     }
     let picture = picture_source::picture(source.to_owned(), asker, state).await?;
-    Ok(Found { picture, name: source.to_owned() })
+    // Answers have no use for a picture's own bytes.
+    let name = if is_data { shortened(source).into_owned() } else { source.to_owned() };
+    Ok(Found { picture, name })
 }
 
 /// The name of the upload that a path, or an address of ours, is that of.

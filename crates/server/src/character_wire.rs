@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::{docs_api::EXAMPLE_PICTURE, request_notes::IgnoredField};
+
 /// What `POST /upload-character` takes: `multipart/form-data` with one file.
 #[derive(ToSchema)]
 #[schema(as = UploadCharacterRequest)]
@@ -24,15 +26,15 @@ pub(crate) struct Uploaded {
     pub(crate) image_url: String,
 }
 
-/// What `POST /generate-video` takes for a character in motion. Unknown keys are ignored.
+/// What `POST /generate-video` takes for a character in motion. Keys that no field has are ignored, and named in the answer.
 #[derive(ToSchema)]
 #[schema(as = CharacterToVideoRequest, rename_all = "camelCase", example = json!({
-    "characterImageUrl": "/uploads/character_5f0c6f5e-3f4b-4d0e-9d3c-0a5f9c1b2d3e.png",
-    "script": "The character waves hello and smiles at the camera", "duration": 5, "quality": "768"
+    "characterImageUrl": EXAMPLE_PICTURE, "script": "The boat sails away at sunset", "duration": 5, "quality": "768"
 }))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
 pub(crate) struct CharacterBody {
-    /// The picture: a path that `POST /upload-character` gave, or an http or https address of a PNG, JPEG or WebP file.
+    /// The picture: a path that `POST /upload-character` gave, an http or https address of a PNG, JPEG or WebP file, or, for a small one, a
+    /// data URL.
     #[schema(example = "/uploads/character_5f0c6f5e-3f4b-4d0e-9d3c-0a5f9c1b2d3e.png")]
     character_image_url: String,
     /// What happens. It guides how the picture is repainted before it moves; the answer's `scriptUsed` says whether.
@@ -44,8 +46,8 @@ pub(crate) struct CharacterBody {
     /// The longer side of the video, in pixels, as a text: 256 to 1024. The motion model works at that size as far as it goes.
     #[schema(default = "768", example = "768")]
     quality: Option<String>,
-    /// The noise's seed. Drawn at random if absent.
-    #[schema(minimum = 0, maximum = 9223372036854775807i64)]
+    /// The noise's seed. Drawn at random if absent or -1.
+    #[schema(minimum = -1, maximum = 9223372036854775807i64)]
     seed: Option<i64>,
     /// Where to tell that the job has ended: an http or https address.
     #[serde(rename = "callback_url")]
@@ -98,6 +100,9 @@ pub(crate) struct Generation {
     /// What became of the request's fields, in sentences.
     #[schema(example = json!(["The script repaints the picture at a strength of 0.4 before it moves"]))]
     pub(crate) notes: Vec<String>,
+    /// The keys of the body that no field has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ignored_fields: Vec<IgnoredField>,
     /// The seed that it is made with.
     #[schema(example = 42)]
     pub(crate) seed: u64,

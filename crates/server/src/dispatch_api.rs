@@ -16,6 +16,7 @@ use crate::{
     body, character_api,
     character_wire::{CharacterBody, Generation},
     error::ApiError,
+    field_names::is_same_name,
     fields::{echo, parse_object, value_fault},
     intake::Asked,
     request_body::{RequestBody, aside},
@@ -55,7 +56,8 @@ impl Shape {
     /// The one that a body has. A key that is null counts only where no other does.
     fn of(json: &Map<String, Value>) -> Result<Self, ApiError> {
         let with = |counts: &dyn Fn(&Value) -> bool| -> Vec<Self> {
-            let has = |shape: &Self| shape.keys().iter().any(|key| json.get(*key).is_some_and(counts));
+            let is_there = |key: &str| json.iter().any(|(name, value)| is_same_name(name, key) && counts(value));
+            let has = |shape: &Self| shape.keys().iter().any(|key| is_there(key));
             Self::ALL.into_iter().filter(has).collect()
         };
         let mut found = with(&|value| !value.is_null());
@@ -92,7 +94,7 @@ pub(crate) enum VideoBody {
 #[derive(utoipa::ToSchema)]
 #[schema(as = VideoJob)]
 #[serde(untagged)]
-#[expect(dead_code, clippy::large_enum_variant, reason = "it describes answers that are made elsewhere, and is never made")]
+#[expect(dead_code, reason = "it describes answers that are made elsewhere, and is never made")]
 pub(crate) enum VideoJobAnswer {
     /// Of a character in motion.
     Character(Generation),
@@ -175,7 +177,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     match Shape::of(&json)? {
         Shape::Scenes if respond_async::is_wanted(request) => {
             let asked = Asked::by(caller, request, &bytes).await?;
-            let spec = std::future::ready(video_api::scenes(json, state).map(VideoSpec::Scenes));
+            let spec = std::future::ready(video_api::scenes(request, json, state).map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)));
             respond_async::answer(request, asked, state, spec).await
         }
         Shape::Scenes => video_api::video(&caller, json, state).await,
@@ -201,6 +203,7 @@ mod tests {
             (json!({"scenes": ["a"], "text": null}), Some(Shape::Scenes)),
             (json!({"characterImageUrl": "/uploads/a.png", "script": "a"}), Some(Shape::Character)),
             (json!({"script": "a", "duration": 5}), Some(Shape::Character)),
+            (json!({"character_image_url": "/uploads/a.png", "prompt": "a"}), Some(Shape::Character)),
             (json!({"text": "a", "seed": 1, "fps": 24}), Some(Shape::Text)),
             (json!({"text": ""}), Some(Shape::Text)),
             (json!({}), None),

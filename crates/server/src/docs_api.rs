@@ -13,13 +13,17 @@ use actix_web::{
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        ComponentsBuilder, ContentBuilder, Ref, ResponseBuilder,
+        ComponentsBuilder, ContentBuilder, Header, HeaderBuilder, Object, Ref, RefOr, ResponseBuilder, Type,
         path::Operation,
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 
-use crate::{access, error::ApiError};
+use crate::{
+    access,
+    error::ApiError,
+    request_notes::{IGNORED_FIELDS, REMARKS},
+};
 
 /// The API's description, generated from the handlers and the wire types.
 #[derive(OpenApi)]
@@ -57,9 +61,16 @@ use crate::{access, error::ApiError};
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
-    modifiers(&Keys, &GateAnswers)
+    modifiers(&Keys, &GateAnswers, &NoteHeaders)
 )]
 pub(crate) struct ApiDoc;
+
+/// A boat at sunset, 128 x 128 pixels: what stands in examples for a picture of the reader's own, so that they can be tried as they are.
+pub(crate) const EXAMPLE_PICTURE: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAIAAAACAAgMAAAC+UIlYAAAADFBMVEXypl4wXJbsUDz/7r4yPsOfAAABKUlEQVR42u2VMXLDIBBFv8ClZ+Rz\
+    pNIBPGMfIvZ5fJ5UuUEocoBUqXMEPKMukn+KgITsxZZgxhXbsBJfb9llQUCxYsWKPcOM9FItIdhsQpdN4GxCTYrh6AtBcvAlQg0AW4ngCrEjSWlBLrAmSXq1EGI9GSYCDQ\
+    BowoeFhfrPjc5MhKC90wgEOybh01CxJLyj5MnYZukwtJ6XpnrU2EsJTTZhnU3Q2YTbQlwLmryjR7JD7fuhS1ukRuvdNo0A03vvK/bNzi0yIc3x+hizlAjtZKgA4G0i+P4w\
+    w4wbXk6h4FhbAP0qCPETzl9wBoDPe5u1Afq986sDgOo1mP19T+go3rnz1U2jmaSmtfEbfSahi/9V1DXXJp4sEz1aDwnVYWlXF0ERFEERPE/wB6qZcyzltyjLAAAAAElFTk\
+    SuQmCC";
 
 /// Says how a key is sent, so that the pages have a place to enter one. It is wanted only where the operator has set one.
 struct Keys;
@@ -108,6 +119,31 @@ fn tell(operation: &mut Operation, answers: &[(&str, &str)], body: &str) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body))).build();
         let answer = ResponseBuilder::new().description(*description).content("application/json", content).build();
         operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| answer.into());
+    }
+}
+
+/// Adds the headers that say something of a request's body to every answer of success to one.
+struct NoteHeaders;
+
+impl Modify for NoteHeaders {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let header = |description: &str| -> RefOr<Header> {
+            HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some(description)).build().into()
+        };
+        // A form has one field, and a route of its own.
+        let operations =
+            api.paths.paths.iter_mut().filter(|(path, _)| *path != "/upload-character").filter_map(|(_, item)| item.post.as_mut());
+        for (status, answer) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
+            if let (true, RefOr::T(answer)) = (status.starts_with('2'), answer) {
+                answer.headers.insert(
+                    IGNORED_FIELDS.into(),
+                    header(
+                        "Keys of the body that no field has, each with the field that was probably meant (an RFC 9651 list); else absent",
+                    ),
+                );
+                answer.headers.insert(REMARKS.into(), header("What the request may not do as it seems to; else absent"));
+            }
+        }
     }
 }
 
@@ -190,6 +226,6 @@ pub(crate) async fn to_redoc_page() -> HttpResponse {
     HttpResponse::TemporaryRedirect().insert_header((LOCATION, "/redoc")).finish()
 }
 
-fn page(html: Bytes) -> HttpResponse {
+pub(crate) fn page(html: Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type(ContentType::html()).insert_header((CONTENT_SECURITY_POLICY, POLICY)).body(html)
 }

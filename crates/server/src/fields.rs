@@ -3,12 +3,13 @@
 //! It must not know any one request. Values are read as pydantic reads them ([`crate::scalars`]), and names of rules and sentences are
 //! pydantic's. An optional field may be null.
 
-use generation::{FieldError, field_error::shortened};
+use generation::{FieldError, FieldErrorKind, field_error::shortened};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::{
     error::{ApiError, context_value},
+    field_names::{NamedBody, Shape},
     non_finite,
     scalars::NOT_FINITE,
     wire::ValidationErrorDetail,
@@ -33,6 +34,11 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> 
     }
     let sentence = "Input should be a valid dictionary or object to extract fields from";
     Err(ApiError::Invalid(vec![detail("model_attributes_type", vec!["body".into()], sentence.into(), echo(&json))]))
+}
+
+/// Parses a body that must be an object, its fields under their own names.
+pub(crate) fn parse_named(body: &[u8], shape: &Shape) -> Result<NamedBody, ApiError> {
+    Ok(NamedBody::new(parse_object(body)?, shape))
 }
 
 /// The fields of an object, and what was wrong with them so far.
@@ -79,6 +85,13 @@ impl<'a> Fields<'a> {
         converted.map_err(|fault| self.fault(&[field.into()], fault, value)).ok()
     }
 
+    /// A fault of a field of this object that a rule has words for.
+    pub(crate) fn rule_fault(&mut self, field: &'static str, kind: FieldErrorKind) {
+        let place = self.place.iter().cloned().chain([field.into()]).collect();
+        let input = echo(self.object.get(field).unwrap_or(&Value::Null));
+        self.faults.push(error_detail(&FieldError::new(field, "", kind), place, input));
+    }
+
     /// A fault of a value inside this object.
     pub(crate) fn fault(&mut self, steps: &[Value], (kind, sentence): TypeFault, value: &Value) {
         let place = self.place.iter().chain(steps).cloned().collect();
@@ -89,16 +102,17 @@ impl<'a> Fields<'a> {
 /// What the validation made of a body's fields, or all that is wrong with them.
 pub(crate) fn judged<T>(
     validated: Result<T, Vec<FieldError>>,
-    faults: Vec<ValidationErrorDetail>,
-    json: &Map<String, Value>,
+    mut faults: Vec<ValidationErrorDetail>,
+    body: &NamedBody,
     order: &[&str],
 ) -> Result<T, ApiError> {
+    faults.extend_from_slice(body.conflicts());
     let errors = match validated {
         Ok(spec) if faults.is_empty() => return Ok(spec),
         Ok(_) => Vec::new(),
         Err(errors) => errors,
     };
-    Err(ApiError::Invalid(all_faults(faults, &errors, json, order)))
+    Err(ApiError::Invalid(body.at_sent_keys(all_faults(faults, &errors, &body.json, order))))
 }
 
 /// All faults of a body: those of types, and of the validation those that are no second fault of the same field; in the order of `order`.
@@ -124,8 +138,6 @@ fn all_faults(
 
 /// A fault that the validation found, with the value as it was sent.
 fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErrorDetail {
-    let context: Map<String, Value> =
-        error.kind.context().into_iter().map(|(name, value)| (name.to_owned(), context_value(value))).collect();
     let mut loc = vec![Value::from("body")];
     // Where the object with the field stands; what is not there is told of with the object that lacks it, as pydantic does.
     let mut parent = Value::Object(json.clone());
@@ -139,7 +151,13 @@ fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErro
         loc.push(step);
     }
     loc.push(error.field.into());
-    let input = echo(parent.get(error.field).unwrap_or(&parent));
+    error_detail(error, loc, echo(parent.get(error.field).unwrap_or(&parent)))
+}
+
+/// A rule's fault at a place.
+fn error_detail(error: &FieldError, loc: Vec<Value>, input: Value) -> ValidationErrorDetail {
+    let context: Map<String, Value> =
+        error.kind.context().into_iter().map(|(name, value)| (name.to_owned(), context_value(value))).collect();
     let ctx = (!context.is_empty()).then_some(context);
     ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
 }

@@ -9,7 +9,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use generation::{EngineStatus, ImageSpec, ModelInfo, SubmitError, job::GeneratedImage};
+use generation::{ImageSpec, ModelInfo, job::GeneratedImage};
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
     error::ApiError,
     file_answer::AS_MADE,
     request_body::{RequestBody, aside},
+    request_fields::random_seed,
+    request_notes::RequestNotes,
+    video_api::ready,
     wire::{ErrorBody, GenerateRequest, GenerateResponse, PngFile, ValidationErrorBody},
 };
 
@@ -101,22 +104,16 @@ async fn answer(request: &HttpRequest, caller: &Caller, body: &mut RequestBody, 
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
     let body = aside(bytes.len(), move || body::parse(&bytes)).await??;
     let return_base64 = body.return_base64();
-    let model = match state.engine.status() {
-        EngineStatus::Ready(model) => model,
-        EngineStatus::Loading => return Err(SubmitError::Loading.into()),
-        EngineStatus::Failed(reason) => return Err(SubmitError::Failed(reason).into()),
-    };
+    let mut notes = RequestNotes::new(body.ignored(), Vec::new());
+    notes.tell(request);
+    let model = ready(state)?;
     let spec = body.into_spec(random_seed(), &state.limits, &model)?;
+    notes.remarks = model.unread_scripts([spec.prompt(), spec.negative_prompt()]);
+    notes.tell(request);
     let job = state.engine.submit_in(spec.clone(), caller.context())?;
     // The request asks for one picture, so one is what comes.
     let image = job.finished().await?.into_iter().next().ok_or(ApiError::Internal)?;
-    Ok(if return_base64 { as_json(&image, &spec, &model) } else { as_file(image) })
-}
-
-/// Thirty-two bits, for that is what torch's generator takes of a seed.
-pub(crate) fn random_seed() -> u32 {
-    // A version 4 UUID's low bits are random.
-    (Uuid::new_v4().as_u128() & u128::from(u32::MAX)) as u32
+    Ok(if return_base64 { as_json(&image, &spec, &model, notes) } else { as_file(image) })
 }
 
 /// What stands in the head of both kinds of answer.
@@ -137,7 +134,7 @@ fn as_file(image: GeneratedImage) -> HttpResponse {
         .body(image.png)
 }
 
-fn as_json(image: &GeneratedImage, spec: &ImageSpec, model: &ModelInfo) -> HttpResponse {
+fn as_json(image: &GeneratedImage, spec: &ImageSpec, model: &ModelInfo, notes: RequestNotes) -> HttpResponse {
     made(image).json(GenerateResponse {
         success: true,
         prompt: spec.prompt().to_owned(),
@@ -150,5 +147,7 @@ fn as_json(image: &GeneratedImage, spec: &ImageSpec, model: &ModelInfo) -> HttpR
         model: model.name.clone(),
         parameters: image.parameters.clone(),
         prompt_truncated: !image.truncated.is_empty(),
+        ignored_fields: notes.ignored_fields,
+        remarks: notes.remarks,
     })
 }

@@ -17,6 +17,7 @@ use crate::{
     error::ApiError,
     idempotency,
     intake::Asked,
+    request_notes::RequestNotes,
     tasks::{
         new_id,
         note::TaskNote,
@@ -40,21 +41,26 @@ pub(crate) async fn answer(
     request: &HttpRequest,
     asked: Asked,
     state: &ApiState,
-    read: impl Future<Output = Result<VideoSpec, ApiError>>,
+    read: impl Future<Output = Result<(VideoSpec, RequestNotes), ApiError>>,
 ) -> Result<HttpResponse, ApiError> {
     let Submitted { job, replayed } = match asked.before(state).await? {
         Some(submitted) => submitted,
         None => {
-            let note = TaskNote { base_url: state.access.base_url(request), ..TaskNote::default() }.into_value();
-            asked.submit(state, new_id("vid"), Work::Video(read.await?), note).await?
+            let (spec, notes) = read.await?;
+            let note = TaskNote { base_url: state.access.base_url(request), notes, seed: Some(spec.seed()), ..TaskNote::default() };
+            asked.submit(state, new_id("vid"), Work::Video(spec), note.into_value()).await?
         }
     };
     let id = &job.id;
+    let TaskNote { notes, seed, .. } = TaskNote::of(&job);
+    notes.tell(request);
     let mut response = HttpResponse::Accepted().json(VideoTaskResponse {
         task_id: id.clone(),
         status: TaskStatus::Pending,
         message: format!("The video is being made. Poll /api/v1/tasks/{id} for its status."),
-        remarks: Vec::new(),
+        seed,
+        remarks: notes.remarks,
+        ignored_fields: notes.ignored_fields,
     });
     if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/tasks/{id}")) {
         response.headers_mut().insert(LOCATION, location);

@@ -10,12 +10,15 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
+    field_names::{NamedBody, Shape},
     fields::{Fields, TypeFault, float, integer, judged, parse_object, string},
+    request_fields::{scheduler, seed},
+    request_notes::IgnoredField,
     wire::ValidationErrorDetail,
 };
 
 /// The order in which faults are told.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "scenes",
     "hero_description",
     "num_inference_steps",
@@ -29,22 +32,39 @@ const FIELDS: [&str; 14] = [
     "negative_prompt",
     "guidance_scale",
     "scheduler",
+    "sampler",
     "motion",
+];
+static SHAPE: Shape = Shape::new(&FIELDS, &[("scenes", &SCENE), ("motion", &MOTION)]);
+static SCENE: Shape =
+    Shape::new(&["prompt", "negative_prompt", "seed", "duration", "source", "motion", "join", "transition_frames"], &[("motion", &MOTION)]);
+static MOTION: Shape = Shape::new(&MOTION_FIELDS, &[]);
+
+/// The fields of a motion.
+pub(crate) const MOTION_FIELDS: [&str; 8] = [
+    "num_frames",
+    "num_inference_steps",
+    "conditioning_fps",
+    "motion_bucket_id",
+    "noise_aug_strength",
+    "min_guidance_scale",
+    "max_guidance_scale",
+    "decode_chunk_size",
 ];
 
 /// A body that is JSON, and its fields so far.
 #[derive(Debug)]
 pub(crate) struct ScenesBody {
-    json: Map<String, Value>,
+    named: NamedBody,
     request: ScenesRequest,
     faults: Vec<ValidationErrorDetail>,
 }
 
-/// Reads a body of `POST /generate-video` from a file's bytes: whatever it lacks is left open.
+/// Reads a body of `POST /generate-video` from a file's bytes, and the keys that nobody reads: whatever it lacks is left open.
 ///
 /// # Errors
 /// Everything that is wrong with it but for limits, in one line.
-pub fn parse_scenes(body: &[u8]) -> Result<ScenesRequest, String> {
+pub fn parse_scenes(body: &[u8]) -> Result<(ScenesRequest, Vec<IgnoredField>), String> {
     let one_line = |faults: &[ValidationErrorDetail]| {
         let place = |loc: &[Value]| {
             let steps = loc.iter().skip(1).map(|step| step.as_str().map_or_else(|| step.to_string(), str::to_owned));
@@ -53,8 +73,10 @@ pub fn parse_scenes(body: &[u8]) -> Result<ScenesRequest, String> {
         faults.iter().map(|fault| format!("{}: {}", place(&fault.loc), fault.msg)).collect::<Vec<_>>().join("; ")
     };
     match parse(body) {
-        Ok(parsed) if parsed.faults.is_empty() => Ok(parsed.request),
-        Ok(parsed) => Err(one_line(&parsed.faults)),
+        Ok(ScenesBody { named, request, faults }) => {
+            let faults = [named.conflicts(), &faults].concat();
+            if faults.is_empty() { Ok((request, named.ignored)) } else { Err(one_line(&named.at_sent_keys(faults))) }
+        }
         Err(ApiError::Invalid(faults)) => Err(one_line(&faults)),
         Err(error) => Err(error.to_string()),
     }
@@ -67,7 +89,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<ScenesBody, ApiError> {
 
 /// As [`parse`], of what is parsed already.
 pub(crate) fn read(json: Map<String, Value>) -> ScenesBody {
-    let mut fields = Fields::new(&json);
+    let named = NamedBody::new(json, &SHAPE);
+    let json = &named.json;
+    let mut fields = Fields::new(json);
     let mut inner = Vec::new();
     let request = ScenesRequest {
         scenes: fields.required("scenes", list).map(|entries| scenes(&entries, &mut fields, &mut inner)),
@@ -75,7 +99,7 @@ pub(crate) fn read(json: Map<String, Value>) -> ScenesBody {
         negative_prompt: fields.read("negative_prompt", string),
         num_inference_steps: fields.read("num_inference_steps", integer),
         guidance_scale: fields.read("guidance_scale", float),
-        scheduler: fields.read("scheduler", string),
+        scheduler: scheduler(&mut fields),
         duration_per_scene: fields.read("duration_per_scene", float),
         fps: fields.read("fps", fps),
         width: fields.read("width", integer),
@@ -83,12 +107,13 @@ pub(crate) fn read(json: Map<String, Value>) -> ScenesBody {
         proportional: false,
         transition_frames: fields.read("transition_frames", integer),
         join: fields.read("join", string),
-        seed: fields.read("seed", integer),
-        motion: motion(&json, &mut fields, &mut inner).unwrap_or_default(),
+        // Whoever has no seed draws one.
+        seed: fields.read("seed", integer).filter(|seed| *seed != -1),
+        motion: motion(json, &mut fields, &mut inner).unwrap_or_default(),
     };
     let mut faults = fields.faults;
     faults.extend(inner);
-    ScenesBody { json, request, faults }
+    ScenesBody { named, request, faults }
 }
 
 impl ScenesBody {
@@ -97,11 +122,16 @@ impl ScenesBody {
         self.request.scenes.as_ref().map(Vec::len)
     }
 
+    /// The keys that nobody reads.
+    pub(crate) fn ignored(&self) -> Vec<IgnoredField> {
+        self.named.ignored.clone()
+    }
+
     /// Validates the request, with `random_seed` if it names none.
     pub(crate) fn into_spec(self, random_seed: u32, limits: &Limits) -> Result<ScenesSpec, ApiError> {
-        let Self { json, mut request, faults } = self;
+        let Self { named, mut request, faults } = self;
         request.seed.get_or_insert(random_seed.into());
-        judged(request.validate(limits), faults, &json, &FIELDS)
+        judged(request.validate(limits), faults, &named, &FIELDS)
     }
 }
 
@@ -126,7 +156,7 @@ fn scene(object: &Map<String, Value>, mut fields: Fields<'_>, faults: &mut Vec<V
     let scene = SceneRequest {
         prompt: fields.required("prompt", string),
         negative_prompt: fields.read("negative_prompt", string),
-        seed: fields.read("seed", integer),
+        seed: fields.read("seed", seed),
         duration: fields.read("duration", float),
         source: fields.read("source", string),
         motion: motion(object, &mut fields, faults),

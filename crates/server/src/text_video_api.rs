@@ -10,18 +10,21 @@ use generation::{
     Limits,
     field_error::{Bound, FieldError, FieldErrorKind},
     jobs::{Job, JobState, Submitted, Work},
-    video::{FpsRequest, SceneRequest, ScenesRequest, ScenesSpec, VideoSpec},
+    video::{FpsRequest, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec, VideoSpec},
 };
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     access::Caller,
     app::ApiState,
     error::ApiError,
+    field_names::{NamedBody, Shape},
     fields::{Fields, detail, integer, judged, query_values, string},
-    generate_api::random_seed,
     idempotency,
     intake::Asked,
+    request_fields::random_seed,
+    request_notes::RequestNotes,
     stored_video,
     tasks::{clip_body::callback_fault, document, new_id},
     text_wire::{DEFAULT_TEXT_SEED, MAX_TEXT_CHARS, MAX_TEXT_SEED, TextStatus},
@@ -36,6 +39,7 @@ const SIZE: (i128, i128) = (1280, 720);
 
 /// The order in which faults are told.
 const FIELDS: [&str; 3] = ["text", "seed", "callback_url"];
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// Where videos from texts are made; the operator's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,20 +63,46 @@ pub(crate) async fn generate(
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
     if let Some(before) = asked.before(state).await? {
-        return Ok(taken(before));
+        return Ok(taken(request, before));
     }
-    let (spec, callback_url) = spec(&json, state)?;
+    let named = NamedBody::new(json, &SHAPE);
+    let mut notes = RequestNotes::new(named.ignored.clone(), Vec::new());
+    notes.tell(request);
+    let (spec, callback_url) = spec(&named, state)?;
     match state.text_route {
         TextRoute::Bedrock => return Err(ApiError::NotServed(NO_BEDROCK)),
-        TextRoute::Local => ready(state)?,
+        TextRoute::Local => notes.remarks = ready(state)?.unread_scripts(spec.scenes().iter().map(SceneSpec::prompt)),
     }
     asked.callback_url = callback_url;
-    let note = json!({"api": "text", "base_url": state.access.base_url(request)});
-    Ok(taken(asked.submit(state, new_id("vid"), Work::Video(VideoSpec::Scenes(spec)), note).await?))
+    let note = Note { api: "text".into(), base_url: state.access.base_url(request), seed: Some(spec.seed()), notes };
+    // It holds nothing that JSON cannot.
+    let note = serde_json::to_value(note).map_err(|_| ApiError::Internal)?;
+    Ok(taken(request, asked.submit(state, new_id("vid"), Work::Video(VideoSpec::Scenes(spec)), note).await?))
+}
+
+/// What is noted with a job, for its answers later on.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Note {
+    /// Which API's job it is.
+    api: String,
+    /// What the caller called this server: messages to a callback have no request of their own to tell it by.
+    base_url: String,
+    seed: Option<u64>,
+    #[serde(flatten)]
+    notes: RequestNotes,
+}
+
+impl Note {
+    fn of(job: &Job) -> Self {
+        serde_json::from_value(job.note.clone()).unwrap_or_default()
+    }
 }
 
 /// The same for one request, however its job stands by now.
-fn taken(Submitted { job, replayed }: Submitted) -> HttpResponse {
+fn taken(request: &HttpRequest, Submitted { job, replayed }: Submitted) -> HttpResponse {
+    let Note { seed, notes, .. } = Note::of(&job);
+    notes.tell(request);
     let mut answer = HttpResponse::Ok().json(TextStatus {
         job_id: job.id,
         status: "processing".into(),
@@ -80,32 +110,36 @@ fn taken(Submitted { job, replayed }: Submitted) -> HttpResponse {
         video_url: None,
         progress: 0,
         queue_position: job.position,
+        seed,
+        remarks: notes.remarks,
+        ignored_fields: notes.ignored_fields,
     });
     idempotency::mark(&mut answer, replayed);
     answer
 }
 
 /// What is to be made, and who is told of its end.
-fn spec(json: &Map<String, Value>, state: &ApiState) -> Result<(ScenesSpec, Option<String>), ApiError> {
-    let callback_url = Fields::new(json).read("callback_url", string);
+fn spec(named: &NamedBody, state: &ApiState) -> Result<(ScenesSpec, Option<String>), ApiError> {
+    let callback_url = Fields::new(&named.json).read("callback_url", string);
     let fault = callback_url.as_deref().and_then(|url| callback_fault(url, &state.guard));
-    Ok((scenes(json, fault, &state.limits)?, callback_url))
+    Ok((scenes(named, fault, &state.limits)?, callback_url))
 }
 
-fn scenes(json: &Map<String, Value>, fault: Option<ValidationErrorDetail>, limits: &Limits) -> Result<ScenesSpec, ApiError> {
-    let mut fields = Fields::new(json);
+fn scenes(named: &NamedBody, fault: Option<ValidationErrorDetail>, limits: &Limits) -> Result<ScenesSpec, ApiError> {
+    let mut fields = Fields::new(&named.json);
     let text = fields.required("text", string);
-    let seed = match json.get("seed") {
+    let drawn = || i128::from(random_seed()) % (MAX_TEXT_SEED + 1);
+    let seed = match named.json.get("seed") {
         // Explicit null is no default.
-        Some(Value::Null) => Some(i128::from(random_seed()) % (MAX_TEXT_SEED + 1)),
+        Some(Value::Null) => Some(drawn()),
         None => Some(DEFAULT_TEXT_SEED.into()),
-        Some(_) => fields.read("seed", integer),
+        Some(_) => fields.read("seed", integer).map(|seed| if seed == -1 { drawn() } else { seed }),
     };
     let _checked_already = fields.read("callback_url", string);
     let mut faults = fields.faults;
     faults.extend(fault);
     let checked = check_text(text).and_then(|text| check_seed(seed).map(|seed| (text, seed)));
-    let (text, seed) = judged(checked, faults, json, &FIELDS)?;
+    let (text, seed) = judged(checked, faults, named, &FIELDS)?;
     let scene = SceneRequest { prompt: Some(text), source: Some("moving".into()), ..SceneRequest::default() };
     let request = ScenesRequest {
         scenes: Some(vec![scene]),
@@ -119,7 +153,7 @@ fn scenes(json: &Map<String, Value>, fault: Option<ValidationErrorDetail>, limit
         ..ScenesRequest::default()
     };
     // The limits that the service ships with allow all of this; others may not.
-    judged(request.validate(limits), Vec::new(), json, &FIELDS)
+    judged(request.validate(limits), Vec::new(), named, &FIELDS)
 }
 
 fn check_text(text: Option<String>) -> Result<String, Vec<FieldError>> {
@@ -139,7 +173,7 @@ fn check_seed(seed: Option<i128>) -> Result<i128, Vec<FieldError>> {
     match seed {
         // Its type was wrong, which is told already.
         None => Ok(0),
-        Some(seed) if seed < 0 => fault(seed, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(0) }),
+        Some(seed) if seed < 0 => fault(seed, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(-1) }),
         Some(seed) if seed > MAX_TEXT_SEED => fault(seed, FieldErrorKind::LessThanEqual { le: Bound::Integer(MAX_TEXT_SEED) }),
         Some(seed) => Ok(seed),
     }
@@ -184,10 +218,14 @@ fn status(job: Job, video_url: Option<String>) -> TextStatus {
         }
         JobState::Cancelled => ("failed", "Video generation failed: it was cancelled".to_owned()),
     };
+    let Note { seed, notes, .. } = Note::of(&job);
     TextStatus {
         video_url,
         progress: document::progress(&job),
         queue_position: job.position,
+        seed,
+        remarks: notes.remarks,
+        ignored_fields: notes.ignored_fields,
         job_id: job.id,
         status: status.into(),
         message,
@@ -198,24 +236,29 @@ fn status(job: Job, video_url: Option<String>) -> TextStatus {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_text_is_six_seconds_of_one_moving_scene() {
-        let body = |json: Value| scenes(json.as_object().unwrap(), None, &Limits::DEFAULT);
+        let body = |json: Value| scenes(&NamedBody::new(json.as_object().unwrap().clone(), &SHAPE), None, &Limits::DEFAULT);
         let made = body(json!({"text": "a boat"})).unwrap();
         assert_eq!((made.timeline().frames(), made.fps().to_string(), made.seed()), (144, "24".into(), 42));
         assert_eq!((made.width(), made.height(), made.moves()), (1280, 720, true));
         assert_eq!(made.scenes()[0].prompt(), "a boat");
         assert_eq!(body(json!({"text": "a boat", "seed": 2_147_483_646})).unwrap().seed(), 2_147_483_646);
-        assert!(body(json!({"text": "a boat", "seed": null})).is_ok());
+        for drawn in [json!(null), json!(-1)] {
+            let seeds: Vec<u64> = (0..4).map(|_| body(json!({"text": "a boat", "seed": drawn})).unwrap().seed()).collect();
+            assert!(seeds.iter().any(|seed| *seed != seeds[0]), "{seeds:?}");
+        }
         assert!(body(json!({"text": "ä".repeat(512)})).is_ok());
         for (wrong, kind) in [
             (json!({"text": ""}), "string_too_short"),
             (json!({"text": "x".repeat(513)}), "string_too_long"),
             (json!({"text": 5}), "string_type"),
             (json!({"text": null}), "string_type"),
-            (json!({"text": "a", "seed": -1}), "greater_than_equal"),
+            (json!({"text": "a", "seed": -2}), "greater_than_equal"),
             (json!({"text": "a", "seed": 2_147_483_647_i64}), "less_than_equal"),
             (json!({"text": "a", "seed": "x"}), "int_parsing"),
         ] {

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::request_notes::IgnoredField;
+
 /// The most characters of a text.
 pub(crate) const MAX_TEXT_CHARS: usize = 512;
 /// The highest seed: one below what a signed 32-bit number holds, as Amazon's Nova Reel has it.
@@ -10,7 +12,8 @@ pub(crate) const MAX_TEXT_SEED: i128 = 2_147_483_646;
 /// The seed when nobody says.
 pub(crate) const DEFAULT_TEXT_SEED: u64 = 42;
 
-/// What `POST /generate-video` takes for a video from a text: six seconds of 1280x720 at 24 frames a second. Unknown keys are ignored.
+/// What `POST /generate-video` takes for a video from a text: six seconds of 1280x720 at 24 frames a second. Keys that
+/// no field has are ignored, and named in the answer.
 #[derive(ToSchema)]
 #[schema(as = TextToVideoRequest, example = json!({"text": "a peaceful sunrise over mountains with mist", "seed": 42}))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
@@ -18,8 +21,8 @@ pub(crate) struct TextBody {
     /// What the video shows.
     #[schema(min_length = 1, max_length = 512, example = "a peaceful sunrise over mountains with mist")]
     text: String,
-    /// The noise's seed; null draws one at random.
-    #[schema(minimum = 0, maximum = 2147483646, default = 42, example = 42)]
+    /// The noise's seed; null or -1 draws one at random.
+    #[schema(minimum = -1, maximum = 2147483646, default = 42, example = 42)]
     seed: Option<i64>,
     /// Where to tell that the job has ended: an http or https address.
     callback_url: Option<String>,
@@ -47,4 +50,13 @@ pub(crate) struct TextStatus {
     /// How many jobs are served before it; null unless it waits.
     #[schema(example = json!(null))]
     pub(crate) queue_position: Option<usize>,
+    /// The seed that it is made with.
+    #[schema(example = 42)]
+    pub(crate) seed: Option<u64>,
+    /// What the request may not do as it seems to, in sentences; absent if there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remarks: Vec<String>,
+    /// The keys of the body that no field has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ignored_fields: Vec<IgnoredField>,
 }

@@ -4,7 +4,7 @@
 //! The handler holds the job's handle while it waits, as that of `POST /generate` does: a client that hangs up cancels the job. The video
 //! lies in a folder of its own while it is written; the answer is read from the open file, whose name is gone by then.
 
-use std::{fs::File, io};
+use std::{fs::File, io, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
@@ -12,7 +12,7 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use generation::{
-    EngineStatus, SubmitError,
+    EngineStatus, ModelInfo, SubmitError,
     video::{GeneratedVideo, ScenesSpec, VideoOutput, VideoSpec},
 };
 use serde_json::{Map, Value};
@@ -24,8 +24,9 @@ use crate::{
     body,
     error::ApiError,
     file_answer::{self, AS_MADE},
-    generate_api::random_seed,
     request_body::{RequestBody, aside},
+    request_fields::random_seed,
+    request_notes::RequestNotes,
     scenes_body,
     video_wire::{ScenesBody, VideoInfo},
     wire::{ErrorBody, ValidationErrorBody},
@@ -52,20 +53,29 @@ pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Da
     body.held_by(answer.unwrap_or_else(|error| error.error_response()))
 }
 
-/// The video of scenes that a body describes.
-pub(crate) fn scenes(json: Map<String, Value>, state: &ApiState) -> Result<ScenesSpec, ApiError> {
+/// The video of scenes that a body describes, and what is to be said of the body.
+pub(crate) fn scenes(request: &HttpRequest, json: Map<String, Value>, state: &ApiState) -> Result<(ScenesSpec, RequestNotes), ApiError> {
     let body = scenes_body::read(json);
+    let mut notes = RequestNotes::new(body.ignored(), Vec::new());
+    notes.tell(request);
     if body.scene_count().is_some_and(|count| count < 2) {
         return Err(ApiError::TooFewScenes);
     }
     let spec = body.into_spec(random_seed(), &state.limits)?;
-    ready(state)?;
-    Ok(spec)
+    let model = ready(state)?;
+    notes.remarks = model.unread_scripts(spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]));
+    notes.tell(request);
+    Ok((spec, notes))
 }
 
 /// Makes the video and answers with it.
-pub(crate) async fn video(caller: &Caller, json: Map<String, Value>, state: &ApiState) -> Result<HttpResponse, ApiError> {
-    let spec = scenes(json, state)?;
+pub(crate) async fn video(
+    request: &HttpRequest,
+    caller: &Caller,
+    json: Map<String, Value>,
+    state: &ApiState,
+) -> Result<HttpResponse, ApiError> {
+    let (spec, _) = scenes(request, json, state)?;
     let made = make(state, caller, VideoSpec::Scenes(spec.clone())).await?;
     Ok(made.answer(|response| {
         for (name, value) in [
@@ -84,6 +94,8 @@ async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -
     body::check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
     let body = aside(bytes.len(), move || scenes_body::parse(&bytes)).await??;
+    let ignored_fields = body.ignored();
+    RequestNotes::new(ignored_fields.clone(), Vec::new()).tell(request);
     let spec = body.into_spec(random_seed(), &state.limits)?;
     let estimate = state.engine.timings().estimate(&spec);
     Ok(HttpResponse::Ok().json(VideoInfo {
@@ -96,6 +108,7 @@ async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -
         resolution: format!("{}x{}", spec.width(), spec.height()),
         // Tenths of a second are all that a forecast is good for.
         estimated_generation_time_seconds: estimate.map(|time| (time.as_secs_f64() * 10.0).ceil() / 10.0),
+        ignored_fields,
     }))
 }
 
@@ -106,10 +119,10 @@ fn fps_number(spec: &ScenesSpec) -> serde_json::Number {
     if fps.denominator == 1 { fps.numerator.into() } else { float() }
 }
 
-/// Whether the model can be asked, and if not why.
-pub(crate) fn ready(state: &ApiState) -> Result<(), ApiError> {
+/// The model if it can be asked, and if not why.
+pub(crate) fn ready(state: &ApiState) -> Result<Arc<ModelInfo>, ApiError> {
     match state.engine.status() {
-        EngineStatus::Ready(_) => Ok(()),
+        EngineStatus::Ready(model) => Ok(model),
         EngineStatus::Loading => Err(SubmitError::Loading.into()),
         EngineStatus::Failed(reason) => Err(SubmitError::Failed(reason).into()),
     }

@@ -9,10 +9,13 @@ use utoipa::{
     openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
-/// What `POST /generate-video` takes. Unknown keys are ignored.
+use crate::{docs_api::EXAMPLE_PICTURE, request_notes::IgnoredField};
+
+/// What `POST /generate-video` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and named in
+/// the answer's `X-Ignored-Fields`.
 #[derive(ToSchema)]
 #[schema(as = GenerateVideoRequest, example = json!({
-    "scenes": ["a peaceful sunrise over mountains with mist", "a city at noon with cars", "a beach at sunset with boats"],
+    "scenes": ["a peaceful sunrise over mountains with mist", "a beach at noon with boats", "a snowy forest at night under the moon"],
     "num_inference_steps": 25, "duration_per_scene": 3.0, "fps": 24, "width": 512, "height": 512, "transition_frames": 12
 }))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
@@ -43,8 +46,8 @@ pub(crate) struct ScenesBody {
     transition_frames: Option<i64>,
     /// How scenes go over into one another: at once, by crossfade, or through pictures between them.
     join: Option<JoinName>,
-    /// Scene k has the seed plus k, unless it has its own. Drawn at random if absent, and told in the answer.
-    #[schema(minimum = 0, maximum = 9223372036854775807i64, example = 42)]
+    /// Scene k has the seed plus k, unless it has its own. Drawn at random if absent or -1, and told in the answer.
+    #[schema(minimum = -1, maximum = 9223372036854775807i64, example = 42)]
     seed: Option<i64>,
     /// What no scene should show.
     #[schema(max_length = 2000, example = "")]
@@ -53,6 +56,7 @@ pub(crate) struct ScenesBody {
     #[schema(minimum = 0, maximum = 50, default = 7.5, example = 7.5)]
     guidance_scale: Option<f64>,
     /// The scheduler; the model's own if absent. See `POST /generate`.
+    #[schema(example = "ddim")]
     scheduler: Option<String>,
     /// How moving scenes move.
     motion: Option<MotionBody>,
@@ -82,8 +86,8 @@ pub(crate) struct SceneObject {
     /// What it should not show, in the place of the request's.
     #[schema(max_length = 2000)]
     negative_prompt: Option<String>,
-    /// Its own seed.
-    #[schema(minimum = 0, maximum = 9223372036854775807i64)]
+    /// Its own seed; -1 draws one at random.
+    #[schema(minimum = -1, maximum = 9223372036854775807i64)]
     seed: Option<i64>,
     /// How long it lasts, in seconds.
     #[schema(minimum = 0, maximum = 600)]
@@ -130,13 +134,14 @@ pub(crate) struct MotionBody {
     decode_chunk_size: Option<i64>,
 }
 
-/// What `POST /animate` takes. Unknown keys are ignored.
+/// What `POST /animate` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and named in the
+/// answer's `X-Ignored-Fields`.
 #[derive(ToSchema)]
-#[schema(as = AnimateRequest)]
+#[schema(as = AnimateRequest, example = json!({"image": EXAMPLE_PICTURE, "motion_bucket_id": 127, "seed": 42}))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
 pub(crate) struct AnimateBody {
     /// The picture: base64 of a PNG, JPEG or WebP file, or a data URL.
-    #[schema(content_encoding = "base64", example = "iVBORw0KGgoAAAANSUhEUgAA...")]
+    #[schema(content_encoding = "base64")]
     image: String,
     /// Frames in a second, which the model is told too unless `conditioning_fps` says otherwise.
     #[schema(schema_with = fps_schema)]
@@ -147,8 +152,8 @@ pub(crate) struct AnimateBody {
     /// Pixels down, a multiple of 8; the model's own if absent.
     #[schema(minimum = 64, maximum = 2048, multiple_of = 8)]
     height: Option<i64>,
-    /// The noise's seed. Drawn at random if absent, and told in the answer.
-    #[schema(minimum = 0, maximum = 9223372036854775807i64, example = 42)]
+    /// The noise's seed. Drawn at random if absent or -1, and told in the answer.
+    #[schema(minimum = -1, maximum = 9223372036854775807i64, example = 42)]
     seed: Option<i64>,
     /// How it moves.
     #[serde(flatten)]
@@ -215,6 +220,9 @@ pub struct VideoInfo {
     /// How long the models will take, from what was measured on this machine; null if nothing like it was measured yet.
     #[schema(example = 0.6)]
     pub estimated_generation_time_seconds: Option<f64>,
+    /// The keys of the body that no field has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<IgnoredField>,
 }
 
 /// An MP4 file, for the description alone: bytes would be described as an array of numbers.

@@ -11,7 +11,10 @@ use utoipa::{
     openapi::{KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat, Type, schema::SchemaType},
 };
 
-/// What `POST /generate` takes. Unknown keys are ignored.
+use crate::request_notes::IgnoredField;
+
+/// What `POST /generate` takes. What other programs call a field is understood too (`steps`, `cfg_scale`, `sampler_name`, ..); keys that no
+/// field has are ignored, and named in the answer's `X-Ignored-Fields`.
 #[derive(Debug, Default, PartialEq, ToSchema)]
 #[schema(example = json!({"prompt": "a red circle on a blue background", "num_inference_steps": 25, "return_base64": false}))]
 pub struct GenerateRequest {
@@ -24,8 +27,8 @@ pub struct GenerateRequest {
     /// Answer with JSON that holds the picture as base64, instead of with the PNG itself.
     #[schema(default = false, example = false)]
     pub return_base64: Option<bool>,
-    /// The noise's seed: the same request with the same seed gives the same bytes. Drawn at random if absent, and told in the answer.
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9223372036854775807i64, example = 42)]
+    /// The noise's seed: the same request with the same seed gives the same bytes. Drawn at random if absent or -1, and told in the answer.
+    #[schema(value_type = Option<i64>, minimum = -1, maximum = 9223372036854775807i64, example = 42)]
     pub seed: Option<i128>,
     /// What the picture should not show.
     #[schema(max_length = 2000, example = "")]
@@ -39,7 +42,7 @@ pub struct GenerateRequest {
     /// Height in pixels, a multiple of 8; the model's own if absent. Width x height is at most 2097152.
     #[schema(value_type = Option<i64>, minimum = 64, maximum = 2048, multiple_of = 8)]
     pub height: Option<i128>,
-    /// The scheduler; the model's own if absent.
+    /// The scheduler; the model's own if absent. The names of AUTOMATIC1111, ComfyUI and diffusers are understood too.
     #[schema(schema_with = scheduler_schema)]
     pub scheduler: Option<String>,
 }
@@ -49,7 +52,10 @@ fn scheduler_schema() -> Object {
     let names = SchedulerName::all().into_iter().map(|name| Some(name.to_string()));
     ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-        .description(Some("The scheduler; the model's own if absent."))
+        .description(Some(
+            "The scheduler; the model's own if absent. The names of AUTOMATIC1111 (\"DPM++ 2M Karras\"), ComfyUI and diffusers are understood \
+             too.",
+        ))
         .enum_values(Some(names.chain([None])))
         .build()
 }
@@ -90,6 +96,12 @@ pub struct GenerateResponse {
     /// Whether the prompt or the negative prompt is longer than the model reads, so that its end was left out.
     #[schema(example = false)]
     pub prompt_truncated: bool,
+    /// The keys of the body that no field has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<IgnoredField>,
+    /// What the request may not do as it seems to, in sentences; absent if there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// A PNG file, for the description alone: bytes would be described as an array of numbers.

@@ -5,6 +5,18 @@ use clap::{Args, Subcommand};
 use crate::settings::Layer;
 
 /// `framewright jobs`.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct JobsArgs {
+    #[command(flatten)]
+    pub client: ClientArgs,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: JobsCommand,
+}
+
+/// What to do with jobs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
     /// List the jobs of a running server, the newest first.
@@ -15,52 +27,35 @@ pub(crate) enum JobsCommand {
         /// Only those that stand here: pending, processing, completed, failed or cancelled.
         #[arg(long, value_name = "STATUS")]
         status: Option<String>,
-        #[command(flatten)]
-        client: ClientArgs,
     },
     /// Show one job.
     Show {
         /// Its id.
         id: String,
-        #[command(flatten)]
-        client: ClientArgs,
     },
     /// Call jobs off: those that wait at once, one that is being made at its next step.
     Cancel {
         /// Their ids.
         #[arg(required = true)]
         ids: Vec<String>,
-        #[command(flatten)]
-        client: ClientArgs,
     },
     /// Follow a job until it ends; the exit code is 1 if it fails or is cancelled.
     Watch {
         /// Its id.
         id: String,
-        #[command(flatten)]
-        client: ClientArgs,
     },
 }
 
-/// Which server, and how it is told.
+/// Which server, and how its answers are printed; before the command's name or behind it.
 #[derive(Debug, Args)]
 pub(crate) struct ClientArgs {
     /// The server's address [default: http://127.0.0.1:8000]. Its API key is the setting client.api_key.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     pub server: Option<String>,
 
     /// Print what the server says, as JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
-}
-
-impl JobsCommand {
-    /// The flags that every one of them has.
-    pub(crate) fn client(&self) -> &ClientArgs {
-        match self {
-            Self::List { client, .. } | Self::Show { client, .. } | Self::Cancel { client, .. } | Self::Watch { client, .. } => client,
-        }
-    }
 }
 
 impl ClientArgs {

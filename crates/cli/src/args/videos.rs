@@ -58,11 +58,12 @@ pub(crate) struct ScenesArgs {
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
 
-    /// The scheduler, such as ddim, euler-ancestral or dpmpp-2m-karras [default: the model's own].
+    /// The scheduler, such as ddim, euler-ancestral or dpmpp-2m-karras; names of AUTOMATIC1111 and ComfyUI ("DPM++ 2M Karras") are
+    /// understood too [default: the model's own].
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<String>,
 
-    /// The same seed gives the same video; scene k has seed + k [default: drawn at random].
+    /// The same seed gives the same video; scene k has seed + k; -1 draws one at random [default: -1].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<i64>,
 
@@ -250,7 +251,7 @@ pub(crate) struct AnimateArgs {
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, conflicts_with = "clip")]
     pub height: Option<i64>,
 
-    /// The same seed gives the same video [default: drawn at random].
+    /// The same seed gives the same video; -1 draws one at random [default: -1].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<i64>,
 

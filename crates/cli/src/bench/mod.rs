@@ -27,7 +27,7 @@ use diffusion_core::{
 };
 
 use self::{machine::Machine, report::Report, size::Size, timing::Timing, workload::Workload};
-use crate::{args::BenchArgs, failure::Usage, model::Model, output, settings::Settings};
+use crate::{args::BenchArgs, failure::Usage, flags, model::Model, output, settings::Settings};
 
 /// The seed of random weights and of every input.
 const SEED: u64 = 0;
@@ -61,11 +61,11 @@ impl Wanted {
         within("--repeat", args.repeat.as_slice(), 1000)?;
         within("--frames", args.frames.as_slice(), 1000)?;
         within("--decode-chunk-size", args.decode_chunk_size.as_slice(), 1000)?;
-        let schedulers = args.scheduler.iter().map(|name| name.parse()).collect::<Result<_, _>>();
+        let schedulers = args.scheduler.iter().map(|name| flags::scheduler(name)).collect::<Result<_, _>>()?;
         Ok(Self {
             sizes: args.size.iter().map(|size| size.parse()).collect::<Result<_, Usage>>()?,
             steps: args.steps.clone(),
-            schedulers: schedulers.map_err(|error| Usage(format!("--scheduler: {error}")))?,
+            schedulers,
             frames: args.frames.map(|frames| frames as usize),
             decode_chunk_size: args.decode_chunk_size.map(|frames| frames as usize),
             repeat: args.repeat.unwrap_or(if args.plain { REPEAT_PLAIN } else { REPEAT }),

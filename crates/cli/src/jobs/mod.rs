@@ -11,7 +11,12 @@ mod watch;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::{args::JobsCommand, failure::Usage, output, settings::ClientSettings};
+use crate::{
+    args::{JobsArgs, JobsCommand},
+    failure::Usage,
+    output,
+    settings::ClientSettings,
+};
 
 use client::Client;
 
@@ -19,16 +24,16 @@ use client::Client;
 ///
 /// # Errors
 /// [`Usage`] if what was given is no job's id; otherwise if the server cannot be asked or refuses, or the job that is watched fails.
-pub(crate) fn run(command: &JobsCommand, settings: &ClientSettings) -> Result<()> {
+pub(crate) fn run(args: &JobsArgs, settings: &ClientSettings) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime for requests")?;
     runtime.block_on(async {
         let client = Client::new(settings)?;
-        let as_json = command.client().json;
-        match command {
-            JobsCommand::List { limit, status, .. } => list(&client, *limit, status.as_deref(), as_json).await,
-            JobsCommand::Show { id, .. } => show(&client, checked(id)?, as_json).await,
-            JobsCommand::Cancel { ids, .. } => cancel(&client, ids, as_json).await,
-            JobsCommand::Watch { id, .. } => watch::run(&client, checked(id)?, as_json).await,
+        let as_json = args.client.json;
+        match &args.command {
+            JobsCommand::List { limit, status } => list(&client, *limit, status.as_deref(), as_json).await,
+            JobsCommand::Show { id } => show(&client, checked(id)?, as_json).await,
+            JobsCommand::Cancel { ids } => cancel(&client, ids, as_json).await,
+            JobsCommand::Watch { id } => watch::run(&client, checked(id)?, as_json).await,
         }
     })
 }

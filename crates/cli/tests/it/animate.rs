@@ -42,7 +42,7 @@ fn a_clip_has_the_length_the_rate_and_the_size_of_its_flags() {
 #[test]
 fn bad_input_is_refused_with_flag_value_and_limit() {
     let folder = with_picture();
-    let table: [(&[&str], &[&str]); 10] = [
+    let table: [(&[&str], &[&str]); 12] = [
         (&["--resolution", "large"], &["--resolution", "large", "1280x720"]),
         (&["--resolution", "8x8"], &["--resolution", "8x8", "16 to 2048"]),
         (&["--camera", "roll"], &["--camera", "roll", "zoom"]),
@@ -53,13 +53,19 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
         (&["--prompt", "a boat", "--strength", "2"], &["--strength", "2", "less than or equal to 1"]),
         (&["--duration", "2", "--width", "64"], &["--width", "cannot be used with"]),
         (&["--strength", "0.5"], &["--prompt"]),
+        (&["--prompt", "a boat", "--strength", "0.01"], &["--strength 0.01", "raise it or --steps"]),
+        (&["--out", "a.png/b.mp4"], &["--out a.png/b.mp4: nothing can be written to a.png: it is no folder"]),
     ];
     for (more, parts) in table {
-        let refused = animate(folder.path(), &[more, &["--out", "a.mp4"]].concat());
+        let out: &[&str] = if more.contains(&"--out") { &[] } else { &["--out", "a.mp4"] };
+        let refused = animate(folder.path(), &[more, out].concat());
         assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{more:?}: {refused:?}");
         for part in parts {
             assert!(refused.stderr.contains(part), "{part} is not said for {more:?}: {refused:?}");
         }
     }
     assert!(!folder.path().join("a.mp4").exists());
+    let absent = framewright(folder.path(), &["animate", "absent.png", "--out", "a.mp4"]);
+    assert_eq!((absent.code, absent.stderr.lines().count()), (2, 1), "{absent:?}");
+    assert!(absent.stderr.contains("absent.png"), "{absent:?}");
 }

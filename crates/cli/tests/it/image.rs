@@ -275,7 +275,10 @@ fn a_picture_to_start_from_is_upright_and_a_file_of_another_kind_is_named() {
 fn bad_input_is_refused_with_flag_value_and_limit() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("text.png"), "not a picture").unwrap();
-    let table: [(&[&str], &[&str]); 16] = [
+    image::RgbImage::new(8, 8).save(folder.path().join("photo.png")).unwrap();
+    fs::create_dir(folder.path().join("folder.png")).unwrap();
+    fs::create_dir(folder.path().join("b-1.png")).unwrap();
+    let table: [(&[&str], &[&str]); 23] = [
         (&["--steps", "0"], &["--steps 0", "1"]),
         (&["--steps", "151"], &["--steps 151", "150"]),
         (&["--steps", "-3"], &["--steps -3", "1"]),
@@ -284,33 +287,41 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
         (&["--width", "4096"], &["--width 4096", "2048"]),
         (&["--guidance", "nan"], &["--guidance NaN", "finite"]),
         (&["--guidance", "-1"], &["--guidance -1", "0"]),
-        (&["--seed", "-1"], &["--seed -1", "0"]),
+        (&["--seed", "-2"], &["--seed -2", "-1"]),
         (&["--count", "0"], &["--count 0", "1"]),
         (&["--clip-skip", "99"], &["--clip-skip 99", "12"]),
         (&["--scheduler", "best"], &["--scheduler best", "euler-ancestral", "dpmpp-2m-karras"]),
         (&["--model", "best"], &["\"best\"", "owner/name", "nano-sd"]),
         (&["--model", "./best"], &["\"./best\"", "does not exist"]),
         (&["--prediction-type", "epsilon"], &["--prediction-type", "single-file"]),
+        (&["--scheduler", "DPM++ 2S a"], &["--scheduler DPM++ 2S a: unknown scheduler", "the nearest is \"dpmpp-2s\""]),
         (&["--out", "a.jpg"], &["--out a.jpg", ".png"]),
+        (&["--out", "text.png/a.png"], &["--out text.png/a.png: nothing can be written to text.png: it is no folder"]),
+        (&["--out", "folder.png"], &["--out folder.png: is a folder"]),
+        (&["--count", "2", "--out", "b.png"], &["--out b-1.png: is a folder"]),
+        (&["--init-image", "absent.png"], &["absent.png", "No such file"]),
+        (&["--init-image", "text.png"], &["text.png"]),
+        (&["--init-image", "photo.png", "--mask", "text.png"], &["text.png"]),
     ];
-    let refuse = |more: &[&str], code: i32, parts: &[&str]| {
+    let refuse = |more: &[&str], parts: &[&str]| {
         let mut args = vec!["image", "a boat"];
         args.extend_from_slice(more);
         if !more.contains(&"--out") {
             args.extend_from_slice(&["--out", "a.png"]);
         }
         let refused = framewright(folder.path(), &args);
-        assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (code, "", 1), "{more:?}: {refused:?}");
+        assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (2, "", 1), "{more:?}: {refused:?}");
         assert!(refused.stderr.starts_with("error: "), "{more:?}: {refused:?}");
+        for field in ["num_inference_steps", "guidance_scale", "init_image", "mask_image", "negative_prompt"] {
+            assert!(!refused.stderr.contains(field), "a person gave a flag, not {field}: {refused:?}");
+        }
         for part in parts {
             assert!(refused.stderr.contains(part), "{part} is not said for {more:?}: {refused:?}");
         }
     };
     for (more, parts) in table {
-        refuse(more, 2, parts);
+        refuse(more, parts);
     }
-    refuse(&["--init-image", "absent.png"], 1, &["absent.png"]);
-    refuse(&["--init-image", "text.png"], 1, &["text.png"]);
     for prompt in ["", "   "] {
         let refused = framewright(folder.path(), &["image", prompt, "--out", "a.png"]);
         assert_eq!((refused.code, refused.stderr.lines().count()), (2, 1), "{refused:?}");
@@ -320,13 +331,47 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
 }
 
 #[test]
-fn a_picture_that_cannot_be_written_is_one_line() {
+fn a_seed_of_minus_one_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = |more: &[&str]| {
+        let args = [&["image", "a boat", "--steps", "1", "--out", "a.png", "--json"], more].concat();
+        let made: Value = serde_json::from_str(&framewright(folder.path(), &args).stdout).unwrap();
+        made["files"][0]["seed"].as_u64().unwrap()
+    };
+    assert_ne!(seed(&["--seed", "-1"]), seed(&["--seed", "-1"]));
+}
+
+#[test]
+fn a_mask_of_another_size_and_an_unread_script_get_a_remark() {
+    let folder = tempfile::tempdir().unwrap();
+    image::RgbImage::new(128, 128).save(folder.path().join("a.png")).unwrap();
+    image::GrayImage::new(64, 32).save(folder.path().join("half.png")).unwrap();
+    image::GrayImage::new(128, 128).save(folder.path().join("whole.png")).unwrap();
+    let make = |prompt: &str, mask: &str| {
+        let args = ["image", prompt, "--steps", "4", "--seed", "1", "--init-image", "a.png", "--mask", mask, "--out", "b.png", "--json"];
+        let made = framewright(folder.path(), &args);
+        assert_eq!(made.code, 0, "{made:?}");
+        let told = serde_json::from_str::<Value>(&made.stdout).unwrap()["remarks"].take();
+        let told: Vec<String> = serde_json::from_value(told).unwrap();
+        assert!(told.iter().all(|remark| made.stderr.lines().any(|line| line == remark)), "{made:?}");
+        told
+    };
+    let mask = "--mask is 64x32, and --init-image 128x128: the mask is stretched over the picture";
+    let script = "the model does not read the Han script, so that part of the prompt has little effect: write it in English";
+    assert_eq!(make("a boat", "half.png"), [mask]);
+    assert_eq!(make("一只红色的狐狸", "whole.png"), [script]);
+    assert_eq!(make("café, 🦊", "whole.png"), [""; 0]);
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_is_told_before_it_is_made() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     let refused = framewright(folder.path(), &["image", "a boat", "--steps", "1", "--out", "file/a.png"]);
-    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
-    let last = refused.stderr.lines().last().unwrap();
-    assert!(last.starts_with("error: ") && last.contains("file/a.png"), "{last}");
+    // One line: no model was loaded.
+    let line = "error: --out file/a.png: nothing can be written to file: it is no folder\n";
+    assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.as_str()), (2, "", line), "{refused:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]

@@ -47,6 +47,11 @@ fn jobs_are_listed_shown_followed_and_called_off() {
     let served = Served::start(&[]);
     let none = jobs(&served, &["list"]);
     assert_eq!((none.code, none.stdout.as_str(), none.stderr.as_str()), (0, "", "no jobs\n"));
+    // The server's address stands before the command's name as well as behind it.
+    let before = framewright(Path::new("/"), &["jobs", "--server", &served.url(), "list"]);
+    assert_eq!((before.code, before.stderr.as_str()), (0, "no jobs\n"));
+    let json = framewright(Path::new("/"), &["jobs", "--json", "list", "--server", &served.url()]);
+    assert_eq!((json.code, json.stdout.as_str()), (0, "[]\n"));
 
     let id = character(&served);
     let watched = jobs(&served, &["watch", &id]);

@@ -76,12 +76,28 @@ fn flags_go_before_the_file_of_scenes() {
 }
 
 #[test]
+fn a_file_of_scenes_is_read_as_the_servers_bodies_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenes =
+        r#"{"scenes": [{"text": "a red circle", "sede": 1}, "b"], "steps": 1, "seconds": 0.25, "size": "64x48", "seed": -1, "model": "x"}"#;
+    fs::write(folder.path().join("scenes.json"), scenes).unwrap();
+    let made = framewright(folder.path(), &["video", "--scenes", "scenes.json", "--out", "a.mp4", "--json"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let told: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+    assert_eq!((&told["width"], &told["settings"]["num_inference_steps"]), (&64.into(), &1.into()));
+    for remark in ["there is no field model, so it is ignored", "there is no field scenes.0.sede, so it is ignored; did you mean seed?"] {
+        assert!(made.stderr.lines().any(|line| line == format!("--scenes scenes.json: {remark}")), "{made:?}");
+    }
+}
+
+#[test]
 fn bad_input_is_refused_with_flag_value_and_limit() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.json"), r#"{"scenes": ["a", 5], "fps": "fast", "width": true}"#).unwrap();
     fs::write(folder.path().join("broken.json"), "{").unwrap();
+    fs::write(folder.path().join("twice.json"), r#"{"scenes": ["a"], "steps": 1, "num_inference_steps": 2}"#).unwrap();
     let two = &SMALL[..4];
-    let table: [(&[&str], &[&str]); 14] = [
+    let table: [(&[&str], &[&str]); 19] = [
         (&["--fps", "0"], &["--fps", "1"]),
         (&["--fps", "500"], &["--fps 500", "120"]),
         (&["--fps", "soon"], &["--fps soon", "30000/1001"]),
@@ -96,27 +112,33 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
         (&["--out", "a.webm", "--codec", "libx264"], &["webm", "libx264"]),
         (&["--width", "65", "--refuse-odd"], &["65x512", "even"]),
         (&["--model", "best"], &["\"best\"", "owner/name", "nano-sd"]),
+        (&["--out", "bad.json/a.mp4"], &["--out bad.json/a.mp4: nothing can be written to bad.json: it is no folder"]),
+        (&["--out", "bad.json/frames/"], &["--out", "nothing can be written to bad.json: it is no folder"]),
+        (&["--poster", "bad.json/a.png"], &["--poster bad.json/a.png: nothing can be written"]),
+        (&["--contact-sheet", "bad.json/a.png"], &["--contact-sheet bad.json/a.png: nothing can be written"]),
+        (&["--motion-bucket-id", "0"], &["--motion-bucket-id 0"]),
     ];
-    let refuse = |args: &[&str], code: i32, parts: &[&str]| {
+    let refuse = |args: &[&str], parts: &[&str]| {
         let mut args = [&["video"], args].concat();
         if !args.contains(&"--out") {
             args.extend_from_slice(&["--out", "a.mp4"]);
         }
         let refused = framewright(folder.path(), &args);
-        assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (code, "", 1), "{args:?}: {refused:?}");
+        assert_eq!((refused.code, refused.stdout.as_str(), refused.stderr.lines().count()), (2, "", 1), "{args:?}: {refused:?}");
         for part in parts {
             assert!(refused.stderr.contains(part), "{part} is not said for {args:?}: {refused:?}");
         }
     };
     for (more, parts) in table {
-        refuse(&[two, more].concat(), 2, parts);
+        refuse(&[two, more].concat(), parts);
     }
-    refuse(&["--scene", ""], 2, &["--scene", "(scene 1)", "at least 1 character"]);
-    refuse(&[], 2, &["--scenes"]);
-    refuse(&["--scenes", "bad.json"], 2, &["bad.json", "scenes.1", "width"]);
-    refuse(&["--scenes", "broken.json"], 2, &["broken.json", "Malformed JSON"]);
-    refuse(&["--scenes", "absent.json"], 1, &["absent.json"]);
-    assert_eq!(files(folder.path()), ["bad.json", "broken.json"]);
+    refuse(&["--scene", ""], &["--scene", "(scene 1)", "at least 1 character"]);
+    refuse(&[], &["--scenes"]);
+    refuse(&["--scenes", "bad.json"], &["bad.json", "scenes.1", "width"]);
+    refuse(&["--scenes", "broken.json"], &["broken.json", "Malformed JSON"]);
+    refuse(&["--scenes", "absent.json"], &["--scenes absent.json: No such file"]);
+    refuse(&["--scenes", "twice.json"], &["--scenes twice.json: ", "steps and num_inference_steps are names of one field"]);
+    assert_eq!(files(folder.path()), ["bad.json", "broken.json", "twice.json"]);
 }
 
 #[test]
@@ -179,6 +201,15 @@ fn frames_that_were_killed_go_on_and_end_with_the_same_bytes() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.stderr.contains("frames are there already"), "{ended:?}");
     assert_eq!(contents(&out), whole);
+}
+
+#[test]
+fn frames_that_cannot_be_written_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let refused = frames(folder.path(), &["--out", "file"]);
+    let line = "error: --out file: nothing can be written to file: it is no folder\n";
+    assert_eq!((refused.code, refused.stderr.as_str()), (2, line));
 }
 
 #[test]

@@ -54,7 +54,7 @@ use crate::{
     noise::SeededNoise,
     policy::ExecutionPolicy,
     schedulers::SchedulerName,
-    tokenizer::ClipTokenizer,
+    tokenizer::{ClipTokenizer, Scripts},
     weights::{Component, ModelFamily, WeightSource},
 };
 
@@ -155,6 +155,11 @@ impl StableDiffusion {
     pub fn text_length(&self, prompt: &str) -> Result<(usize, usize)> {
         let encoding = self.tokenizer.encode(prompt)?;
         Ok((encoding.token_count, self.tokenizer.max_length().saturating_sub(2)))
+    }
+
+    /// The scripts that the model reads.
+    pub fn scripts(&self) -> Scripts {
+        self.tokenizer.scripts()
     }
 
     /// Makes one picture, or what of it is not kept yet: a picture that was kept is not made again, and of latents that were kept only

@@ -7,6 +7,7 @@
 //! Reference: the classes of diffusers' `schedulers` folder, followed to the last f32 where they hold f32 (the noise schedule, sigmas and
 //! timesteps); coefficients beyond that are f64 on the host, but for the few that diffusers' own f32 rounding visibly shapes.
 
+mod aliases;
 mod beta_quantile;
 mod classes;
 mod config;

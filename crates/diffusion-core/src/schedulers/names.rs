@@ -4,6 +4,7 @@
 
 use std::{fmt, str::FromStr};
 
+use super::aliases;
 use crate::Error;
 
 /// Which scheduler: one diffusers class each, but for the two forms of its multistep DPM solver.
@@ -173,12 +174,15 @@ impl fmt::Display for SchedulerName {
 impl FromStr for SchedulerName {
     type Err = Error;
 
+    /// Reads a name in whichever spelling: our own, diffusers' class, or what AUTOMATIC1111, ComfyUI and others call it ([`aliases`]).
+    ///
     /// # Errors
-    /// [`Error::Params`] with the known names, if this is none of them.
+    /// [`Error::Params`] with the nearest name and all known ones, if this is none of them.
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::all().into_iter().find(|name| name.to_string() == text).ok_or_else(|| {
+        aliases::understood(text).ok_or_else(|| {
             let known: Vec<String> = Self::all().iter().map(ToString::to_string).collect();
-            Error::Params { field: "scheduler", reason: format!("unknown scheduler {text:?}; known are {}", known.join(", ")) }
+            let nearest = Self::nearest(text).map(|name| format!("the nearest is \"{name}\"; ")).unwrap_or_default();
+            Error::Params { field: "scheduler", reason: format!("unknown scheduler {text:?}; {nearest}known are {}", known.join(", ")) }
         })
     }
 }
@@ -198,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
-        for text in ["", "Euler", "ddim-karras", "euler-", "dpmpp-3m"] {
+        for text in ["", "Eular", "ddim-karras", "dpmpp-3m"] {
             let message = text.parse::<SchedulerName>().map_or_else(|error| error.to_string(), |known| known.to_string());
             assert!(message.contains(&format!("{text:?}")) && message.contains("dpmpp-2m-sde-karras"), "{message}");
         }

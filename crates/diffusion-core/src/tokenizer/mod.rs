@@ -12,9 +12,11 @@
 
 mod config;
 mod openai;
+mod scripts;
 mod vocabulary;
 
 pub use config::TokenizerConfig;
+pub use scripts::Scripts;
 pub use vocabulary::Vocabulary;
 
 use std::{
@@ -23,7 +25,7 @@ use std::{
 };
 
 use tokenizers::{
-    AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer,
+    AddedToken, Decoder as _, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer,
     models::bpe::BPE,
     normalizers::{self, replace::ReplacePattern},
     pre_tokenizers::{
@@ -195,6 +197,14 @@ impl ClipTokenizer {
     /// The id that fills the rest: 49407 (the end token) in SD 1.x, 0 ("!") in SD 2.x.
     pub fn pad_id(&self) -> u32 {
         self.pad_id
+    }
+
+    /// The scripts that the vocabulary has words of.
+    pub fn scripts(&self) -> Scripts {
+        let bytes = ByteLevel::new(false, true, true);
+        // What is no whole character becomes a sign that is no letter.
+        let text = |token: String| bytes.decode_chain(vec![token.trim_end_matches(END_OF_WORD).to_owned()]).unwrap_or_default().concat();
+        Scripts::of_tokens(self.tokenizer.get_vocab(true).into_keys().map(text))
     }
 
     /// The number of ids, the added tokens' included; the text encoder's embedding must have as many rows.

@@ -40,6 +40,7 @@ fn insert_for(store: &JobStore, id: &str, owner: &str, callback_url: &str) {
         scheduler: Some(diffusion_core::schedulers::SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         memory: crate::MemoryPlan::default(),
+        scripts: diffusion_core::tokenizer::Scripts::default(),
         remarks: Vec::new(),
     };
     let request = ImageRequest {

@@ -214,7 +214,7 @@ impl Check {
             }
             Some("still") => Some(false),
             Some("moving") => Some(true),
-            Some(other) => self.fail("source", other, FieldErrorKind::Enum { expected: SOURCES.map(str::to_owned).to_vec() }),
+            Some(other) => self.fail("source", other, FieldErrorKind::not_one_of(other, &SOURCES)),
         };
         let motion = match scene.motion {
             None => base.motion.cloned(),
@@ -325,7 +325,7 @@ impl Check {
             Some("cut") => Some(|_| Join::Cut),
             Some("crossfade") => Some(|frames| Join::Crossfade { frames }),
             Some("slerp") => Some(|frames| Join::Slerp { frames }),
-            Some(other) => self.fail("join", other, FieldErrorKind::Enum { expected: JOINS.map(str::to_owned).to_vec() }),
+            Some(other) => self.fail("join", other, FieldErrorKind::not_one_of(other, &JOINS)),
         }
     }
 

@@ -162,8 +162,8 @@ impl Check {
         match name.parse() {
             Ok(camera) => Some(camera),
             Err(_) => {
-                let expected = Camera::ALL.map(|camera| camera.name().to_owned()).to_vec();
-                self.fail("camera_motion", name, FieldErrorKind::Enum { expected })
+                let kind = FieldErrorKind::not_one_of(&name, &Camera::ALL.map(Camera::name));
+                self.fail("camera_motion", name, kind)
             }
         }
     }

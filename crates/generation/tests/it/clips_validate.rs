@@ -139,7 +139,7 @@ fn each_rule_names_its_field_and_its_limit() {
         (
             ClipRequest { camera_motion: Some("roll".into()), ..request() },
             "camera_motion",
-            FieldErrorKind::Enum { expected: ["static", "pan", "tilt", "zoom"].map(str::to_owned).to_vec() },
+            FieldErrorKind::not_one_of("roll", &["static", "pan", "tilt", "zoom"]),
         ),
         (ClipRequest { seed: None, ..request() }, "seed", FieldErrorKind::Missing),
         (

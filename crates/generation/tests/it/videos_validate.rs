@@ -97,7 +97,7 @@ fn each_rule_names_its_field_and_its_limit() {
         (ScenesRequest { height: Some(2049), ..request() }, "height", le(2048)),
         (ScenesRequest { transition_frames: Some(-1), ..request() }, "transition_frames", ge(0)),
         (ScenesRequest { transition_frames: Some(241), ..request() }, "transition_frames", le(240)),
-        (ScenesRequest { seed: Some(-1), ..request() }, "seed", ge(0)),
+        (ScenesRequest { seed: Some(-2), ..request() }, "seed", ge(-1)),
         (
             ScenesRequest { duration_per_scene: Some(-0.1), ..request() },
             "duration_per_scene",
@@ -106,15 +106,15 @@ fn each_rule_names_its_field_and_its_limit() {
         (
             ScenesRequest { join: Some("wipe".into()), ..request() },
             "join",
-            FieldErrorKind::Enum { expected: ["cut", "crossfade", "slerp"].map(str::to_owned).to_vec() },
+            FieldErrorKind::not_one_of("wipe", &["cut", "crossfade", "slerp"]),
         ),
         (two(scene(" ")), "scenes.0.prompt", FieldErrorKind::StringTooShort { min_length: 1 }),
         (two(SceneRequest::default()), "scenes.0.prompt", FieldErrorKind::Missing),
-        (two(SceneRequest { seed: Some(-1), ..scene("a boat") }), "scenes.0.seed", ge(0)),
+        (two(SceneRequest { seed: Some(-2), ..scene("a boat") }), "scenes.0.seed", ge(-1)),
         (
             two(SceneRequest { source: Some("film".into()), ..scene("a boat") }),
             "scenes.0.source",
-            FieldErrorKind::Enum { expected: ["still", "moving"].map(str::to_owned).to_vec() },
+            FieldErrorKind::not_one_of("film", &["still", "moving"]),
         ),
         (motion(MotionRequest { num_frames: Some(1), ..MotionRequest::default() }), "motion.num_frames", ge(2)),
         (motion(MotionRequest { num_frames: Some(65), ..MotionRequest::default() }), "motion.num_frames", le(64)),

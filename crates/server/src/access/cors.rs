@@ -24,7 +24,8 @@ const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Las
 
 /// What a page may read beside the headers that every page may.
 const ANSWER_HEADERS: &str = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, \
-                              X-Hero-Used, X-Prompt-Truncated, X-Request-Id, X-Seed, X-Video-Duration, X-Video-FPS, X-Video-Scenes";
+                              X-Hero-Used, X-Ignored-Fields, X-Prompt-Truncated, X-Remarks, \
+                              X-Request-Id, X-Seed, X-Video-Duration, X-Video-FPS, X-Video-Scenes";
 
 /// Ten minutes, after which a browser asks again; Chrome remembers no longer than two hours.
 const MAX_AGE_SECONDS: &str = "600";

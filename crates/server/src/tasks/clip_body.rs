@@ -9,7 +9,7 @@ use generation::{
 };
 use guarded_http::Guard;
 use image::RgbImage;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     TasksSettings,
@@ -17,14 +17,17 @@ use super::{
 };
 use crate::{
     error::ApiError,
-    fields::{Fields, TypeFault, boolean, float, integer, judged, parse_object, string, value_error},
-    generate_api::random_seed,
+    field_names::{NamedBody, Shape},
+    fields::{Fields, TypeFault, boolean, float, judged, parse_named, string, value_error},
+    request_fields::{random_seed, seed},
+    request_notes::RequestNotes,
     wire::ValidationErrorDetail,
 };
 
 /// The order in which faults are told.
 const FIELDS: [&str; 10] =
     ["image", "prompt", "duration", "fps", "resolution", "motion_strength", "camera_motion", "optimize_prompt", "seed", "callback_url"];
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model knows no texts. The operator can let prompts repaint the picture \
                            before it moves (tasks.repaint_strength).";
@@ -32,22 +35,22 @@ const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model knows no
 /// A body that is JSON, and its fields so far.
 #[derive(Debug)]
 pub(crate) struct ClipBody {
-    json: Map<String, Value>,
+    named: NamedBody,
     request: ClipRequest,
     rules: ClipRules,
     /// The picture, as the caller names or sends it.
     pub(crate) source: Option<String>,
     /// Where to tell of the end.
     pub(crate) callback_url: Option<String>,
-    /// Sentences about what becomes of fields that do not do what they seem to.
-    pub(crate) remarks: Vec<String>,
+    /// What is to be said of the body.
+    pub(crate) notes: RequestNotes,
     faults: Vec<ValidationErrorDetail>,
 }
 
 /// Reads the fields that are there; faults are kept for [`ClipBody::check`].
 pub(crate) fn parse(body: &[u8], settings: &TasksSettings, guard: &Guard) -> Result<ClipBody, ApiError> {
-    let json = parse_object(body)?;
-    let mut fields = Fields::new(&json);
+    let named = parse_named(body, &SHAPE)?;
+    let mut fields = Fields::new(&named.json);
     let source = fields.required("image", string);
     let request = ClipRequest {
         prompt: fields.read("prompt", string),
@@ -57,7 +60,7 @@ pub(crate) fn parse(body: &[u8], settings: &TasksSettings, guard: &Guard) -> Res
         resolution: fields.read("resolution", string),
         motion_strength: Some(fields.read("motion_strength", float).unwrap_or(DEFAULT_MOTION_STRENGTH)),
         camera_motion: fields.read("camera_motion", string),
-        seed: Some(fields.read("seed", integer).unwrap_or(random_seed().into())),
+        seed: Some(fields.read("seed", seed).unwrap_or(random_seed().into())),
         motion: MotionRequest::default(),
         ..ClipRequest::default()
     };
@@ -65,10 +68,10 @@ pub(crate) fn parse(body: &[u8], settings: &TasksSettings, guard: &Guard) -> Res
     let callback_url = fields.read("callback_url", string);
     let mut faults = fields.faults;
     faults.extend(callback_url.as_deref().and_then(|url| callback_fault(url, guard)));
-    let remarks = remarks(&request, settings);
+    let notes = RequestNotes::new(named.ignored.clone(), remarks(&request, settings));
     // Thirty frames a second are the rules' own default.
     let rules = ClipRules { seconds: SECONDS, fps: FPS, default_size: Some(DEFAULT_SIZE), ..ClipRules::default() };
-    Ok(ClipBody { json, request, rules, source, callback_url, remarks, faults })
+    Ok(ClipBody { named, request, rules, source, callback_url, notes, faults })
 }
 
 fn remarks(request: &ClipRequest, settings: &TasksSettings) -> Vec<String> {
@@ -94,6 +97,11 @@ pub(crate) fn callback_fault(url: &str, guard: &Guard) -> Option<ValidationError
 }
 
 impl ClipBody {
+    /// The prompt, if there is one.
+    pub(crate) fn prompt(&self) -> Option<&str> {
+        self.request.prompt.as_deref()
+    }
+
     /// Checks all but the picture.
     ///
     /// # Errors
@@ -101,12 +109,13 @@ impl ClipBody {
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), ApiError> {
         let image = self.source.as_ref().map(|_| RgbImage::new(1, 1));
         let request = ClipRequest { image, ..self.request.clone() };
-        judged(request.validate(&self.rules, limits), self.faults.clone(), &self.json, &FIELDS).map(drop)
+        judged(request.validate(&self.rules, limits), self.faults.clone(), &self.named, &FIELDS).map(drop)
     }
 
     /// The fault of the picture.
     pub(crate) fn picture_fault(&self, error: String) -> ApiError {
-        ApiError::Invalid(vec![value_error("image", error, self.json.get("image").unwrap_or(&Value::Null))])
+        let faults = vec![value_error("image", error, self.named.json.get("image").unwrap_or(&Value::Null))];
+        ApiError::Invalid(self.named.at_sent_keys(faults))
     }
 
     /// The spec of what is to be made of the picture.
@@ -115,6 +124,6 @@ impl ClipBody {
     /// 422 with every fault.
     pub(crate) fn into_spec(self, image: RgbImage, limits: &Limits) -> Result<ClipSpec, ApiError> {
         let request = ClipRequest { image: Some(image), ..self.request };
-        judged(request.validate(&self.rules, limits), self.faults, &self.json, &FIELDS)
+        judged(request.validate(&self.rules, limits), self.faults, &self.named, &FIELDS)
     }
 }

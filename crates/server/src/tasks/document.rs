@@ -105,7 +105,8 @@ fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
         native,
         seed: outcome.seed,
         prompt_truncated: outcome.truncated,
-        remarks: note.remarks,
+        remarks: note.notes.remarks,
+        ignored_fields: note.notes.ignored_fields,
     };
     Some(TaskResult { service: SERVICE.to_owned(), result: output, duration: rounded(outcome.seconds) })
 }

@@ -10,10 +10,7 @@ use actix_web::{
     web::{self, Data, Json, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use generation::{
-    EngineStatus, SubmitError,
-    jobs::{Idempotency, Job, JobState, Jobs, NewJob, Priority, Submitted, Work},
-};
+use generation::jobs::{Idempotency, Job, JobState, Jobs, NewJob, Priority, Submitted, Work};
 
 use super::{
     document::{self, Links},
@@ -33,6 +30,7 @@ use crate::{
     picture_source::{self, Asker, SourceError},
     request_body::{RequestBody, aside},
     request_memory::HeldMemory,
+    video_api::ready,
 };
 
 /// The picture's name in its task.
@@ -171,7 +169,7 @@ async fn made(
             let guard = state.guard.clone();
             let picture = aside(bytes.len(), move || picture_body::parse(&bytes, wants_picture, &guard)).await??;
             let is_kept = idempotency.is_some() || picture.callback_url.is_some();
-            let Submitted { job, replayed } = submitted(picture, (asker, priority), idempotency, state).await?;
+            let Submitted { job, replayed } = submitted(request, picture, (asker, priority), idempotency, state).await?;
             (job, replayed, is_kept)
         }
     };
@@ -184,22 +182,22 @@ async fn made(
     }
     // It has ended. One that waits for the program's next life is not kept: a caller who has no name for it is told to ask anew.
     waiting.is_kept = true;
+    TaskNote::of(&job).notes.tell(request);
     let mut response = answer(&job, Links { state, base_url: &base_url }).await?;
     idempotency::mark(&mut response, replayed);
     Ok(response)
 }
 
 async fn submitted(
+    request: &HttpRequest,
     mut picture: PictureBody,
     (asker, priority): (Asker<'_>, Priority),
     idempotency: Option<Idempotency>,
     state: &ApiState,
 ) -> Result<Submitted, ApiError> {
-    let model = match state.engine.status() {
-        EngineStatus::Ready(model) => model,
-        EngineStatus::Loading => return Err(SubmitError::Loading.into()),
-        EngineStatus::Failed(reason) => return Err(SubmitError::Failed(reason).into()),
-    };
+    let model = ready(state)?;
+    let notes = picture.notes(&model);
+    notes.tell(request);
     picture.check(&state.limits, &model)?;
     let image = match picture.source.take() {
         None => None,
@@ -213,7 +211,7 @@ async fn submitted(
     // A given picture is resized.
     let spec = web::block(move || picture.into_spec(image, &limits, &model)).await.map_err(|_| ApiError::Internal)??;
     let native_size = Some((spec.width(), spec.height()));
-    let note = TaskNote { base_url: asker.base_url.to_owned(), native_size, remarks: Vec::new() }.into_value();
+    let note = TaskNote { base_url: asker.base_url.to_owned(), native_size, notes, seed: Some(spec.seed()) }.into_value();
     let (id, owner) = (new_id("img"), asker.owner.to_owned());
     let new = NewJob { id, owner, priority, work: Work::Pictures(spec), note, idempotency, callback_url };
     Ok(state.jobs.submit(new).await?)
@@ -262,7 +260,8 @@ async fn answer(job: &Job, links: Links<'_>) -> Result<HttpResponse, ApiError> {
             Some(read.await.map_err(|_| ApiError::Internal)??)
         }
     };
-    let (native_width, native_height) = TaskNote::of(job).native_size.unwrap_or((outcome.width, outcome.height));
+    let TaskNote { native_size, notes, .. } = TaskNote::of(job);
+    let (native_width, native_height) = native_size.unwrap_or((outcome.width, outcome.height));
     Ok(HttpResponse::Ok().json(PictureTaskResponse {
         task_id: Some(job.id.clone()),
         image_url: Some(links.file(job, PICTURE)),
@@ -276,5 +275,7 @@ async fn answer(job: &Job, links: Links<'_>) -> Result<HttpResponse, ApiError> {
         seed: outcome.seed,
         parameters: outcome.parameters.first().cloned(),
         prompt_truncated: outcome.truncated,
+        remarks: notes.remarks,
+        ignored_fields: notes.ignored_fields,
     }))
 }

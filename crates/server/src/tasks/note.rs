@@ -5,6 +5,8 @@
 use generation::jobs::Job;
 use serde::{Deserialize, Serialize};
 
+use crate::request_notes::RequestNotes;
+
 /// A task's note.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -13,8 +15,11 @@ pub(crate) struct TaskNote {
     pub(crate) base_url: String,
     /// The size at which a picture is made, before it is resized.
     pub(crate) native_size: Option<(u32, u32)>,
-    /// Sentences about what became of the request's fields.
-    pub(crate) remarks: Vec<String>,
+    /// What is said of the request: fields that nobody reads, and remarks on what became of others.
+    #[serde(flatten)]
+    pub(crate) notes: RequestNotes,
+    /// The seed that it is made with.
+    pub(crate) seed: Option<u64>,
 }
 
 impl TaskNote {

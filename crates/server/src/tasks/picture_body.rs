@@ -7,7 +7,7 @@ use diffusion_core::preprocess::{self, Part};
 use generation::{FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo, field_error::Bound, limits::SIDE_MULTIPLE};
 use guarded_http::Guard;
 use image::RgbImage;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     clip_body::{callback_fault, not_optimized},
@@ -15,25 +15,51 @@ use super::{
 };
 use crate::{
     error::ApiError,
-    fields::{Fields, TypeFault, float, integer, judged, parse_object, string, value_error},
-    generate_api::random_seed,
+    field_names::{NamedBody, Shape, one_picture},
+    fields::{Fields, TypeFault, float, integer, judged, parse_named, string, value_error},
+    request_fields::{random_seed, scheduler, seed},
+    request_notes::RequestNotes,
     wire::ValidationErrorDetail,
 };
 
 /// The order in which faults are told.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 18] = [
     "prompt",
     "image",
     "service",
     "width",
     "height",
     "reference_weight",
+    "strength",
     "quality",
     "style",
     "negative_prompt",
     "seed",
     "cfg_scale",
     "steps",
+    "scheduler",
+    "sampler",
+    "n",
+    "optimize_prompt",
+    "callback_url",
+];
+static SHAPE: Shape = Shape::new(&FIELDS, &[]);
+/// Without a picture to start from, what is said of one is ignored.
+static SHAPE_WITHOUT_PICTURE: Shape = Shape::new(&FIELDS_WITHOUT_PICTURE, &[]);
+const FIELDS_WITHOUT_PICTURE: [&str; 15] = [
+    "prompt",
+    "service",
+    "width",
+    "height",
+    "quality",
+    "style",
+    "negative_prompt",
+    "seed",
+    "cfg_scale",
+    "steps",
+    "scheduler",
+    "sampler",
+    "n",
     "optimize_prompt",
     "callback_url",
 ];
@@ -51,7 +77,7 @@ const LONGEST: f64 = 4.0;
 /// A body that is JSON, and its fields so far.
 #[derive(Debug)]
 pub(crate) struct PictureBody {
-    json: Map<String, Value>,
+    named: NamedBody,
     request: ImageRequest,
     size: [Option<i128>; 2],
     /// How much of the given picture stays; only where there is one.
@@ -66,10 +92,10 @@ pub(crate) struct PictureBody {
 
 /// Reads the fields that are there; faults are kept for [`PictureBody::check`]. `wants_picture` where one is to start from.
 pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<PictureBody, ApiError> {
-    let json = parse_object(body)?;
-    let mut fields = Fields::new(&json);
+    let named = parse_named(body, if wants_picture { &SHAPE } else { &SHAPE_WITHOUT_PICTURE })?;
+    let mut fields = Fields::new(&named.json);
     let source = if wants_picture { fields.required("image", string) } else { None };
-    let reference_weight = if wants_picture { fields.read("reference_weight", float) } else { None };
+    let reference_weight = if wants_picture { weight(&mut fields) } else { None };
     let prompt = fields.required("prompt", string);
     let style = fields.read("style", string).filter(|style| !style.trim().is_empty());
     fields.read("service", |value| known(value, &SERVICES, SERVICE_FAULT));
@@ -85,18 +111,39 @@ pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<P
         negative_prompt: fields.read("negative_prompt", string),
         num_inference_steps: Some(fields.read("steps", integer).unwrap_or(steps.into())),
         guidance_scale: fields.read("cfg_scale", float),
-        seed: Some(fields.read("seed", integer).unwrap_or(random_seed().into())),
+        seed: Some(fields.read("seed", seed).unwrap_or(random_seed().into())),
+        scheduler: scheduler(&mut fields),
         ..ImageRequest::default()
     };
     fields.read("optimize_prompt", not_optimized);
     let callback_url = fields.read("callback_url", string);
     let mut faults = fields.faults;
     faults.extend(callback_url.as_deref().and_then(|url| callback_fault(url, guard)));
-    Ok(PictureBody { json, request, size, reference_weight, source, wants_picture, callback_url, faults })
+    faults.extend(named.json.get("n").and_then(one_picture));
+    Ok(PictureBody { named, request, size, reference_weight, source, wants_picture, callback_url, faults })
 }
 
 const SERVICE_FAULT: TypeFault = ("enum", "Input should be 'local', 'doubao', 'nano_banana' or 'midjourney'");
 const QUALITY_FAULT: TypeFault = ("enum", "Input should be 'low', 'medium', 'high' or 'ultra'");
+
+/// How much of a given picture stays: as it is said here, or as the share that is painted anew, as diffusers and AUTOMATIC1111 say it.
+fn weight(fields: &mut Fields<'_>) -> Option<f64> {
+    let (weight, strength) = (fields.read("reference_weight", float), fields.read("strength", float));
+    match (weight, strength) {
+        (None, Some(strength)) if (0.0..=1.0).contains(&strength) => Some(1.0 - strength),
+        (None, Some(_)) => {
+            fields.rule_fault("strength", FieldErrorKind::Value { error: "a strength is 0 to 1".into() });
+            None
+        }
+        // Six digits, so that 0.3 and 0.7 make one.
+        (Some(weight), Some(strength)) if ((weight + strength - 1.0) * 1e6).round() != 0.0 => {
+            let error = format!("it says the same as reference_weight, which would be {}: give one of them", 1.0 - strength);
+            fields.rule_fault("strength", FieldErrorKind::Value { error });
+            None
+        }
+        (weight, _) => weight,
+    }
+}
 
 fn known(value: &Value, names: &[&str], fault: TypeFault) -> Result<String, TypeFault> {
     let name = string(value)?;
@@ -104,18 +151,25 @@ fn known(value: &Value, names: &[&str], fault: TypeFault) -> Result<String, Type
 }
 
 impl PictureBody {
+    /// What is to be said of the body.
+    pub(crate) fn notes(&self, model: &ModelInfo) -> RequestNotes {
+        let texts = [&self.request.prompt, &self.request.negative_prompt].into_iter().flatten();
+        RequestNotes::new(self.named.ignored.clone(), model.unread_scripts(texts.map(String::as_str)))
+    }
+
     /// Checks all but the given picture.
     ///
     /// # Errors
     /// 422 with every fault.
     pub(crate) fn check(&self, limits: &Limits, model: &ModelInfo) -> Result<(), ApiError> {
         let image = self.source.as_ref().map(|_| RgbImage::new(1, 1));
-        judged(self.validated(image, limits, model), self.faults.clone(), &self.json, &FIELDS).map(drop)
+        judged(self.validated(image, limits, model), self.faults.clone(), &self.named, &FIELDS).map(drop)
     }
 
     /// The fault of the given picture.
     pub(crate) fn picture_fault(&self, error: String) -> ApiError {
-        ApiError::Invalid(vec![value_error("image", error, self.json.get("image").unwrap_or(&Value::Null))])
+        let faults = vec![value_error("image", error, self.named.json.get("image").unwrap_or(&Value::Null))];
+        ApiError::Invalid(self.named.at_sent_keys(faults))
     }
 
     /// The spec of what is to be made, of the given picture where there is one. Resizes that, which takes a moment.
@@ -123,7 +177,7 @@ impl PictureBody {
     /// # Errors
     /// 422 with every fault.
     pub(crate) fn into_spec(self, image: Option<RgbImage>, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, ApiError> {
-        judged(self.validated(image, limits, model), self.faults, &self.json, &FIELDS)
+        judged(self.validated(image, limits, model), self.faults, &self.named, &FIELDS)
     }
 
     fn validated(&self, image: Option<RgbImage>, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Vec<FieldError>> {
@@ -251,6 +305,7 @@ mod tests {
             scheduler: Some(SchedulerKind::Ddim.into()),
             scheduler_reason: String::new(),
             memory: generation::MemoryPlan::default(),
+            scripts: diffusion_core::tokenizer::Scripts::default(),
             remarks: Vec::new(),
         })
     }

@@ -5,6 +5,8 @@
 
 use utoipa::ToSchema;
 
+use crate::docs_api::EXAMPLE_PICTURE;
+
 /// The shortest and the longest video, in seconds.
 pub(crate) const SECONDS: (f64, f64) = (1.0, 10.0);
 /// The lowest and the highest frame rate of a video.
@@ -16,11 +18,11 @@ pub(crate) const DEFAULT_MOTION_STRENGTH: f64 = 0.5;
 /// The shortest and the longest side of a picture.
 pub(crate) const SIDES: (u32, u32) = (64, 4096);
 
-/// What `POST /api/v1/videos/generate` takes. Unknown keys are ignored.
+/// What `POST /api/v1/videos/generate` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and
+/// named in the answer's `ignored_fields`.
 #[derive(ToSchema)]
 #[schema(as = VideoTaskRequest, example = json!({
-    "image": "https://media.example/image.jpg", "prompt": "Gentle camera pan across the scene", "duration": 5, "fps": 30,
-    "resolution": "1280x720", "motion_strength": 0.5, "camera_motion": "pan", "optimize_prompt": false
+    "image": EXAMPLE_PICTURE, "duration": 5, "fps": 30, "resolution": "1280x720", "motion_strength": 0.5, "camera_motion": "pan"
 }))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
 pub(crate) struct VideoTaskBody {
@@ -49,8 +51,8 @@ pub(crate) struct VideoTaskBody {
     /// true is refused: there is nothing here that rewrites prompts.
     #[schema(default = false)]
     optimize_prompt: Option<bool>,
-    /// The noise's seed: the same request with the same seed gives the same video. Drawn at random if absent.
-    #[schema(minimum = 0, maximum = 9223372036854775807i64)]
+    /// The noise's seed: the same request with the same seed gives the same video. Drawn at random if absent or -1.
+    #[schema(minimum = -1, maximum = 9223372036854775807i64)]
     seed: Option<i64>,
     /// Where to post the task when it has ended, signed as Standard Webhooks are; http or https, at a public address.
     callback_url: Option<String>,
@@ -72,10 +74,11 @@ pub(crate) enum CameraMotion {
     Static,
 }
 
-/// What `POST /api/v1/images/generate` takes. Unknown keys are ignored.
+/// What `POST /api/v1/images/generate` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and
+/// named in the answer's `ignored_fields`.
 #[derive(ToSchema)]
 #[schema(as = PictureTaskRequest, example = json!({
-    "prompt": "A serene mountain landscape", "width": 1920, "height": 1080, "quality": "high"
+    "prompt": "a peaceful sunrise over mountains with mist", "width": 1920, "height": 1080, "quality": "high"
 }))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
 pub(crate) struct PictureTaskBody {
@@ -99,8 +102,8 @@ pub(crate) struct PictureTaskBody {
     /// What the picture should not show.
     #[schema(max_length = 2000)]
     negative_prompt: Option<String>,
-    /// The noise's seed. Drawn at random if absent, and told in the answer.
-    #[schema(minimum = 0, maximum = 9223372036854775807i64)]
+    /// The noise's seed. Drawn at random if absent or -1, and told in the answer.
+    #[schema(minimum = -1, maximum = 9223372036854775807i64)]
     seed: Option<i64>,
     /// How closely the picture follows the prompt; 1 or less turns it off.
     #[schema(minimum = 0, maximum = 50, default = 7.5)]
@@ -108,6 +111,8 @@ pub(crate) struct PictureTaskBody {
     /// Denoising steps, whatever `quality` says.
     #[schema(minimum = 1, maximum = 150)]
     steps: Option<i64>,
+    /// The scheduler; the model's own if absent. See `POST /generate`.
+    scheduler: Option<String>,
     /// true is refused: there is nothing here that rewrites prompts.
     #[schema(default = false)]
     optimize_prompt: Option<bool>,
@@ -117,7 +122,9 @@ pub(crate) struct PictureTaskBody {
 
 /// What `POST /api/v1/images/generate-i2i` takes: all that `POST /api/v1/images/generate` takes, and a picture.
 #[derive(ToSchema)]
-#[schema(as = PictureFromPictureRequest)]
+#[schema(as = PictureFromPictureRequest, example = json!({
+    "image": EXAMPLE_PICTURE, "prompt": "the sea at night with boats and a moon", "reference_weight": 0.5, "width": 1024, "height": 1024
+}))]
 #[expect(dead_code, reason = "it describes what is read field by field")]
 pub(crate) struct PictureFromPictureBody {
     /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cut to the wanted proportions about
@@ -126,6 +133,9 @@ pub(crate) struct PictureFromPictureBody {
     /// How much of it stays: 1 - `reference_weight` of the steps are run on it, and at least one.
     #[schema(minimum = 0, maximum = 1, default = 0.7)]
     reference_weight: Option<f64>,
+    /// The same said the other way round, as diffusers says it: the share of the steps.
+    #[schema(minimum = 0, maximum = 1)]
+    strength: Option<f64>,
     /// The rest.
     #[serde(flatten)]
     rest: PictureTaskBody,

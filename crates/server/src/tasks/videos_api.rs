@@ -107,12 +107,16 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     let (bytes, held) = body.read_large(request, &caller, state).await?;
     let mut asked = Asked::by(caller, request, &bytes).await?;
     if let Some(Submitted { job, replayed }) = asked.before(state).await? {
-        return Ok(answer(&job, replayed));
+        return Ok(answer(request, &job, replayed));
     }
-    ready(state)?;
+    let model = ready(state)?;
     let (tasks, guard) = (state.tasks.clone(), state.guard.clone());
     // The picture alone is wanted from here on, and a body may be long.
     let mut clip = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &guard)).await??;
+    if state.tasks.repaint_strength > 0.0 {
+        clip.notes.remarks.extend(model.unread_scripts(clip.prompt()));
+    }
+    clip.notes.tell(request);
     clip.check(&state.limits)?;
     let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
@@ -122,22 +126,28 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
         SourceError::Refused(reason) => clip.picture_fault(reason),
         SourceError::Failed(error) => *error,
     })?;
-    let note = TaskNote { base_url, native_size: None, remarks: std::mem::take(&mut clip.remarks) }.into_value();
+    let notes = std::mem::take(&mut clip.notes);
     asked.callback_url = clip.callback_url.take();
-    let work = Work::Video(VideoSpec::Clip(clip.into_spec(image, &state.limits)?));
+    let spec = clip.into_spec(image, &state.limits)?;
+    let note = TaskNote { base_url, native_size: None, notes, seed: Some(spec.seed()) }.into_value();
+    let work = Work::Video(VideoSpec::Clip(spec));
     let Submitted { job, replayed } = asked.submit(state, new_id("vid"), work, note).await?;
     drop(held);
-    Ok(answer(&job, replayed))
+    Ok(answer(request, &job, replayed))
 }
 
 /// The same for one request, however its task stands by now.
-fn answer(job: &Job, replayed: bool) -> HttpResponse {
+fn answer(request: &HttpRequest, job: &Job, replayed: bool) -> HttpResponse {
     let id = &job.id;
+    let TaskNote { notes, seed, .. } = TaskNote::of(job);
+    notes.tell(request);
     let mut response = HttpResponse::Ok().json(VideoTaskResponse {
         task_id: id.clone(),
         status: TaskStatus::Pending,
         message: format!("Video generation task submitted. Poll /api/v1/tasks/{id} for status."),
-        remarks: TaskNote::of(job).remarks,
+        seed,
+        remarks: notes.remarks,
+        ignored_fields: notes.ignored_fields,
     });
     idempotency::mark(&mut response, replayed);
     response

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::wire::ValidationErrorDetail;
+use crate::{request_notes::IgnoredField, wire::ValidationErrorDetail};
 
 /// Who makes what is asked for: this machine.
 pub const SERVICE: &str = "local";
@@ -26,8 +26,14 @@ pub struct VideoTaskResponse {
     /// Where to ask how it stands.
     #[schema(example = "Video generation task submitted. Poll /api/v1/tasks/vid_abc123def456 for status.")]
     pub message: String,
+    /// The seed that it is made with.
+    #[schema(example = 42)]
+    pub seed: Option<u64>,
     /// What becomes of fields that do not do what they seem to.
     pub remarks: Vec<String>,
+    /// The keys of the body that no field has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<IgnoredField>,
 }
 
 /// What `POST /api/v1/images/generate` answers.
@@ -68,6 +74,12 @@ pub struct PictureTaskResponse {
     /// Whether the prompt was cut, for the model reads no more.
     #[schema(example = false)]
     pub prompt_truncated: bool,
+    /// What the request may not do as it seems to, in sentences; absent if there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// The keys of the body that no field has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<IgnoredField>,
 }
 
 /// Where a task stands.
@@ -198,6 +210,9 @@ pub struct TaskOutput {
     pub prompt_truncated: bool,
     /// What became of fields that do not do what they seem to.
     pub remarks: Vec<String>,
+    /// The keys of the body that no field has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<IgnoredField>,
 }
 
 /// A file of a task.

@@ -249,7 +249,7 @@ async fn wrong_fields_are_told_by_the_names_that_they_have_here() {
     let client = plain(&server);
     let image = client.upload().await;
     let no_picture = "Value error, there is no such upload of yours";
-    let no_address = "Value error, it is neither a path under /uploads/ nor an http or https address";
+    let no_address = "Value error, it is neither a path under /uploads/ nor an http or https address nor a data URL";
     for (changes, field, message) in [
         (json!({"duration": 11}), "duration", "Input should be less than or equal to 10"),
         (json!({"duration": 0}), "duration", "Input should be greater than or equal to 1"),
@@ -259,7 +259,7 @@ async fn wrong_fields_are_told_by_the_names_that_they_have_here() {
         (json!({"quality": 768}), "quality", "Input should be a valid string"),
         (json!({"script": "x".repeat(2001)}), "script", "String should have at most 2000 characters"),
         (json!({"script": null}), "script", "Input should be a valid string"),
-        (json!({"seed": -1}), "seed", "Input should be greater than or equal to 0"),
+        (json!({"seed": -2}), "seed", "Input should be greater than or equal to -1"),
         (json!({"characterImageUrl": "/uploads/character_123.jpg"}), "characterImageUrl", no_picture),
         (json!({"characterImageUrl": "/uploads/../jobs.sqlite"}), "characterImageUrl", no_picture),
         (json!({"characterImageUrl": "/uploads/%2e%2e/jobs.sqlite"}), "characterImageUrl", no_picture),

@@ -5,7 +5,7 @@ use diffusion_core::schedulers::SchedulerName;
 use generation::Limits;
 use serde_json::{Value, json};
 
-use crate::fake::{ask, post};
+use crate::fake::{ask, post, post_to};
 
 async fn get(path: &str) -> crate::fake::Answer {
     ask(TestRequest::get().uri(path)).await
@@ -49,7 +49,10 @@ async fn the_description_lists_the_routes_and_their_answers() {
     assert_eq!(of_health.keys().collect::<Vec<_>>(), ["200", "400", "403", "421"], "what wants no key says nothing of keys");
     assert!(answers["200"]["content"].get("image/png").is_some() && answers["200"]["content"].get("application/json").is_some());
     let headers = answers["200"]["headers"].as_object().unwrap();
-    assert_eq!(headers.keys().collect::<Vec<_>>(), ["Content-Disposition", "X-Prompt-Truncated", "X-Seed"]);
+    assert_eq!(
+        headers.keys().collect::<Vec<_>>(),
+        ["Content-Disposition", "X-Ignored-Fields", "X-Prompt-Truncated", "X-Remarks", "X-Seed"]
+    );
 }
 
 #[actix_web::test]
@@ -142,7 +145,7 @@ async fn the_documented_bounds_are_the_ones_that_are_checked() {
     assert_eq!(bounds("negative_prompt", &["maxLength"]), [chars]);
     assert_eq!(bounds("num_inference_steps", &["minimum", "maximum", "default"]), [1.0, f64::from(limits.max_steps), 25.0]);
     assert_eq!(bounds("guidance_scale", &["minimum", "maximum", "default"]), [0.0, limits.max_guidance_scale, 7.5]);
-    assert_eq!(bounds("seed", &["minimum", "maximum"]), [0.0, limits.max_seed as f64]);
+    assert_eq!(bounds("seed", &["minimum", "maximum"]), [-1.0, limits.max_seed as f64], "-1 is drawn at random");
     for side in ["width", "height"] {
         let expected = [f64::from(limits.min_side), f64::from(limits.max_side), 8.0];
         assert_eq!(bounds(side, &["minimum", "maximum", "multipleOf"]), expected);
@@ -162,6 +165,42 @@ async fn the_documented_schedulers_are_the_known_ones() {
         let body = json!({"prompt": "a boat", "scheduler": name});
         assert_eq!(ask(post(body.to_string())).await.status, StatusCode::OK, "{name}");
     }
+}
+
+#[actix_web::test]
+async fn every_documented_example_is_accepted_as_it_stands() {
+    let api = get("/openapi.json").await.json();
+    let schemas = &api["components"]["schemas"];
+    let mut tried = Vec::new();
+    for (path, item) in api["paths"].as_object().unwrap() {
+        let Some(schema) = item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str() else { continue };
+        let body = &schemas[schema.rsplit('/').next().unwrap()];
+        // Of several shapes, a page offers the first; all are documented.
+        let shapes: Vec<&Value> = match body["oneOf"].as_array() {
+            Some(shapes) => shapes.iter().map(|shape| &schemas[shape["$ref"].as_str().unwrap().rsplit('/').next().unwrap()]).collect(),
+            None => vec![body],
+        };
+        for shape in shapes {
+            let example = &shape["example"];
+            assert!(example.is_object(), "{path}: without an example of the whole, a page makes one up of its fields");
+            let answer = ask(post_to(path, example.to_string())).await;
+            assert!(answer.status.is_success(), "{path} {example}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+            assert_eq!(answer.header("x-ignored-fields"), None, "{path} {example}");
+            tried.push(path.as_str());
+        }
+    }
+    let all = [
+        "/animate",
+        "/api/v1/images/generate",
+        "/api/v1/images/generate-i2i",
+        "/api/v1/videos/generate",
+        "/generate",
+        "/generate-video",
+        "/generate-video",
+        "/generate-video",
+        "/generate-video/info",
+    ];
+    assert_eq!(tried, all);
 }
 
 /// Every URL that a page's own tags load from.

@@ -21,6 +21,7 @@ mod offers;
 mod ops;
 mod pictures_as_tasks;
 mod priorities;
+mod request_names;
 mod respond_async;
 mod sent_pictures;
 mod service;

@@ -96,7 +96,7 @@ async fn every_field_does_something() {
 async fn every_fault_of_a_picture_is_told() {
     let server = start().await;
     let body = json!({
-        "width": 10, "height": 5000, "quality": "best", "service": "dalle", "style": 5, "seed": -1, "cfg_scale": 51, "steps": 0,
+        "width": 10, "height": 5000, "quality": "best", "service": "dalle", "style": 5, "seed": -2, "cfg_scale": 51, "steps": 0,
         "optimize_prompt": true, "reference_weight": 1.5, "callback_url": "http://localhost:1/"
     });
     let told = |answer: &Value| -> Vec<String> {

@@ -227,7 +227,7 @@ async fn tasks_are_listed_page_by_page() {
 async fn every_fault_is_told_and_nothing_is_made() {
     let body = json!({
         "image": "AAAA", "prompt": "x".repeat(2001), "duration": 0.5, "fps": 12, "resolution": "big", "motion_strength": 2,
-        "camera_motion": "dolly", "optimize_prompt": true, "seed": -1, "callback_url": "http://127.0.0.1/"
+        "camera_motion": "dolly", "optimize_prompt": true, "seed": -2, "callback_url": "http://127.0.0.1/"
     });
     let answer = ask(post_to("/api/v1/videos/generate", body.to_string())).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -115,7 +115,7 @@ async fn fewer_than_two_scenes_are_no_video() {
 async fn every_fault_is_told_with_its_place() {
     let body = with(json!({
         "fps": 0, "width": 100_000, "join": "wipe", "motion": {"num_frames": 1, "max_guidance_scale": "strong"},
-        "scenes": ["a boat", 5, {"prompt": ""}, {"seed": -1, "motion": {"motion_bucket_id": 0}}, {"prompt": "a", "source": "film"}]
+        "scenes": ["a boat", 5, {"prompt": ""}, {"seed": -2, "motion": {"motion_bucket_id": 0}}, {"prompt": "a", "source": "film"}]
     }));
     let answer = video(&body).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text());

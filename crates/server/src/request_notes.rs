@@ -1,0 +1,116 @@
+//! What an answer says of its request beside what was asked for: fields that nobody reads, and remarks about those that act otherwise than
+//! they seem to.
+//!
+//! It must not know any one request. The invariant: whatever the answer is, a file, JSON or a refusal, its head says it too.
+
+use actix_web::{
+    Error, HttpMessage as _, HttpRequest,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderName, HeaderValue},
+    middleware::Next,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The header that names ignored fields: a list of RFC 9651, each with what was probably meant.
+pub(crate) const IGNORED_FIELDS: &str = "X-Ignored-Fields";
+/// The header with remarks, sentences that are divided by semicolons.
+pub(crate) const REMARKS: &str = "X-Remarks";
+
+/// A key of a body that no field has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IgnoredField {
+    /// The key; inside of objects and lists with their keys and indices before it, divided by dots.
+    #[schema(example = "negative_promt")]
+    pub field: String,
+    /// The field that was probably meant; null if none is like it.
+    #[schema(example = "negative_prompt")]
+    pub did_you_mean: Option<String>,
+}
+
+/// What an answer says of its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RequestNotes {
+    pub(crate) ignored_fields: Vec<IgnoredField>,
+    pub(crate) remarks: Vec<String>,
+}
+
+impl RequestNotes {
+    pub(crate) fn new(ignored_fields: Vec<IgnoredField>, remarks: Vec<String>) -> Self {
+        Self { ignored_fields, remarks }
+    }
+
+    /// Lets the answer's head say it, whatever the answer will be.
+    pub(crate) fn tell(&self, request: &HttpRequest) {
+        request.extensions_mut().insert(self.clone());
+    }
+
+    fn ignored_fields_value(&self) -> Option<HeaderValue> {
+        let entry = |ignored: &IgnoredField| match &ignored.did_you_mean {
+            // Fields' names are tokens.
+            Some(meant) => format!("{};did_you_mean={meant}", item(&ignored.field)),
+            None => item(&ignored.field),
+        };
+        let list: Vec<_> = self.ignored_fields.iter().map(entry).collect();
+        if list.is_empty() { None } else { HeaderValue::from_str(&list.join(", ")).ok() }
+    }
+
+    fn remarks_value(&self) -> Option<HeaderValue> {
+        if self.remarks.is_empty() { None } else { HeaderValue::from_str(&escaped(&self.remarks.join("; "))).ok() }
+    }
+}
+
+/// A name as a token of RFC 9651, or as a string where it is none.
+fn item(name: &str) -> String {
+    let is_token = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte));
+    if is_token { name.to_owned() } else { format!("\"{}\"", escaped(name).replace('\\', "\\\\").replace('"', "\\\"")) }
+}
+
+/// What no header may hold, by its bytes.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if (b' '..=b'~').contains(&byte) { escaped.push(char::from(byte)) } else { escaped.push_str(&format!("%{byte:02X}")) }
+    }
+    escaped
+}
+
+/// Adds the headers.
+pub(crate) async fn add(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut response = next.call(request).await?;
+    let notes = response.request().extensions().get::<RequestNotes>().cloned();
+    if let Some(notes) = notes {
+        let headers = response.headers_mut();
+        let values = [("x-ignored-fields", notes.ignored_fields_value()), ("x-remarks", notes.remarks_value())];
+        for (name, value) in values.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_holds_any_name() {
+        let of = |fields: &[(&str, Option<&str>)]| {
+            let ignored =
+                fields.iter().map(|(field, meant)| IgnoredField { field: (*field).into(), did_you_mean: meant.map(str::to_owned) });
+            let value = RequestNotes::new(ignored.collect(), Vec::new()).ignored_fields_value();
+            value.and_then(|value| value.to_str().map(str::to_owned).ok())
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(
+            of(&[("negative_promt", Some("negative_prompt")), ("scenes.0.model", None)]).as_deref(),
+            Some("negative_promt;did_you_mean=negative_prompt, scenes.0.model")
+        );
+        assert_eq!(of(&[("0a", None), ("a\"b\\", None), ("é\r\nX: y", None)]).as_deref(), Some(r#""0a", "a\"b\\", "%C3%A9%0D%0AX: y""#));
+        let remarks = RequestNotes::new(Vec::new(), vec!["a".into(), "b é".into()]).remarks_value();
+        assert_eq!(remarks, Some(HeaderValue::from_static("a; b %C3%A9")));
+    }
+}
