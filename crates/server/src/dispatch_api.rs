@@ -180,7 +180,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
             let spec = std::future::ready(video_api::scenes(request, json, state).map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)));
             respond_async::answer(request, asked, state, spec).await
         }
-        Shape::Scenes => video_api::video(&caller, json, state).await,
+        Shape::Scenes => video_api::video(request, &caller, json, state).await,
         Shape::Character => character_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
         Shape::Text => text_video_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
     }

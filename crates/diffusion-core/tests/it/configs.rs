@@ -139,7 +139,7 @@ fn check_group(group: &str, least: usize) {
                 assert_eq!(made.len(), expected.len(), "{name}");
                 let likeness = made.iter().zip(&expected).map(|(made, expected)| psnr(made, expected)).fold(f64::INFINITY, f64::min);
                 println!("{name}: {likeness:.1} dB");
-                if likeness < tolerance::CONFIGS_PSNR {
+                if likeness < tolerance::EQUAL_PICTURES {
                     failures.push(format!("{name}: {likeness:.1} dB"));
                 }
             }

@@ -12,11 +12,11 @@ mod orientation;
 mod pixels;
 
 use std::{
-    fs::File,
     io::{Cursor, Read as _},
     path::Path,
 };
 
+use diffusion_core::regular_file;
 use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
 
 /// The longest side, in pixels.
@@ -65,7 +65,7 @@ impl PictureError {
 /// [`PictureError`] if the file cannot be read or is longer than any picture's.
 pub fn file(path: &Path) -> Result<Vec<u8>, PictureError> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    regular_file::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES { Err(PictureError::TooLong) } else { Ok(bytes) }
 }
 
