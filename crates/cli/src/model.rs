@@ -175,6 +175,10 @@ impl WeightSource for Cached {
     fn remarks(&self) -> Vec<String> {
         self.source.remarks()
     }
+
+    fn unknown_tensors(&self) -> Vec<String> {
+        self.source.unknown_tensors()
+    }
 }
 
 impl HubId {

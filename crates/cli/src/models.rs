@@ -193,7 +193,8 @@ fn bytes_below(folder: &Path) -> Result<u64> {
 /// What can be read of a model; what cannot is left out, and stands among the refusals.
 fn facts(name: &str, family: ModelFamily, source: &dyn WeightSource) -> Value {
     let config = |component| source.config(component).unwrap_or_default();
-    let (scheduler, unet, vae) = (config(Component::Scheduler), config(Component::Unet), config(Component::Vae));
+    let (index, scheduler) = (config(Component::ModelIndex), config(Component::Scheduler));
+    let (unet, vae) = (config(Component::Unet), config(Component::Vae));
     // The VAE halves the picture once less than it has levels.
     let levels = vae.get("block_out_channels").and_then(Value::as_array).map_or(4, Vec::len);
     let pixels = |sample_size: u64| sample_size << levels.saturating_sub(1).min(16);
@@ -220,7 +221,8 @@ fn facts(name: &str, family: ModelFamily, source: &dyn WeightSource) -> Value {
     });
     json!({
         "model": name,
-        "scheduler": scheduler.get("_class_name"),
+        // As in diffusers, the index counts where the scheduler's own file names another class.
+        "scheduler": index.pointer("/scheduler/1"),
         "prediction_type": scheduler.get("prediction_type").and_then(Value::as_str).unwrap_or("epsilon"),
         "default_size": size.map(|side| format!("{side}x{side}")),
         "tokenizer": tokenizer,

@@ -53,7 +53,10 @@ fn bad_input_is_refused_with_flag_value_and_limit() {
         (&["--prompt", "a boat", "--strength", "2"], &["--strength", "2", "less than or equal to 1"]),
         (&["--duration", "2", "--width", "64"], &["--width", "cannot be used with"]),
         (&["--strength", "0.5"], &["--prompt"]),
-        (&["--prompt", "a boat", "--strength", "0.01"], &["--strength 0.01", "raise it or --steps"]),
+        (
+            &["--prompt", "a boat", "--strength", "0.01"],
+            &["--strength 0.01", "leaves no step to run", "the smallest strength that works is 0.04"],
+        ),
         (&["--out", "a.png/b.mp4"], &["--out a.png/b.mp4: nothing can be written to a.png: it is no folder"]),
     ];
     for (more, parts) in table {

@@ -473,8 +473,7 @@ fn a_strength_that_leaves_no_step_is_refused_before_a_model_is_looked_for() {
             more,
         ];
         let refused = framewright(folder.path(), &args.concat());
-        let expected =
-            "error: --strength 0.03: Value error, 0.03 of 25 steps leaves no step to run; the smallest strength that works is 0.04\n";
+        let expected = "error: --strength 0.03: 0.03 of 25 steps leaves no step to run; the smallest strength that works is 0.04\n";
         assert_eq!((refused.code, refused.stderr.as_str()), (2, expected), "{refused:?}");
     }
     let args = ["image", "a boat", "--init-image", "a.png", "--strength", "0.04", "--steps", "25", "--out", "b.png"];

@@ -265,10 +265,10 @@ fn a_damaged_file_in_the_cache_is_named_with_its_cure_by_every_command() {
             assert!(refused.stderr.contains(words), "{args:?}: {refused:?}");
         }
     }
-    // By its folder, which is not held against the hub's list, so that the first file that cannot be read is named.
+    // By its folder, which is not held against the hub's list, so that the files that cannot be read are named.
     let inspected = offline(&["models", "inspect", snapshot.to_str().unwrap()]);
     assert_eq!(inspected.code, 1, "{inspected:?}");
     for words in ["text_encoder/model.safetensors: truncated", "`framewright models pull some/model@abc --verify` repairs it"] {
-        assert!(inspected.stderr.contains(words), "{inspected:?}");
+        assert!(inspected.stdout.contains(words), "{inspected:?}");
     }
 }

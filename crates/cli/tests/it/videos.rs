@@ -93,7 +93,7 @@ fn a_file_of_scenes_is_read_as_the_servers_bodies_are() {
 #[test]
 fn bad_input_is_refused_with_flag_value_and_limit() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("bad.json"), r#"{"scenes": ["a", 5], "fps": "fast", "width": true}"#).unwrap();
+    fs::write(folder.path().join("bad.json"), r#"{"scenes": ["a", 5], "fps": "fast", "width": "wide"}"#).unwrap();
     fs::write(folder.path().join("broken.json"), "{").unwrap();
     fs::write(folder.path().join("twice.json"), r#"{"scenes": ["a"], "steps": 1, "num_inference_steps": 2}"#).unwrap();
     let two = &SMALL[..4];

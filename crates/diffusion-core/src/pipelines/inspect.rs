@@ -18,15 +18,15 @@ use crate::{
     },
     ops::execution,
     preprocess::ClipImageProcessorConfig,
-    schedulers::SchedulerConfig,
+    schedulers::SchedulerFile,
     tokenizer::ClipTokenizer,
     weights::{Component, ComponentWeights, ModelFamily, TensorShape, TensorSource, WeightSource, ignored_entries},
 };
 
-/// Entries of one file that mean nothing to the model's classes.
+/// Entries of one file, or tensors, that mean nothing to the model's classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredFields {
-    /// The file, relative to the model ("unet/config.json").
+    /// The file, relative to the model ("unet/config.json"), or "tensors".
     pub file: String,
     /// The entries' names, at least one.
     pub fields: Vec<String>,
@@ -34,7 +34,14 @@ pub struct IgnoredFields {
 
 impl fmt::Display for IgnoredFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.fields.join(", "))
+        // A file that was saved in training may hold thousands of tensors of its own.
+        const SHOWN: usize = 8;
+        let shown: Vec<String> = self.fields.iter().take(SHOWN).map(|field| field.escape_debug().to_string()).collect();
+        write!(f, "{}: {}", self.file, shown.join(", "))?;
+        match self.fields.len().checked_sub(SHOWN) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(f, " and {more} more"),
+        }
     }
 }
 
@@ -73,11 +80,15 @@ impl<'a> Inspector<'a> {
             Some(ModelFamily::StableVideoDiffusion) => inspector.stable_video_diffusion(),
             None => {}
         }
+        let fields = source.unknown_tensors();
+        if !fields.is_empty() {
+            inspector.found.ignored.push(IgnoredFields { file: "tensors".into(), fields });
+        }
         inspector.found
     }
 
     fn stable_diffusion(&mut self) {
-        self.config(Component::Scheduler, |json| Ok((SchedulerConfig::from_json(json, None)?, Vec::new())));
+        self.scheduler();
         if self.whole {
             self.found.refusals.extend(ClipTokenizer::load(self.source).err());
         }
@@ -90,7 +101,7 @@ impl<'a> Inspector<'a> {
     }
 
     fn stable_video_diffusion(&mut self) {
-        self.config(Component::Scheduler, |json| Ok((SchedulerConfig::from_json(json, None)?, Vec::new())));
+        self.scheduler();
         self.config(Component::FeatureExtractor, |json| Ok((ClipImageProcessorConfig::from_json(json)?, Vec::new())));
         let image_encoder = self.config(Component::ImageEncoder, ClipVisionConfig::read);
         let unet = self.config(Component::Unet, UNetSpatioTemporalConfig::read);
@@ -101,6 +112,12 @@ impl<'a> Inspector<'a> {
         self.weights(Component::ImageEncoder, image_encoder, ClipVisionModelWithProjection::load);
         self.weights(Component::Unet, unet, UNetSpatioTemporalConditionModel::load);
         self.weights(Component::Vae, vae, AutoencoderKlTemporalDecoder::load);
+    }
+
+    /// The scheduler of a request that names none.
+    fn scheduler(&mut self) {
+        let own = SchedulerFile::of(self.source).and_then(|file| file.scheduler(None));
+        self.found.refusals.extend(own.err());
     }
 
     /// Reads a part's own JSON.

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     Result,
     schedulers::{SchedulerConfig, SchedulerFile, SchedulerKind, SchedulerName},
-    weights::{Component, WeightSource, class_of},
+    weights::{Component, WeightSource},
 };
 
 /// What a picture is made from.
@@ -77,7 +77,7 @@ impl OwnScheduler {
         let index = source.config(Component::ModelIndex)?;
         let pipeline = index.get("_class_name").and_then(Json::as_str);
         Ok(Self {
-            file: SchedulerFile::new(&source.config(Component::Scheduler)?, class_of(index.get("scheduler")))?,
+            file: SchedulerFile::of(source)?,
             is_consistency_model: pipeline.is_some_and(|class| class.starts_with("LatentConsistencyModel")),
         })
     }

@@ -8,7 +8,10 @@
 use serde_json::{Map, Value};
 
 use super::{SchedulerConfig, SchedulerKind, SchedulerName};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    weights::{Component, WeightSource, class_of},
+};
 
 /// The file that every error about a configuration names.
 pub(super) const FILE: &str = "scheduler/scheduler_config.json";
@@ -36,6 +39,15 @@ impl SchedulerFile {
             map.get("_use_default_values").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         let said = map.iter().filter(|(key, _)| !defaults.contains(&key.as_str()));
         Ok(Self { class, said: said.map(|(key, value)| (key.clone(), value.clone())).collect(), own: Map::new() })
+    }
+
+    /// A model's own: its file, and the class that its model_index.json names.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`] and of the source.
+    pub(crate) fn of(source: &dyn WeightSource) -> Result<Self> {
+        let index = source.config(Component::ModelIndex)?;
+        Self::new(&source.config(Component::Scheduler)?, class_of(index.get("scheduler")))
     }
 
     /// Replaces a key's value where `is_outdated`, as diffusers' pipelines do when they are built. A key that the file does not have is

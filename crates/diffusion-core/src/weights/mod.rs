@@ -138,9 +138,13 @@ pub trait WeightSource: Send + Sync {
     /// [`Error::File`] if the file is missing, truncated or malformed.
     fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>>;
 
-    /// What a person should know of how the model was read, a sentence each: what its files do not say and was concluded, and what in
-    /// them is left out.
+    /// What a person should know of how the model was read, a sentence each: what its files do not say and was concluded.
     fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The names of tensors beside the model's that are no part of it and are not read, as the file has them.
+    fn unknown_tensors(&self) -> Vec<String> {
         Vec::new()
     }
 }

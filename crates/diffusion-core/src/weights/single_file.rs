@@ -42,7 +42,8 @@ pub struct SingleFile {
     text_encoder: (Value, Arc<TensorTable>),
     tokenizer: &'static str,
     scheduler: Value,
-    remarks: Vec<String>,
+    remark: String,
+    unknown: Vec<String>,
 }
 
 impl SingleFile {
@@ -88,15 +89,15 @@ impl SingleFile {
         // Their sizes were published for autoencoders that reduce a side to its eighth.
         let latents = side / 8;
         let side = latents * vae.scale();
-        let mut remarks = vec![format!("predicts {prediction_type} at {side}x{side}: {because}")];
-        remarks.extend(left_out(&unknown));
+        let remark = format!("predicts {prediction_type} at {side}x{side}: {because}");
         Ok(Self {
             unet: (unet.config(&unet_part, latents)?, Arc::new(unet_tensors)),
             vae: (vae.config(side), Arc::new(vae_tensors)),
             text_encoder: (text_config, Arc::new(text_tensors)),
             tokenizer: if openclip { architectures::OPENCLIP_TOKENIZER } else { architectures::CLIP_TOKENIZER },
             scheduler: scheduler(&path, family, &predicts)?,
-            remarks,
+            remark,
+            unknown,
             path,
         })
     }
@@ -137,14 +138,6 @@ fn scheduler(path: &Path, family: Family, predicts: &Prediction) -> Result<Value
         }
     }
     Ok(scheduler)
-}
-
-/// What is said of tensors that are not read; the first few stand for all.
-fn left_out(unknown: &[String]) -> Option<String> {
-    const SHOWN: usize = 5;
-    let shown = unknown.iter().take(SHOWN).map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
-    let more = if unknown.len() > SHOWN { format!(" and {} more", unknown.len() - SHOWN) } else { String::new() };
-    (!unknown.is_empty()).then(|| format!("left out, being no part of a Stable Diffusion model: {shown}{more}"))
 }
 
 fn parse(path: &Path, text: &str) -> Result<Value> {
@@ -199,6 +192,10 @@ impl WeightSource for SingleFile {
     }
 
     fn remarks(&self) -> Vec<String> {
-        self.remarks.clone()
+        vec![self.remark.clone()]
+    }
+
+    fn unknown_tensors(&self) -> Vec<String> {
+        self.unknown.clone()
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     policy::ExecutionPolicy,
     preprocess::{self, ClipImageProcessorConfig},
     schedulers::{SchedulerConfig, SchedulerFile, SchedulerName},
-    weights::{Component, ModelFamily, WeightSource, class_of},
+    weights::{Component, ModelFamily, WeightSource},
 };
 
 /// The side to which diffusers' pipeline brings every picture for the image encoder.
@@ -68,8 +68,7 @@ impl StableVideoDiffusion {
     pub fn load(source: &dyn WeightSource, policy: &ExecutionPolicy) -> Result<Self> {
         // Every configuration is read before the first tensor: a model that is not supported fails at once.
         ModelFamily::StableVideoDiffusion.require(source)?;
-        let index = source.config(Component::ModelIndex)?;
-        let scheduler = SchedulerFile::new(&source.config(Component::Scheduler)?, class_of(index.get("scheduler")))?.scheduler(None)?;
+        let scheduler = SchedulerFile::of(source)?.scheduler(None)?;
         let image_processor = ClipImageProcessorConfig::from_json(&source.config(Component::FeatureExtractor)?)?;
         let vision_config = ClipVisionConfig::from_json(&source.config(Component::ImageEncoder)?)?;
         let unet_config = UNetSpatioTemporalConfig::from_json(&source.config(Component::Unet)?)?;
