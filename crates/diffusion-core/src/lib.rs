@@ -15,7 +15,7 @@
 //! devices and tokens arrive as values.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test holds them):
-//! error, policy, regular_file -> noise, weights, hub, tokenizer, frames, preprocess, ops -> schedulers beside models -> guidance, denoise -> journal -> pipelines.
+//! error, policy -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> schedulers beside models -> guidance, denoise -> journal -> pipelines.
 
 pub mod denoise;
 pub mod error;

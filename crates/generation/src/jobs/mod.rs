@@ -9,6 +9,7 @@
 
 mod artifacts;
 mod attendant;
+mod database;
 mod disk_fault;
 mod disk_waits;
 mod error;

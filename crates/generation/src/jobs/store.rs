@@ -21,8 +21,8 @@ use rusqlite_migration::MigrationDefinitionError;
 use serde_json::{Value, json};
 
 use super::{
-    DiskFault,
     artifacts::{ARTIFACTS, JOURNALS},
+    database::{Identity, check_whole, connected, identity, unusable},
     error::{StoreError, SubmitJobError},
     migrations::migrations,
     record::{Artifact, Cancelled, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, NewJob, Outcome, Page, Work},
@@ -36,8 +36,6 @@ pub(super) const FILE: &str = "jobs.sqlite";
 const LOCK: &str = "lock";
 /// How long a call waits for another program's transaction, such as a backup's, and for the calls that came before it and wait for the same.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a start waits for it.
-const PATIENCE_AT_START: Duration = Duration::from_secs(10);
 /// How long the question waits whether anything could be written: a monitor asks again.
 const PATIENCE_OF_CHECKS: Duration = Duration::from_secs(1);
 
@@ -429,47 +427,6 @@ fn locked(connection: &Mutex<Connection>, until: Instant) -> Result<MutexGuard<'
     // A transaction that a panic broke off was rolled back when it was dropped.
     let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
     connection.busy_timeout(until.saturating_duration_since(Instant::now()))?;
-    Ok(connection)
-}
-
-/// A file's device and number.
-type Identity = (u64, u64);
-
-#[cfg(unix)]
-fn identity(path: &Path) -> std::io::Result<Identity> {
-    use std::os::unix::fs::MetadataExt as _;
-    let file = std::fs::metadata(path)?;
-    Ok((file.dev(), file.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(path: &Path) -> std::io::Result<Identity> {
-    std::fs::metadata(path).map(|_| (0, 0))
-}
-
-/// Whether every page of the database can be read.
-fn check_whole(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|source| unusable(path, source))?;
-    if found == "ok" {
-        return Ok(());
-    }
-    Err(StoreError::Damaged { path: path.to_owned(), reason: found.lines().collect::<Vec<_>>().join(": ") })
-}
-
-/// An error of opening the database.
-fn unusable(path: &Path, source: rusqlite::Error) -> StoreError {
-    let path = path.to_owned();
-    match DiskFault::of(&source) {
-        Some(DiskFault::Damaged) => StoreError::Damaged { path, reason: source.to_string() },
-        _ => StoreError::Unusable { path, source },
-    }
-}
-
-fn connected(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(PATIENCE_AT_START)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }
 

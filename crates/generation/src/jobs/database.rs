@@ -1,0 +1,62 @@
+//! The database's file: opened, known again, and found whole.
+//!
+//! It must not know what is in the tables. Reference: SQLite's `quick_check`.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::Connection;
+
+use super::{DiskFault, error::StoreError};
+
+/// How long a start waits for another program's transaction.
+const PATIENCE_AT_START: Duration = Duration::from_secs(10);
+
+/// A file's device and number.
+pub(super) type Identity = (u64, u64);
+
+/// What tells a file from another that takes its name.
+#[cfg(unix)]
+pub(super) fn identity(path: &Path) -> std::io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn identity(path: &Path) -> std::io::Result<Identity> {
+    std::fs::metadata(path).map(|_| (0, 0))
+}
+
+/// Refuses a database of which a page cannot be read. What a row says is not judged: one that is damaged is told of when it is read, and
+/// hides no other.
+pub(super) fn check_whole(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let check = || {
+        connection.pragma_update(None, "ignore_check_constraints", true)?;
+        let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?;
+        connection.pragma_update(None, "ignore_check_constraints", false)?;
+        Ok(found)
+    };
+    let found = check().map_err(|source| unusable(path, source))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Damaged { path: path.to_owned(), reason: found.lines().collect::<Vec<_>>().join(": ") })
+}
+
+/// An error of opening the database.
+pub(super) fn unusable(path: &Path, source: rusqlite::Error) -> StoreError {
+    let path = path.to_owned();
+    match DiskFault::of(&source) {
+        Some(DiskFault::Damaged) => StoreError::Damaged { path, reason: source.to_string() },
+        _ => StoreError::Unusable { path, source },
+    }
+}
+
+/// A connection that outlives the program's end: write-ahead log, foreign keys held.
+pub(super) fn connected(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE_AT_START)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
