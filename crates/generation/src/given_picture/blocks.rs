@@ -28,6 +28,8 @@ pub(super) struct Blocks<'a> {
     pub(super) xmp_text: Option<Cow<'a, [u8]>>,
     /// `xmp`: XMP as bytes.
     pub(super) xmp: Option<Cow<'a, [u8]>>,
+    /// Whether a JPEG ends before its picture does.
+    pub(super) is_cut: bool,
 }
 
 /// The blocks of a file of this format.
@@ -43,7 +45,7 @@ pub(super) fn blocks(file: &[u8], format: ImageFormat) -> Blocks<'_> {
 
 /// The segments before the first scan. Exif in several segments is put together, of several XMP packets the last counts.
 fn of_jpeg(file: &[u8]) -> Blocks<'_> {
-    let mut found = Blocks::default();
+    let mut found = Blocks { is_cut: true, ..Blocks::default() };
     let mut rest = file;
     while let Some((marker, behind)) = next_marker(rest) {
         // Start and end, restarts and reserved markers have no data.
@@ -55,6 +57,8 @@ fn of_jpeg(file: &[u8]) -> Blocks<'_> {
         let length = usize::from(u16::from_be_bytes(*length)).saturating_sub(2);
         let Some((data, behind)) = data.split_at_checked(length) else { break };
         if marker == 0xda {
+            // Inside of a scan a byte of 0xff never stands before this one: it is the end, or the file has none.
+            found.is_cut = !behind.windows(2).rev().any(|bytes| bytes == [0xff, 0xd9]);
             break;
         }
         if marker == 0xe1 {

@@ -32,6 +32,9 @@ pub enum PictureError {
     /// It is no file of a kind that is read.
     #[error("the file is no PNG, JPEG or WebP{}", .0.map(|kind| format!(": it is {kind}")).unwrap_or_default())]
     Format(Option<&'static str>),
+    /// A JPEG that ends before its picture does. The decoder would paint the rest grey.
+    #[error("the file is cut off: it ends before its picture does")]
+    Cut,
     /// It is damaged.
     #[error(transparent)]
     Image(#[from] image::ImageError),
@@ -54,7 +57,7 @@ impl PictureError {
     pub fn kind(&self) -> Option<&'static str> {
         match self {
             Self::Format(kind) => *kind,
-            Self::Image(_) | Self::Io(_) | Self::TooLong | Self::TooLarge { .. } => None,
+            Self::Cut | Self::Image(_) | Self::Io(_) | Self::TooLong | Self::TooLarge { .. } => None,
         }
     }
 }
@@ -96,7 +99,11 @@ pub fn mask(file: Vec<u8>) -> Result<GrayImage, PictureError> {
 /// [`PictureError`] if it is none, or over a limit.
 pub fn read(mut file: Vec<u8>) -> Result<DynamicImage, PictureError> {
     let format = format(&file)?;
-    let orientation = orientation::orientation(&blocks::blocks(&file, format));
+    let blocks = blocks::blocks(&file, format);
+    if blocks.is_cut {
+        return Err(PictureError::Cut);
+    }
+    let orientation = orientation::orientation(&blocks);
     let is_clipped = pixels::is_clipped(&file, format);
     if format == ImageFormat::WebP {
         promise_nothing_absent(&mut file);

@@ -68,6 +68,24 @@ fn pictures_are_what_pillow_makes_of_them() {
     assert!(cases.len() >= 170 && raised <= 12, "{} pictures, of which Pillow raises on {raised}", cases.len());
 }
 
+/// As Pillow has it: "image file is truncated".
+#[test]
+fn a_jpeg_that_is_cut_off_is_refused_and_not_painted_grey() {
+    let mut tried = 0;
+    for case in cases() {
+        let file = bytes(&case.file);
+        // Some have other bytes behind their end.
+        if file.starts_with(&[0xff, 0xd8]) && file.ends_with(&[0xff, 0xd9]) {
+            tried += 1;
+            for length in [file.len() - 2, file.len() - 3, file.len() / 2] {
+                let made = given_picture::rgb(file[..length].to_vec());
+                assert!(matches!(made, Err(PictureError::Cut)), "{} cut to {length}: {:?}", case.name, made.err());
+            }
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
 /// Every case with a byte turned over, and cut: whatever is in it, it is a picture within the limits or an error.
 #[test]
 fn damaged_pictures_are_pictures_or_errors() {
