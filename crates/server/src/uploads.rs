@@ -149,6 +149,9 @@ pub struct UploadStore {
     decoding: Arc<Semaphore>,
     /// What each owner's folder holds, in bytes; absent until somebody has looked.
     kept: Arc<Mutex<Option<BTreeMap<PathBuf, u64>>>>,
+    /// Whether the folder was made. One that is gone later was taken away, with the disk that it lies on or by a person, and is not made
+    /// again below what may come back.
+    is_made: Arc<Mutex<bool>>,
 }
 
 /// A picture that was uploaded and is stored.
@@ -163,9 +166,19 @@ pub struct Upload {
 }
 
 impl UploadStore {
-    /// In this folder, which is made when it is first needed.
+    /// In this folder, which is made when it is first needed, and once.
     pub fn new(root: PathBuf, limits: UploadLimits) -> Self {
-        Self { root, limits, decoding: Arc::new(Semaphore::new(DECODED_AT_ONCE)), kept: Arc::default() }
+        let decoding = Arc::new(Semaphore::new(DECODED_AT_ONCE));
+        Self { root, limits, decoding, kept: Arc::default(), is_made: Arc::default() }
+    }
+
+    fn make_root(&self) -> io::Result<()> {
+        let mut is_made = self.is_made.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*is_made {
+            fs::create_dir_all(&self.root)?;
+            *is_made = true;
+        }
+        Ok(())
     }
 
     /// How much is kept, and for how long.
@@ -270,7 +283,7 @@ impl UploadStore {
     pub async fn prune_now_and_then(&self) -> Infallible {
         loop {
             let store = self.clone();
-            let pruned = actix_web::web::block(move || store.prune(SystemTime::now())).await;
+            let pruned = actix_web::web::block(move || store.make_root().and_then(|()| store.prune(SystemTime::now()))).await;
             if let Ok(Err(error)) = pruned {
                 tracing::error!(%error, "old uploads cannot be removed");
             }
@@ -307,7 +320,8 @@ impl UploadStore {
             false => DynamicImage::from(picture.into_rgb8()),
         };
         let (width, height) = (picture.width(), picture.height());
-        fs::create_dir_all(folder)?;
+        self.make_root()?;
+        fs::create_dir(folder).or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
         let staged = tempfile::Builder::new().prefix(STAGED).tempfile_in(folder)?;
         let mut writer = BufWriter::new(staged.as_file());
         picture

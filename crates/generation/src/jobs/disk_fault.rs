@@ -52,7 +52,8 @@ impl DiskFault {
             Kind::StorageFull | Kind::QuotaExceeded => Self::Full,
             Kind::ReadOnlyFilesystem | Kind::PermissionDenied => Self::ReadOnly,
             Kind::NotFound | Kind::NotADirectory | Kind::StaleNetworkFileHandle => Self::Gone,
-            _ => Self::Failing,
+            // An encoder's error may lie in between.
+            _ => error.get_ref().and_then(|inner| Self::of(inner)).unwrap_or(Self::Failing),
         }
     }
 
@@ -116,6 +117,8 @@ mod tests {
             assert_eq!(DiskFault::of(&GenerationError::Video(encoder())), Some(fault), "{number}");
             assert_eq!(DiskFault::of(&GenerationError::Video(picture)), Some(fault), "{number}");
             assert_eq!((store.fault(), staged.fault()), (fault, fault), "{number}");
+            let wrapped = io::Error::other(image::ImageError::IoError(io::Error::other(io(number))));
+            assert_eq!(DiskFault::of_io(&wrapped), fault, "{number}");
         }
         let sqlite = |code| StoreError::Database(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
         for (code, fault) in [

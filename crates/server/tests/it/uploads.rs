@@ -38,6 +38,20 @@ async fn an_upload_is_its_owners() {
 }
 
 #[actix_web::test]
+async fn a_folder_that_is_taken_away_is_not_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("uploads");
+    let store = UploadStore::new(root.clone(), UploadLimits::default());
+    store.save("", "character", file()).await.unwrap();
+    fs::rename(&root, folder.path().join("away")).unwrap();
+    let error = store.save("", "character", file()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the file could not be stored: the data folder is gone");
+    assert!(!root.exists());
+    fs::rename(folder.path().join("away"), &root).unwrap();
+    store.save("", "character", file()).await.unwrap();
+}
+
+#[actix_web::test]
 async fn the_old_and_the_too_many_go() {
     let folder = tempfile::tempdir().unwrap();
     let age = Duration::from_secs(1000);
