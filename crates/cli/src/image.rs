@@ -226,7 +226,7 @@ fn report(
     Ok(output::json(&json!({
         "files": files,
         "prompt_truncated": !truncated.is_empty(),
-        "remarks": remarks,
+        "remarks": model.remarks.iter().chain(remarks).collect::<Vec<_>>(),
         "seconds": (seconds * 1000.0).round() / 1000.0,
         "settings": {
             "prompt": spec.prompt(),

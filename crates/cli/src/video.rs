@@ -86,6 +86,8 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
             scene.source.get_or_insert_with(|| "moving".into());
         }
     }
+    // A seed of -1 is to be drawn, so it hides the file's too.
+    let seed_in_file = request.seed.filter(|_| args.seed.is_none());
     let flags = motion(&args.motion, None);
     let request = ScenesRequest {
         scenes: request.scenes,
@@ -101,7 +103,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
         proportional: request.proportional,
         transition_frames: args.transition_frames.map(i128::from).or(request.transition_frames),
         join: args.join.clone().or(request.join),
-        seed: flags::seed(args.seed).or(request.seed).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
+        seed: flags::seed(args.seed).or(seed_in_file).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
         motion: over(flags, request.motion),
     };
     request.validate(&Limits::DEFAULT).map_err(|errors| flags::refused(&errors, SCENE).into())
