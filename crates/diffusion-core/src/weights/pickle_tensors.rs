@@ -112,7 +112,10 @@ impl<'a> Values<'a> {
             let Some(tensor) = self.tensors.get(*tensor) else { continue };
             let length = name.len() + dictionary.map_or(0, |dictionary| dictionary.len() + 1);
             if length > MAX_NAME {
-                return Err(format!("a tensor's name has {length} bytes, the limit is {MAX_NAME}: {}..", shown(dictionary.unwrap_or(name))));
+                return Err(format!(
+                    "a tensor's name has {length} bytes, the limit is {MAX_NAME}: {}..",
+                    shown(dictionary.unwrap_or(name))
+                ));
             }
             let name = dictionary.map_or_else(|| (*name).to_owned(), |dictionary| format!("{dictionary}.{name}"));
             tensors.push((name, tensor.clone()));

@@ -114,9 +114,10 @@ impl StoredTensor {
         if needed_bytes > found_bytes {
             return Err(format!("truncated: expected shape {shape:?} in {needed_bytes} bytes, found {found_bytes} bytes"));
         }
-        // Reading takes memory for every element, so a file must hold as many as it says.
-        if count.checked_mul(element.bits()).ok_or_else(too_big)?.div_ceil(8) > found_bytes {
-            return Err(format!("an expanded view is not read: shape {shape:?} with strides {strides:?} repeats its {found_bytes} bytes"));
+        // Reading takes memory for every element; a view may repeat some, but not be larger than all that the file brings.
+        let (expanded_bytes, file_bytes) = (count.checked_mul(element.bits()).ok_or_else(too_big)?.div_ceil(8), file.bytes().len());
+        if expanded_bytes > file_bytes {
+            return Err(format!("an expanded view of {expanded_bytes} bytes is not read: the whole file has {file_bytes}"));
         }
         Ok(Self { file: Arc::clone(file), storage, element, shape, strides, offset, scale: None })
     }
@@ -203,7 +204,9 @@ impl StoredTensor {
             Element::I64 => Tensor::from_vec(self.gather(i64::from_le_bytes)?, shape, &Device::Cpu),
             Element::F8E4M3 => Tensor::from_vec(self.gather(|[code]| float8::e4m3(code))?, shape, &Device::Cpu),
             Element::F8E5M2 => Tensor::from_vec(self.gather(|[code]| float8::e5m2(code))?, shape, &Device::Cpu),
-            Element::Other { name, .. } => return Err(format!("is stored as {name}; supported are f32, f16, bf16, f64, i64, f8_e4m3 and f8_e5m2")),
+            Element::Other { name, .. } => {
+                return Err(format!("is stored as {name}; supported are f32, f16, bf16, f64, i64, f8_e4m3 and f8_e5m2"));
+            }
         };
         tensor.map_err(|error| error.to_string())
     }
@@ -324,6 +327,6 @@ mod tests {
         assert!(StoredTensor::strided(&file, 0..16, Element::F32, vec![1], vec![1], usize::MAX).is_err());
         assert!(StoredTensor::contiguous(&file, 0..16, Element::F32, vec![0, 7]).is_ok());
         let message = StoredTensor::strided(&file, 0..16, Element::F32, vec![1 << 40], vec![0], 0).err().unwrap();
-        assert_eq!(message, "an expanded view is not read: shape [1099511627776] with strides [0] repeats its 16 bytes");
+        assert_eq!(message, "an expanded view of 4398046511104 bytes is not read: the whole file has 16");
     }
 }
