@@ -87,7 +87,8 @@ fn clip(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     let output = video::video_output(&args.output)?;
     video::sweep_staged(&output);
     video::check_encoder(&output, spec.size().unwrap_or(TRIED_SIZE), spec.fps())?;
-    let engine = if spec.repaint().is_some() { engine::start(settings, None, false)? } else { engine::start_motion(settings)? };
+    let engine =
+        if spec.repaint().is_some() { engine::start(settings, None, engine::Purpose::Motion)? } else { engine::start_motion(settings)? };
     let (model, made) = video::make(&engine, |_| Ok((VideoSpec::Clip(spec.clone()), output)))?;
     if let Some(native) = made.shape.native {
         output::remark(format_args!(

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use cpu_kernels::Priority;
 use diffusion_core::policy::ExecutionPolicy;
-use generation::{Engine, EngineSettings, LoadedModel, ModelInfo};
+use generation::{Engine, EngineSettings, LoadedModel, ModelInfo, video::ScenesSpec};
 
 use crate::{
     memory,
@@ -15,29 +15,50 @@ use crate::{
     unknown_fields::UnknownFields,
 };
 
+/// What an engine is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Pictures that nothing sets in motion.
+    Pictures,
+    /// Pictures, and the motion model.
+    Motion,
+    /// Whatever people ask a server for.
+    Serving,
+}
+
+impl Purpose {
+    /// That of a video of scenes.
+    pub(crate) fn of(spec: &ScenesSpec) -> Self {
+        if spec.scenes().iter().any(|scene| scene.motion().is_some()) { Self::Motion } else { Self::Pictures }
+    }
+}
+
 /// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the models if need be, and loads it. The
 /// model that sets pictures in motion is loaded when it is first asked for.
 ///
-/// `serving` makes a small picture at the start, for estimates, and lets threads that answer people go before the device's.
+/// [`Purpose::Serving`] makes a small picture at the start, for estimates, and lets threads that answer people go before the device's.
 ///
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
-pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, serving: bool) -> Result<Engine> {
+pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose: Purpose) -> Result<Engine> {
     let model = Model::parse(&settings.model.name, prediction_type)?;
     let motion = Model::parse(&settings.model.motion, None)?;
     let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
+    let serving = purpose == Purpose::Serving;
     Ok(Engine::start(EngineSettings { measure_at_start: serving, ..engine_settings(settings) }, move || {
         if serving {
             // Threads that this one starts, such as an encoder's, go with it.
             Priority::Low.take();
         }
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
+        let pictures = open(&model, &name, &hub, unknown_fields)?;
         // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
         let motion = motion.open(&hub)?;
-        unknown_fields.judge(motion.as_ref())?;
-        LoadedModel::load(open(&model, &name, &hub, unknown_fields)?.as_ref(), &policy, motion, memory_limit(&compute, &policy))
-            .map_err(|error| model.explain(error, &hub))
+        if purpose != Purpose::Pictures {
+            unknown_fields.judge(motion.as_ref())?;
+        }
+        LoadedModel::load(pictures.as_ref(), &policy, motion, memory_limit(&compute, &policy)).map_err(|error| model.explain(error, &hub))
     })?)
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &FramesArgs, settings: &Settings) -> Result<()> {
         .into());
     }
 
-    let engine = engine::start(settings, None, false)?;
+    let engine = engine::start(settings, None, engine::Purpose::of(&spec))?;
     let (model, made) = video::make(&engine, |model| {
         let wanted = described(&spec, model);
         match &begun {

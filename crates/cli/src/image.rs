@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
     check_out(&args.out, args.count)?;
     video_encode::sweep_staged(folder_of(&args.out));
 
-    let engine = engine::start(settings, args.prediction_type.as_deref(), false)?;
+    let engine = engine::start(settings, args.prediction_type.as_deref(), engine::Purpose::Pictures)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (model, spec, images, remarks) = runtime.block_on(async {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
@@ -226,7 +226,7 @@ fn report(
     Ok(output::json(&json!({
         "files": files,
         "prompt_truncated": !truncated.is_empty(),
-        "remarks": remarks,
+        "remarks": model.remarks.iter().chain(remarks).collect::<Vec<_>>(),
         "seconds": (seconds * 1000.0).round() / 1000.0,
         "settings": {
             "prompt": spec.prompt(),

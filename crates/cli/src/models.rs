@@ -54,9 +54,12 @@ pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<
     // To look at a model is no reason to fetch gigabytes.
     let source = model.open(&HubSettings { offline: true, ..settings.hub.clone() })?;
     let family = ModelFamily::of(source.as_ref())?;
-    let pipelines::Inspection { ignored, mut refusals } = pipelines::inspect(source.as_ref());
+    let pipelines::Inspection { ignored, mut refusals, own_scheduler } = pipelines::inspect(source.as_ref());
     refusals.extend(settings.model.unknown_fields.refusal(&ignored));
-    let refusals: Vec<_> = refusals.iter().map(ToString::to_string).collect();
+    // A request that names another scheduler runs all the same.
+    let unless_named = if refusals.is_empty() { " without --scheduler" } else { "" };
+    let own_scheduler = own_scheduler.map(|error| format!("without --scheduler: {error}"));
+    let refusals: Vec<_> = refusals.iter().map(ToString::to_string).chain(own_scheduler).collect();
     let mut facts = facts(&source.name(), family, source.as_ref());
     if as_json {
         if let Some(facts) = facts.as_object_mut() {
@@ -81,7 +84,7 @@ pub(crate) fn inspect(name: &str, settings: &Settings, as_json: bool) -> Result<
         ModelFamily::StableDiffusion => "image",
         ModelFamily::StableVideoDiffusion => "animate",
     };
-    Err(anyhow!("{name}: `framewright {command}` would refuse this model, for what is listed as refused"))
+    Err(anyhow!("{name}: `framewright {command}` would refuse this model{unless_named}, for what is listed as refused"))
 }
 
 fn print(facts: &Value) -> Result<()> {

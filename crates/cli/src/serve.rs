@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     // Before a model is loaded, which may take a while; the server judges it once more.
     access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
     let exposed = access.keys.is_empty() && !settings.server.host.to_canonical().is_loopback();
-    let engine = engine::start(settings, args.prediction_type.as_deref(), true)?;
+    let engine = engine::start(settings, args.prediction_type.as_deref(), engine::Purpose::Serving)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let folder = settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));

@@ -51,6 +51,6 @@ impl UnknownFields {
     pub(crate) fn refusal(self, ignored: &[IgnoredFields]) -> Option<Error> {
         let (file, field) = ignored.iter().find_map(|file| Some((file, file.fields.first()?))).filter(|_| self == Self::Refuse)?;
         let reason = "unknown field, and model.unknown_fields is \"refuse\"; \"warn\" ignores it".into();
-        Some(Error::Config { file: file.file.clone(), field: field.clone(), reason })
+        Some(Error::Config { file: file.file.clone(), field: field.escape_debug().to_string(), reason })
     }
 }

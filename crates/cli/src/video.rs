@@ -23,7 +23,7 @@ use video_encode::{Container, EncoderSettings, FrameRate, OddSize, Quality, Vide
 
 use crate::{
     args::{MotionArgs, OutputArgs, ScenesArgs, VideoArgs},
-    engine::{self, about},
+    engine::{self, Purpose, about},
     failure::Usage,
     flags,
     frames::MANIFEST,
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &VideoArgs, settings: &Settings) -> Result<()> {
     let output = video_output(&args.output)?;
     sweep_staged(&output);
     check_encoder(&output, (spec.width(), spec.height()), spec.fps())?;
-    let engine = engine::start(settings, None, false)?;
+    let engine = engine::start(settings, None, Purpose::of(&spec))?;
     let (model, video) = make(&engine, |_| Ok((VideoSpec::Scenes(spec.clone()), output)))?;
     report(args.output.json, &video, &described(&spec, &model), began.elapsed())
 }
@@ -86,6 +86,8 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
             scene.source.get_or_insert_with(|| "moving".into());
         }
     }
+    // A seed of -1 is to be drawn, so it hides the file's too.
+    let seed_in_file = request.seed.filter(|_| args.seed.is_none());
     let flags = motion(&args.motion, None);
     let request = ScenesRequest {
         scenes: request.scenes,
@@ -101,7 +103,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
         proportional: request.proportional,
         transition_frames: args.transition_frames.map(i128::from).or(request.transition_frames),
         join: args.join.clone().or(request.join),
-        seed: flags::seed(args.seed).or(request.seed).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
+        seed: flags::seed(args.seed).or(seed_in_file).or(Some(seed.map_or_else(|| i128::from(random_seed()), i128::from))),
         motion: over(flags, request.motion),
     };
     request.validate(&Limits::DEFAULT).map_err(|errors| flags::refused(&errors, SCENE).into())
@@ -361,7 +363,27 @@ pub(crate) fn described_motion(motion: &MotionSpec) -> Value {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
+
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        scenes: ScenesArgs,
+    }
+
+    #[test]
+    fn a_seed_of_minus_one_is_drawn_although_the_file_has_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), r#"{"scenes": [{"prompt": "a boat"}], "seed": 7}"#).unwrap();
+        let seed = |more: &[&str]| {
+            let path = file.path().to_str().unwrap();
+            let flags = <Flags as clap::Parser>::parse_from([&["video", "--scenes", path], more].concat());
+            scenes(&flags.scenes, Some(9)).unwrap().seed()
+        };
+        assert_eq!([seed(&[]), seed(&["--seed", "8"]), seed(&["--seed", "-1"])], [7, 8, 9]);
+    }
 
     #[test]
     fn progress_says_scene_step_frame_and_time_left() {

@@ -199,6 +199,44 @@ fn inspect_says_what_image_would_refuse() {
 }
 
 #[test]
+fn unknown_fields_of_the_motion_model_are_none_of_a_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    edited(folder.path(), &json!({ "model_index.json": { "no\u{1b}tes": [1] } }));
+    let run_with = |motion: &str, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_framewright"));
+        command.args(args).args(["--steps", "1"]).env("FRAMEWRIGHT__MODEL__UNKNOWN_FIELDS", "refuse").current_dir(folder.path());
+        run(command.env("FRAMEWRIGHT__MODEL__MOTION", motion))
+    };
+    let made = run_with("model", &["image", "a boat", "--out", "a.png"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let refused = run_with("nano-svd", &["image", "a boat", "--model", "model", "--out", "a.png"]);
+    assert!(refused.code == 1 && refused.stderr.contains("model_index.json: field no\\u{1b}tes: unknown field"), "{refused:?}");
+    let refused = run_with("model", &["video", "--scene", "a boat", "--moving", "--out", "a.mp4"]);
+    assert!(refused.code == 1 && refused.stderr.contains("model_index.json: field no"), "{refused:?}");
+}
+
+/// Both correct an outdated file as diffusers does; a scheduler that is not known is in the way only of requests that name none.
+#[test]
+fn inspect_judges_the_scheduler_as_image_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = |more: &[&str]| {
+        let args = ["image", "a boat", "--steps", "1", "--model", "model", "--out", "a.png"];
+        framewright(folder.path(), &[&args[..], more].concat()).code
+    };
+    let inspect = || framewright(folder.path(), &["models", "inspect", "model"]);
+    edited(folder.path(), &json!({ "scheduler/scheduler_config.json": { "steps_offset": null } }));
+    assert_eq!((inspect().code, image(&[])), (0, 0));
+    edited(folder.path(), &json!({ "model_index.json": { "scheduler": ["diffusers", "KDPM2DiscreteScheduler"] } }));
+    let inspected = inspect();
+    assert_eq!((inspected.code, image(&[]), image(&["--scheduler", "ddim"])), (1, 2, 0), "{inspected:?}");
+    assert!(inspected.stdout.contains("refused          without --scheduler: ") && inspected.stdout.contains("KDPM2"), "{inspected:?}");
+    assert_eq!(
+        inspected.stderr, "error: model: `framewright image` would refuse this model without --scheduler, for what is listed as refused\n",
+        "{inspected:?}"
+    );
+}
+
+#[test]
 fn a_class_name_that_is_a_list_is_not_called_missing() {
     let folder = tempfile::tempdir().unwrap();
     edited(folder.path(), &json!({ "model_index.json": { "_class_name": ["my_pipeline", "MyPipeline"] } }));

@@ -143,9 +143,9 @@ impl RepoCache {
     /// Leads every link of the snapshots from the blob `old` to the blob `new`, and removes `old`.
     pub(super) fn retire(&self, old: &str, new: &str) -> Result<()> {
         for snapshot in list(&self.root.join("snapshots")) {
-            for name in files_of(&snapshot) {
-                let pointer = snapshot.join(&name);
+            for pointer in links_in(&snapshot) {
                 if fs::read_link(&pointer).is_ok_and(|target| target.file_name().is_some_and(|blob| blob == old)) {
+                    let name = pointer.strip_prefix(&snapshot).unwrap_or(&pointer).to_string_lossy().replace('\\', "/");
                     replace_by_link(&pointer, &target(&name, new)).map_err(|source| Error::Io { path: pointer, source })?;
                 }
             }
@@ -257,6 +257,22 @@ fn files_of(folder: &Path) -> BTreeSet<String> {
     let files = level.iter().chain(&below).filter(|path| path.is_file());
     let relative = |path: &Path| Some(path.strip_prefix(folder).ok()?.to_str()?.replace('\\', "/"));
     files.filter_map(|path| relative(path)).collect()
+}
+
+/// The links in a folder, however deep; none is followed.
+fn links_in(folder: &Path) -> Vec<PathBuf> {
+    let (mut links, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for path in list(&folder) {
+            let Ok(found) = fs::symlink_metadata(&path) else { continue };
+            if found.is_dir() {
+                folders.push(path);
+            } else if found.is_symlink() {
+                links.push(path);
+            }
+        }
+    }
+    links
 }
 
 fn list(folder: &Path) -> Vec<PathBuf> {

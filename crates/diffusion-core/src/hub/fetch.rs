@@ -56,11 +56,16 @@ impl Fetch<'_> {
             return Ok(());
         }
         // Another process may have fetched it in the meantime.
-        let mut found = self.condition(&cache.blob(blob), self.check)?;
+        // Nothing that may be whole is taken away for the sake of something that only has its length.
+        let check = if old.is_some() { Check::Content } else { self.check };
+        let mut found = self.condition(&cache.blob(blob), check)?;
         if let (Some(old), Condition::Absent) = (old, &found) {
             found = self.condition(&cache.blob(old), Check::Content)?;
             if found == Condition::Whole {
-                cache.also_name(old, blob)?;
+                match cache.also_name(old, blob) {
+                    Err(_) if linked == Condition::Whole => return Ok(()),
+                    named => named?,
+                }
                 (self.tell)(HubEvent::Renamed { file: self.name.into() });
             }
         }
@@ -75,7 +80,10 @@ impl Fetch<'_> {
             cache.link(self.commit, self.name, blob, is_new)?;
         }
         if let Some(old) = old {
-            cache.retire(old, blob)?;
+            match cache.retire(old, blob) {
+                Err(_) if linked == Condition::Whole => {}
+                retired => retired?,
+            }
         }
         partial::sweep(&cache.blobs(), self.entry, &lock);
         Ok(())

@@ -66,7 +66,8 @@ impl Matrix {
             return Err(Error::Shape { what: "bias", expected: format!("[{outputs}]"), found: bias.dims().to_vec() });
         }
         let form = if execution::keeps_no_weights() {
-            Form::Rows(weight.flatten_all()?.narrow(0, 0, 0)?)
+            // A part of the weight would keep all of it.
+            Form::Rows(Tensor::zeros(0, weight.dtype(), weight.device())?)
         } else if execution::is_cpu(weight.device()) {
             Form::Packed(Arc::new(cpu::pack(weight, layer)?))
         } else {

@@ -8,7 +8,10 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value as Json;
 
-use super::image_to_video::check_fit;
+use super::{
+    image_to_video::check_fit,
+    own_scheduler::{OwnScheduler, Start},
+};
 use crate::{
     Error, Result,
     models::{
@@ -52,6 +55,8 @@ pub struct Inspection {
     pub ignored: Vec<IgnoredFields>,
     /// Why the model cannot be loaded: the first reason of each part. None: it can be.
     pub refusals: Vec<Error>,
+    /// Why the model's own scheduler cannot be run, where requests can name another: only those that name none are refused.
+    pub own_scheduler: Option<Error>,
 }
 
 /// What of a model's files is ignored when it is loaded. Reads configurations only; what cannot be read is left for the load to refuse.
@@ -88,7 +93,10 @@ impl<'a> Inspector<'a> {
     }
 
     fn stable_diffusion(&mut self) {
-        self.scheduler();
+        match OwnScheduler::read(self.source) {
+            Ok(own) => self.found.own_scheduler = own.config(Start::Noise, None).err(),
+            Err(error) => self.found.refusals.push(error),
+        }
         if self.whole {
             self.found.refusals.extend(ClipTokenizer::load(self.source).err());
         }
@@ -101,7 +109,8 @@ impl<'a> Inspector<'a> {
     }
 
     fn stable_video_diffusion(&mut self) {
-        self.scheduler();
+        let scheduler = SchedulerFile::of(self.source).and_then(|file| file.scheduler(None));
+        self.found.refusals.extend(scheduler.err());
         self.config(Component::FeatureExtractor, |json| Ok((ClipImageProcessorConfig::from_json(json)?, Vec::new())));
         let image_encoder = self.config(Component::ImageEncoder, ClipVisionConfig::read);
         let unet = self.config(Component::Unet, UNetSpatioTemporalConfig::read);
@@ -112,12 +121,6 @@ impl<'a> Inspector<'a> {
         self.weights(Component::ImageEncoder, image_encoder, ClipVisionModelWithProjection::load);
         self.weights(Component::Unet, unet, UNetSpatioTemporalConditionModel::load);
         self.weights(Component::Vae, vae, AutoencoderKlTemporalDecoder::load);
-    }
-
-    /// The scheduler of a request that names none.
-    fn scheduler(&mut self) {
-        let own = SchedulerFile::of(self.source).and_then(|file| file.scheduler(None));
-        self.found.refusals.extend(own.err());
     }
 
     /// Reads a part's own JSON.

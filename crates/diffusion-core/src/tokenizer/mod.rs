@@ -43,6 +43,9 @@ use crate::{
 /// What ends a word in the vocabulary.
 const END_OF_WORD: &str = "</w>";
 
+/// The longest text, in bytes, that tokens of several vectors may make of a prompt; 77 tokens of it are read.
+const MAX_EXPANDED: usize = 1 << 20;
+
 /// CLIP's own way to cut a text into words: special tokens, English contractions, runs of letters, single digits, runs of the rest.
 const WORDS: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
@@ -169,6 +172,9 @@ impl ClipTokenizer {
 
     /// The text with every token of several vectors written out. Like diffusers, it looks for tokens first and then replaces each wherever
     /// its letters stand.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if that becomes longer than [`MAX_EXPANDED`], which tokens that stand in each other's vectors can reach.
     fn expand<'a>(&self, text: &'a str) -> Result<Cow<'a, str>> {
         let mut expanded = Cow::Borrowed(text);
         if self.vectors.is_empty() {
@@ -177,6 +183,10 @@ impl ClipTokenizer {
         let mut replaced = BTreeSet::new();
         for id in self.tokens(text)? {
             if let Some((token, vectors)) = self.vectors.get(&id).filter(|_| replaced.insert(id)) {
+                let more = expanded.matches(token).count().saturating_mul(vectors.len() - token.len());
+                if expanded.len().saturating_add(more) > MAX_EXPANDED {
+                    return Err(Error::Tokenizer(format!("its tokens of several vectors make the text longer than {MAX_EXPANDED} bytes")));
+                }
                 expanded = Cow::Owned(expanded.replace(token, vectors));
             }
         }

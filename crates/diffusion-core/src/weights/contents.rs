@@ -32,6 +32,11 @@ const UNUSED: [&str; 3] = [".scale_input", ".input_scale", ".comfy_quant"];
 /// The tensor that says that a file has `scale_weight`; its type is the weights'.
 const MARK: &str = "scaled_fp8";
 
+/// The tensor that a scale belongs to, by the scale's name.
+pub(super) fn scaled_by(name: &str) -> Option<String> {
+    SCALES.iter().find_map(|end| name.strip_suffix(end)).map(|layer| format!("{layer}.weight"))
+}
+
 impl Contents {
     /// Puts scales to their tensors.
     ///
@@ -49,8 +54,7 @@ impl Contents {
         let mut tensors: BTreeMap<String, StoredTensor> = tensors.into_iter().collect();
         tensors.retain(|name, _| !UNUSED.iter().any(|end| name.ends_with(end)) && name.rsplit('.').next() != Some(MARK));
         for name in tensors.keys().cloned().collect::<Vec<_>>() {
-            let Some(layer) = SCALES.iter().find_map(|end| name.strip_suffix(end)) else { continue };
-            let weight = format!("{layer}.weight");
+            let Some(weight) = scaled_by(&name) else { continue };
             let Some(stored) = tensors.get(&weight).cloned() else { continue };
             let Some(scale) = tensors.remove(&name) else { continue };
             let scaled = stored.scaled(scale).map_err(|reason| Error::Weights {

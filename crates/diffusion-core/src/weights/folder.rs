@@ -11,7 +11,8 @@ use std::{
 };
 
 use super::{
-    Component, TensorSource, WeightSource, mapping::WeightFile, model_index, python_json, safetensors_file, table::TensorTable, torch_file,
+    Component, TensorSource, WeightSource, contents, mapping::WeightFile, model_index, python_json, safetensors_file, table::TensorTable,
+    torch_file,
 };
 use crate::{Error, Result, regular_file};
 
@@ -147,7 +148,12 @@ impl WeightSource for DiffusersFolder {
                 if !shard_path.is_file() {
                     return Err(Error::file(shard_path, format!("is missing; {} names it", path.display())));
                 }
-                for (name, tensor) in read_file(shard_path, component)? {
+                for (name, tensor) in read_file(shard_path.clone(), component)? {
+                    // A scale is put to its tensor where both are in one file, and is left over where they are not.
+                    if let Some(weight) = contents::scaled_by(&name).filter(|weight| weight_map.contains_key(weight)) {
+                        let reason = format!("is a scale that lies in another shard than {weight}, which is not read; put both into one");
+                        return Err(Error::Weights { component, file: shard_path, tensor: name, reason });
+                    }
                     // The index decides: a tensor that it places elsewhere, or does not list, is not taken from here.
                     if weight_map.get(&name) == Some(shard) {
                         table.insert(name, tensor)?;
@@ -166,8 +172,8 @@ impl WeightSource for DiffusersFolder {
 fn read_file(path: PathBuf, component: Component) -> Result<Vec<(String, super::strided::StoredTensor)>> {
     let torch = path.extension().is_some_and(|extension| extension == "bin");
     let file = WeightFile::map(path)?;
-    let contents = if torch { torch_file::contents(&file, |_| component) } else { safetensors_file::contents(&file, |_| component) };
-    contents.map(|contents| contents.tensors)
+    let found = if torch { torch_file::contents(&file, |_| component) } else { safetensors_file::contents(&file, |_| component) };
+    found.map(|found| found.tensors)
 }
 
 /// The index of a sharded file: which shard holds which tensor.

@@ -4,6 +4,8 @@
 //! file that fits no row is told by the parts that it lacks. Reference: diffusers' `loaders/single_file_utils.py` (`CHECKPOINT_KEY_NAMES`),
 //! ComfyUI's `comfy/model_detection.py`, kohya-ss' and LyCORIS' names of adapters.
 
+use std::collections::BTreeSet;
+
 use super::{ldm_text, ldm_unet, ldm_vae};
 
 /// A sign in the names of tensors.
@@ -224,23 +226,25 @@ pub(super) fn refusal(tensors: &[(&str, &[usize])]) -> Option<String> {
     match missing.as_slice() {
         [] => None,
         [part] => Some(format!("has no {part}, so it is no whole Stable Diffusion checkpoint: {PART}")),
-        [one, other] => alone(tensors, &names).map(|kind| format!("{kind}; it has no {one} and no {other}")),
-        _ => alone(tensors, &names),
+        [one, other] => Some(format!("{}; it has no {one} and no {other}", alone(tensors, &names))),
+        _ => Some(alone(tensors, &names)),
     }
 }
 
 /// What a file is that has one part of a checkpoint, or none.
-fn alone(tensors: &[(&str, &[usize])], names: &[&str]) -> Option<String> {
+fn alone(tensors: &[(&str, &[usize])], names: &[&str]) -> String {
     if let Some(kind) = PARTS.iter().find(|kind| kind.is_of(names)) {
-        return Some(kind.refusal());
+        return kind.refusal();
     }
     if let [(name, shape)] = tensors
         && shape.len() <= 2
     {
         let name = name.escape_debug();
-        return Some(format!("is a textual-inversion embedding, or another single tensor ({name}): give the model that it was made for"));
+        return format!("is a textual-inversion embedding, or another single tensor ({name}): give the model that it was made for");
     }
+    // A file's reader may give them in any order.
+    let names: BTreeSet<&str> = names.iter().copied().collect();
     let first: Vec<String> = names.iter().take(3).map(|name| name.escape_debug().to_string()).collect();
     let shown = if first.is_empty() { "it holds no tensor".into() } else { format!("its first tensors are {}", first.join(", ")) };
-    Some(format!("has no UNet, VAE or text encoder, so it is no Stable Diffusion checkpoint ({shown}): {ONLY}"))
+    format!("has no UNet, VAE or text encoder, so it is no Stable Diffusion checkpoint ({shown}): {ONLY}")
 }

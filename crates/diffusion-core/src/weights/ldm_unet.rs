@@ -195,8 +195,13 @@ impl Layout {
         let Some(name) = part.names().filter(|name| last(name).is_some()).max_by_key(|name| last(name)) else {
             return Err(part.fail(&format!("output_blocks.11{NORM}"), "missing"));
         };
-        let tensor = part.tensor(name)?.read().map_err(|reason| part.fail(name, reason))?;
-        let values = tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+        let tensor = part.tensor(name)?;
+        // It is read before anything is known of the model.
+        if !matches!(tensor.shape(), [1..=65_536]) {
+            return Err(part.fail(name, format!("expected one dimension of at most 65536, found the shape {:?}", tensor.shape())));
+        }
+        let tensor = tensor.read().map_err(|reason| part.fail(name, reason))?;
+        let values = tensor.to_dtype(DType::F64)?.to_vec1::<f64>()?;
         let count = values.len().max(1) as f64;
         let mean = values.iter().sum::<f64>() / count;
         Ok((values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt())

@@ -58,7 +58,7 @@ impl Layout {
 
     /// How many pixels a latent is wide.
     pub(super) fn scale(&self) -> usize {
-        1 << (self.block_out_channels.len() - 1)
+        1 << (self.block_out_channels.len() - 1).min(16)
     }
 
     /// The configuration that diffusers would write, for pictures of `sample_size` pixels.

@@ -24,6 +24,9 @@ pub(super) const MAX_BYTES: usize = 64 << 20;
 /// bounds the machine's memory to some hundred megabytes, however a pickle was made up.
 pub(super) const MAX_INSTRUCTIONS: usize = 1_000_000;
 
+/// The longest name of a tensor, a class or a function, in bytes. A pickle can refer to one text again and again, and names are copied.
+pub(super) const MAX_NAME: usize = 512;
+
 /// A pickle that was read.
 #[derive(Debug)]
 pub(super) struct Pickled<'a> {
@@ -393,6 +396,9 @@ impl<'a> Machine<'a> {
     }
 
     fn global(&self, module: &'a str, name: &'a str) -> Result<Global<'a>, String> {
+        if module.len() + name.len() > MAX_NAME {
+            return Err(format!("it refers to {}.{}, a name of more than {MAX_NAME} bytes", shown(module), shown(name)));
+        }
         if is_dangerous(module, name) {
             return Err(format!("it refers to {}.{}, which is not allowed", shown(module), shown(name)));
         }
@@ -404,8 +410,9 @@ impl<'a> Machine<'a> {
         let Value::Global(global) = callable else { return Err(format!("it calls {}, which is not allowed", callable.kind())) };
         let Value::Tuple(tuple) = arguments else { return Err("it calls something without a tuple of arguments".into()) };
         let value = if let Global::Other { module, name } = global {
+            // What is given is looked through at every call, be it pairs or not.
+            self.spend(self.values.list_given(tuple).map_or(0, <[_]>::len))?;
             let items = self.values.items_given(tuple).unwrap_or_default();
-            self.spend(items.len())?;
             self.values.dicts.push(Dict { class: Some((module, name)), items });
             Value::Dict(self.values.dicts.len() - 1)
         } else {

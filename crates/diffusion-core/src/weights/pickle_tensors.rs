@@ -4,7 +4,7 @@
 //! found out where its bytes are. Reference: torch's `torch/_utils.py`, `torch/_tensor.py`, `torch/serialization.py`.
 
 use super::{
-    pickle::{self, MAX_INSTRUCTIONS, Pickled, Values, shown},
+    pickle::{self, MAX_INSTRUCTIONS, MAX_NAME, Pickled, Values, shown},
     pickle_values::{Global, Storage, TensorView, Value},
 };
 
@@ -53,14 +53,16 @@ impl<'a> Pickled<'a> {
                 None => break,
             }
         }
-        let mut tensors = self.values.tensors_in(weights, "");
+        let mut tensors = self.values.tensors_in(weights, None)?;
         if tensors.is_empty() {
+            // One dictionary can stand under many names.
+            let mut left = MAX_INSTRUCTIONS;
             for (key, value) in weights {
                 let (Value::Text(key), Some(inner)) = (key, self.values.entries(*value)) else { continue };
-                tensors.extend(self.values.tensors_in(inner, &format!("{key}.")));
-                if tensors.len() > MAX_INSTRUCTIONS {
-                    return Err(format!("the pickle holds more than {MAX_INSTRUCTIONS} tensors"));
-                }
+                left = left
+                    .checked_sub(inner.len())
+                    .ok_or_else(|| format!("the pickle's dictionaries have more than {MAX_INSTRUCTIONS} entries"))?;
+                tensors.extend(self.values.tensors_in(inner, Some(key))?);
             }
         }
         if let (true, Value::Dict(dict)) = (tensors.is_empty(), self.result)
@@ -102,22 +104,38 @@ impl<'a> Values<'a> {
         if let Value::Dict(dict) = value { self.dicts.get(dict).map(|dict| dict.items.as_slice()) } else { None }
     }
 
-    fn tensors_in(&self, entries: &[(Value<'a>, Value<'a>)], prefix: &str) -> Vec<(String, TensorView<'a>)> {
-        let tensors = entries.iter().filter_map(|(key, value)| match (key, value) {
-            (Value::Text(name), Value::Tensor(tensor)) => Some((format!("{prefix}{name}"), self.tensors.get(*tensor)?.clone())),
-            _ => None,
-        });
-        tensors.collect()
+    /// The tensors of a dictionary, by their names and that of the dictionary, if it has one.
+    fn tensors_in(&self, entries: &[(Value<'a>, Value<'a>)], dictionary: Option<&str>) -> Result<Vec<(String, TensorView<'a>)>, String> {
+        let mut tensors = Vec::new();
+        for (key, value) in entries {
+            let (Value::Text(name), Value::Tensor(tensor)) = (key, value) else { continue };
+            let Some(tensor) = self.tensors.get(*tensor) else { continue };
+            let length = name.len() + dictionary.map_or(0, |dictionary| dictionary.len() + 1);
+            if length > MAX_NAME {
+                return Err(format!(
+                    "a tensor's name has {length} bytes, the limit is {MAX_NAME}: {}..",
+                    shown(dictionary.unwrap_or(name))
+                ));
+            }
+            let name = dictionary.map_or_else(|| (*name).to_owned(), |dictionary| format!("{dictionary}.{name}"));
+            tensors.push((name, tensor.clone()));
+        }
+        Ok(tensors)
+    }
+
+    /// The list that a call brings as its only argument.
+    pub(super) fn list_given(&self, arguments: usize) -> Option<&[Value<'a>]> {
+        let [Value::List(list)] = self.tuples.get(arguments)?.as_slice() else { return None };
+        self.lists.get(*list).map(Vec::as_slice)
     }
 
     /// The items that a call brings for a dictionary's class: Python 2 calls `OrderedDict` with a list of pairs.
     pub(super) fn items_given(&self, arguments: usize) -> Option<Vec<(Value<'a>, Value<'a>)>> {
-        let [Value::List(list)] = self.tuples.get(arguments)?.as_slice() else { return None };
         let pair = |value: &Value<'a>| {
             let items = if let Value::List(list) = *value { self.lists.get(list).map(Vec::as_slice) } else { self.tuple(*value) };
             if let [key, value] = items? { Some((*key, *value)) } else { None }
         };
-        self.lists.get(*list)?.iter().map(pair).collect()
+        self.list_given(arguments)?.iter().map(pair).collect()
     }
 
     fn tuple(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
@@ -337,6 +355,22 @@ mod tests {
         let list = [b"\x80\x02](".as_slice(), b"K\x01K\x02\x86".repeat(1000).as_slice(), b"eq\0"].concat();
         let doubled = [list.as_slice(), b"ca\nb\nh\0\x85R".repeat(10_000).as_slice()].concat();
         assert!(refusal(&doubled).contains("more than 1000000 instructions"));
+        // The same, where the last item is no pair, so that nothing is copied in the end.
+        let list = [b"\x80\x02](".as_slice(), b"K\x01K\x02\x86".repeat(1000).as_slice(), b"Neq\0"].concat();
+        let walked = [list.as_slice(), b"ca\nb\nh\0\x85R".repeat(10_000).as_slice()].concat();
+        assert!(refusal(&walked).contains("more than 1000000 instructions"));
+        // Long names, which could be referred to again and again: of a tensor, its dictionary, a class.
+        let long = [b"X\x58\x02\0\0".as_slice(), b"k".repeat(600).as_slice()].concat();
+        let named = [b"\x80\x02}", long.as_slice(), &TENSOR[9..]].concat();
+        assert!(refusal(&named).contains("a tensor's name has 600 bytes, the limit is 512: kkk"));
+        let within = [b"\x80\x02}", long.as_slice(), &TENSOR[2..TENSOR.len() - 1], b"s."].concat();
+        assert!(refusal(&within).contains("a tensor's name has 602 bytes, the limit is 512: kkk"));
+        let class = [b"\x80\x04", long.as_slice(), b"X\x01\0\0\0a\x93."].concat();
+        assert!(refusal(&class).contains("a name of more than 512 bytes"));
+        // A dictionary of two thousand entries under a thousand names.
+        let inner = [b"\x80\x02}(".as_slice(), b"NN".repeat(2000).as_slice(), b"uq\x000}("].concat();
+        let repeated = [inner.as_slice(), b"X\x01\0\0\0kh\0".repeat(1000).as_slice(), b"u."].concat();
+        assert!(refusal(&repeated).contains("more than 1000000 entries"));
         // A tuple that holds itself, by way of the memo, is only an index; so is a dictionary that is its own state_dict.
         assert!(refusal(b"\x80\x02(Kxq\0h\0tq\0h\0h\0\x86.").contains("holds a tuple"));
         assert!(state_dict(b"\x80\x02}q\0X\x0a\0\0\0state_dicth\0s.").unwrap().tensors.is_empty());

@@ -100,18 +100,24 @@ impl StoredTensor {
         let too_big = || format!("shape {shape:?} with strides {strides:?} and offset {offset} overflows");
         row_major(&shape).ok_or_else(too_big)?;
         // The elements that the storage must hold: one more than the furthest index.
-        let mut needed = 0;
+        let (mut needed, mut count) = (0, 0);
         if !shape.contains(&0) {
             let mut last = offset;
             for (&size, &stride) in shape.iter().zip(&strides) {
                 last = (size - 1).checked_mul(stride).and_then(|span| last.checked_add(span)).ok_or_else(too_big)?;
             }
             needed = last.checked_add(1).ok_or_else(too_big)?;
+            count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size)).ok_or_else(too_big)?;
         }
         let needed_bytes = needed.checked_mul(element.bits()).ok_or_else(too_big)?.div_ceil(8);
         let found_bytes = file.bytes().get(storage.clone()).map_or(0, <[u8]>::len);
         if needed_bytes > found_bytes {
             return Err(format!("truncated: expected shape {shape:?} in {needed_bytes} bytes, found {found_bytes} bytes"));
+        }
+        // Reading takes memory for every element; a view may repeat some, but not be larger than all that the file brings.
+        let (expanded_bytes, file_bytes) = (count.checked_mul(element.bits()).ok_or_else(too_big)?.div_ceil(8), file.bytes().len());
+        if expanded_bytes > file_bytes {
+            return Err(format!("an expanded view of {expanded_bytes} bytes is not read: the whole file has {file_bytes}"));
         }
         Ok(Self { file: Arc::clone(file), storage, element, shape, strides, offset, scale: None })
     }
@@ -198,7 +204,9 @@ impl StoredTensor {
             Element::I64 => Tensor::from_vec(self.gather(i64::from_le_bytes)?, shape, &Device::Cpu),
             Element::F8E4M3 => Tensor::from_vec(self.gather(|[code]| float8::e4m3(code))?, shape, &Device::Cpu),
             Element::F8E5M2 => Tensor::from_vec(self.gather(|[code]| float8::e5m2(code))?, shape, &Device::Cpu),
-            Element::Other { name, .. } => return Err(format!("is stored as {name}; supported are f32, f16, bf16, f64 and i64")),
+            Element::Other { name, .. } => {
+                return Err(format!("is stored as {name}; supported are f32, f16, bf16, f64, i64, f8_e4m3 and f8_e5m2"));
+            }
         };
         tensor.map_err(|error| error.to_string())
     }
@@ -318,5 +326,7 @@ mod tests {
         assert!(StoredTensor::strided(&file, 0..16, Element::F32, vec![2], vec![usize::MAX], 2).is_err());
         assert!(StoredTensor::strided(&file, 0..16, Element::F32, vec![1], vec![1], usize::MAX).is_err());
         assert!(StoredTensor::contiguous(&file, 0..16, Element::F32, vec![0, 7]).is_ok());
+        let message = StoredTensor::strided(&file, 0..16, Element::F32, vec![1 << 40], vec![0], 0).err().unwrap();
+        assert_eq!(message, "an expanded view of 4398046511104 bytes is not read: the whole file has 16");
     }
 }

@@ -123,6 +123,17 @@ fn tokenizer_json_comes_before_vocab_and_merges() {
 }
 
 #[test]
+fn a_text_that_tokens_of_several_vectors_make_too_long_is_refused() {
+    let added: serde_json::Map<_, _> =
+        (0..200).map(|index| (if index == 0 { "<x>".into() } else { format!("<x>_{index}") }, (49_408 + index).into())).collect();
+    let config = TokenizerConfig::from_json(None, None, Some(&added.into())).unwrap();
+    let tokenizer = ClipTokenizer::from_parts(Vocabulary::openai().unwrap(), config).unwrap();
+    assert_eq!(tokenizer.encode("<x>").unwrap().token_count, 200);
+    let message = tokenizer.encode(&"<x> ".repeat(1000)).unwrap_err().to_string();
+    assert!(message.contains("its tokens of several vectors make the text longer than 1048576 bytes"), "{message}");
+}
+
+#[test]
 fn without_files_the_built_in_vocabulary_serves() {
     let golden = golden();
     assert_golden(&ClipTokenizer::load(&Files(HashMap::new())).unwrap(), &golden, "no_config");

@@ -7,13 +7,14 @@ use diffusion_core::weights::{Component, ComponentWeights, DiffusersFolder, Tens
 
 use crate::weights::golden_file;
 
+const INDEX: &str = r#"{"_class_name": "StableDiffusionPipeline", "scheduler": ["diffusers", "DDIMScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]}"#;
+
 /// The golden file as a model folder's UNet.
 fn load(golden: &str, extension: &str) -> Arc<dyn TensorSource> {
     let folder = tempfile::tempdir().unwrap();
-    let index = r#"{"_class_name": "StableDiffusionPipeline", "scheduler": ["diffusers", "DDIMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]}"#;
-    fs::write(folder.path().join("model_index.json"), index).unwrap();
+    fs::write(folder.path().join("model_index.json"), INDEX).unwrap();
     fs::create_dir(folder.path().join("unet")).unwrap();
     fs::copy(golden_file(golden), folder.path().join(format!("unet/diffusion_pytorch_model.{extension}"))).unwrap();
     DiffusersFolder::open(folder.path(), None).unwrap().tensors(Component::Unet).unwrap()
@@ -78,6 +79,28 @@ fn a_scale_that_does_not_fit_is_named() {
         message.contains("tensor a.weight: its scale has the shape [4, 2], supported are one number and one for each row"),
         "{message}"
     );
+}
+
+#[test]
+fn a_scale_in_another_shard_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("model_index.json"), INDEX).unwrap();
+    let unet = folder.path().join("unet");
+    fs::create_dir(&unet).unwrap();
+    let shard =
+        |name: &str, tensors: &[(&str, &[usize])]| fs::write(unet.join(name), crate::weights::safetensors_bytes(tensors, 1.0)).unwrap();
+    shard("one.safetensors", &[("a.weight", &[4, 8])]);
+    shard("two.safetensors", &[("a.weight_scale", &[1]), ("b.weight", &[1])]);
+    // Whether the index lists the scale or not.
+    for listed in [r#", "a.weight_scale": "two.safetensors""#, ""] {
+        let index = format!(r#"{{"weight_map": {{"a.weight": "one.safetensors", "b.weight": "two.safetensors"{listed}}}}}"#);
+        fs::write(unet.join("diffusion_pytorch_model.safetensors.index.json"), index).unwrap();
+        let message = DiffusersFolder::open(folder.path(), None).unwrap().tensors(Component::Unet).err().unwrap().to_string();
+        assert!(
+            message.contains("two.safetensors: tensor a.weight_scale: is a scale that lies in another shard than a.weight"),
+            "{message}"
+        );
+    }
 }
 
 fn open(path: &Path) -> String {

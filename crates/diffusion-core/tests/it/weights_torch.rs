@@ -54,7 +54,7 @@ fn every_layout_is_rebuilt() {
         assert_eq!(values(&tensor), values(expected), "{name}");
     }
     let message = found.read("int32", &[4]).unwrap_err().to_string();
-    assert!(message.ends_with("tensor int32: is stored as i32; supported are f32, f16, bf16, f64 and i64"), "{message}");
+    assert!(message.ends_with("tensor int32: is stored as i32; supported are f32, f16, bf16, f64, i64, f8_e4m3 and f8_e5m2"), "{message}");
 }
 
 #[test]

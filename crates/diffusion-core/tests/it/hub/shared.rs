@@ -229,7 +229,7 @@ fn a_cache_that_an_older_version_filled_loads_and_is_given_the_names_of_today() 
     // What version 0.1.0 wrote: every blob by git's id, and no listing. Another commit has the same weights.
     let (root, unet) = (root(cache.path()), &repository()[UNET]);
     let weights: Vec<_> = repository().into_iter().filter(|(name, _)| name.ends_with(".safetensors") || name.ends_with(".bin")).collect();
-    let other = root.join("snapshots/abc/unet/weights");
+    let other = root.join("snapshots/abc/of/another/weights");
     fs::create_dir_all(other.parent().unwrap()).unwrap();
     for (name, bytes) in &weights {
         fs::rename(root.join("blobs").join(blob(name, bytes)), root.join("blobs").join(git_blob(name, bytes))).unwrap();
@@ -237,7 +237,7 @@ fn a_cache_that_an_older_version_filled_loads_and_is_given_the_names_of_today() 
         fs::remove_file(&pointer).unwrap();
         std::os::unix::fs::symlink(format!("../../../blobs/{}", git_blob(name, bytes)), &pointer).unwrap();
     }
-    std::os::unix::fs::symlink(format!("../../../blobs/{}", git_blob(UNET, unet)), &other).unwrap();
+    std::os::unix::fs::symlink(format!("../../../../blobs/{}", git_blob(UNET, unet)), &other).unwrap();
 
     let offline = diffusion_core::hub::HubSettings { offline: true, ..settings(&server, cache.path()) };
     fetch(&offline).unwrap();
