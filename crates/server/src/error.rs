@@ -28,6 +28,8 @@ use crate::{
 
 /// When it is worth sending a large request again, in seconds.
 const BUSY_SECONDS: u64 = 5;
+/// When it is worth asking again for what failed and need not fail again, in seconds: memory or room may be free by then.
+const FAILED_SECONDS: u64 = 30;
 
 /// Everything that a handler can answer but success.
 #[derive(Debug, thiserror::Error)]
@@ -324,6 +326,9 @@ impl ResponseError for ApiError {
             Self::Busy => {
                 response.insert_header((RETRY_AFTER, BUSY_SECONDS));
             }
+            Self::TaskFailed { error, .. } if error.retryable => {
+                response.insert_header((RETRY_AFTER, FAILED_SECONDS));
+            }
             Self::Scratch(error) => tracing::error!(%error, "the folder for videos in the making cannot be used"),
             Self::Generation(error) | Self::Video(error) => {
                 if !matches!(error, GenerationError::Cancelled) && error.refusal().is_none() {
@@ -441,6 +446,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use actix_web::body::to_bytes;
+    use generation::jobs::JobErrorKind;
 
     use super::*;
 
@@ -451,6 +457,10 @@ mod tests {
         let file = || generation::video::VideoOutput::new("/srv/secret/video.none").unwrap_err();
         assert!(file().to_string().contains("/srv/secret"));
         let store = |source| StoreError::Folder { path: "/srv/secret".into(), source };
+        let failed = |retryable| {
+            let error = JobError { kind: JobErrorKind::OutOfMemory, message: "out of memory".into(), retryable };
+            ApiError::TaskFailed { what: "Image generation", error }
+        };
         let gone = || StoreError::Gone { path: "/srv/secret".into() };
         for (error, status, told) in [
             (
@@ -474,6 +484,8 @@ mod tests {
             (ApiError::Upload(UploadError::Store(full())), 503, "the file could not be stored: the disk is full"),
             (ApiError::Unreadable(DiskFault::TooManyFiles), 503, "The file cannot be read: too many files are open"),
             (ApiError::HeldUp(DiskFault::Full), 503, "The picture cannot be stored now: the disk is full"),
+            (failed(true), 503, "Image generation failed: out of memory"),
+            (failed(false), 500, "Image generation failed: out of memory"),
         ] {
             let answer = error.error_response();
             assert_eq!(answer.status().as_u16(), status, "{told}");

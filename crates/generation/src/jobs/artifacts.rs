@@ -145,8 +145,18 @@ impl ArtifactStore {
     pub(super) fn begin(&self, job: &str) -> Result<PathBuf, StoreError> {
         let staging = self.staging_of(job);
         remove_folder(&staging)?;
-        fs::create_dir_all(&staging).map_err(refused(&staging))?;
+        self.make_staging()?;
+        fs::create_dir(&staging).map_err(refused(&staging))?;
         Ok(staging)
+    }
+
+    /// Makes the staging folder anew where somebody removed it; never the folder of the store, which may only be away for a time.
+    fn make_staging(&self) -> Result<(), StoreError> {
+        let folder = self.staging();
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(refused(&folder)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Moves a finished file from the job's staging folder to its place, over one of an earlier attempt.
@@ -204,22 +214,24 @@ impl ArtifactStore {
 
     /// Whether there is room for a picture: fails where the next one could not be stored. What is written goes before it reaches the disk.
     pub(super) fn check_room(&self) -> Result<(), StoreError> {
+        self.make_staging()?;
         let folder = self.staging();
         let probe = || tempfile::Builder::new().prefix(PROBE).tempfile_in(&folder)?.write_all(&vec![1; ROOM]);
         probe().map_err(refused(&folder))
     }
 
-    /// Removes what jobs left behind: in staging and journal that of those that are not among `open`, and files of `known` jobs that neither
-    /// are open nor among `kept`, as a job leaves them that was called off between its file's place and its end. What is no job's stays where
+    /// Removes what jobs left behind: in staging that of those that are not among `open`, journals of `known` jobs that are not open, and files
+    /// of `known` jobs that neither are open nor among `kept`, as a job leaves them that was called off between its file's place and its end. What is no job's stays where
     /// it is, with a warning.
     pub(super) fn sweep(&self, open: &HashSet<String>, kept: &HashSet<String>, known: &HashSet<String>) -> Result<(), StoreError> {
         sweep_folder(&self.staging(), |name| !open.contains(name))?;
-        sweep_folder(&self.journals(), |name| !open.contains(name))?;
+        sweep_folder(&self.journals(), |name| known.contains(name) && !open.contains(name))?;
         sweep_folder(&self.artifacts(), |name| known.contains(name) && !open.contains(name) && !kept.contains(name))?;
-        let unknown: Vec<String> = jobs_in(&self.artifacts(), |_| true)?.into_iter().filter(|name| !known.contains(name)).collect();
-        if let Some(first) = unknown.first() {
-            let folder = self.artifacts();
-            tracing::warn!(folder = %folder.display(), count = unknown.len(), %first, "files of jobs that the store does not know are left alone");
+        for folder in [self.artifacts(), self.journals()] {
+            let unknown: Vec<String> = jobs_in(&folder, |_| true)?.into_iter().filter(|name| !known.contains(name)).collect();
+            if let Some(first) = unknown.first() {
+                tracing::warn!(folder = %folder.display(), count = unknown.len(), %first, "files of jobs that the store does not know are left alone");
+            }
         }
         Ok(())
     }
@@ -313,6 +325,8 @@ mod tests {
         }
         fs::create_dir(artifacts.join("vid_unknown")).unwrap();
         fs::write(artifacts.join("vid_unknown").join(VIDEO), "a video").unwrap();
+        fs::create_dir(store.journal_of("vid_unknown")).unwrap();
+        fs::write(store.journal_of("vid_unknown").join("scene-0.safetensors"), "latents").unwrap();
         #[cfg(unix)]
         std::os::unix::fs::symlink(root.path(), artifacts.join("vid_link")).unwrap();
         store.sweep(&HashSet::new(), &HashSet::new(), &HashSet::from(["vid_link".into()])).unwrap();
@@ -320,6 +334,7 @@ mod tests {
             assert!(folder.join("notes.txt").exists() && folder.join("lost+found").exists(), "{}", folder.display());
         }
         assert!(artifacts.join("vid_unknown").join(VIDEO).exists());
+        assert!(store.journal_of("vid_unknown").join("scene-0.safetensors").exists());
         assert!(!cfg!(unix) || artifacts.join("vid_link").exists());
     }
 
@@ -351,6 +366,8 @@ mod tests {
         store.check_room().unwrap();
         assert_eq!(fs::read_dir(store.staging()).unwrap().count(), 0);
         fs::remove_dir(store.staging()).unwrap();
+        store.check_room().unwrap();
+        fs::remove_dir_all(root.path()).unwrap();
         assert_eq!(store.check_room().unwrap_err().fault(), super::super::DiskFault::Gone);
     }
 

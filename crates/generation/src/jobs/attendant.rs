@@ -73,7 +73,11 @@ pub(super) fn queue(inner: &Arc<Inner>, job: Waiting, place: Option<Place>, expe
 
 /// Fetches a job whose turn has come. Runs on the device's thread, which has nothing else to do until it knows what.
 fn begin(inner: &Inner, id: &str) -> JobResult<StoredWork> {
-    // First of all, for where there is no room for files the job has not been begun.
+    if !inner.store.is_open(id)? {
+        return Err(GenerationError::Cancelled);
+    }
+    // Before anything else, for where there is no room for files the job has not been begun.
+    inner.check_crowd()?;
     inner.disk()?;
     let staging = inner.files.begin(id)?;
     let output = VideoOutput::new(staging.join(VIDEO))?;
@@ -110,6 +114,10 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
     };
     let seconds = let_go(&inner, &id);
     let mut end = End::of(result);
+    if matches!(end, End::Made(_)) {
+        // The disk took all of a run, so what it refused before is over.
+        inner.waits.forget(&id);
+    }
     if let End::Refused(fault) = end
         && inner.waits.waited(&id, inner.now()) >= MOST
     {
@@ -128,8 +136,11 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
         let Err(error) = written else { break };
         tracing::error!(job = %id, %error, "how a job ended cannot be written down; trying again");
         let again = inner.waits.refused(&id, error.fault(), inner.now());
-        if matches!(end, End::Made(_)) && inner.waits.waited(&id, inner.now()) >= MOST {
-            end = End::Failed(given_up(error.fault()));
+        if matches!(end, End::Made(_)) {
+            inner.waits.is_made(&id);
+            if inner.waits.waited(&id, inner.now()) >= MOST {
+                end = End::Failed(given_up(error.fault()));
+            }
         }
         inner.changed();
         // As above: the next life makes it again, or goes on from its journal.
@@ -139,15 +150,19 @@ async fn attend(inner: Arc<Inner>, job: Waiting, handle: JobHandle<Made>) {
     }
     let End::Refused(fault) = end else { return inner.let_go_of(&id) };
     // Its place in the queue is free meanwhile.
-    let again = inner.waits.refused(&id, fault, inner.now());
+    let mut again = inner.waits.refused(&id, fault, inner.now());
     inner.live().remove(&id);
     inner.changed();
     while pause(&inner, &id, again).await {
-        if is_worth_a_try(&inner, &id).await {
-            inner.waits.tried_again(&id);
-            // Only an engine that goes down refuses, and then the job waits in the store.
-            let _waits_in_the_store: Result<(), SubmitError> = queue(&inner, job, None, None);
-            return;
+        match look(&inner, &id).await {
+            Look::Again => {
+                inner.waits.tried_again(&id);
+                // Only an engine that goes down refuses, and then the job waits in the store.
+                let _waits_in_the_store: Result<(), SubmitError> = queue(&inner, job, None, None);
+                return;
+            }
+            Look::Over => return inner.let_go_of(&id),
+            Look::Wait(fault) => again = inner.waits.refused(&id, fault, inner.now()),
         }
     }
 }
@@ -163,14 +178,31 @@ async fn pause(inner: &Inner, id: &str, time: Duration) -> bool {
     }
 }
 
-/// Whether the device should have a job again that the disk refused: there is room, or nothing left to wait for.
-async fn is_worth_a_try(inner: &Arc<Inner>, id: &str) -> bool {
+/// What is to be done about a job that the disk refused.
+enum Look {
+    /// The device should have it: there is room, or it has waited for as long as a job waits.
+    Again,
+    /// The disk still refuses it.
+    Wait(DiskFault),
+    /// It was called off, and nothing is left of it.
+    Over,
+}
+
+async fn look(inner: &Arc<Inner>, id: &str) -> Look {
     let (disk, id) = (Arc::clone(inner), id.to_owned());
-    let looked = tokio::task::spawn_blocking(move || {
-        let is_over = !disk.store.is_open(&id).unwrap_or(true) || disk.waits.waited(&id, disk.now()) >= MOST;
-        is_over || disk.check_room().is_ok()
+    let looked = tokio::task::spawn_blocking(move || match disk.store.is_open(&id) {
+        Err(error) => Look::Wait(error.fault()),
+        Ok(false) => {
+            if let Err(error) = remove(&disk, &id) {
+                tracing::warn!(job = %id, %error, "what there is of a job that was called off stays until the next start");
+            }
+            Look::Over
+        }
+        Ok(true) if disk.waits.waited(&id, disk.now()) >= MOST => Look::Again,
+        Ok(true) => disk.look_for_room().map_or_else(Look::Wait, |()| Look::Again),
     });
-    looked.await.unwrap_or(false)
+    // It only fails where the runtime goes down, or the look panicked.
+    looked.await.unwrap_or(Look::Wait(DiskFault::Failing))
 }
 
 /// The end of a job that the disk refused for as long as a job waits.
@@ -284,21 +316,22 @@ fn write_down(inner: &Inner, id: &str, end: &End, seconds: f64) -> Result<(), St
             inner.settings.fail_hook.reached(FailPoint::Made);
             if !inner.store.is_open(id)? {
                 // It was called off while it waited for room.
-                return inner.files.remove(id);
+                return remove(inner, id);
             }
             inner.disk()?;
             let (files, outcome) = placed(inner, id, made, seconds)?;
             inner.settings.fail_hook.reached(FailPoint::Placed);
             if !inner.store.complete(id, &outcome, &files, inner.now())? {
                 // It was called off at the last moment, and its owner was told so.
-                return inner.files.remove(id);
+                return remove(inner, id);
             }
             inner.settings.fail_hook.reached(FailPoint::Completed);
-            inner.files.clear(id)
+            clear(inner, id);
+            Ok(())
         }
         End::Failed(error) => {
             inner.store.fail(id, error, inner.now())?;
-            inner.files.remove(id)
+            remove(inner, id)
         }
         End::Refused(fault) => {
             tracing::error!(job = %id, %fault, "the disk refuses a job; trying again");
@@ -307,9 +340,26 @@ fn write_down(inner: &Inner, id: &str, end: &End, seconds: f64) -> Result<(), St
         End::BrokenOff => {
             // A job that its owner called off is cancelled already, and goes; one that the program's end broke off goes back.
             let is_back = inner.store.requeue(id, "the server is shutting down", inner.now())?;
-            if is_back || inner.store.is_open(id)? { Ok(()) } else { inner.files.remove(id) }
+            if is_back || inner.store.is_open(id)? { Ok(()) } else { remove(inner, id) }
         }
         End::DeviceLost => Ok(()),
+    }
+}
+
+/// Removes all that there is of a job that has ended; if it is completed, what it made stays. (A store that refuses may have written down an
+/// end all the same.)
+fn remove(inner: &Inner, id: &str) -> Result<(), StoreError> {
+    if !inner.store.is_completed(id)? {
+        return inner.files.remove(id);
+    }
+    clear(inner, id);
+    Ok(())
+}
+
+/// Removes what a completed job needed on its way. It has ended however that goes, and the next start removes what is left.
+fn clear(inner: &Inner, id: &str) {
+    if let Err(error) = inner.files.clear(id) {
+        tracing::warn!(job = %id, %error, "what a completed job needed on its way stays until the next start");
     }
 }
 

@@ -12,10 +12,12 @@ use std::{
 use super::DiskFault;
 
 /// The first wait; each is twice as long as the one before, up to [`LONGEST`].
-const FIRST: Duration = Duration::from_secs(1);
+pub(super) const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// How long a job waits for its file to be stored: over a night, so that whoever makes room in the morning loses nothing.
 pub(super) const MOST: Duration = Duration::from_secs(24 * 3600);
+/// So many jobs may wait whose pictures are made: they lie in memory until they are stored.
+const MOST_MADE: usize = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct Wait {
@@ -23,6 +25,8 @@ struct Wait {
     tries: u32,
     /// Why it waits; none while it is tried again.
     fault: Option<DiskFault>,
+    /// Whether all of it is made, and only to be stored.
+    is_made: bool,
 }
 
 /// The jobs, by id.
@@ -38,7 +42,7 @@ impl DiskWaits {
     /// The disk has refused a job. How long until it is worth another try.
     pub(super) fn refused(&self, job: &str, fault: DiskFault, now: SystemTime) -> Duration {
         let mut waits = self.lock();
-        let wait = waits.entry(job.to_owned()).or_insert(Wait { since: now, tries: 0, fault: None });
+        let wait = waits.entry(job.to_owned()).or_insert(Wait { since: now, tries: 0, fault: None, is_made: false });
         let again = FIRST.saturating_mul(2_u32.saturating_pow(wait.tries)).min(LONGEST);
         wait.tries = wait.tries.saturating_add(1);
         wait.fault = Some(fault);
@@ -57,7 +61,23 @@ impl DiskWaits {
         }
     }
 
-    /// A job has ended.
+    /// All of a job that waits is made.
+    pub(super) fn is_made(&self, job: &str) {
+        if let Some(wait) = self.lock().get_mut(job) {
+            wait.is_made = true;
+        }
+    }
+
+    /// Where as many jobs wait with all of them made as may: how many, and why one of them does.
+    pub(super) fn crowd(&self) -> Option<(usize, DiskFault)> {
+        let waits = self.lock();
+        let mut made = waits.values().filter(|wait| wait.is_made).filter_map(|wait| wait.fault);
+        let fault = made.next()?;
+        let count = made.count() + 1;
+        (count >= MOST_MADE).then_some((count, fault))
+    }
+
+    /// A job has ended, or the disk has taken all of a run.
     pub(super) fn forget(&self, job: &str) {
         self.lock().remove(job);
     }
@@ -94,5 +114,22 @@ mod tests {
         assert_eq!(waits.of("a"), Some(DiskFault::Gone));
         waits.forget("a");
         assert!(waits.all().is_empty());
+        assert_eq!((waits.refused("a", DiskFault::Full, later), waits.waited("a", later)), (FIRST, Duration::ZERO), "it counts anew");
+    }
+
+    #[test]
+    fn only_those_that_are_made_are_a_crowd() {
+        let waits = DiskWaits::default();
+        for job in ["a", "b", "c", "d", "e"] {
+            waits.refused(job, DiskFault::Full, SystemTime::UNIX_EPOCH);
+        }
+        for job in ["a", "b", "c"] {
+            waits.is_made(job);
+        }
+        assert_eq!(waits.crowd(), None);
+        waits.is_made("d");
+        assert_eq!(waits.crowd(), Some((4, DiskFault::Full)));
+        waits.forget("a");
+        assert_eq!(waits.crowd(), None);
     }
 }

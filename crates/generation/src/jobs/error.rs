@@ -89,6 +89,14 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// Jobs that are made wait to be stored, and more of them would fill the memory.
+    #[error("{count} finished jobs wait to be stored: {fault}")]
+    Crowded {
+        /// How many there are.
+        count: usize,
+        /// Why one of them waits.
+        fault: DiskFault,
+    },
     /// A file could not be put in place.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -102,6 +110,7 @@ impl StoreError {
     pub fn fault(&self) -> DiskFault {
         match self {
             Self::Gone { .. } => DiskFault::Gone,
+            Self::Crowded { fault, .. } => *fault,
             Self::Damaged { .. } | Self::Emptied { .. } | Self::Corrupt { .. } => DiskFault::Damaged,
             Self::Database(_)
             | Self::Unusable { .. }

@@ -26,16 +26,23 @@ impl Default for Retention {
 pub(super) fn sweep(store: &JobStore, files: &ArtifactStore, keep: Retention, now: SystemTime) -> Result<u64, StoreError> {
     let kept = store.kept_files()?;
     let mut left: u64 = kept.iter().map(|(_, _, bytes, _)| bytes).sum();
+    let mut stuck: Option<StoreError> = None;
     let oldest = now.checked_sub(keep.age).unwrap_or(SystemTime::UNIX_EPOCH);
     for (job, name, bytes, ended_at) in kept {
         if ended_at >= oldest && left <= keep.bytes {
             break;
         }
-        // Written down first: a file that is there without its entry is only space, an entry without its file would be a lie.
+        // Removed first: an entry without its file is mended by the next sweep, a file without its entry would stay for ever.
+        if let Err(error) = files.remove_file(&job, &name) {
+            stuck.get_or_insert(error);
+            continue;
+        }
         store.file_removed(&job, &name, now)?;
-        files.remove_file(&job, &name)?;
         left = left.saturating_sub(bytes);
         tracing::info!(%job, %name, bytes, "an old file was removed");
+    }
+    if let Some(error) = stuck {
+        tracing::warn!(%error, "old files cannot be removed and are kept; this is the first of them");
     }
     store.forget_before(oldest)?;
     Ok(left)

@@ -13,9 +13,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
+    DiskFault,
     artifacts::{ArtifactStore, is_plain_name},
     attendant,
-    disk_waits::DiskWaits,
+    disk_waits::{self, DiskWaits},
     error::{StoreError, SubmitJobError},
     fail_point::{FailHook, FailPoint},
     record::{ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobEvent, NewJob, Page, Submitted},
@@ -85,6 +86,8 @@ pub(super) struct Inner {
     live: Mutex<HashMap<String, Live>>,
     /// Those that the disk keeps from going on.
     pub(super) waits: DiskWaits,
+    /// When there last was no room, for those who look for it again and again.
+    no_room: Mutex<Option<(Instant, DiskFault)>>,
     /// Rises with every change of any job.
     changes: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
@@ -129,6 +132,7 @@ impl Jobs {
             settings,
             live: Mutex::default(),
             waits: DiskWaits::default(),
+            no_room: Mutex::default(),
             changes: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
             naming: tokio::sync::Mutex::default(),
@@ -168,7 +172,7 @@ impl Jobs {
     /// Removes what is not to be kept any more, and returns the bytes of files that are left.
     ///
     /// # Errors
-    /// [`StoreError`] if the store or a file cannot be changed.
+    /// [`StoreError`] if the store cannot be changed. A file that cannot be removed is kept, and tried again at the next call.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         self.on_disk(|inner| retention::sweep(&inner.store, &inner.files, inner.settings.keep, inner.now())).await
     }
@@ -449,10 +453,30 @@ impl Inner {
         *self.stopping.borrow()
     }
 
-    /// Whether there is room for a picture.
+    /// Whether there is room for a picture, and for those that are made already.
     pub(super) fn check_room(&self) -> Result<(), StoreError> {
+        self.check_crowd()?;
         self.disk()?;
         self.files.check_room()
+    }
+
+    /// Fails where so many jobs that are made wait to be stored that no more should be made.
+    pub(super) fn check_crowd(&self) -> Result<(), StoreError> {
+        self.waits.crowd().map_or(Ok(()), |(count, fault)| Err(StoreError::Crowded { count, fault }))
+    }
+
+    /// As [`Self::check_room`], for all the jobs that wait for room: a refusal holds a moment for each of them.
+    pub(super) fn look_for_room(&self) -> Result<(), DiskFault> {
+        // No code panics while it holds the lock.
+        let mut no_room = self.no_room.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, fault)) = *no_room
+            && at.elapsed() < disk_waits::FIRST
+        {
+            return Err(fault);
+        }
+        let looked = self.check_room().map_err(|error| error.fault());
+        *no_room = looked.err().map(|fault| (Instant::now(), fault));
+        looked
     }
 
     /// The disk of tests that refuses when it is told to.

@@ -386,6 +386,12 @@ impl JobStore {
         Ok(self.reader()?.query_row(select, [id], |row| row.get(0))?)
     }
 
+    /// Whether a job is completed.
+    pub(super) fn is_completed(&self, id: &str) -> Result<bool, StoreError> {
+        let select = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?1 AND state = 'completed')";
+        Ok(self.reader()?.query_row(select, [id], |row| row.get(0))?)
+    }
+
     /// The ids of jobs whose files are kept.
     pub(super) fn ids_with_files(&self) -> Result<HashSet<String>, StoreError> {
         rows::ids(&*self.reader()?, "SELECT DISTINCT jobs.id FROM artifacts JOIN jobs ON jobs.number = job WHERE removed_at IS NULL")

@@ -11,7 +11,7 @@ use std::{
 };
 
 use generation::jobs::{
-    Cancelled, DiskFault, FailHook, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, StoreError, SubmitJobError,
+    Cancelled, DiskFault, FailHook, FailPoint, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, StoreError, SubmitJobError,
 };
 
 use crate::{
@@ -129,6 +129,80 @@ async fn a_job_that_is_not_begun_for_lack_of_room_says_so() {
     assert_eq!((job.state, job.held_up_by, job.attempts), (JobState::Queued, Some(DiskFault::Full), 0));
     disk.fill(false);
     assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
+}
+
+#[tokio::test]
+async fn a_job_that_is_called_off_before_it_is_begun_leaves_nothing_on_a_full_disk() {
+    let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
+    let jobs = disk.jobs(folder.path()).await;
+    disk.fill(true);
+    jobs.submit(video("a", "a boat")).await.unwrap();
+    tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.unwrap().unwrap().unwrap();
+    // As an earlier run of it leaves them.
+    for name in ["staging/a", "journal/a"] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    assert!(matches!(jobs.cancel("", "a").await.unwrap(), Cancelled::Done(_)));
+    let left = |name: &str| fs::read_dir(folder.path().join(name)).unwrap().count();
+    eventually("nothing is left of it", || left("staging") == 0 && left("journal") == 0).await;
+    // None waits any more that would have another refused.
+    jobs.submit(video("b", "a boat")).await.unwrap();
+    disk.fill(false);
+    assert_eq!(end_of(&jobs, "b").await.state, JobState::Completed);
+}
+
+#[tokio::test]
+async fn no_more_is_made_while_many_that_are_made_wait_to_be_stored() {
+    let (folder, is_refused) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(true)));
+    let (staging, refuses) = (folder.path().join("staging"), Arc::clone(&is_refused));
+    // Room for a probe is no room for a picture: files lie in the place of the folders that pictures are stored in.
+    let hook = FailHook::new(move |point| {
+        let folders = fs::read_dir(&staging).unwrap().map(|entry| entry.unwrap().path());
+        for path in folders.filter(|_| point == FailPoint::Made) {
+            match (refuses.load(Ordering::Relaxed), path.is_dir()) {
+                (true, true) => fs::remove_dir_all(&path).and_then(|()| fs::write(&path, "")).unwrap(),
+                (false, false) => fs::remove_file(&path).and_then(|()| fs::create_dir(&path)).unwrap(),
+                _ => {}
+            }
+        }
+    });
+    let jobs = opened(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder.path(), SystemTime::now) }).await;
+    let ids = ["a", "b", "c", "d"];
+    for id in ids {
+        jobs.check_writable().await.unwrap();
+        jobs.submit(pictures(id, "a boat")).await.unwrap();
+        let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", id)).await.unwrap().unwrap().unwrap();
+        assert_eq!((job.state, job.held_up_by), (JobState::Running, Some(DiskFault::Failing)), "{id}");
+    }
+    let is_crowded = |error: &StoreError| matches!(error, StoreError::Crowded { count: 4, fault: DiskFault::Failing });
+    let refused = jobs.submit(pictures("e", "a boat")).await.unwrap_err();
+    assert!(matches!(&refused, SubmitJobError::Store(error) if is_crowded(error)), "{refused}");
+    assert!(is_crowded(&jobs.check_writable().await.unwrap_err()));
+    is_refused.store(false, Ordering::Relaxed);
+    for id in ids {
+        assert_eq!(end_of(&jobs, id).await.state, JobState::Completed, "{id}");
+    }
+    jobs.submit(pictures("e", "a boat")).await.unwrap();
+    assert_eq!(end_of(&jobs, "e").await.state, JobState::Completed);
+}
+
+#[tokio::test]
+async fn a_completed_job_keeps_its_file_where_its_way_cannot_be_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let staging = folder.path().join("staging/a");
+    let hook = FailHook::new(move |point| {
+        if point == FailPoint::Completed {
+            fs::remove_dir_all(&staging).and_then(|()| fs::write(&staging, "")).unwrap();
+        } else if point == FailPoint::Made && staging.is_file() {
+            fs::remove_file(&staging).unwrap();
+        }
+    });
+    let jobs = opened(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder.path(), SystemTime::now) }).await;
+    jobs.submit(pictures("a", "a boat")).await.unwrap();
+    assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
+    eventually("it is let go of", || jobs.previews("", "a").is_none()).await;
+    let file = jobs.artifact("", "a", "image-0.png").await.unwrap().unwrap();
+    assert_eq!(fs::metadata(&file.path).unwrap().len(), file.artifact.bytes);
 }
 
 /// The clock of the test below: the real one, and what is added to it.

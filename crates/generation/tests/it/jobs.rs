@@ -11,7 +11,7 @@ use std::{
 use generation::{
     Engine, Limits, SubmitError,
     jobs::{
-        Cancelled, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, NewJob, Page, Priority, Retention, StoreError,
+        Cancelled, DiskFault, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, NewJob, Page, Priority, Retention, StoreError,
         SubmitJobError, Work,
     },
     video::{SceneRequest, ScenesRequest, VideoSpec},
@@ -324,13 +324,8 @@ async fn a_disk_that_refuses_delays_a_job_and_does_not_fail_it() {
     fs::remove_dir(&staging).unwrap();
     fs::write(&staging, "no folder").unwrap();
     jobs.submit(video("vid_1", "a boat")).await.unwrap();
-    let mut changes = jobs.changes();
-    // It is taken off the queue and put back, at least once.
-    for _ in 0..2 {
-        tokio::time::timeout(PATIENCE, changes.changed()).await.unwrap().unwrap();
-    }
-    let job = jobs.get("", "vid_1").await.unwrap().unwrap();
-    assert_eq!((job.state, job.attempts), (JobState::Queued, 0));
+    let job = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "vid_1")).await.expect("it is told of").unwrap().unwrap();
+    assert_eq!((job.state, job.attempts, job.held_up_by), (JobState::Queued, 0, Some(DiskFault::Gone)));
     fs::remove_file(&staging).unwrap();
     assert_eq!(end_of(&jobs, "vid_1").await.state, JobState::Completed);
     assert_eq!(kinds(&jobs, "vid_1").await, ["queued", "started", "completed"]);
@@ -381,6 +376,29 @@ async fn old_files_go_and_their_jobs_after_them() {
     assert_eq!(jobs.sweep().await.unwrap(), bytes);
     assert!(jobs.get("", "old").await.unwrap().is_none(), "it is forgotten with its file");
     assert!(!folder.path().join("artifacts/old").exists() && folder.path().join("artifacts/new/video.mp4").exists());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_removed_is_kept_and_keeps_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Retention { bytes: 0, ..Retention::default() };
+    let jobs = Jobs::open(JobsSettings { keep, ..settings(folder.path()) }, engine(8).await).unwrap();
+    for id in ["a", "b"] {
+        jobs.submit(pictures(id, "a boat")).await.unwrap();
+        end_of(&jobs, id).await;
+    }
+    let file = folder.path().join("artifacts/a/image-0.png");
+    let aside = folder.path().join("aside.png");
+    fs::rename(&file, &aside).unwrap();
+    fs::create_dir(&file).unwrap();
+    let expired = async |id: &str| jobs.get("", id).await.unwrap().unwrap().artifacts[0].expired;
+    let bytes = fs::metadata(&aside).unwrap().len();
+    assert_eq!(jobs.sweep().await.unwrap(), bytes);
+    assert_eq!((expired("a").await, expired("b").await), (false, true));
+    fs::remove_dir(&file).unwrap();
+    fs::rename(&aside, &file).unwrap();
+    assert_eq!(jobs.sweep().await.unwrap(), 0);
+    assert!(expired("a").await && !file.exists());
 }
 
 #[tokio::test]
