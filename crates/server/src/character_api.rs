@@ -16,7 +16,6 @@ use generation::{
     video::VideoSpec,
 };
 use jiff::{Timestamp, Unit};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -25,6 +24,7 @@ use crate::{
     character_body::{Body, Note},
     character_wire::{Generation, UploadForm, Uploaded, VideoFacts},
     error::ApiError,
+    field_names::NamedBody,
     fields::{Fields, MOST_LISTED, entries, query_values},
     file_answer::FileAnswer,
     idempotency,
@@ -126,7 +126,7 @@ pub(crate) async fn uploaded(
 pub(crate) async fn generate(
     request: &HttpRequest,
     mut asked: Asked,
-    json: Map<String, Value>,
+    named: NamedBody,
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
     let caller = asked.caller.clone();
@@ -135,7 +135,7 @@ pub(crate) async fn generate(
     }
     ready(state)?;
     let base_url = state.access.base_url(request);
-    let mut body = Body::read(request, json, state)?;
+    let mut body = Body::read(request, named, state)?;
     asked.callback_url = body.callback_url.take();
     let (spec, note) = body.into_spec(Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
     // It holds nothing that JSON cannot.
