@@ -189,8 +189,7 @@ fn check_seed(seed: Option<i128>) -> Result<i128, Vec<FieldError>> {
         (status = 200, description = "How it stands", body = TextStatus),
         (status = 404, description = "There is no such job, or it is another's", body = ErrorBody),
         (status = 422, description = "No id was given", body = ValidationErrorBody),
-        (status = 500, description = "The store of jobs cannot be read", body = ErrorBody),
-        (status = 503, description = "The id is Amazon's, and this version cannot ask there", body = ErrorBody),
+        (status = 503, description = "The id is Amazon's, and this version cannot ask there; or the server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {

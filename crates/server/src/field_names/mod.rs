@@ -132,14 +132,15 @@ impl NamedBody {
         match value {
             Value::Object(object) => Value::Object(self.object(object, shape, place)),
             Value::Array(entries) => {
-                let named = entries.into_iter().enumerate().map(|(index, entry)| match entry {
-                    Value::Object(object) if index < MOST_ENTRIES => {
-                        place.push(index.into());
-                        let object = self.object(object, shape, place);
-                        place.pop();
-                        Value::Object(object)
+                let named = entries.into_iter().enumerate().map(|(index, entry)| {
+                    if index >= MOST_ENTRIES {
+                        return entry;
                     }
-                    other => other,
+                    let Value::Object(object) = entry else { return entry };
+                    place.push(index.into());
+                    let object = self.object(object, shape, place);
+                    place.pop();
+                    Value::Object(object)
                 });
                 Value::Array(named.collect())
             }
