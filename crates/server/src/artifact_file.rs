@@ -47,7 +47,6 @@ use crate::{
         (status = 410, description = "It was removed, for its age or to make room", body = ErrorBody),
         (status = 412, description = "It is not the one that `If-Match` names"),
         (status = 416, description = "It has no such part"),
-        (status = 500, description = "It cannot be read", body = ErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
@@ -65,7 +64,7 @@ pub(crate) async fn file(
 /// A file as an answer to this request, to be shown rather than saved.
 ///
 /// # Errors
-/// 410 if it was removed; 404 if it is gone or is no file; 500 if it cannot be read.
+/// 410 if it was removed; 404 if it is gone or is no file; 503 if it cannot be read.
 pub(crate) async fn answer(request: &HttpRequest, found: ArtifactFile) -> Result<HttpResponse, ApiError> {
     let ArtifactFile { path, artifact } = found;
     if artifact.expired {

@@ -16,7 +16,6 @@ use generation::{
     video::VideoSpec,
 };
 use jiff::{Timestamp, Unit};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -25,6 +24,7 @@ use crate::{
     character_body::{Body, Note},
     character_wire::{Generation, UploadForm, Uploaded, VideoFacts},
     error::ApiError,
+    field_names::NamedBody,
     fields::{Fields, MOST_LISTED, entries, query_values},
     file_answer::FileAnswer,
     idempotency,
@@ -62,12 +62,10 @@ const PAGE: usize = 200;
         (status = 413, description = "The file is too long, or would take more room than one may", body = ErrorBody),
         (status = 415, description = "The body is no multipart/form-data", body = ErrorBody),
         (status = 422, description = "The form has no file named character", body = ValidationErrorBody),
-        (status = 500, description = "It could not be stored", body = ErrorBody),
         (
             status = 503,
-            description = "The server is busy with other large requests",
-            body = ErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until it is worth asking again"))
+            description = "The server is busy with other large requests, or its disk cannot be used: `detail` says why",
+            body = ErrorBody
         ),
     )
 )]
@@ -101,7 +99,7 @@ async fn upload(request: &HttpRequest, caller: &Caller, body: &mut MultipartBody
         (status = 404, description = "There is no such picture, or it is another's", body = ErrorBody),
         (status = 412, description = "It is another than the client names"),
         (status = 416, description = "It has no such part"),
-        (status = 500, description = "It cannot be read", body = ErrorBody),
+        (status = 503, description = "The disk cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn uploaded(
@@ -126,7 +124,7 @@ pub(crate) async fn uploaded(
 pub(crate) async fn generate(
     request: &HttpRequest,
     mut asked: Asked,
-    json: Map<String, Value>,
+    named: NamedBody,
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
     let caller = asked.caller.clone();
@@ -135,7 +133,7 @@ pub(crate) async fn generate(
     }
     ready(state)?;
     let base_url = state.access.base_url(request);
-    let mut body = Body::read(request, json, state)?;
+    let mut body = Body::read(request, named, state)?;
     asked.callback_url = body.callback_url.take();
     let (spec, note) = body.into_spec(Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
     // It holds nothing that JSON cannot.
@@ -225,7 +223,6 @@ fn timestamp(time: SystemTime) -> String {
     responses(
         (status = 200, description = "How it stands", body = Generation),
         (status = 404, description = "There is no such generation, or it is another's", body = ErrorBody),
-        (status = 500, description = "The store of jobs cannot be read", body = ErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
@@ -246,7 +243,6 @@ pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<Api
     responses(
         (status = 200, description = "The generations", body = Vec<Generation>),
         (status = 422, description = "The limit is none", body = ValidationErrorBody),
-        (status = 500, description = "The store of jobs cannot be read", body = ErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]

@@ -9,7 +9,7 @@ use generation::{
     video::{ClipRequest, ClipRules, ClipSpec, FpsRequest},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     app::ApiState,
@@ -33,7 +33,8 @@ const DEFAULT_QUALITY: &str = "768";
 const FPS: f64 = 24.0;
 /// The order in which faults are told.
 const FIELDS: [&str; 6] = ["characterImageUrl", "script", "duration", "quality", "seed", "callback_url"];
-static SHAPE: Shape = Shape::new(&FIELDS, &[]);
+/// The body's names.
+pub(crate) static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// What is noted with a job, for its answers later on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,8 +73,7 @@ pub(crate) struct Body {
 
 impl Body {
     /// Reads all fields; whatever is missing or of another type is told at once, before anything is fetched.
-    pub(crate) fn read(request: &HttpRequest, json: Map<String, Value>, state: &ApiState) -> Result<Self, ApiError> {
-        let named = NamedBody::new(json, &SHAPE);
+    pub(crate) fn read(request: &HttpRequest, named: NamedBody, state: &ApiState) -> Result<Self, ApiError> {
         RequestNotes::new(named.ignored.clone(), Vec::new()).tell(request);
         let mut fields = Fields::new(&named.json);
         let source = fields.required("characterImageUrl", string);

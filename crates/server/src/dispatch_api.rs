@@ -7,20 +7,20 @@ use actix_web::{
     HttpRequest, HttpResponse, ResponseError as _,
     web::{Data, Payload},
 };
-use generation::video::VideoSpec;
+use generation::{field_error::shortened, video::VideoSpec};
 use serde_json::{Map, Value};
 
 use crate::{
     access::Caller,
     app::ApiState,
-    body, character_api,
+    body, character_api, character_body,
     character_wire::{CharacterBody, Generation},
     error::ApiError,
-    field_names::is_same_name,
+    field_names::{NamedBody, is_same_name},
     fields::{echo, parse_object, value_fault},
     intake::Asked,
     request_body::{RequestBody, aside},
-    respond_async,
+    respond_async, scenes_body,
     tasks::wire::VideoTaskResponse,
     text_video_api,
     text_wire::{TextBody, TextStatus},
@@ -68,11 +68,30 @@ impl Shape {
             [shape] => return Ok(*shape),
             [] => format!("the body is none of the three that this route takes: {SHAPES}"),
             several => {
-                let keys: Vec<_> = several.iter().flat_map(|shape| shape.keys()).filter(|key| json.contains_key(**key)).copied().collect();
+                let sent = |key: &&str| json.keys().find(|name| is_same_name(name, key)).map(|name| shortened(name));
+                let keys: Vec<_> = several.iter().flat_map(|shape| shape.keys()).filter_map(sent).collect();
                 format!("{} do not go together; this route takes one of three bodies: {SHAPES}", keys.join(" and "))
             }
         };
         Err(ApiError::Invalid(vec![value_fault(vec!["body".into()], &sentence, echo(&Value::Object(json.clone())))]))
+    }
+}
+
+/// A body by its shape, its fields under their own names.
+enum Named {
+    Scenes(Box<scenes_body::ScenesBody>),
+    Character(NamedBody),
+    Text(NamedBody),
+}
+
+impl Named {
+    fn read(bytes: &[u8]) -> Result<Self, ApiError> {
+        let json = parse_object(bytes)?;
+        Ok(match Shape::of(&json)? {
+            Shape::Scenes => Self::Scenes(Box::new(scenes_body::read(json))),
+            Shape::Character => Self::Character(NamedBody::new(json, &character_body::SHAPE)),
+            Shape::Text => Self::Text(NamedBody::new(json, &text_video_api::SHAPE)),
+        })
     }
 }
 
@@ -169,20 +188,19 @@ pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, ApiError> {
     body::check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    let json = aside(bytes.len(), {
+    let named = aside(bytes.len(), {
         let bytes = bytes.clone();
-        move || parse_object(&bytes)
+        move || Named::read(&bytes)
     });
-    let json = json.await??;
-    match Shape::of(&json)? {
-        Shape::Scenes if respond_async::is_wanted(request) => {
+    match named.await?? {
+        Named::Scenes(body) if respond_async::is_wanted(request) => {
             let asked = Asked::by(caller, request, &bytes).await?;
-            let spec = std::future::ready(video_api::scenes(request, json, state).map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)));
+            let spec = std::future::ready(video_api::scenes(request, *body, state).map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)));
             respond_async::answer(request, asked, state, spec).await
         }
-        Shape::Scenes => video_api::video(request, &caller, json, state).await,
-        Shape::Character => character_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
-        Shape::Text => text_video_api::generate(request, Asked::by(caller, request, &bytes).await?, json, state).await,
+        Named::Scenes(body) => video_api::video(request, &caller, *body, state).await,
+        Named::Character(body) => character_api::generate(request, Asked::by(caller, request, &bytes).await?, body, state).await,
+        Named::Text(body) => text_video_api::generate(request, Asked::by(caller, request, &bytes).await?, body, state).await,
     }
 }
 

@@ -61,7 +61,7 @@ use crate::{
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
-    modifiers(&Keys, &GateAnswers, &NoteHeaders)
+    modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders)
 )]
 pub(crate) struct ApiDoc;
 
@@ -127,9 +127,6 @@ struct NoteHeaders;
 
 impl Modify for NoteHeaders {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let header = |description: &str| -> RefOr<Header> {
-            HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some(description)).build().into()
-        };
         // A form has one field, and a route of its own.
         let operations =
             api.paths.paths.iter_mut().filter(|(path, _)| *path != "/upload-character").filter_map(|(_, item)| item.post.as_mut());
@@ -138,13 +135,34 @@ impl Modify for NoteHeaders {
                 answer.headers.insert(
                     IGNORED_FIELDS.into(),
                     header(
+                        Type::String,
                         "Keys of the body that no field has, each with the field that was probably meant (an RFC 9651 list); else absent",
                     ),
                 );
-                answer.headers.insert(REMARKS.into(), header("What the request may not do as it seems to; else absent"));
+                answer.headers.insert(REMARKS.into(), header(Type::String, "What the request may not do as it seems to; else absent"));
             }
         }
     }
+}
+
+/// Adds when to ask again to every 503: a disk that is full or gone has that header wherever it is met.
+struct RetryHeaders;
+
+impl Modify for RetryHeaders {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for item in api.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+                if let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("503") {
+                    let seconds = || header(Type::Integer, "Seconds until it is worth asking again; absent if nobody can tell");
+                    answer.headers.entry("Retry-After".into()).or_insert_with(seconds);
+                }
+            }
+        }
+    }
+}
+
+fn header(kind: Type, description: &str) -> RefOr<Header> {
+    HeaderBuilder::new().schema(Some(Object::with_type(kind))).description(Some(description)).build().into()
 }
 
 /// Scripts and styles from here only; Redoc searches in a worker that it makes from a blob.

@@ -140,18 +140,23 @@ fn all_faults(
 fn field_detail(error: &FieldError, json: &Map<String, Value>) -> ValidationErrorDetail {
     let mut loc = vec![Value::from("body")];
     // Where the object with the field stands; what is not there is told of with the object that lacks it, as pydantic does.
-    let mut parent = Value::Object(json.clone());
+    let mut parent: Option<&Value> = None;
     let scene = error.scene.map(|scene| [Value::from("scenes"), Value::from(scene)]);
     for step in scene.into_iter().flatten().chain(error.group.map(Value::from)) {
-        let child = match step.as_str() {
-            Some(key) => parent.get(key),
-            None => step.as_u64().and_then(|index| parent.get(usize::try_from(index).ok()?)),
+        let child = match (parent, step.as_str()) {
+            (None, key) => json.get(key.unwrap_or_default()),
+            (Some(parent), Some(key)) => parent.get(key),
+            (Some(parent), None) => step.as_u64().and_then(|index| parent.get(usize::try_from(index).ok()?)),
         };
-        parent = child.cloned().unwrap_or_default();
+        parent = Some(child.unwrap_or(&Value::Null));
         loc.push(step);
     }
     loc.push(error.field.into());
-    error_detail(error, loc, echo(parent.get(error.field).unwrap_or(&parent)))
+    let input = match parent {
+        Some(parent) => echo(parent.get(error.field).unwrap_or(parent)),
+        None => json.get(error.field).map_or_else(|| echo(&Value::Object(json.clone())), echo),
+    };
+    error_detail(error, loc, input)
 }
 
 /// A rule's fault at a place.

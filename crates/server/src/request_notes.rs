@@ -18,6 +18,9 @@ pub(crate) const IGNORED_FIELDS: &str = "X-Ignored-Fields";
 /// The header with remarks, sentences that are divided by semicolons.
 pub(crate) const REMARKS: &str = "X-Remarks";
 
+/// The longest list in a header, in bytes: proxies take heads of 4 or 8 KiB, and an answer must reach its client.
+const LONGEST_LIST: usize = 2048;
+
 /// A key of a body that no field has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IgnoredField {
@@ -47,14 +50,23 @@ impl RequestNotes {
         request.extensions_mut().insert(self.clone());
     }
 
+    /// As many of the ignored fields as a header may hold.
     fn ignored_fields_value(&self) -> Option<HeaderValue> {
         let entry = |ignored: &IgnoredField| match &ignored.did_you_mean {
             // Fields' names are tokens.
             Some(meant) => format!("{};did_you_mean={meant}", item(&ignored.field)),
             None => item(&ignored.field),
         };
-        let list: Vec<_> = self.ignored_fields.iter().map(entry).collect();
-        if list.is_empty() { None } else { HeaderValue::from_str(&list.join(", ")).ok() }
+        let mut list = String::new();
+        for entry in self.ignored_fields.iter().map(entry) {
+            let divider = if list.is_empty() { "" } else { ", " };
+            if list.len() + divider.len() + entry.len() > LONGEST_LIST {
+                break;
+            }
+            list.push_str(divider);
+            list.push_str(&entry);
+        }
+        if list.is_empty() { None } else { HeaderValue::from_str(&list).ok() }
     }
 
     fn remarks_value(&self) -> Option<HeaderValue> {
@@ -94,6 +106,8 @@ pub(crate) async fn add(request: ServiceRequest, next: Next<impl MessageBody>) -
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]
@@ -112,5 +126,18 @@ mod tests {
         assert_eq!(of(&[("0a", None), ("a\"b\\", None), ("é\r\nX: y", None)]).as_deref(), Some(r#""0a", "a\"b\\", "%C3%A9%0D%0AX: y""#));
         let remarks = RequestNotes::new(Vec::new(), vec!["a".into(), "b é".into()]).remarks_value();
         assert_eq!(remarks, Some(HeaderValue::from_static("a; b %C3%A9")));
+    }
+
+    #[test]
+    fn a_header_holds_no_more_than_proxies_take() {
+        let field = "\u{1f98a}".repeat(100);
+        let notes =
+            RequestNotes::new(vec![IgnoredField { field: field.clone(), did_you_mean: Some("negative_prompt".into()) }; 32], Vec::new());
+        let one = format!("{};did_you_mean=negative_prompt", item(&field));
+        assert_eq!(notes.ignored_fields_value().unwrap(), one.as_str(), "a second one would be too much");
+        let notes = RequestNotes::new(vec![IgnoredField { field: "x".repeat(100), did_you_mean: None }; 32], Vec::new());
+        let value = notes.ignored_fields_value().unwrap();
+        let list: Vec<_> = value.to_str().unwrap().split(", ").collect();
+        assert_eq!(list, vec!["x".repeat(100); 20], "whole members only");
     }
 }

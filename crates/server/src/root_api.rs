@@ -82,7 +82,8 @@ fn page(status: &EngineStatus, base_url: &str) -> String {
     let (state, model) = match status {
         EngineStatus::Ready(info) => ("Running", format!("{} on {}", info.name, info.device)),
         EngineStatus::Loading => ("Loading its model", "being loaded".to_owned()),
-        EngineStatus::Failed(reason) => ("Without a model", format!("could not be loaded: {reason}")),
+        // The reason may name folders of this machine, and anyone may read this page.
+        EngineStatus::Failed(_) => ("Without a model", "could not be loaded; the server's log says why".to_owned()),
     };
     let values = [("{state}", state), ("{model}", &model), ("{version}", env!("CARGO_PKG_VERSION")), ("{url}", base_url)];
     values.into_iter().fold(PAGE.to_owned(), |page, (name, value)| page.replace(name, &escaped(value)))
@@ -118,9 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn names_are_text_and_never_markup() {
-        let page = page(&EngineStatus::Failed("<script>alert(1)</script> {url}".into()), "http://localhost:8000");
+    fn values_are_text_and_never_markup() {
+        let page = page(&EngineStatus::Loading, "http://localhost:8000/<script>alert(1)</script> {url}");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &#123;url}") && !page.contains("<script"), "{page}");
+    }
+
+    #[test]
+    fn a_stranger_does_not_learn_why_there_is_no_model() {
+        let page = page(&EngineStatus::Failed("cannot read /srv/models/secret".into()), "http://localhost:8000");
+        assert!(page.contains("could not be loaded; the server's log says why") && !page.contains("/srv"), "{page}");
         assert!(page.contains("http://localhost:8000/generate"));
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
-    field_names::{NamedBody, Shape},
+    field_names::{MOST_ENTRIES, NamedBody, Shape},
     fields::{Fields, TypeFault, float, integer, judged, parse_object, string},
     request_fields::{scheduler, seed},
     request_notes::IgnoredField,
@@ -138,7 +138,7 @@ impl ScenesBody {
 fn scenes(entries: &[Value], body: &mut Fields<'_>, faults: &mut Vec<ValidationErrorDetail>) -> Vec<SceneRequest> {
     let mut scenes = Vec::new();
     // More than there may be are refused by their number, whatever is in them.
-    for (index, entry) in entries.iter().enumerate().take(Limits::DEFAULT.video.max_scenes + 1) {
+    for (index, entry) in entries.iter().enumerate().take(MOST_ENTRIES) {
         let place = [Value::from("scenes"), Value::from(index)];
         scenes.push(match entry {
             Value::String(prompt) => SceneRequest { prompt: Some(prompt.clone()), ..SceneRequest::default() },

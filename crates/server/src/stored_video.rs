@@ -33,7 +33,6 @@ pub(crate) fn path(job: &Job) -> Option<String> {
         (status = 410, description = "It is no longer kept", body = ErrorBody),
         (status = 412, description = "It is another than the client names"),
         (status = 416, description = "It has no such part"),
-        (status = 500, description = "It cannot be read", body = ErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]

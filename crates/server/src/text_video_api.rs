@@ -13,7 +13,7 @@ use generation::{
     video::{FpsRequest, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec, VideoSpec},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     access::Caller,
@@ -39,7 +39,8 @@ const SIZE: (i128, i128) = (1280, 720);
 
 /// The order in which faults are told.
 const FIELDS: [&str; 3] = ["text", "seed", "callback_url"];
-static SHAPE: Shape = Shape::new(&FIELDS, &[]);
+/// The body's names.
+pub(crate) static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
 /// Where videos from texts are made; the operator's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,13 +60,12 @@ const NO_BEDROCK: &str = "Videos from texts go to Amazon Bedrock here (routing.t
 pub(crate) async fn generate(
     request: &HttpRequest,
     mut asked: Asked,
-    json: Map<String, Value>,
+    named: NamedBody,
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
     if let Some(before) = asked.before(state).await? {
         return Ok(taken(request, before));
     }
-    let named = NamedBody::new(json, &SHAPE);
     let mut notes = RequestNotes::new(named.ignored.clone(), Vec::new());
     notes.tell(request);
     let (spec, callback_url) = spec(&named, state)?;
@@ -189,8 +189,7 @@ fn check_seed(seed: Option<i128>) -> Result<i128, Vec<FieldError>> {
         (status = 200, description = "How it stands", body = TextStatus),
         (status = 404, description = "There is no such job, or it is another's", body = ErrorBody),
         (status = 422, description = "No id was given", body = ValidationErrorBody),
-        (status = 500, description = "The store of jobs cannot be read", body = ErrorBody),
-        (status = 503, description = "The id is Amazon's, and this version cannot ask there", body = ErrorBody),
+        (status = 503, description = "The id is Amazon's, and this version cannot ask there; or the server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, ApiError> {

@@ -15,7 +15,6 @@ use generation::{
     EngineStatus, ModelInfo, SubmitError,
     video::{GeneratedVideo, ScenesSpec, VideoOutput, VideoSpec},
 };
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -54,8 +53,11 @@ pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Da
 }
 
 /// The video of scenes that a body describes, and what is to be said of the body.
-pub(crate) fn scenes(request: &HttpRequest, json: Map<String, Value>, state: &ApiState) -> Result<(ScenesSpec, RequestNotes), ApiError> {
-    let body = scenes_body::read(json);
+pub(crate) fn scenes(
+    request: &HttpRequest,
+    body: scenes_body::ScenesBody,
+    state: &ApiState,
+) -> Result<(ScenesSpec, RequestNotes), ApiError> {
     let mut notes = RequestNotes::new(body.ignored(), Vec::new());
     notes.tell(request);
     if body.scene_count().is_some_and(|count| count < 2) {
@@ -72,10 +74,10 @@ pub(crate) fn scenes(request: &HttpRequest, json: Map<String, Value>, state: &Ap
 pub(crate) async fn video(
     request: &HttpRequest,
     caller: &Caller,
-    json: Map<String, Value>,
+    body: scenes_body::ScenesBody,
     state: &ApiState,
 ) -> Result<HttpResponse, ApiError> {
-    let (spec, _) = scenes(request, json, state)?;
+    let (spec, _) = scenes(request, body, state)?;
     let made = make(state, caller, VideoSpec::Scenes(spec.clone())).await?;
     Ok(made.answer(|response| {
         for (name, value) in [

@@ -7,7 +7,10 @@ mod synonyms;
 
 use std::{collections::HashMap, sync::OnceLock};
 
-use generation::field_error::{nearest, shortened};
+use generation::{
+    Limits,
+    field_error::{nearest, shortened},
+};
 use serde_json::{Map, Value};
 
 pub(crate) use self::synonyms::is_same_name;
@@ -18,8 +21,11 @@ use crate::{
     wire::ValidationErrorDetail,
 };
 
-/// So many ignored fields are named; a body may have a hundred thousand.
+/// So many ignored fields are named, and so many conflicts told; a body may have a hundred thousand.
 const MOST_NAMED: usize = 32;
+
+/// So many entries of a list are looked at. A longer one is refused by its length.
+pub(crate) const MOST_ENTRIES: usize = Limits::DEFAULT.video.max_scenes + 1;
 
 /// No name of a field is longer, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -68,7 +74,7 @@ pub(crate) struct NamedBody {
     /// The keys that nobody reads.
     pub(crate) ignored: Vec<IgnoredField>,
     /// Where a field stands now, and the key that it was sent under.
-    renamed: Vec<(Vec<Value>, String)>,
+    renamed: HashMap<Vec<Value>, String>,
     /// Fields that were sent twice, under two names and with two values.
     conflicts: Vec<ValidationErrorDetail>,
 }
@@ -85,10 +91,9 @@ impl NamedBody {
     pub(crate) fn at_sent_keys(&self, faults: Vec<ValidationErrorDetail>) -> Vec<ValidationErrorDetail> {
         let as_sent = |mut fault: ValidationErrorDetail| {
             // What stands inside first: the places are those of the own names.
-            for (place, key) in self.renamed.iter().rev() {
-                if fault.loc.starts_with(place)
-                    && let Some(last) = fault.loc.get_mut(place.len() - 1)
-                {
+            for length in (1..=fault.loc.len()).rev() {
+                let key = fault.loc.get(..length).and_then(|place| self.renamed.get(place));
+                if let (Some(key), Some(last)) = (key, fault.loc.get_mut(length - 1)) {
                     *last = Value::from(key.as_str());
                 }
             }
@@ -127,14 +132,17 @@ impl NamedBody {
         match value {
             Value::Object(object) => Value::Object(self.object(object, shape, place)),
             Value::Array(entries) => {
-                let entries = entries.into_iter().enumerate().map(|(index, entry)| {
+                let named = entries.into_iter().enumerate().map(|(index, entry)| {
+                    if index >= MOST_ENTRIES {
+                        return entry;
+                    }
                     let Value::Object(object) = entry else { return entry };
                     place.push(index.into());
                     let object = self.object(object, shape, place);
                     place.pop();
                     Value::Object(object)
                 });
-                Value::Array(entries.collect())
+                Value::Array(named.collect())
             }
             plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => plain,
         }
@@ -149,15 +157,14 @@ impl NamedBody {
         let at: Vec<Value> = place.iter().cloned().chain([field.into()]).collect();
         if let Some(there) = named.get(field).filter(|there| !there.is_null()) {
             if !is_equal(there, &value) {
-                let other = self.renamed.iter().find(|(place, _)| *place == at).map_or(field, |(_, key)| key);
+                let other = self.renamed.get(&at).map_or(field, String::as_str);
                 let sentence = format!("{} and {other} are names of one field, and their values differ: give one of them", shortened(&key));
-                let at_key = place.iter().cloned().chain([Value::from(shortened(&key))]).collect();
-                self.conflicts.push(value_fault(at_key, &sentence, echo(&value)));
+                self.conflict(&key, &sentence, &value, place);
             }
             return;
         }
         if !is_own {
-            self.renamed.push((at, key));
+            self.renamed.insert(at, key);
         }
         named.insert(field.to_owned(), value);
     }
@@ -166,12 +173,18 @@ impl NamedBody {
     fn take_size(&mut self, named: &mut Map<String, Value>, key: &str, value: &Value, place: &[Value]) {
         let Some((width, height)) = value.as_str().and_then(sides) else {
             let sentence = "it is no WIDTHxHEIGHT in pixels, as \"512x768\"";
-            let at = place.iter().cloned().chain([key.into()]).collect();
-            self.conflicts.push(value_fault(at, sentence, echo(value)));
+            self.conflict(key, sentence, value, place);
             return;
         };
         for (field, side) in [("width", width), ("height", height)] {
             self.take(named, (field, key.to_owned()), side.into(), place);
+        }
+    }
+
+    fn conflict(&mut self, key: &str, sentence: &str, value: &Value, place: &[Value]) {
+        if self.conflicts.len() < MOST_NAMED {
+            let at = place.iter().cloned().chain([Value::from(shortened(key))]).collect();
+            self.conflicts.push(value_fault(at, sentence, echo(value)));
         }
     }
 
@@ -297,6 +310,20 @@ mod tests {
         let body = named(Value::Object((0..100_000).map(|key| (format!("{key}{}", "x".repeat(200)), Value::Null)).collect()));
         assert_eq!(body.ignored.len(), MOST_NAMED);
         assert!(body.ignored.iter().all(|ignored| ignored.field.len() < 110));
+    }
+
+    #[test]
+    fn of_very_many_conflicts_some_are_told() {
+        let spelt = |name: &str, number: u32| format!("{name}{number:017b}").replace('0', "-").replace('1', "_");
+        let flat = named((0..100_000).map(|number| (spelt("steps", number), Value::from(number))).collect());
+        let sizes = named((0..100_000).map(|number| (spelt("size", number), Value::from(1))).collect());
+        let scene = json!({"Seed": 1, "SEED": 2});
+        let scenes = named(json!({"scenes": vec![scene; 100_000]}));
+        for (body, what) in [(flat, "flat"), (sizes, "sizes"), (scenes, "scenes")] {
+            assert_eq!(body.conflicts().len(), MOST_NAMED, "{what}");
+            assert_eq!(body.at_sent_keys(body.conflicts().to_vec()).len(), MOST_NAMED, "{what}");
+            assert!(body.renamed.len() <= MOST_ENTRIES, "{what}: {}", body.renamed.len());
+        }
     }
 
     #[test]

@@ -85,7 +85,6 @@ pub(crate) struct EventsQuery {
             body = TaskErrorBody,
             headers(("Retry-After" = u64, description = "Seconds until one may be closed"))
         ),
-        (status = 500, description = "The task cannot be read", body = TaskErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]

@@ -70,7 +70,7 @@ const PICTURE: &str = "image-0.png";
         (status = 500, description = "The picture could not be made", body = TaskErrorBody),
         (
             status = 503,
-            description = "The model is not loaded yet, the picture could not be made this time, or the server is shutting down",
+            description = "The model is not loaded yet, the picture could not be made this time, the server is shutting down, or its disk or store cannot be used: `detail` says why",
             body = TaskErrorBody
         ),
     )
@@ -117,7 +117,7 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
         (status = 500, description = "The picture could not be made", body = TaskErrorBody),
         (
             status = 503,
-            description = "The model is not loaded yet, the picture could not be made this time, or the server is shutting down",
+            description = "The model is not loaded yet, the picture could not be made this time, the server is shutting down, or its disk or store cannot be used: `detail` says why",
             body = TaskErrorBody
         ),
     )

@@ -66,7 +66,6 @@ pub(crate) enum Order {
         ),
         (status = 404, description = "There is no task of the id in `after`", body = TaskErrorBody),
         (status = 422, description = "The query is wrong", body = TaskValidationErrorBody),
-        (status = 500, description = "The tasks cannot be read", body = TaskErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]
@@ -102,7 +101,6 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
     responses(
         (status = 200, description = "The task, also if it failed or was cancelled", body = Task),
         (status = 404, description = "There is no such task", body = TaskErrorBody),
-        (status = 500, description = "It cannot be read", body = TaskErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]
@@ -123,7 +121,6 @@ pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>,
         (status = 200, description = "It is cancelled", body = CancelResponse),
         (status = 404, description = "There is no such task", body = TaskErrorBody),
         (status = 409, description = "It has ended, and stays as it ended", body = TaskErrorBody),
-        (status = 500, description = "It cannot be written down", body = TaskErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]

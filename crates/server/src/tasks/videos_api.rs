@@ -66,7 +66,6 @@ use crate::{
             body = TaskErrorBody,
             headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
         ),
-        (status = 500, description = "The task cannot be stored", body = TaskErrorBody),
         (status = 503, description = "The model is not loaded yet, the server is shutting down, or its disk or store cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]
@@ -85,7 +84,6 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     responses(
         (status = 200, description = "The task, also if it failed or was cancelled", body = VideoStatus),
         (status = 404, description = "There is no such task", body = TaskErrorBody),
-        (status = 500, description = "It cannot be read", body = TaskErrorBody),
         (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]

@@ -51,6 +51,8 @@ async fn a_body_that_is_none_or_two_is_refused_with_the_three_named() {
     }
     let mixed = post(&json!({"scenes": ["a", "b"], "text": "a boat"})).await.json();
     assert!(mixed["detail"][0]["msg"].as_str().unwrap().starts_with("Value error, scenes and text do not go together;"), "{mixed}");
+    let spelt = post(&json!({"Scenes": ["a", "b"], "TEXT": "a boat"})).await.json();
+    assert!(spelt["detail"][0]["msg"].as_str().unwrap().starts_with("Value error, Scenes and TEXT do not go together;"), "{spelt}");
 }
 
 #[actix_web::test]

@@ -56,6 +56,25 @@ async fn the_description_lists_the_routes_and_their_answers() {
 }
 
 #[actix_web::test]
+async fn a_disk_or_a_store_that_fails_is_described_as_503_with_a_time() {
+    let api = get("/openapi.json").await.json();
+    // What has no store behind it, and what makes something, which may fail for other reasons.
+    let without_store = ["/", "/health", "/metrics", "/generate-video/info", "/api/v1/images/services"];
+    let may_fail = ["/metrics", "/generate", "/generate-video", "/animate", "/api/v1/images/generate", "/api/v1/images/generate-i2i"];
+    for (path, operations) in api["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let answers = operation["responses"].as_object().unwrap();
+            assert_eq!(answers.contains_key("500"), may_fail.contains(&path.as_str()), "{method} {path}");
+            let unavailable = answers.get("503");
+            assert_eq!(unavailable.is_none(), without_store.contains(&path.as_str()), "{method} {path}");
+            if let Some(unavailable) = unavailable {
+                assert_eq!(unavailable["headers"]["Retry-After"]["schema"]["type"], "integer", "{method} {path}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
 async fn bodies_of_several_shapes_are_described_as_they_are_sent() {
     let schemas = get("/openapi.json").await.json()["components"]["schemas"].take();
     let reference = |name: &str| Value::from(format!("#/components/schemas/{name}"));

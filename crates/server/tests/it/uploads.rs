@@ -116,12 +116,14 @@ async fn whoever_stores_much_makes_room_with_their_own() {
 }
 
 #[actix_web::test]
-async fn a_store_that_cannot_be_written_is_500_and_says_no_path() {
+async fn a_store_that_cannot_be_written_is_503_and_says_no_path() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("uploads"), "no folder").unwrap();
     let store = UploadStore::new(folder.path().join("uploads"), UploadLimits::default());
     let error = store.save("alice", "character", file()).await.unwrap_err();
     let response = actix_web::ResponseError::error_response(&error);
-    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(error.to_string(), "the file could not be stored");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"));
+    let told = error.to_string();
+    assert!(told.starts_with("the file could not be stored: ") && !told.contains(folder.path().to_str().unwrap()), "{told}");
 }

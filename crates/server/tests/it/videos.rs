@@ -219,12 +219,13 @@ async fn a_picture_that_is_none_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_folder_that_is_gone_is_500_and_not_named() {
+async fn a_folder_that_is_gone_is_503_and_not_named() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ServerSettings { scratch: folder.path().join("nowhere-to-write"), ..ServerSettings::default() };
     let server = Running::with_settings(settings, engine(2).await);
     let answer = reqwest::Client::new().post(server.url("/generate-video")).json(&example()).send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 500);
+    assert_eq!(answer.status().as_u16(), 503);
+    assert!(answer.headers().contains_key("retry-after"));
     let told = answer.text().await.unwrap();
     assert!(told.contains("the folder for videos in the making cannot be used") && !told.contains("nowhere-to-write"), "{told}");
 }
