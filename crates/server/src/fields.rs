@@ -22,6 +22,8 @@ pub(crate) const MOST_LISTED: usize = 1000;
 
 /// Parses a body that must be an object.
 pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    // Editors put a byte order mark before a file's text, which RFC 8259 (8.1) lets a reader pass over.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::Invalid(vec![detail("missing", vec!["body".into()], "Field required".into(), Value::Null)]));
     }

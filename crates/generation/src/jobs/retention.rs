@@ -25,7 +25,7 @@ impl Default for Retention {
 /// Removes what is not to be kept any more, and returns the bytes that are left.
 pub(super) fn sweep(store: &JobStore, files: &ArtifactStore, keep: Retention, now: SystemTime) -> Result<u64, StoreError> {
     let kept = store.kept_files()?;
-    let mut left: u64 = kept.iter().map(|(_, _, bytes, _)| bytes).sum();
+    let mut left = kept.iter().fold(0_u64, |sum, (_, _, bytes, _)| sum.saturating_add(*bytes));
     let mut stuck: Option<StoreError> = None;
     let oldest = now.checked_sub(keep.age).unwrap_or(SystemTime::UNIX_EPOCH);
     for (job, name, bytes, ended_at) in kept {

@@ -225,7 +225,9 @@ pub(super) fn kept_files(connection: &Connection) -> Result<Vec<(String, String,
     let sql = "SELECT jobs.id, name, bytes, coalesce(finished_at, updated_at) FROM artifacts JOIN jobs ON jobs.number = job
                WHERE removed_at IS NULL ORDER BY finished_at, number";
     let mut select = connection.prepare(sql)?;
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned(), time(row.get(3)?)));
+    // A damaged length counts as none: it is no reason to remove a file.
+    let length = |bytes: i64| u64::try_from(bytes).unwrap_or(0);
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, length(row.get(2)?), time(row.get(3)?)));
     readable(select.query_map([], read)?)
 }
 

@@ -168,6 +168,13 @@ impl JobStore {
         assert!(matches!((unchecked, torn), (Ok(Ok(())), Ok(1))), "{set}");
     }
 
+    /// As [`Self::tear`], of the rows of a job's files.
+    #[cfg(test)]
+    pub(super) fn tear_files(&self, id: &str, set: &str) {
+        let torn = self.execute(&format!("UPDATE artifacts SET {set} WHERE job = (SELECT number FROM jobs WHERE id = ?1)"), [id]);
+        assert!(matches!(torn, Ok(1..)), "{set}");
+    }
+
     /// Makes the disk as full as if not another page found room on it, or makes room again.
     #[cfg(test)]
     pub(super) fn fill(&self, is_full: bool) {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     DiskFault,
     error::StoreError,
-    record::{Cancelled, JobError, JobErrorKind, NewJob, Outcome, Page, Work},
+    record::{Artifact, Cancelled, JobError, JobErrorKind, NewJob, Outcome, Page, Work},
     rows::{millis, time},
     state::{JobState, Priority},
     store::{FILE, JobStore, PATIENCE, Started, Synced, until},
@@ -344,16 +344,8 @@ fn many_messages_that_are_due_hide_no_others() {
     assert_eq!((due[0].url.as_str(), due[0].attempts, due[1].attempts), ("https://slow.example/hook/0", 1, 2));
 }
 
-#[test]
-fn progress_of_a_job_that_has_ended_is_not_written() {
-    let (_folder, store) = store();
-    insert(&store, "x");
-    store.cancel("a", "x", NOW).unwrap();
-    store.progress("x", (50, "progress", &json!({})), Synced::Now, NOW).unwrap();
-    assert!(!store.fail("x", &JobError { kind: JobErrorKind::Model, message: String::new(), retryable: false }, NOW).unwrap());
-    let kinds: Vec<_> = store.events("a", "x", 0, 10).unwrap().unwrap().into_iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, ["queued", "cancelled"]);
-    let outcome = Outcome {
+fn outcome() -> Outcome {
+    Outcome {
         width: 1,
         height: 1,
         seed: 1,
@@ -363,6 +355,31 @@ fn progress_of_a_job_that_has_ended_is_not_written() {
         parameters: vec![],
         truncated: false,
         seconds: 0.0,
-    };
-    assert!(!store.complete("x", &outcome, &[], NOW).unwrap());
+    }
+}
+
+#[test]
+fn progress_of_a_job_that_has_ended_is_not_written() {
+    let (_folder, store) = store();
+    insert(&store, "x");
+    store.cancel("a", "x", NOW).unwrap();
+    store.progress("x", (50, "progress", &json!({})), Synced::Now, NOW).unwrap();
+    assert!(!store.fail("x", &JobError { kind: JobErrorKind::Model, message: String::new(), retryable: false }, NOW).unwrap());
+    let kinds: Vec<_> = store.events("a", "x", 0, 10).unwrap().unwrap().into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, ["queued", "cancelled"]);
+    assert!(!store.complete("x", &outcome(), &[], NOW).unwrap());
+}
+
+#[test]
+fn a_damaged_length_is_no_reason_to_remove_a_file() {
+    let (_folder, store) = store();
+    let file = Artifact { name: "a.png".into(), media_type: "image/png".into(), bytes: 7, sha256: "00".into(), expired: false };
+    for id in ["x", "y"] {
+        insert(&store, id);
+        assert!(matches!(store.start(id, 5, NOW), Ok(Started::Work(_))));
+        assert!(store.complete(id, &outcome(), std::slice::from_ref(&file), NOW).unwrap());
+    }
+    store.tear_files("x", "bytes = -1");
+    let lengths: Vec<u64> = store.kept_files().unwrap().into_iter().map(|(_, _, bytes, _)| bytes).collect();
+    assert_eq!(lengths, [0, 7]);
 }

@@ -211,10 +211,11 @@ fn sides(text: &str) -> Option<(u32, u32)> {
     Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
 }
 
-/// Whether two values say the same: 25 and 25.0 do.
+/// Whether two values say the same: 25, 25.0 and "25" do.
 fn is_equal(a: &Value, b: &Value) -> bool {
-    match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a.total_cmp(&b).is_eq(),
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    match (number(a), number(b)) {
+        (Some(x), Some(y)) if a.is_number() || b.is_number() => x.total_cmp(&y).is_eq(),
         _ => a == b,
     }
 }
@@ -246,6 +247,12 @@ mod tests {
 
     fn ignored(body: &NamedBody) -> Vec<(&str, Option<&str>)> {
         body.ignored.iter().map(|ignored| (ignored.field.as_str(), ignored.did_you_mean.as_deref())).collect()
+    }
+
+    #[test]
+    fn a_number_and_its_text_are_one_value_and_two_texts_are_not() {
+        assert!(is_equal(&json!(25), &json!(25.0)) && is_equal(&json!("2"), &json!(2)) && is_equal(&json!(5), &json!(" 5.0 ")));
+        assert!(!is_equal(&json!("2"), &json!(3)) && !is_equal(&json!("1"), &json!("1.0")) && !is_equal(&json!(true), &json!(1)));
     }
 
     #[test]

@@ -157,6 +157,11 @@ async fn a_missing_prompt_is_told_with_the_object_that_lacks_it() {
 }
 
 #[actix_web::test]
+async fn a_byte_order_mark_is_passed_over() {
+    assert_eq!(faults("\u{feff}{\"seed\": 1}").await, faults(r#"{"seed": 1}"#).await);
+}
+
+#[actix_web::test]
 async fn a_body_that_is_no_object_or_nothing_is_told_as_such() {
     let msg = "Input should be a valid dictionary or object to extract fields from";
     assert_eq!(faults("[1]").await, json!([{"type": "model_attributes_type", "loc": ["body"], "msg": msg, "input": [1]}]));
