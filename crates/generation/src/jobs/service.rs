@@ -3,6 +3,8 @@
 //! It must not know HTTP. The invariants: whatever blocks runs off the async threads; a job that is written down is queued even if its
 //! caller hangs up in between; other people's jobs are as if they were not there.
 
+mod room;
+
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -16,7 +18,7 @@ use super::{
     DiskFault,
     artifacts::{ArtifactStore, is_plain_name},
     attendant,
-    disk_waits::{self, DiskWaits},
+    disk_waits::DiskWaits,
     error::{StoreError, SubmitJobError},
     fail_point::{FailHook, FailPoint},
     record::{ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobEvent, NewJob, Page, Submitted},
@@ -451,37 +453,6 @@ impl Inner {
 
     pub(super) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
-    }
-
-    /// Whether there is room for a picture, and for those that are made already.
-    pub(super) fn check_room(&self) -> Result<(), StoreError> {
-        self.check_crowd()?;
-        self.disk()?;
-        self.files.check_room()
-    }
-
-    /// Fails where so many jobs that are made wait to be stored that no more should be made.
-    pub(super) fn check_crowd(&self) -> Result<(), StoreError> {
-        self.waits.crowd().map_or(Ok(()), |(count, fault)| Err(StoreError::Crowded { count, fault }))
-    }
-
-    /// As [`Self::check_room`], for all the jobs that wait for room: a refusal holds a moment for each of them.
-    pub(super) fn look_for_room(&self) -> Result<(), DiskFault> {
-        // No code panics while it holds the lock.
-        let mut no_room = self.no_room.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, fault)) = *no_room
-            && at.elapsed() < disk_waits::FIRST
-        {
-            return Err(fault);
-        }
-        let looked = self.check_room().map_err(|error| error.fault());
-        *no_room = looked.err().map(|fault| (Instant::now(), fault));
-        looked
-    }
-
-    /// The disk of tests that refuses when it is told to.
-    pub(super) fn disk(&self) -> Result<(), StoreError> {
-        self.settings.fail_hook.disk().map_err(|source| StoreError::Folder { path: self.settings.folder.clone(), source })
     }
 
     pub(super) fn stopping(&self) -> watch::Receiver<bool> {
