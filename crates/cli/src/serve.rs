@@ -12,9 +12,8 @@ use generation::{
     jobs::{Jobs, JobsSettings, Retention},
 };
 use server::{
-    GuardSettings, Server, ServerSettings, TextRoute,
+    GuardSettings, Server, ServerSettings, TasksSettings, TextRoute,
     access::LinkSecret,
-    tasks::TasksSettings,
     uploads::UploadLimits,
     webhooks::{WebhookSecret, WebhookSettings},
 };

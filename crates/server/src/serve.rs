@@ -21,11 +21,13 @@ use guarded_http::{Guard, GuardSettings};
 
 use crate::{
     access::{Access, AccessSettings, LinkSecret},
-    app::{self, ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH},
-    request_log,
-    tasks::TasksSettings,
-    text_video_api::TextRoute,
-    uploads::{UploadLimits, UploadStore},
+    api::tasks::webhook,
+    files::uploads::{UploadLimits, UploadStore},
+    http::request_log,
+    routes,
+    state::{
+        ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH, TasksSettings, TextRoute,
+    },
     webhooks::{self, WebhookSecret, WebhookSettings},
 };
 
@@ -146,11 +148,17 @@ impl Server {
             resident_memory: settings.resident_memory,
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
-        let (told, webhooks) = (state.clone(), settings.webhooks.clone());
+        let access = Arc::clone(&state.access);
+        let sender = webhooks::Sender {
+            jobs: jobs.clone(),
+            guard: state.guard.clone(),
+            settings: settings.webhooks.clone(),
+            body: Box::new(move |job, event| webhook::body(&access, job, event)),
+        };
         let uploads = state.uploads.clone();
         let server = HttpServer::new(move || {
             let state = state.clone();
-            App::new().wrap(from_fn(request_log::log)).configure(move |config| app::configure(config, state))
+            App::new().wrap(from_fn(request_log::log)).configure(move |config| routes::configure(config, state))
         })
         .workers(WORKERS)
         .client_request_timeout(head_timeout)
@@ -161,7 +169,7 @@ impl Server {
         .bind(addresses.as_slice())
         .map_err(|error| explain_bind_error(&host, port, &error))?;
         let addresses = server.addrs();
-        let callbacks = Box::pin(webhooks::deliver(told, webhooks));
+        let callbacks = Box::pin(webhooks::deliver(sender));
         Ok(Self { engine, jobs, shutdown_limit, uploads, addresses, callbacks, server: server.run() })
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct CharactersSettings {
 
 impl Default for CharactersSettings {
     fn default() -> Self {
-        Self { repaint_strength: server::app::DEFAULT_REPAINT_STRENGTH }
+        Self { repaint_strength: server::DEFAULT_REPAINT_STRENGTH }
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
 use generation::{job::JobContext, jobs::Priority};
 
-use crate::error::ApiError;
+use crate::http::problem::Problem;
 
 /// The owner of what the request makes, and of what it may see. [`super::gate`] tells who it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,11 +29,11 @@ impl Caller {
 }
 
 impl FromRequest for Caller {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         // A handler that the gate does not stand before would answer to anyone, so it answers to no one.
-        ready(request.extensions().get::<Self>().cloned().ok_or(ApiError::Internal))
+        ready(request.extensions().get::<Self>().cloned().ok_or_else(Problem::internal))
     }
 }

@@ -25,7 +25,7 @@ use super::{
     limits::Held,
     refusal::Refusal,
 };
-use crate::{app::ApiState, error::ApiError, request_body::holding};
+use crate::http::{problem::Problem, request_body::holding};
 
 /// Who is let in, and as whom.
 enum Entry {
@@ -42,8 +42,7 @@ enum Entry {
 /// # Errors
 /// Those of what stands behind it.
 pub async fn gate(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(state) = request.app_data::<Data<ApiState>>().cloned() else { return Err(ApiError::Internal.into()) };
-    let access = &state.access;
+    let Some(access) = request.app_data::<Data<Access>>().cloned() else { return Err(Problem::internal().into()) };
     let origin = cors::allowed_origin(access.origins.allowed(), request.headers());
     let mut kind = kind_of(request.path());
     let mut shared = !access.origins.allowed().is_empty();
@@ -59,7 +58,7 @@ pub async fn gate(mut request: ServiceRequest, next: Next<impl MessageBody + 'st
             // What is told of a refusal is nobody's file.
             kind = if kind == Kind::Open { Kind::Open } else { Kind::Own };
             let body = request.extract::<Payload>().await?;
-            let answer = ApiError::from(refusal).error_response();
+            let answer = Problem::from(refusal).error_response();
             request.into_response(answer.map_body(|_, answer| holding(answer, body)))
         }
     };

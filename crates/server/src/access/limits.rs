@@ -107,6 +107,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::http::problem::Problem;
 
     #[test]
     fn each_key_has_its_own_places_and_its_own_rate() {
@@ -119,7 +120,7 @@ mod tests {
         drop(held);
         assert!(meters.take("alice").is_ok(), "the refused one did not count");
         let refusal = meters.take("alice").unwrap_err();
-        let seconds = refusal.retry_after().unwrap();
+        let seconds = Problem::from(refusal.clone()).retry_after.unwrap();
         assert!(matches!(refusal, Refusal::TooManyRequests { .. }) && (1..=60).contains(&seconds), "{refusal:?}");
         assert_eq!(refusal.to_string(), format!("Too many requests with this key; try again in {seconds} s"));
         assert!((0..1000).all(|_| meters.take("").is_ok()), "who has no meter has no limit");

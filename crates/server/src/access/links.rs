@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::keys::from_hex;
-use crate::secret_file;
+use crate::files::secret_file;
 
 /// What links are signed with.
 #[derive(Clone)]

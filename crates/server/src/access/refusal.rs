@@ -1,13 +1,15 @@
 //! Why a request is turned away before its handler sees it.
 //!
 //! The sentences tell an honest client what to mend, and a dishonest one nothing that it does not know: never a key, never another's
-//! name, never whether a file exists. Their statuses stand with the others in [`crate::error`].
+//! name, never whether a file exists. What each is over HTTP stands with it.
 
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use generation::field_error::shortened;
 
 use super::authority::Host;
+use crate::http::problem::Problem;
 
 /// The reasons.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,18 +57,22 @@ impl Refusal {
     pub(crate) fn foreign_origin(origin: &str) -> Self {
         Self::ForeignOrigin(shortened(origin).into_owned())
     }
+}
 
-    /// Whole seconds after which to try again, where that helps.
-    pub(crate) fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::TooManyRequests { retry_after } => Some(whole_seconds(*retry_after)),
-            Self::TooManyAtOnce { .. } => Some(1),
-            Self::Unauthorized
-            | Self::MalformedHost
-            | Self::ForeignHost(_)
-            | Self::ForeignOrigin(_)
-            | Self::LinkExpired
-            | Self::LinkForged => None,
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::Unauthorized => Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message),
+            Refusal::MalformedHost => Self::new(StatusCode::BAD_REQUEST, "malformed_host", message),
+            Refusal::ForeignHost(_) => Self::new(StatusCode::MISDIRECTED_REQUEST, "foreign_host", message),
+            Refusal::ForeignOrigin(_) => Self::new(StatusCode::FORBIDDEN, "foreign_origin", message),
+            Refusal::LinkExpired => Self::new(StatusCode::FORBIDDEN, "link_expired", message),
+            Refusal::LinkForged => Self::not_found(),
+            Refusal::TooManyRequests { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message).retry_after(whole_seconds(retry_after))
+            }
+            Refusal::TooManyAtOnce { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests_at_once", message).retry_after(1),
         }
     }
 }

@@ -11,12 +11,12 @@ mod turns;
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use generation::jobs::{Delivery, Job, StoreError};
-use guarded_http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Value, json};
+use generation::jobs::{Delivery, Job, Jobs, StoreError};
+use guarded_http::{Guard, HeaderMap, HeaderName, HeaderValue};
 use tokio::{
     sync::watch,
     task::{self, JoinSet},
@@ -25,14 +25,6 @@ use tokio::{
 use uuid::Uuid;
 
 pub use secret::{InvalidWebhookSecret, WebhookSecret};
-
-use crate::{
-    app::ApiState,
-    tasks::{
-        document::{self, Links},
-        note::TaskNote,
-    },
-};
 
 /// Messages that are due among which those are chosen that go next.
 const LOOKED_AT: usize = 1024;
@@ -65,6 +57,15 @@ impl WebhookSettings {
     }
 }
 
+/// What messages are made and sent with.
+pub(crate) struct Sender {
+    pub(crate) jobs: Jobs,
+    pub(crate) guard: Guard,
+    pub(crate) settings: WebhookSettings,
+    /// What a callback is told of a job's event.
+    pub(crate) body: Box<dyn Fn(&Job, &str) -> Vec<u8> + Send + Sync>,
+}
+
 /// A message on its way.
 #[derive(Debug)]
 struct UnderWay {
@@ -75,20 +76,21 @@ struct UnderWay {
 }
 
 /// Sends what is due, for as long as the jobs are there and the server does not stop.
-pub(crate) async fn deliver(state: ApiState, settings: WebhookSettings) {
-    let mut stopping = state.jobs.stopping();
+pub(crate) async fn deliver(sender: Sender) {
+    let sender = Arc::new(sender);
+    let mut stopping = sender.jobs.stopping();
     let mut sending: JoinSet<()> = JoinSet::new();
     let mut under_way: HashMap<task::Id, UnderWay> = HashMap::new();
     loop {
         for message in under_way.values_mut() {
-            message.is_slow = message.started.elapsed() >= settings.slow_after;
+            message.is_slow = message.started.elapsed() >= sender.settings.slow_after;
         }
         if turns::has_place(under_way.values()) {
-            match state.jobs.due_deliveries(LOOKED_AT + under_way.len()).await {
+            match sender.jobs.due_deliveries(LOOKED_AT + under_way.len()).await {
                 Ok(due) => {
                     for delivery in turns::next(due, under_way.values()) {
-                        let (state, settings, sent) = (state.clone(), settings.clone(), delivery.clone());
-                        let task = sending.spawn(async move { send(&state, &settings, sent).await });
+                        let (sender, sent) = (Arc::clone(&sender), delivery.clone());
+                        let task = sending.spawn(async move { send(&sender, sent).await });
                         under_way.insert(task.id(), UnderWay { delivery, started: Instant::now(), is_slow: false });
                     }
                 }
@@ -96,7 +98,7 @@ pub(crate) async fn deliver(state: ApiState, settings: WebhookSettings) {
             }
         }
         // When the next place is given up, if no message ends before.
-        let patience = under_way.values().filter_map(|message| settings.slow_after.checked_sub(message.started.elapsed())).min();
+        let patience = under_way.values().filter_map(|message| sender.settings.slow_after.checked_sub(message.started.elapsed())).min();
         tokio::select! {
             Some(ended) = sending.join_next_with_id() => match ended {
                 Ok((task, ())) => {
@@ -104,13 +106,13 @@ pub(crate) async fn deliver(state: ApiState, settings: WebhookSettings) {
                 }
                 // One that panicked has written nothing down: that is a try like any other, and nobody else's matter.
                 Err(error) => if let Some(message) = under_way.remove(&error.id()) {
-                    let (state, settings, panicked) = (state.clone(), settings.clone(), message.delivery.clone());
-                    let task = sending.spawn(async move { note(&state, &settings, &panicked, Tried::Failed("internal error".into())).await });
+                    let (sender, panicked) = (Arc::clone(&sender), message.delivery.clone());
+                    let task = sending.spawn(async move { note(&sender, &panicked, Tried::Failed("internal error".into())).await });
                     under_way.insert(task.id(), message);
                 },
             },
             () = stopped(&mut stopping) => break,
-            () = tokio::time::sleep(patience.map_or(settings.poll, |patience| patience.min(settings.poll))) => {}
+            () = tokio::time::sleep(patience.map_or(sender.settings.poll, |patience| patience.min(sender.settings.poll))) => {}
         }
     }
     sending.shutdown().await;
@@ -135,9 +137,9 @@ enum Tried {
     Refused(String),
 }
 
-async fn send(state: &ApiState, settings: &WebhookSettings, delivery: Delivery) {
-    let tried = match state.jobs.get(&delivery.owner, &delivery.job).await {
-        Ok(Some(found)) => post(state, settings, &found, &delivery.url, &delivery.event).await,
+async fn send(sender: &Sender, delivery: Delivery) {
+    let tried = match sender.jobs.get(&delivery.owner, &delivery.job).await {
+        Ok(Some(found)) => post(sender, &found, &delivery.url, &delivery.event).await,
         Ok(None) => Tried::Refused("its job is not kept any more".into()),
         // It is sent by the program's next life.
         Err(StoreError::ShuttingDown) => return,
@@ -147,11 +149,11 @@ async fn send(state: &ApiState, settings: &WebhookSettings, delivery: Delivery) 
             Tried::Failed("its job cannot be read".into())
         }
     };
-    note(state, settings, &delivery, tried).await;
+    note(sender, &delivery, tried).await;
 }
 
 /// Writes down what became of a try.
-async fn note(state: &ApiState, settings: &WebhookSettings, delivery: &Delivery, tried: Tried) {
+async fn note(sender: &Sender, delivery: &Delivery, tried: Tried) {
     let Delivery { id, job, url, attempts, .. } = delivery;
     let host = turns::host_of(url);
     let attempt = attempts + 1;
@@ -161,7 +163,7 @@ async fn note(state: &ApiState, settings: &WebhookSettings, delivery: &Delivery,
             (None, None)
         }
         Tried::Failed(reason) => {
-            let next = usize::try_from(*attempts).ok().and_then(|attempts| settings.retries.get(attempts));
+            let next = usize::try_from(*attempts).ok().and_then(|attempts| sender.settings.retries.get(attempts));
             if let Some(wait) = next.map(|wait| jittered(*wait, random_share())) {
                 tracing::info!(job, host, attempt, reason, again_in = ?wait, "a callback could not be told");
                 (SystemTime::now().checked_add(wait), Some(reason))
@@ -179,8 +181,8 @@ async fn note(state: &ApiState, settings: &WebhookSettings, delivery: &Delivery,
     let mut again = FIRST_WAIT_FOR_DISK;
     loop {
         let noted = match &reason {
-            None => state.jobs.delivered(*id).await,
-            Some(reason) => state.jobs.delivery_failed(*id, next, reason).await,
+            None => sender.jobs.delivered(*id).await,
+            Some(reason) => sender.jobs.delivery_failed(*id, next, reason).await,
         };
         let Err(error) = noted else { return };
         tracing::error!(%error, job, "what became of a message to a callback cannot be written down; trying again");
@@ -189,29 +191,18 @@ async fn note(state: &ApiState, settings: &WebhookSettings, delivery: &Delivery,
     }
 }
 
-async fn post(state: &ApiState, settings: &WebhookSettings, job: &Job, url: &str, event: &str) -> Tried {
-    let body = body(state, job, event);
-    let Some(headers) = headers(&settings.secret, &job.id, SystemTime::now(), &body) else {
+async fn post(sender: &Sender, job: &Job, url: &str, event: &str) -> Tried {
+    let body = (sender.body)(job, event);
+    let Some(headers) = headers(&sender.settings.secret, &job.id, SystemTime::now(), &body) else {
         return Tried::Refused("its head cannot be written".into());
     };
-    match state.guard.post(url, headers, body, settings.timeout).await {
+    match sender.guard.post(url, headers, body, sender.settings.timeout).await {
         Ok(200..=299) => Tried::Arrived,
         Ok(GONE) => Tried::Refused(format!("answered with status {GONE}: it wants no more messages")),
         Ok(status) => Tried::Failed(format!("answered with status {status}")),
         Err(error) if error.is_transient() => Tried::Failed(error.to_string()),
         Err(error) => Tried::Refused(error.to_string()),
     }
-}
-
-/// The task as `GET /api/v1/tasks/{id}` tells of it, and what has happened to it.
-fn body(state: &ApiState, job: &Job, event: &str) -> Vec<u8> {
-    let note = TaskNote::of(job);
-    let task = document::task(job, Links { state, base_url: &note.base_url });
-    let mut body = json!({"type": format!("task.{event}"), "timestamp": job.finished_at.map(document::time)});
-    if let (Value::Object(body), Ok(Value::Object(task))) = (&mut body, serde_json::to_value(task)) {
-        body.extend(task);
-    }
-    body.to_string().into_bytes()
 }
 
 fn headers(secret: &WebhookSecret, job: &str, now: SystemTime, body: &[u8]) -> Option<HeaderMap> {

@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::secret_file;
+use crate::files::secret_file;
 
 /// What every written secret begins with.
 const PREFIX: &str = "whsec_";

@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use image::RgbImage;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use server::{ServerSettings, tasks::TasksSettings};
+use server::{ServerSettings, TasksSettings};
 
 use crate::{
     fake::{PATIENCE, Running, engine},

@@ -16,7 +16,7 @@ use generation::{
     jobs::{Jobs, JobsSettings, StoreError},
 };
 use serde_json::Value;
-use server::{ApiState, Server, ServerSettings, app};
+use server::{ApiState, Server, ServerSettings, routes as app};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::oneshot, task::JoinHandle};
 
 pub(crate) use crate::fake_model::{PATIENCE, engine, model};

@@ -2,7 +2,7 @@
 
 use reqwest::{Client, Method, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use server::{ServerSettings, access::AccessSettings, tasks::TasksSettings};
+use server::{ServerSettings, TasksSettings, access::AccessSettings};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

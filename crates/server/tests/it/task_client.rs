@@ -9,7 +9,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use image::{ImageFormat, Rgb, RgbImage};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use server::{ServerSettings, tasks::TasksSettings};
+use server::{ServerSettings, TasksSettings};
 
 use crate::fake::{PATIENCE, Running, engine};
 

@@ -8,6 +8,7 @@ use std::{
 use actix_web::http::StatusCode;
 use image::{ImageFormat, RgbImage};
 use server::{
+    Problem,
     multipart_file::SentFile,
     uploads::{UploadLimits, UploadStore},
 };
@@ -111,7 +112,7 @@ async fn whoever_stores_much_makes_room_with_their_own() {
     assert_eq!(["alice", "bob", "carol"].map(count).iter().sum::<usize>(), 4);
     let small = UploadStore::new(folder.path().join("small"), UploadLimits { total_bytes: 2 * bytes - 1, ..limits }.shared_by(2));
     let refused = small.save("alice", "character", file()).await.unwrap_err();
-    assert_eq!(actix_web::ResponseError::status_code(&refused), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(actix_web::ResponseError::status_code(&Problem::from(refused)), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(fs::read_dir(folder.path().join("small/alice")).unwrap().count(), 0);
 }
 
@@ -121,9 +122,9 @@ async fn a_store_that_cannot_be_written_is_503_and_says_no_path() {
     fs::write(folder.path().join("uploads"), "no folder").unwrap();
     let store = UploadStore::new(folder.path().join("uploads"), UploadLimits::default());
     let error = store.save("alice", "character", file()).await.unwrap_err();
-    let response = actix_web::ResponseError::error_response(&error);
+    let told = error.to_string();
+    let response = actix_web::ResponseError::error_response(&Problem::from(error));
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(response.headers().contains_key("retry-after"));
-    let told = error.to_string();
     assert!(told.starts_with("the file could not be stored: ") && !told.contains(folder.path().to_str().unwrap()), "{told}");
 }

@@ -19,8 +19,8 @@ use generation::{
 use server::{
     ApiState,
     access::{Access, AccessSettings, ApiKey, LinkSecret},
-    app,
     request_memory::RequestMemory,
+    routes as app,
     uploads::{UploadLimits, UploadStore},
 };
 use tempfile::TempDir;

@@ -1,0 +1,302 @@
+//! Characters in motion: `POST /upload-character`, the videos that `POST /generate-video` makes of them, `GET /generation/{id}`,
+//! `GET /generations` and `GET /uploads/{name}`.
+//!
+//! The API is that of a small service before a hosted Stable Video Diffusion. What it promised and did not do is done here: `duration` and
+//! `quality` act, and the script guides how the picture is repainted before it moves (at the operator's strength; at 0 it does not, and the
+//! answer says so). The invariants: a generation answers to its owner alone, and what it says of itself was noted when it was taken.
+
+use std::{fs::File, time::SystemTime};
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    web::{self, Data, Path, Payload},
+};
+use generation::{
+    jobs::{Job, JobState, Page, Submitted, Work},
+    video::VideoSpec,
+};
+use jiff::{Timestamp, Unit};
+use uuid::Uuid;
+
+use crate::{
+    access::Caller,
+    api::{
+        characters::{
+            body::{Body, Note},
+            wire::{Generation, UploadForm, Uploaded, VideoFacts},
+        },
+        submission::Submission,
+        tasks::task_view,
+        videos::stored_video,
+    },
+    files::{file_schemas::PngFile, sandbox::SandboxError},
+    http::{
+        error_bodies::{ErrorBody, ValidationErrorBody},
+        file_answer::FileAnswer,
+        idempotency,
+        multipart_file::{FileLimits, MultipartBody},
+        problem::Problem,
+        request_notes::RequestNotes,
+    },
+    inputs::{
+        field_names::NamedBody,
+        fields::{Fields, MOST_LISTED, entries, query_values},
+        picture_source::Asker,
+    },
+    state::ApiState,
+};
+
+/// How many jobs are read at once, of which some may be of another API.
+const PAGE: usize = 200;
+
+/// Takes the picture of a character.
+///
+/// It is read and written anew as a PNG file, under a name of ours.
+#[utoipa::path(
+    post,
+    path = "/upload-character",
+    tag = "characters",
+    request_body(
+        content = UploadForm,
+        content_type = "multipart/form-data",
+        encoding(("character" = (content_type = "image/png, image/jpeg, image/webp")))
+    ),
+    responses(
+        (status = 200, description = "Where the picture is", body = Uploaded),
+        (status = 400, description = "The form cannot be read, or the file is no picture", body = ErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
+        (status = 413, description = "The file is too long, or would take more room than one may", body = ErrorBody),
+        (status = 415, description = "The body is no multipart/form-data", body = ErrorBody),
+        (status = 422, description = "The form has no file named character", body = ValidationErrorBody),
+        (
+            status = 503,
+            description = "The server is busy with other large requests, or its disk cannot be used: `detail` says why",
+            body = ErrorBody
+        ),
+    )
+)]
+pub(crate) async fn upload_character(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = MultipartBody::new(payload);
+    let answer = upload(&request, &caller, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+async fn upload(request: &HttpRequest, caller: &Caller, body: &mut MultipartBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+    let limits = FileLimits { bytes: state.uploads.limits().bytes, timeout: state.body_timeout };
+    let _held = state.memory_for(request, limits.bytes).await?;
+    let file = body.read(request, "character", &limits).await?;
+    let upload = state.uploads.save(&caller.owner, "character", file).await?;
+    let image_url = state.access.link(caller, &format!("/uploads/{}", upload.name), SystemTime::now());
+    Ok(HttpResponse::Ok().json(Uploaded { image_url }))
+}
+
+/// A character's picture.
+///
+/// Answers to the key that sent it, or by a signed link.
+#[utoipa::path(
+    get,
+    path = "/uploads/{name}",
+    tag = "characters",
+    params(("name" = String, Path, description = "As `imageUrl` has it", example = "character_5f0c6f5e-3f4b-4d0e-9d3c-0a5f9c1b2d3e.png")),
+    responses(
+        (status = 200, description = "The picture", body = PngFile, content_type = "image/png"),
+        (status = 206, description = "A part of it", body = PngFile, content_type = "image/png"),
+        (status = 304, description = "It is what the client has"),
+        (status = 404, description = "There is no such picture, or it is another's", body = ErrorBody),
+        (status = 412, description = "It is another than the client names"),
+        (status = 416, description = "It has no such part"),
+        (status = 503, description = "The disk cannot be used: `detail` says why", body = ErrorBody),
+    )
+)]
+pub(crate) async fn uploaded(
+    request: HttpRequest,
+    caller: Caller,
+    name: Path<String>,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, Problem> {
+    let (uploads, name) = (state.uploads.clone(), name.into_inner());
+    let tag = name.clone();
+    let opened = web::block(move || -> Result<(File, u64), SandboxError> {
+        let file = uploads.open(&caller.owner, &name)?.file;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    });
+    let (file, length) = opened.await??;
+    // Its name is given to no other, and it is never written to: that says as much as a digest.
+    Ok(FileAnswer { file, length, name: tag.clone(), media_type: "image/png".into(), tag }.to(&request))
+}
+
+/// Takes a video of a character.
+pub(crate) async fn generate(
+    request: &HttpRequest,
+    mut asked: Submission,
+    named: NamedBody,
+    state: &ApiState,
+) -> Result<HttpResponse, Problem> {
+    let caller = asked.caller.clone();
+    if let Some(before) = asked.before(state).await? {
+        return taken(request, before, &caller, state);
+    }
+    state.ready_model()?;
+    let base_url = state.access.base_url(request);
+    let mut body = Body::read(request, named, state)?;
+    asked.callback_url = body.callback_url.take();
+    let (spec, note) = body.into_spec(Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
+    // It holds nothing that JSON cannot.
+    let note = serde_json::to_value(note).map_err(|_| Problem::internal())?;
+    let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(VideoSpec::Clip(spec)), note).await?;
+    taken(request, submitted, &caller, state)
+}
+
+fn taken(
+    request: &HttpRequest,
+    Submitted { job, replayed }: Submitted,
+    caller: &Caller,
+    state: &ApiState,
+) -> Result<HttpResponse, Problem> {
+    let generation = shown(&job, caller, state).ok_or_else(Problem::internal)?;
+    RequestNotes::new(generation.ignored_fields.clone(), Vec::new()).tell(request);
+    let mut answer = HttpResponse::Ok().json(generation);
+    idempotency::mark(&mut answer, replayed);
+    Ok(answer)
+}
+
+/// A generation as it stands; none if the job is of another API.
+fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
+    let note: Note = serde_json::from_value(job.note.clone()).ok()?;
+    let (status, error) = match job.state {
+        JobState::Queued => ("pending", None),
+        JobState::Running => ("processing", None),
+        JobState::Completed => ("completed", None),
+        JobState::Failed => ("failed", job.error.as_ref().map(|error| error.message.clone())),
+        // This API has no word for it, and its clients ask again for ever while they read one that they do not know.
+        JobState::Cancelled => ("failed", Some("cancelled".to_owned())),
+    };
+    let link = |path: &str| state.access.link(caller, path, SystemTime::now());
+    let is_upload = note.character_image_url.starts_with('/');
+    let path = stored_video::path(job);
+    let mut notes = note.notes;
+    if job.state == JobState::Completed && path.is_none() {
+        notes.push("The video is no longer kept: it was removed for its age or to make room".into());
+    }
+    if job.outcome.as_ref().is_some_and(|outcome| outcome.truncated) {
+        notes.push("The end of the script was left out, for the model reads no more".into());
+    }
+    Some(Generation {
+        id: job.id.clone(),
+        character_image_url: match is_upload {
+            true => link(&note.character_image_url),
+            false => note.character_image_url,
+        },
+        script: note.script,
+        duration: note.duration,
+        quality: note.quality,
+        video_url: path.map(|path| link(&path)),
+        status: status.into(),
+        created_at: timestamp(job.created_at),
+        progress: task_view::progress(job),
+        error,
+        queue_position: job.position,
+        eta_seconds: job.eta.map(|eta| (eta.as_secs_f64() * 10.0).ceil() / 10.0),
+        script_used: note.script_used,
+        notes,
+        ignored_fields: note.ignored_fields,
+        seed: note.seed,
+        video: job.outcome.as_ref().map(|outcome| VideoFacts {
+            width: outcome.width,
+            height: outcome.height,
+            frames: outcome.frames,
+            fps: outcome.fps.clone(),
+            native_width: outcome.native.map(|native| native.width),
+            native_height: outcome.native.map(|native| native.height),
+            native_frames: outcome.native.map(|native| native.frames),
+        }),
+    })
+}
+
+/// RFC 3339 in UTC with three digits of a second, as browsers write it.
+fn timestamp(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).and_then(|time| time.round(Unit::Millisecond)).unwrap_or_default();
+    format!("{time:.3}")
+}
+
+/// One generation, as it stands.
+#[utoipa::path(
+    get,
+    path = "/generation/{id}",
+    tag = "characters",
+    params(("id" = String, Path, description = "Its id")),
+    responses(
+        (status = 200, description = "How it stands", body = Generation),
+        (status = 404, description = "There is no such generation, or it is another's", body = ErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
+    )
+)]
+pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let job = state.jobs.get(&caller.owner, &id).await?;
+    let found = job.and_then(|job| shown(&job, &caller, &state)).ok_or(Problem::missing("Generation not found"))?;
+    Ok(HttpResponse::Ok().json(found))
+}
+
+/// All generations of the caller's, the newest first.
+///
+/// All that are kept, up to 1000; `limit` asks for fewer.
+#[utoipa::path(
+    get,
+    path = "/generations",
+    tag = "characters",
+    params(("limit" = Option<u32>, Query, description = "How many at most: 1 to 1000", minimum = 1, maximum = 1000)),
+    responses(
+        (status = 200, description = "The generations", body = Vec<Generation>),
+        (status = 422, description = "The limit is none", body = ValidationErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
+    )
+)]
+pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let limit = limit(request.query_string())?;
+    let mut found = Vec::new();
+    let mut beyond = None;
+    while found.len() < limit {
+        let page = state.jobs.list(&caller.owner, Page { beyond, limit: PAGE, state: None, newest_first: true }).await?;
+        let Some(last) = page.last() else { break };
+        beyond = Some(last.number);
+        found.extend(page.iter().filter_map(|job| shown(job, &caller, &state)));
+        if page.len() < PAGE {
+            break;
+        }
+    }
+    found.truncate(limit);
+    Ok(HttpResponse::Ok().json(found))
+}
+
+/// The limit that a query asks for.
+fn limit(query: &str) -> Result<usize, Problem> {
+    let query = query_values(query);
+    let mut fields = Fields::of(&query, "query");
+    let limit = fields.read("limit", entries);
+    if fields.faults.is_empty() { Ok(limit.unwrap_or(MOST_LISTED)) } else { Err(Problem::invalid(fields.faults)) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds_and_a_z() {
+        let at = |millis| timestamp(SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+        assert_eq!(at(1_795_262_400_000), "2026-11-21T12:00:00.000Z");
+        assert_eq!(at(1_795_262_400_120), "2026-11-21T12:00:00.120Z");
+    }
+
+    #[test]
+    fn a_limit_is_a_number_of_entries() {
+        assert_eq!((limit("").unwrap(), limit("limit=1").unwrap(), limit("a=b&limit=10.0").unwrap()), (1000, 1, 10));
+        for refused in ["limit=0", "limit=1001", "limit=", "limit=x", "limit=-1"] {
+            assert!(matches!(limit(refused), Err(problem) if !problem.fields.is_empty()), "{refused}");
+        }
+    }
+}

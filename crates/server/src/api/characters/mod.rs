@@ -1,0 +1,19 @@
+//! Characters in motion: uploads, and videos as jobs.
+
+pub(crate) mod body;
+pub(crate) mod handlers;
+mod picture;
+pub(crate) mod wire;
+
+use actix_web::web::ServiceConfig;
+
+use crate::http::path_methods::path;
+
+/// Adds the routes.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(path("/upload-character").post(handlers::upload_character))
+        .service(path("/generation/{id}").get(handlers::generation))
+        .service(path("/generations").get(handlers::generations))
+        .service(path("/uploads/{name}").get(handlers::uploaded));
+}

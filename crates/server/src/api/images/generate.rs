@@ -1,0 +1,158 @@
+//! `POST /generate`: one picture, as a PNG file or as base64 in JSON.
+//!
+//! The handler holds the job's handle while it waits. A client that hangs up makes actix drop the handler, which drops the handle, which
+//! frees the job's place: nothing else is needed, and nothing may keep the handle alive elsewhere.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError as _,
+    http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, ContentType},
+    web::{Data, Payload},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use generation::{ImageSpec, ModelInfo, job::GeneratedImage};
+use uuid::Uuid;
+
+use crate::{
+    access::Caller,
+    api::images::{
+        generate_body,
+        wire::{GenerateRequest, GenerateResponse},
+    },
+    files::file_schemas::PngFile,
+    http::{
+        error_bodies::{ErrorBody, ValidationErrorBody},
+        file_answer::AS_MADE,
+        problem::Problem,
+        request_body::{RequestBody, aside, check_type},
+        request_notes::RequestNotes,
+    },
+    inputs::request_fields::random_seed,
+    state::ApiState,
+};
+
+/// Makes a picture from a text.
+///
+/// Waits until the picture is made. Hanging up cancels it.
+#[utoipa::path(
+    post,
+    path = "/generate",
+    tag = "generation",
+    request_body = GenerateRequest,
+    responses(
+        (
+            status = 200,
+            description = "The picture: a PNG file, or JSON if `return_base64` is true",
+            content((PngFile = "image/png"), (GenerateResponse = "application/json")),
+            headers(
+                ("Content-Disposition" = String, description = "attachment, with a unique file name; with the PNG file only"),
+                ("X-Seed" = u64, description = "The seed that the picture was made with"),
+                (
+                    "X-Prompt-Truncated" = bool,
+                    description = "true if the prompt or the negative prompt was cut, for the model reads no more; else absent"
+                ),
+            )
+        ),
+        (
+            status = 400,
+            description = "The body is no JSON",
+            body = ErrorBody,
+            example = json!({"detail": "Malformed JSON: trailing comma at line 2 column 1"})
+        ),
+        (
+            status = 408,
+            description = "The body did not arrive in time",
+            body = ErrorBody,
+            example = json!({"detail": "Request body too slow: it did not arrive within 30 s"})
+        ),
+        (
+            status = 413,
+            description = "The body is too long",
+            body = ErrorBody,
+            example = json!({"detail": "Request body too large: the limit is 1048576 bytes"})
+        ),
+        (
+            status = 415,
+            description = "The body is announced as something other than JSON",
+            body = ErrorBody,
+            example = json!({"detail": "Unsupported Media Type: send the body as application/json, not text/plain"})
+        ),
+        (status = 422, description = "Fields of the body are wrong", body = ValidationErrorBody),
+        (
+            status = 429,
+            description = "The queue is full",
+            body = ErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free")),
+            example = json!({"detail": "the queue is full (16 places); try again in about 5 s"})
+        ),
+        (
+            status = 500,
+            description = "The picture could not be made",
+            body = ErrorBody,
+            example = json!({"detail": "Generation failed: internal error"})
+        ),
+        (
+            status = 503,
+            description = "The model is not loaded yet, or the server is shutting down",
+            body = ErrorBody,
+            example = json!({"detail": "Model not loaded yet"})
+        ),
+    )
+)]
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = answer(&request, &caller, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+async fn answer(request: &HttpRequest, caller: &Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+    check_type(request)?;
+    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let body = aside(bytes.len(), move || generate_body::parse(&bytes)).await??;
+    let return_base64 = body.return_base64();
+    let mut notes = RequestNotes::new(body.ignored(), Vec::new());
+    notes.tell(request);
+    let model = state.ready_model()?;
+    let spec = body.into_spec(random_seed(), &state.limits, &model)?;
+    notes.remarks = model.unread_scripts([spec.prompt(), spec.negative_prompt()]);
+    notes.tell(request);
+    let job = state.engine.submit_in(spec.clone(), caller.context())?;
+    // The request asks for one picture, so one is what comes.
+    let image = job.finished().await?.into_iter().next().ok_or_else(Problem::internal)?;
+    Ok(if return_base64 { as_json(&image, &spec, &model, notes) } else { as_file(image) })
+}
+
+/// What stands in the head of both kinds of answer.
+fn made(image: &GeneratedImage) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("X-Seed", image.seed.to_string()));
+    if !image.truncated.is_empty() {
+        response.insert_header(("X-Prompt-Truncated", "true"));
+    }
+    response
+}
+
+fn as_file(image: GeneratedImage) -> HttpResponse {
+    made(&image)
+        .content_type(ContentType::png())
+        .insert_header((CACHE_CONTROL, AS_MADE))
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{}.png\"", Uuid::new_v4())))
+        .body(image.png)
+}
+
+fn as_json(image: &GeneratedImage, spec: &ImageSpec, model: &ModelInfo, notes: RequestNotes) -> HttpResponse {
+    made(image).json(GenerateResponse {
+        success: true,
+        prompt: spec.prompt().to_owned(),
+        steps: spec.num_inference_steps(),
+        image_base64: BASE64_STANDARD.encode(&image.png),
+        format: "png".into(),
+        seed: image.seed,
+        width: image.image.width(),
+        height: image.image.height(),
+        model: model.name.clone(),
+        parameters: image.parameters.clone(),
+        prompt_truncated: !image.truncated.is_empty(),
+        ignored_fields: notes.ignored_fields,
+        remarks: notes.remarks,
+    })
+}

@@ -1,0 +1,14 @@
+//! `POST /generate`: a picture that is waited for.
+
+pub(crate) mod generate;
+mod generate_body;
+mod wire;
+
+use actix_web::web::ServiceConfig;
+
+use crate::http::path_methods::path;
+
+/// Adds the routes.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config.service(path("/generate").post(generate::generate));
+}

@@ -1,0 +1,11 @@
+//! The APIs, a folder each: their wire types, their handlers, and how they render jobs and errors.
+//!
+//! A new API gets a folder here with a `configure`, which [`crate::routes`] calls, and a line in [`service::docs`].
+
+pub(crate) mod characters;
+pub(crate) mod images;
+pub(crate) mod service;
+pub(crate) mod submission;
+pub(crate) mod tasks;
+pub(crate) mod text_video;
+pub(crate) mod videos;

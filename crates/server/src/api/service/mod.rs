@@ -1,0 +1,27 @@
+//! The service itself: what runs here, whether it is well, its numbers and its documentation.
+
+pub(crate) mod docs;
+pub(crate) mod health;
+pub(crate) mod ops;
+mod pages;
+pub(crate) mod root;
+mod wire;
+
+use actix_web::web::ServiceConfig;
+
+use crate::http::path_methods::path;
+
+/// Adds the routes.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(path("/").get(root::root))
+        .service(path("/health").get(health::health))
+        .service(path("/ready").get(ops::ready))
+        .service(path("/metrics").get(ops::metrics))
+        .service(path("/openapi.json").get(docs::openapi_json))
+        .service(path("/docs").get(pages::swagger_page))
+        .service(path("/docs/").get(pages::to_swagger_page))
+        .service(path("/docs/{file}").get(pages::swagger_file))
+        .service(path("/redoc").get(pages::redoc_page))
+        .service(path("/redoc/").get(pages::to_redoc_page));
+}

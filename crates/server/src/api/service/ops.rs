@@ -1,0 +1,112 @@
+//! `GET /ready` and `GET /metrics`: what a machine asks that looks after the server.
+//!
+//! `/health` says that the program answers, and waits for nothing; `/ready` says that work can be handed in.
+
+use std::time::{Duration, Instant};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_TYPE, RETRY_AFTER, VARY},
+    web::Data,
+};
+use generation::EngineStatus;
+
+use crate::{
+    api::service::wire::ReadyResponse,
+    http::{error_bodies::ErrorBody, metrics::Now, metrics_format::Format, problem::Problem},
+    state::ApiState,
+};
+
+/// How long the store may take to answer: one that is slower is not ready.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether work can be handed in: the model is loaded, jobs can be written down and files stored, and the server is not shutting down.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "service",
+    responses(
+        (status = 200, description = "Work can be handed in", body = ReadyResponse),
+        (
+            status = 503,
+            description = "It cannot: `detail` says why",
+            body = ReadyResponse,
+            headers(("Retry-After" = u64, description = "Seconds until it is worth asking again"))
+        ),
+    )
+)]
+pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
+    let model = match state.engine.status() {
+        EngineStatus::Ready(_) => Ok(()),
+        EngineStatus::Loading => Err("Model not loaded yet".to_owned()),
+        EngineStatus::Failed(_) => Err("The model cannot be used".to_owned()),
+    };
+    let check = async {
+        match tokio::time::timeout(STORE_PATIENCE, state.jobs.check_writable()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                // Its words name folders, which are the operator's business.
+                tracing::error!(%error, "not ready: the store of jobs cannot be written to");
+                Err(format!("The store of jobs cannot be written to: {}", error.fault()))
+            }
+            Err(_) => Err("The store of jobs does not answer".to_owned()),
+        }
+    };
+    let is_stopping = *state.jobs.stopping().borrow();
+    let store = match is_stopping {
+        true => Err("The server is shutting down".to_owned()),
+        false => state.store_check.result(Instant::now, check).await,
+    };
+    let answer = ReadyResponse {
+        ready: model.is_ok() && store.is_ok(),
+        model_loaded: model.is_ok(),
+        store_writable: store.is_ok(),
+        detail: store.err().filter(|_| is_stopping || model.is_ok()).or(model.err()),
+    };
+    if answer.ready {
+        HttpResponse::Ok().json(answer)
+    } else {
+        HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, 1)).json(answer)
+    }
+}
+
+/// Numbers for Prometheus.
+///
+/// In OpenMetrics' text format where `Accept` names it, as Prometheus does; else in Prometheus' text format 0.0.4.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "service",
+    responses(
+        (
+            status = 200,
+            description = "The numbers",
+            content((String = "text/plain"), (String = "application/openmetrics-text")),
+            headers(("Vary" = String, description = "Accept"))
+        ),
+        (status = 500, description = "They could not be written", body = ErrorBody),
+    )
+)]
+pub(crate) async fn metrics(request: HttpRequest, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let stats = match tokio::time::timeout(STORE_PATIENCE, state.jobs.stats()).await {
+        Ok(Ok(stats)) => Some(stats),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the store of jobs cannot be read");
+            None
+        }
+        Err(_) => None,
+    };
+    let engine = &state.engine;
+    let (held, waiting) = (engine.jobs(), engine.waiting());
+    let now = Now {
+        model_loaded: matches!(engine.status(), EngineStatus::Ready(_)),
+        waiting,
+        running: held.saturating_sub(waiting),
+        measured: engine.measured(),
+        stats,
+        resident_memory: (state.resident_memory)(),
+    };
+    let text = state.requests.text(now).map_err(|_| Problem::internal())?;
+    let format = Format::wanted(&request);
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.media_type())).insert_header((VARY, "Accept")).body(format.of(text)))
+}

@@ -1,0 +1,59 @@
+//! Long work whose caller would rather not wait for it: with `Prefer: respond-async` (RFC 7240, section 4.1) a video that is answered
+//! when it is made becomes a stored job, which no lost connection and no restart loses. The answer is 202 and a task of the Tasks API.
+//!
+//! It must not know what is made. The invariant: without the preference nothing here has a say.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{HeaderValue, LOCATION},
+};
+use generation::{
+    jobs::{Submitted, Work},
+    video::VideoSpec,
+};
+
+use crate::{
+    api::{
+        submission::{Submission, new_id},
+        tasks::{
+            note::TaskNote,
+            wire::{TaskStatus, VideoTaskResponse},
+        },
+    },
+    http::{header_values::insert, idempotency, problem::Problem, request_notes::RequestNotes, respond_async::PREFERENCE},
+    state::ApiState,
+};
+
+/// Makes a job of the video that `read` makes of the request, or finds the one that the same request made before.
+pub(crate) async fn answer(
+    request: &HttpRequest,
+    asked: Submission,
+    state: &ApiState,
+    read: impl Future<Output = Result<(VideoSpec, RequestNotes), Problem>>,
+) -> Result<HttpResponse, Problem> {
+    let Submitted { job, replayed } = match asked.before(state).await? {
+        Some(submitted) => submitted,
+        None => {
+            let (spec, notes) = read.await?;
+            let note = TaskNote { base_url: state.access.base_url(request), notes, seed: Some(spec.seed()), ..TaskNote::default() };
+            asked.submit(state, new_id("vid"), Work::Video(spec), note.into_value()).await?
+        }
+    };
+    let id = &job.id;
+    let TaskNote { notes, seed, .. } = TaskNote::of(&job);
+    notes.tell(request);
+    let mut response = HttpResponse::Accepted().json(VideoTaskResponse {
+        task_id: id.clone(),
+        status: TaskStatus::Pending,
+        message: format!("The video is being made. Poll /api/v1/tasks/{id} for its status."),
+        seed,
+        remarks: notes.remarks,
+        ignored_fields: notes.ignored_fields,
+    });
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/tasks/{id}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    insert(&mut response, "Preference-Applied", PREFERENCE);
+    idempotency::mark(&mut response, replayed);
+    Ok(response)
+}

@@ -1,0 +1,328 @@
+//! `GET /api/v1/tasks/{id}/events`: what happens to a task, as it happens, as server-sent events.
+//!
+//! It follows the HTML standard's chapter on them. An event's `id:` is its number in the store, so a client that comes back with
+//! `Last-Event-ID` misses nothing, even over a restart of the server. The invariants: the stream is made as it is taken, a batch at a time,
+//! so a slow reader holds no memory; it ends behind the event that ends the task, and who comes back after that is told so by 204, which
+//! keeps a browser from asking again; an owner has a bounded number of them.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, HeaderName, HeaderValue},
+    web::{Bytes, Data, Path},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use futures_util::stream;
+use generation::{
+    Preview, PreviewOf, Previews,
+    jobs::{JobEvent, JobState, Jobs},
+};
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+
+use crate::{
+    access::{Access, Caller, OpenStream},
+    api::tasks::{
+        problems::task_not_found,
+        task_view::{self, Links},
+        wire::{StreamedEvent, TaskErrorBody, TaskStatus, TaskValidationErrorBody},
+    },
+    http::{error_bodies::ValidationErrorDetail, problem::Problem},
+    inputs::fields::{Fields, boolean, integer, query_values},
+    state::ApiState,
+};
+
+/// Events that are read from the store at once.
+const BATCH: usize = 64;
+/// What a browser waits before it asks again, in milliseconds.
+const RETRY: Duration = Duration::from_secs(2);
+
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+/// A proxy that compresses holds events back until it has enough of them, unless it may not transform them; one that caches would, too.
+const CACHING: &str = "no-store, no-cache, no-transform";
+/// Tells proxies that buffer (nginx) to pass each event on at once.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Where a reader is.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what is read field by field")]
+pub(crate) struct EventsQuery {
+    /// As the header `Last-Event-ID`, for clients that cannot send one; the header counts before it.
+    #[param(minimum = 0)]
+    last_event_id: Option<i64>,
+    /// Whether small pictures of what is being made are sent meanwhile, as events "preview" without an `id:`.
+    #[param(default = false)]
+    previews: Option<bool>,
+}
+
+/// What happens to a task, as it happens: server-sent events.
+///
+/// `event:` is "queued", "started", "progress", "part", "requeued" (the server went down and takes it up again), "completed", "failed" or
+/// "cancelled"; `data:` is JSON with `task_id`, `status` and `at`, and `progress` in percent where it has changed; the last event has the
+/// whole `task`. The stream ends behind it. With `previews=true` there are events "preview" in between, at most two a second, whose data
+/// has `task_id`, `width`, `height` and `image`, a data URL: roughly what a step is coming to (with `part`, `step` and `steps`), or a
+/// finished frame of the video (with `frame`). They have no `id:` and are not told again.
+#[utoipa::path(
+    get,
+    path = "/api/v1/tasks/{id}/events",
+    tag = "tasks",
+    params(
+        ("id" = String, Path, description = "The task's id", example = "vid_abc123def456"),
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, description = "The last event that was seen: those behind it are sent"),
+        EventsQuery
+    ),
+    responses(
+        (status = 200, description = "The events", body = StreamedEvent, content_type = "text/event-stream"),
+        (status = 204, description = "The task has ended, and its last event was seen"),
+        (status = 404, description = "There is no such task", body = TaskErrorBody),
+        (status = 422, description = "The number of the last event is none", body = TaskValidationErrorBody),
+        (
+            status = 429,
+            description = "You follow as many tasks as you may",
+            body = TaskErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until one may be closed"))
+        ),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
+    )
+)]
+pub(crate) async fn events(request: HttpRequest, caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
+    let (id, owner) = (id.into_inner(), caller.owner);
+    let query = query(&request)?;
+    let place = state.streams.open(&owner, state.tasks.streams_per_owner)?;
+    let jobs = state.jobs.clone();
+    // Before the first look, so that nothing that happens in between is missed.
+    let (changes, stopping) = (jobs.changes(), jobs.stopping());
+    let job = jobs.get(&owner, &id).await?.ok_or_else(|| task_not_found(&id))?;
+    if job.state.is_final() && jobs.events(&owner, &id, query.after, 1).await?.is_none_or(|events| events.is_empty()) {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let base_url = state.access.base_url(&request);
+    let heartbeat = state.tasks.heartbeat;
+    let reader = Reader {
+        access: state.access.clone(),
+        jobs,
+        owner,
+        id,
+        base_url,
+        after: query.after,
+        heartbeat,
+        wants_previews: query.previews,
+        previews: None,
+        changes,
+        stopping,
+        _place: place,
+    };
+    let greeting = format!("retry: {}\n\n", RETRY.as_millis());
+    let stream = stream::unfold(Next::Greeting(reader, greeting), step);
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream; charset=utf-8")
+        .insert_header((CACHE_CONTROL, CACHING))
+        .insert_header((ACCEL_BUFFERING, HeaderValue::from_static("no")))
+        .streaming(stream))
+}
+
+/// What a request for a stream says.
+#[derive(Debug, PartialEq, Eq)]
+struct Query {
+    /// The event that the client saw last; 0 if it saw none.
+    after: i64,
+    previews: bool,
+}
+
+fn query(request: &HttpRequest) -> Result<Query, Problem> {
+    let number = |value: &Value| match integer(value)? {
+        ..0 => Err(("greater_than_equal", "Input should be greater than or equal to 0")),
+        // A number that no event has yet is as good as the last one's.
+        number => Ok(i64::try_from(number).unwrap_or(i64::MAX)),
+    };
+    let header: Map<String, Value> = request
+        .headers()
+        .get(LAST_EVENT_ID)
+        .into_iter()
+        .map(|seen| (LAST_EVENT_ID.to_owned(), Value::from(seen.to_str().unwrap_or_default())))
+        .collect();
+    let mut headers = Fields::of(&header, "header");
+    let seen = headers.read(LAST_EVENT_ID, number);
+    let values = query_values(request.query_string());
+    let mut fields = Fields::of(&values, "query");
+    let asked = fields.read("last_event_id", number);
+    let previews = fields.read("previews", boolean).unwrap_or(false);
+    let faults: Vec<ValidationErrorDetail> = headers.faults.into_iter().chain(fields.faults).collect();
+    if faults.is_empty() { Ok(Query { after: seen.or(asked).unwrap_or(0), previews }) } else { Err(Problem::invalid(faults)) }
+}
+
+/// A stream's reader and what it has seen.
+struct Reader {
+    access: Arc<Access>,
+    jobs: Jobs,
+    owner: String,
+    id: String,
+    base_url: String,
+    after: i64,
+    heartbeat: Duration,
+    wants_previews: bool,
+    /// What is being made, while it is, for those who want to see that.
+    previews: Option<Previews>,
+    changes: watch::Receiver<u64>,
+    stopping: watch::Receiver<bool>,
+    _place: OpenStream,
+}
+
+/// What a stream does next.
+enum Next {
+    Greeting(Reader, String),
+    More(Reader),
+    End,
+}
+
+async fn step(next: Next) -> Option<(Result<Bytes, actix_web::Error>, Next)> {
+    match next {
+        Next::Greeting(reader, greeting) => Some((Ok(greeting.into()), Next::More(reader))),
+        Next::More(reader) => reader.more().await.map(|(text, next)| (Ok(text.into()), next)),
+        Next::End => None,
+    }
+}
+
+impl Reader {
+    /// The next events, or a sign of life; `None` at the end.
+    async fn more(mut self) -> Option<(String, Next)> {
+        loop {
+            self.changes.mark_unchanged();
+            if self.wants_previews && self.previews.is_none() {
+                self.previews = self.jobs.previews(&self.owner, &self.id);
+            }
+            let events = match self.jobs.events(&self.owner, &self.id, self.after, BATCH).await {
+                Ok(events) => events?,
+                Err(error) => {
+                    tracing::warn!(%error, "a stream of events ends early");
+                    return None;
+                }
+            };
+            if let Some(last) = events.last() {
+                self.after = last.id;
+                let is_end = ended(last).is_some();
+                let mut text = String::new();
+                for event in &events {
+                    text.push_str(&self.written(event).await);
+                }
+                return Some((text, if is_end { Next::End } else { Next::More(self) }));
+            }
+            let said = tokio::select! {
+                changed = self.changes.changed() => {
+                    changed.ok()?;
+                    None
+                }
+                preview = next_preview(&mut self.previews) => Some(shown(&self.id, &preview)),
+                // The client comes back by itself, to the server's next life.
+                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                () = tokio::time::sleep(self.heartbeat) => Some(": still here\n\n".to_owned()),
+            };
+            if let Some(said) = said {
+                return Some((said, Next::More(self)));
+            }
+        }
+    }
+
+    /// An event as it stands in the stream.
+    async fn written(&self, event: &JobEvent) -> String {
+        let mut data = Map::new();
+        data.insert("task_id".to_owned(), Value::from(self.id.as_str()));
+        data.insert("status".to_owned(), json!(status(event)));
+        data.insert("at".to_owned(), Value::from(task_view::time(event.at)));
+        if let Value::Object(more) = &event.data {
+            data.extend(more.clone());
+        }
+        if ended(event).is_some()
+            && let Ok(Some(job)) = self.jobs.get(&self.owner, &self.id).await
+        {
+            let links = Links { access: &self.access, base_url: &self.base_url };
+            data.insert("progress".to_owned(), Value::from(task_view::progress(&job)));
+            data.insert("task".to_owned(), serde_json::to_value(task_view::task(&job, links)).unwrap_or_default());
+        }
+        // JSON has no line's end inside.
+        format!("id: {}\nevent: {}\ndata: {}\n\n", event.id, event.kind, Value::Object(data))
+    }
+}
+
+/// A preview as it stands in the stream: without a number, for it is not told again.
+fn shown(id: &str, preview: &Preview) -> String {
+    let Preview { of, width, height, png } = preview;
+    let mut data = match of {
+        PreviewOf::Step { part, step, steps } => json!({"part": part, "step": step, "steps": steps}),
+        PreviewOf::Frame { frame } => json!({"frame": frame}),
+    };
+    data["task_id"] = json!(id);
+    data["width"] = json!(width);
+    data["height"] = json!(height);
+    data["image"] = json!(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png)));
+    format!("event: preview\ndata: {data}\n\n")
+}
+
+/// The next preview, if there will be one; else never.
+async fn next_preview(previews: &mut Option<Previews>) -> Arc<Preview> {
+    if let Some(wanted) = previews
+        && let Some(preview) = wanted.next().await
+    {
+        return preview;
+    }
+    *previews = None;
+    std::future::pending().await
+}
+
+/// How the task ended, if this is its last event.
+fn ended(event: &JobEvent) -> Option<JobState> {
+    event.kind.parse().ok().filter(|state: &JobState| state.is_final())
+}
+
+/// Where the task stood after an event.
+fn status(event: &JobEvent) -> TaskStatus {
+    match event.kind.as_str() {
+        "queued" | "requeued" => TaskStatus::Pending,
+        _ => task_view::status(ended(event).unwrap_or(JobState::Running)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn the_last_event_is_told_by_header_or_query() {
+        let read = |uri: &str, header: Option<&str>| {
+            let mut request = TestRequest::get().uri(uri);
+            if let Some(header) = header {
+                request = request.insert_header((LAST_EVENT_ID, header));
+            }
+            query(&request.to_http_request()).ok().map(|query| (query.after, query.previews))
+        };
+        assert_eq!(read("/", None), Some((0, false)));
+        assert_eq!(read("/?last_event_id=7&previews=true", None), Some((7, true)));
+        assert_eq!(read("/?last_event_id=7", Some("9")), Some((9, false)));
+        for (uri, header) in [("/?last_event_id=x", None), ("/?last_event_id=-1", None), ("/", Some("")), ("/?previews=x", None)] {
+            assert_eq!(read(uri, header), None, "{uri} {header:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_has_the_status_that_it_leaves_the_task_in() {
+        let event = |kind: &str| JobEvent { id: 1, at: std::time::SystemTime::UNIX_EPOCH, kind: kind.into(), data: json!({}) };
+        let table = [
+            ("queued", TaskStatus::Pending),
+            ("started", TaskStatus::Processing),
+            ("progress", TaskStatus::Processing),
+            ("part", TaskStatus::Processing),
+            ("requeued", TaskStatus::Pending),
+            ("completed", TaskStatus::Completed),
+            ("failed", TaskStatus::Failed),
+            ("cancelled", TaskStatus::Cancelled),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(status(&event(kind)), expected, "{kind}");
+            assert_eq!(ended(&event(kind)).is_some(), ["completed", "failed", "cancelled"].contains(&kind));
+        }
+    }
+}

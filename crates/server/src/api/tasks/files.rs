@@ -1,0 +1,56 @@
+//! `GET /files/{job}/{name}`: a job's file, whole or in part, whichever API made it.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path},
+};
+
+use crate::{
+    access::Caller,
+    files::{
+        artifacts,
+        file_schemas::{Mp4File, PngFile},
+    },
+    http::{error_bodies::ErrorBody, problem::Problem},
+    state::ApiState,
+};
+
+/// A job's file.
+///
+/// Whole, or the part that `Range` asks for. Its URL stands in the task's result.
+#[utoipa::path(
+    get,
+    path = "/files/{job}/{name}",
+    tag = "tasks",
+    params(("job" = String, Path, description = "The task's id"), ("name" = String, Path, description = "The file's name", example = "video.mp4")),
+    responses(
+        (
+            status = 200,
+            description = "The file",
+            content((Mp4File = "video/mp4"), (PngFile = "image/png")),
+            headers(("ETag" = String, description = "The SHA-256 digest of its bytes"), ("Accept-Ranges" = String, description = "bytes"))
+        ),
+        (
+            status = 206,
+            description = "The part that was asked for",
+            content((Mp4File = "video/mp4"), (PngFile = "image/png")),
+            headers(("Content-Range" = String, description = "Which part of how many bytes"))
+        ),
+        (status = 304, description = "It is the one that `If-None-Match` names"),
+        (status = 404, description = "There is no such file", body = ErrorBody),
+        (status = 410, description = "It was removed, for its age or to make room", body = ErrorBody),
+        (status = 412, description = "It is not the one that `If-Match` names"),
+        (status = 416, description = "It has no such part"),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
+    )
+)]
+pub(crate) async fn file(
+    request: HttpRequest,
+    caller: Caller,
+    path: Path<(String, String)>,
+    state: Data<ApiState>,
+) -> Result<HttpResponse, Problem> {
+    let (job, name) = path.into_inner();
+    let found = state.jobs.artifact(&caller.owner, &job, &name).await?;
+    artifacts::answer(&request, found.ok_or_else(Problem::not_found)?).await
+}

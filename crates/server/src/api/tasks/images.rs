@@ -1,0 +1,287 @@
+//! `POST /api/v1/images/generate` and `/generate-i2i`: a picture, which the answer waits for.
+//!
+//! It is a task like the others: listed, kept, and found by its id. The invariant: where nobody but this connection could learn what became
+//! of it, hanging up calls it off; a request with a name of its own (`Idempotency-Key`) or with a callback goes on, and is asked for again.
+
+use std::future::Future;
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    web::{self, Data, Json, Payload},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use generation::jobs::{Idempotency, Job, JobState, Jobs, NewJob, Priority, Submitted, Work};
+
+use crate::{
+    access::Caller,
+    api::{
+        submission::new_id,
+        tasks::{
+            note::TaskNote,
+            picture_body::{self, PictureBody, picture_field},
+            problems::{held_up, image_failed, task_cancelled, task_not_found},
+            request_wire::{PictureFromPictureBody, PictureTaskBody},
+            task_view::{self, Links},
+            wire::{PictureTaskResponse, SERVICE, TaskErrorBody, TaskValidationErrorBody},
+        },
+    },
+    files::artifacts,
+    http::{
+        idempotency,
+        problem::Problem,
+        request_body::{RequestBody, aside, check_type},
+        request_memory::HeldMemory,
+    },
+    inputs::{
+        faults::value_error,
+        picture_source::{Asker, SourceError},
+    },
+    state::ApiState,
+};
+
+/// The picture's name in its task.
+const PICTURE: &str = "image-0.png";
+
+/// Makes a picture from a text.
+///
+/// Waits until it is made. Hanging up calls it off, unless the request has an `Idempotency-Key` or a `callback_url`.
+#[utoipa::path(
+    post,
+    path = "/api/v1/images/generate",
+    tag = "tasks",
+    request_body = PictureTaskBody,
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The picture",
+            body = PictureTaskResponse,
+            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
+        ),
+        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
+        (status = 410, description = "The task was cancelled meanwhile", body = TaskErrorBody),
+        (status = 413, description = "The body is too long", body = TaskErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
+        (status = 422, description = "Fields are wrong, or the Idempotency-Key was used with another request", body = TaskValidationErrorBody),
+        (
+            status = 429,
+            description = "The queue is full, or you have as many tasks waiting as you may",
+            body = TaskErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+        ),
+        (status = 500, description = "The picture could not be made", body = TaskErrorBody),
+        (
+            status = 503,
+            description = "The model is not loaded yet, the picture could not be made this time, the server is shutting down, or its disk or store cannot be used: `detail` says why",
+            body = TaskErrorBody
+        ),
+    )
+)]
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    answered(&request, caller, payload, &state, false).await
+}
+
+/// Makes a picture from a text and a picture.
+///
+/// Waits until it is made, as `POST /api/v1/images/generate` does.
+#[utoipa::path(
+    post,
+    path = "/api/v1/images/generate-i2i",
+    tag = "tasks",
+    request_body = PictureFromPictureBody,
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The picture",
+            body = PictureTaskResponse,
+            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
+        ),
+        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
+        (status = 410, description = "The task was cancelled meanwhile", body = TaskErrorBody),
+        (status = 413, description = "The body is too long", body = TaskErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
+        (
+            status = 422,
+            description = "Fields are wrong, the picture cannot be had, or the Idempotency-Key was used with another request",
+            body = TaskValidationErrorBody
+        ),
+        (
+            status = 429,
+            description = "The queue is full, or you have as many tasks waiting as you may",
+            body = TaskErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+        ),
+        (status = 500, description = "The picture could not be made", body = TaskErrorBody),
+        (
+            status = 503,
+            description = "The model is not loaded yet, the picture could not be made this time, the server is shutting down, or its disk or store cannot be used: `detail` says why",
+            body = TaskErrorBody
+        ),
+    )
+)]
+pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    answered(&request, caller, payload, &state, true).await
+}
+
+/// The names of the services that make pictures: this machine.
+#[utoipa::path(
+    get,
+    path = "/api/v1/images/services",
+    tag = "tasks",
+    responses((status = 200, description = "The names", body = Vec<String>, example = json!(["local"])))
+)]
+pub(crate) fn services() -> impl Future<Output = Json<Vec<&'static str>>> {
+    std::future::ready(Json(vec![SERVICE]))
+}
+
+async fn answered(request: &HttpRequest, caller: Caller, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = made(request, caller, &mut body, state, wants_picture).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+async fn made(
+    request: &HttpRequest,
+    caller: Caller,
+    body: &mut RequestBody,
+    state: &ApiState,
+    wants_picture: bool,
+) -> Result<HttpResponse, Problem> {
+    check_type(request)?;
+    let base_url = state.access.base_url(request);
+    let (bytes, held) = match wants_picture {
+        true => state.read_large(body, request, &caller.owner).await?,
+        false => (body.read(state.body_limit, state.body_timeout).await?, HeldMemory::default()),
+    };
+    let Caller { owner, priority } = caller;
+    let idempotency = idempotency::of(request, &bytes).await?;
+    let before = match &idempotency {
+        Some(name) => state.jobs.replayed(&owner, name).await?,
+        None => None,
+    };
+    let asker = Asker { owner: &owner, base_url: &base_url };
+    let (job, replayed, is_kept) = match before {
+        Some(job) => (job, true, true),
+        None => {
+            let guard = state.guard.clone();
+            let picture = aside(bytes.len(), move || picture_body::parse(&bytes, wants_picture, &guard)).await??;
+            let is_kept = idempotency.is_some() || picture.callback_url.is_some();
+            let Submitted { job, replayed } = submitted(request, picture, (asker, priority), idempotency, state).await?;
+            (job, replayed, is_kept)
+        }
+    };
+    drop(held);
+    let mut waiting = Waiting { jobs: state.jobs.clone(), owner: owner.clone(), id: job.id.clone(), is_kept };
+    let job = state.jobs.finished_or_held_up(&owner, &job.id).await?.ok_or_else(|| task_not_found(&job.id))?;
+    if let Some(fault) = job.held_up_by {
+        // One that nobody can come back for is called off.
+        return Err(held_up(fault));
+    }
+    // It has ended. One that waits for the program's next life is not kept: a caller who has no name for it is told to ask anew.
+    waiting.is_kept = true;
+    TaskNote::of(&job).notes.tell(request);
+    let mut response = answer(&job, &state.jobs, Links { access: &state.access, base_url: &base_url }).await?;
+    idempotency::mark(&mut response, replayed);
+    Ok(response)
+}
+
+async fn submitted(
+    request: &HttpRequest,
+    mut picture: PictureBody,
+    (asker, priority): (Asker<'_>, Priority),
+    idempotency: Option<Idempotency>,
+    state: &ApiState,
+) -> Result<Submitted, Problem> {
+    let model = state.ready_model()?;
+    let notes = picture.notes(&model);
+    notes.tell(request);
+    picture.check(&state.limits, &model)?;
+    let image = match picture.source.take() {
+        None => None,
+        Some(source) => Some(state.pictures().picture(source, asker).await.map_err(|error| match error {
+            SourceError::Refused(reason) => picture.picture_fault(reason),
+            SourceError::Failed(error) => *error,
+        })?),
+    };
+    let callback_url = picture.callback_url.take();
+    let limits = state.limits.clone();
+    // A given picture is resized.
+    let spec = web::block(move || picture.into_spec(image, &limits, &model)).await??;
+    let native_size = Some((spec.width(), spec.height()));
+    let note = TaskNote { base_url: asker.base_url.to_owned(), native_size, notes, seed: Some(spec.seed()) }.into_value();
+    let (id, owner) = (new_id("img"), asker.owner.to_owned());
+    let new = NewJob { id, owner, priority, work: Work::Pictures(spec), note, idempotency, callback_url };
+    Ok(state.jobs.submit(new).await?)
+}
+
+/// A job that somebody waits for; called off when they are gone, unless they can come back for it.
+struct Waiting {
+    jobs: Jobs,
+    owner: String,
+    id: String,
+    is_kept: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // Outside of a runtime nothing runs any more that could be called off.
+        if let (false, Ok(runtime)) = (self.is_kept, tokio::runtime::Handle::try_current()) {
+            let (jobs, owner, id) = (self.jobs.clone(), std::mem::take(&mut self.owner), std::mem::take(&mut self.id));
+            runtime.spawn(async move {
+                if let Err(error) = jobs.cancel(&owner, &id).await {
+                    tracing::warn!(%error, job = id, "nobody waits for it any more, and it cannot be called off");
+                }
+            });
+        }
+    }
+}
+
+async fn answer(job: &Job, jobs: &Jobs, links: Links<'_>) -> Result<HttpResponse, Problem> {
+    match job.state {
+        JobState::Completed => {}
+        JobState::Cancelled => return Err(task_cancelled(&job.id)),
+        JobState::Failed | JobState::Queued | JobState::Running => {
+            let error = job.error.clone().ok_or_else(Problem::internal)?;
+            if let Some((field, reason)) = error.refused_field() {
+                return Err(Problem::invalid(vec![value_error(picture_field(field), reason.to_owned(), &serde_json::Value::Null)]));
+            }
+            return Err(image_failed(&error));
+        }
+    }
+    let outcome = job.outcome.as_ref().ok_or_else(Problem::internal)?;
+    let file = jobs.artifact(&job.owner, &job.id, PICTURE).await?.filter(|file| !file.artifact.expired);
+    let image_b64 = match file {
+        None => None,
+        Some(file) => {
+            let read = web::block(move || artifacts::read(&file.path).map(|png| BASE64_STANDARD.encode(png)));
+            Some(read.await??)
+        }
+    };
+    let TaskNote { native_size, notes, .. } = TaskNote::of(job);
+    let (native_width, native_height) = native_size.unwrap_or((outcome.width, outcome.height));
+    Ok(HttpResponse::Ok().json(PictureTaskResponse {
+        task_id: Some(job.id.clone()),
+        image_url: Some(links.file(job, PICTURE)),
+        image_b64,
+        service: SERVICE.to_owned(),
+        duration: task_view::rounded(outcome.seconds),
+        width: outcome.width,
+        height: outcome.height,
+        native_width,
+        native_height,
+        seed: outcome.seed,
+        parameters: outcome.parameters.first().cloned(),
+        prompt_truncated: outcome.truncated,
+        remarks: notes.remarks,
+        ignored_fields: notes.ignored_fields,
+    }))
+}

@@ -1,0 +1,180 @@
+//! A job written down as a task: where it stands, how far it is, and where its files are to be had.
+//!
+//! It must not know requests; whoever asks says how links begin. The invariant: 100 % is said of a completed job alone.
+
+use std::time::SystemTime;
+
+use generation::jobs::{Artifact, Job, JobState};
+use jiff::{Timestamp, Unit};
+
+use crate::{
+    access::{Access, Caller},
+    api::tasks::{
+        note::TaskNote,
+        wire::{NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus},
+    },
+};
+
+/// How the links of an answer are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Links<'a> {
+    pub(crate) access: &'a Access,
+    /// Where its reader finds this server, without a final slash.
+    pub(crate) base_url: &'a str,
+}
+
+impl Links<'_> {
+    /// Where a job's file is to be had.
+    pub(crate) fn file(&self, job: &Job, name: &str) -> String {
+        let owner = Caller::named(&job.owner);
+        let path = self.access.link(&owner, &format!("/files/{}/{name}", job.id), SystemTime::now());
+        format!("{}{path}", self.base_url)
+    }
+
+    fn first(&self, job: &Job, kind: &str) -> Option<String> {
+        let found = job.artifacts.iter().find(|artifact| artifact.media_type.starts_with(kind));
+        found.map(|artifact| self.file(job, &artifact.name))
+    }
+}
+
+/// The task, whole.
+pub(crate) fn task(job: &Job, links: Links<'_>) -> Task {
+    Task {
+        task_id: job.id.clone(),
+        status: job.state.into(),
+        progress: progress(job),
+        created_at: time(job.created_at),
+        updated_at: time(job.updated_at),
+        completed_at: job.finished_at.map(time),
+        result: result(job, links),
+        error: job.error.as_ref().map(|error| TaskError::new(is_video(job), error)),
+        message: message(job),
+        queue_position: job.position,
+        eta_seconds: eta(job),
+        attempts: job.attempts,
+    }
+}
+
+/// The task as it stands in a list.
+pub(crate) fn summary(job: &Job) -> TaskSummary {
+    TaskSummary {
+        task_id: job.id.clone(),
+        status: job.state.into(),
+        progress: progress(job),
+        created_at: time(job.created_at),
+        updated_at: time(job.updated_at),
+        message: message(job),
+        queue_position: job.position,
+        eta_seconds: eta(job),
+    }
+}
+
+/// The task as the older route tells of it.
+pub(crate) fn video_status(job: &Job, links: Links<'_>) -> VideoStatus {
+    VideoStatus {
+        task_id: job.id.clone(),
+        status: job.state.into(),
+        progress: progress(job),
+        video_url: links.first(job, "video/"),
+        error: job.error.as_ref().map(|error| error.message.clone()),
+        created_at: time(job.created_at),
+        updated_at: time(job.updated_at),
+    }
+}
+
+fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
+    let outcome = job.outcome.as_ref()?;
+    let note = TaskNote::of(job);
+    let is_video = outcome.frames > 0;
+    let native = outcome.native.map(|native| NativeOutput { width: native.width, height: native.height, frames: Some(native.frames) });
+    let native = native.or_else(|| note.native_size.map(|(width, height)| NativeOutput { width, height, frames: None }));
+    let file = |artifact: &Artifact| TaskFile {
+        name: artifact.name.clone(),
+        url: links.file(job, &artifact.name),
+        media_type: artifact.media_type.clone(),
+        bytes: artifact.bytes,
+        sha256: artifact.sha256.clone(),
+        expired: artifact.expired,
+    };
+    let output = TaskOutput {
+        video_url: links.first(job, "video/"),
+        image_url: links.first(job, "image/"),
+        files: job.artifacts.iter().map(file).collect(),
+        width: outcome.width,
+        height: outcome.height,
+        frames: is_video.then_some(outcome.frames),
+        fps: is_video.then(|| outcome.fps.clone()),
+        native,
+        seed: outcome.seed,
+        prompt_truncated: outcome.truncated,
+        remarks: note.notes.remarks,
+        ignored_fields: note.notes.ignored_fields,
+    };
+    Some(TaskResult { service: SERVICE.to_owned(), result: output, duration: rounded(outcome.seconds) })
+}
+
+/// How far a job is, in whole percent; 100 is said only of what is there.
+pub(crate) fn progress(job: &Job) -> u32 {
+    match job.state {
+        JobState::Completed => 100,
+        JobState::Queued | JobState::Running | JobState::Failed | JobState::Cancelled => ((job.progress.share * 100.0) as u32).min(99),
+    }
+}
+
+fn message(job: &Job) -> String {
+    if let Some(damage) = &job.damage {
+        return damage.clone();
+    }
+    if let Some(fault) = job.held_up_by {
+        return format!("Waiting: {fault}; it goes on by itself when that is mended");
+    }
+    match (job.state, job.position) {
+        (JobState::Queued, Some(0)) => "Next in the queue".to_owned(),
+        (JobState::Queued, Some(before)) => format!("{before} before it in the queue"),
+        (JobState::Queued, None) => "Waiting".to_owned(),
+        (JobState::Running, _) => format!("{} % done", progress(job)),
+        (JobState::Completed, _) => "Completed".to_owned(),
+        (JobState::Failed, _) => job.error.as_ref().map_or_else(|| "Failed".to_owned(), |error| error.message.clone()),
+        (JobState::Cancelled, _) => "Cancelled".to_owned(),
+    }
+}
+
+fn eta(job: &Job) -> Option<f64> {
+    job.eta.map(|eta| rounded(eta.as_secs_f64()))
+}
+
+/// Tenths of a second are all that a forecast is good for, and milliseconds all that a measurement is.
+pub(crate) fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// Whether a video is made, of which a failed job has nothing but its id to tell by.
+fn is_video(job: &Job) -> bool {
+    !job.id.starts_with("img_")
+}
+
+/// RFC 3339 in UTC, with Z, to the millisecond.
+pub(crate) fn time(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH);
+    // Rounding fails only at the ends of time.
+    time.round(Unit::Millisecond).unwrap_or(time).to_string()
+}
+
+/// The word for a state.
+pub(crate) fn status(state: JobState) -> TaskStatus {
+    state.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_end_in_z() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_768_127_400_000);
+        assert_eq!(time(at), "2026-01-11T10:30:00Z");
+        assert_eq!(time(at + Duration::from_micros(250_400)), "2026-01-11T10:30:00.25Z");
+    }
+}

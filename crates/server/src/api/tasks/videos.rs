@@ -1,0 +1,154 @@
+//! `POST /api/v1/videos/generate`: a picture set in motion, as a task; and the older way to ask how it stands.
+//!
+//! The order of things: the request's own name first, for one that was answered before is answered again whatever has become of its
+//! picture; then the fields; then the picture; then the job, which is on the disk before the answer.
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    web::{Data, Json, Path, Payload},
+};
+use generation::{
+    jobs::{Job, Submitted, Work},
+    video::VideoSpec,
+};
+
+use crate::{
+    access::Caller,
+    api::{
+        submission::{Submission, new_id},
+        tasks::{
+            clip_body,
+            note::TaskNote,
+            problems::task_not_found,
+            request_wire::VideoTaskBody,
+            task_view::{self, Links},
+            wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody, VideoStatus, VideoTaskResponse},
+        },
+    },
+    http::{
+        idempotency,
+        problem::Problem,
+        request_body::{RequestBody, aside, check_type},
+    },
+    inputs::picture_source::{Asker, SourceError},
+    state::ApiState,
+};
+
+/// Takes a picture to be set in motion.
+///
+/// Answers at once with the task's id; ask `GET /api/v1/tasks/{id}` how it stands, or follow `/api/v1/tasks/{id}/events`.
+#[utoipa::path(
+    post,
+    path = "/api/v1/videos/generate",
+    tag = "tasks",
+    request_body = VideoTaskBody,
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The task is taken, and will end",
+            body = VideoTaskResponse,
+            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
+        ),
+        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
+        (status = 413, description = "The body is too long", body = TaskErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
+        (
+            status = 422,
+            description = "Fields are wrong, the picture cannot be had, or the Idempotency-Key was used with another request",
+            body = TaskValidationErrorBody
+        ),
+        (
+            status = 429,
+            description = "The queue is full, or you have as many tasks waiting as you may",
+            body = TaskErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+        ),
+        (status = 503, description = "The model is not loaded yet, the server is shutting down, or its disk or store cannot be used: `detail` says why", body = TaskErrorBody),
+    )
+)]
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = taken(&request, caller, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+/// How a video's task stands. `GET /api/v1/tasks/{id}` tells more.
+#[utoipa::path(
+    get,
+    path = "/api/v1/videos/{id}",
+    tag = "tasks",
+    params(("id" = String, Path, description = "The task's id", example = "vid_abc123def456")),
+    responses(
+        (status = 200, description = "The task, also if it failed or was cancelled", body = VideoStatus),
+        (status = 404, description = "There is no such task", body = TaskErrorBody),
+        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
+    )
+)]
+#[deprecated = "GET /api/v1/tasks/{id}"]
+pub(crate) async fn status(
+    request: HttpRequest,
+    caller: Caller,
+    id: Path<String>,
+    state: Data<ApiState>,
+) -> Result<Json<VideoStatus>, Problem> {
+    let id = id.into_inner();
+    let job = state.jobs.get(&caller.owner, &id).await?.ok_or_else(|| task_not_found(&id))?;
+    let base_url = state.access.base_url(&request);
+    Ok(Json(task_view::video_status(&job, Links { access: &state.access, base_url: &base_url })))
+}
+
+async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+    check_type(request)?;
+    let (bytes, held) = state.read_large(body, request, &caller.owner).await?;
+    let mut asked = Submission::by(caller, request, &bytes).await?;
+    if let Some(Submitted { job, replayed }) = asked.before(state).await? {
+        return Ok(answer(request, &job, replayed));
+    }
+    let model = state.ready_model()?;
+    let (tasks, guard) = (state.tasks.clone(), state.guard.clone());
+    // The picture alone is wanted from here on, and a body may be long.
+    let mut clip = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &guard)).await??;
+    if state.tasks.repaint_strength > 0.0 {
+        clip.notes.remarks.extend(model.unread_scripts(clip.prompt()));
+    }
+    clip.notes.tell(request);
+    clip.check(&state.limits)?;
+    let base_url = state.access.base_url(request);
+    // A body without a picture did not pass the check.
+    let source = clip.source.take().ok_or_else(Problem::internal)?;
+    let image = state.pictures().picture(source, Asker { owner: &asked.caller.owner, base_url: &base_url }).await;
+    let image = image.map_err(|error| match error {
+        SourceError::Refused(reason) => clip.picture_fault(reason),
+        SourceError::Failed(error) => *error,
+    })?;
+    let notes = std::mem::take(&mut clip.notes);
+    asked.callback_url = clip.callback_url.take();
+    let spec = clip.into_spec(image, &state.limits)?;
+    let note = TaskNote { base_url, native_size: None, notes, seed: Some(spec.seed()) }.into_value();
+    let work = Work::Video(VideoSpec::Clip(spec));
+    let Submitted { job, replayed } = asked.submit(state, new_id("vid"), work, note).await?;
+    drop(held);
+    Ok(answer(request, &job, replayed))
+}
+
+/// The same for one request, however its task stands by now.
+fn answer(request: &HttpRequest, job: &Job, replayed: bool) -> HttpResponse {
+    let id = &job.id;
+    let TaskNote { notes, seed, .. } = TaskNote::of(job);
+    notes.tell(request);
+    let mut response = HttpResponse::Ok().json(VideoTaskResponse {
+        task_id: id.clone(),
+        status: TaskStatus::Pending,
+        message: format!("Video generation task submitted. Poll /api/v1/tasks/{id} for status."),
+        seed,
+        remarks: notes.remarks,
+        ignored_fields: notes.ignored_fields,
+    });
+    idempotency::mark(&mut response, replayed);
+    response
+}

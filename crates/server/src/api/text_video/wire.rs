@@ -1,0 +1,62 @@
+//! The bodies of seed 000's API, a video from a text, as they stand on the wire and in /openapi.json.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::request_notes::IgnoredField;
+
+/// The most characters of a text.
+pub(crate) const MAX_TEXT_CHARS: usize = 512;
+/// The highest seed: one below what a signed 32-bit number holds, as Amazon's Nova Reel has it.
+pub(crate) const MAX_TEXT_SEED: i128 = 2_147_483_646;
+/// The seed when nobody says.
+pub(crate) const DEFAULT_TEXT_SEED: u64 = 42;
+
+/// What `POST /generate-video` takes for a video from a text: six seconds of 1280x720 at 24 frames a second. Keys that
+/// no field has are ignored, and named in the answer.
+#[derive(ToSchema)]
+#[schema(as = TextToVideoRequest, example = json!({"text": "a peaceful sunrise over mountains with mist", "seed": 42}))]
+#[expect(dead_code, reason = "it describes what is read field by field")]
+pub(crate) struct TextBody {
+    /// What the video shows.
+    #[schema(min_length = 1, max_length = 512, example = "a peaceful sunrise over mountains with mist")]
+    text: String,
+    /// The noise's seed; null or -1 draws one at random.
+    #[schema(minimum = -1, maximum = 2147483646, default = 42, example = 42)]
+    seed: Option<i64>,
+    /// Where to tell that the job has ended: an http or https address.
+    callback_url: Option<String>,
+}
+
+/// How a video from a text stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TextToVideoStatus)]
+pub(crate) struct TextStatus {
+    /// The job's id, for `GET /video-status?job_id=`.
+    #[schema(example = "vid_0123456789ab")]
+    pub(crate) job_id: String,
+    /// "processing" when it is handed in; then "inprogress", "completed" or "failed".
+    #[schema(example = "completed")]
+    pub(crate) status: String,
+    /// The same in words; of a failed one, why.
+    #[schema(example = "Video generation completed successfully")]
+    pub(crate) message: String,
+    /// Where the video is, for a while; null until it is completed.
+    #[schema(example = "http://localhost:8000/videos/video_vid_0123456789ab.mp4")]
+    pub(crate) video_url: Option<String>,
+    /// How far it is, 0 to 100.
+    #[schema(minimum = 0, maximum = 100, example = 100)]
+    pub(crate) progress: u32,
+    /// How many jobs are served before it; null unless it waits.
+    #[schema(example = json!(null))]
+    pub(crate) queue_position: Option<usize>,
+    /// The seed that it is made with.
+    #[schema(example = 42)]
+    pub(crate) seed: Option<u64>,
+    /// What the request may not do as it seems to, in sentences; absent if there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remarks: Vec<String>,
+    /// The keys of the body that no field has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ignored_fields: Vec<IgnoredField>,
+}

@@ -1,0 +1,250 @@
+//! `POST /generate-video`: one route that three services have, each with a body of its own.
+//!
+//! Which of them is meant shows in the keys that each requires and the others do not know. The invariant: a body that could be two, or
+//! none, is refused with the three named; it is never guessed at.
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    web::{Data, Payload},
+};
+use generation::{field_error::shortened, video::VideoSpec};
+use serde_json::{Map, Value};
+
+use crate::{
+    access::Caller,
+    api::{
+        characters::{
+            self,
+            wire::{CharacterBody, Generation},
+        },
+        submission::Submission,
+        tasks::{async_video, wire::VideoTaskResponse},
+        text_video::{
+            self,
+            wire::{TextBody, TextStatus},
+        },
+        videos::{scenes, scenes_body, wire::ScenesBody},
+    },
+    files::file_schemas::Mp4File,
+    http::{
+        error_bodies::{ErrorBody, ValidationErrorBody},
+        problem::Problem,
+        request_body::{RequestBody, aside, check_type},
+        respond_async,
+    },
+    inputs::{
+        faults::{echo, value_fault},
+        field_names::{NamedBody, is_same_name},
+        fields::parse_object,
+    },
+    state::ApiState,
+};
+
+/// The three bodies, as a person would name them.
+const SHAPES: &str = "{\"scenes\": [..]} is a video of scenes, {\"characterImageUrl\": .., \"script\": ..} a character in motion, \
+                      {\"text\": ..} a video from a text";
+
+/// Which video is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Scenes,
+    Character,
+    Text,
+}
+
+impl Shape {
+    const ALL: [Self; 3] = [Self::Scenes, Self::Character, Self::Text];
+
+    /// The keys that tell it from the others.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Scenes => &["scenes"],
+            Self::Character => &["characterImageUrl", "script"],
+            Self::Text => &["text"],
+        }
+    }
+
+    /// The one that a body has. A key that is null counts only where no other does.
+    fn of(json: &Map<String, Value>) -> Result<Self, Problem> {
+        let with = |counts: &dyn Fn(&Value) -> bool| -> Vec<Self> {
+            let is_there = |key: &str| json.iter().any(|(name, value)| is_same_name(name, key) && counts(value));
+            let has = |shape: &Self| shape.keys().iter().any(|key| is_there(key));
+            Self::ALL.into_iter().filter(has).collect()
+        };
+        let mut found = with(&|value| !value.is_null());
+        if found.is_empty() {
+            found = with(&|_| true);
+        }
+        let sentence = match found.as_slice() {
+            [shape] => return Ok(*shape),
+            [] => format!("the body is none of the three that this route takes: {SHAPES}"),
+            several => {
+                let sent = |key: &&str| json.keys().find(|name| is_same_name(name, key)).map(|name| shortened(name));
+                let keys: Vec<_> = several.iter().flat_map(|shape| shape.keys()).filter_map(sent).collect();
+                format!("{} do not go together; this route takes one of three bodies: {SHAPES}", keys.join(" and "))
+            }
+        };
+        Err(Problem::invalid(vec![value_fault(vec!["body".into()], &sentence, echo(&Value::Object(json.clone())))]))
+    }
+}
+
+/// A body by its shape, its fields under their own names.
+enum Named {
+    Scenes(Box<scenes_body::ScenesBody>),
+    Character(NamedBody),
+    Text(NamedBody),
+}
+
+impl Named {
+    fn read(bytes: &[u8]) -> Result<Self, Problem> {
+        let json = parse_object(bytes)?;
+        Ok(match Shape::of(&json)? {
+            Shape::Scenes => Self::Scenes(Box::new(scenes_body::read(json))),
+            Shape::Character => Self::Character(NamedBody::new(json, &characters::body::SHAPE)),
+            Shape::Text => Self::Text(NamedBody::new(json, &text_video::handlers::SHAPE)),
+        })
+    }
+}
+
+/// What `POST /generate-video` takes: the keys tell which of the three it is.
+#[derive(utoipa::ToSchema)]
+#[schema(as = AnyVideoRequest)]
+#[serde(untagged)]
+#[expect(dead_code, clippy::large_enum_variant, reason = "it describes what is read field by field, and is never made")]
+pub(crate) enum VideoBody {
+    /// A video of scenes, which is waited for.
+    Scenes(ScenesBody),
+    /// A character in motion, as a job.
+    Character(CharacterBody),
+    /// A video from a text, as a job.
+    Text(TextBody),
+}
+
+/// What `POST /generate-video` answers for a job.
+#[derive(utoipa::ToSchema)]
+#[schema(as = VideoJob)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes answers that are made elsewhere, and is never made")]
+pub(crate) enum VideoJobAnswer {
+    /// Of a character in motion.
+    Character(Generation),
+    /// Of a video from a text.
+    Text(TextStatus),
+}
+
+/// Makes a video: of scenes, of a character, or from a text.
+///
+/// The keys of the body tell which. `scenes` is waited for, and the answer is the video; hanging up cancels it. With `Prefer:
+/// respond-async` it makes a job instead, which `GET /api/v1/tasks/{id}` tells of. `characterImageUrl` and
+/// `script` make a job that `GET /generation/{id}` tells of; `text` makes one that `GET /video-status` tells of. A body with keys of two, or
+/// of none, is refused. Requests that make a job honour `Idempotency-Key`.
+#[utoipa::path(
+    post,
+    path = "/generate-video",
+    tag = "generation",
+    request_body = VideoBody,
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The request's own name: sent again, it makes no second job"),
+        ("Prefer" = Option<String>, Header, description = "respond-async: do not wait for a video of scenes"),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The video of scenes, H.264 in MP4, which plays in every browser; or the job",
+            content((Mp4File = "video/mp4"), (VideoJobAnswer = "application/json")),
+            headers(
+                ("Content-Disposition" = String, description = "attachment, with a unique file name; with a video of scenes only"),
+                ("X-Video-Scenes" = u64, description = "How many scenes it has"),
+                ("X-Video-Duration" = f64, description = "How long it lasts, in seconds"),
+                ("X-Video-FPS" = String, description = "Frames in a second: a number or a fraction"),
+                ("X-Hero-Used" = bool, description = "Whether a hero's description stands before the prompts"),
+                ("X-Seed" = u64, description = "The seed that it was made with"),
+                ("X-Prompt-Truncated" = bool, description = "true if a text was cut, for the model reads no more; else absent"),
+            )
+        ),
+        (
+            status = 202,
+            description = "The job that makes the video of scenes, for those who would rather not wait",
+            body = VideoTaskResponse,
+            headers(
+                ("Location" = String, description = "Where to ask how it stands"),
+                ("Preference-Applied" = String, description = "respond-async"),
+            )
+        ),
+        (status = 400, description = "The body is no JSON, or there are fewer than two scenes", body = ErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
+        (status = 413, description = "The body is too long", body = ErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
+        (
+            status = 422,
+            description = "Fields of the body are wrong, or it is none of the three or two of them",
+            body = ValidationErrorBody
+        ),
+        (
+            status = 429,
+            description = "The queue is full",
+            body = ErrorBody,
+            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
+        ),
+        (status = 500, description = "The video could not be made", body = ErrorBody),
+        (status = 503, description = "The model is not loaded yet, the server is shutting down, or its disk or store cannot be used: `detail` says why", body = ErrorBody),
+    )
+)]
+pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = answer(&request, caller, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+    check_type(request)?;
+    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let named = aside(bytes.len(), {
+        let bytes = bytes.clone();
+        move || Named::read(&bytes)
+    });
+    match named.await?? {
+        Named::Scenes(body) if respond_async::is_wanted(request) => {
+            let asked = Submission::by(caller, request, &bytes).await?;
+            let spec = std::future::ready(scenes::scenes(request, *body, state).map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)));
+            async_video::answer(request, asked, state, spec).await
+        }
+        Named::Scenes(body) => scenes::video(request, &caller, *body, state).await,
+        Named::Character(body) => {
+            characters::handlers::generate(request, Submission::by(caller, request, &bytes).await?, body, state).await
+        }
+        Named::Text(body) => text_video::handlers::generate(request, Submission::by(caller, request, &bytes).await?, body, state).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_required_keys_tell_the_shapes_apart() {
+        let shape = |json: Value| Shape::of(json.as_object().unwrap()).ok();
+        for (body, expected) in [
+            (json!({"scenes": []}), Some(Shape::Scenes)),
+            (json!({"scenes": null}), Some(Shape::Scenes)),
+            (json!({"scenes": ["a"], "text": null}), Some(Shape::Scenes)),
+            (json!({"characterImageUrl": "/uploads/a.png", "script": "a"}), Some(Shape::Character)),
+            (json!({"script": "a", "duration": 5}), Some(Shape::Character)),
+            (json!({"character_image_url": "/uploads/a.png", "prompt": "a"}), Some(Shape::Character)),
+            (json!({"text": "a", "seed": 1, "fps": 24}), Some(Shape::Text)),
+            (json!({"text": ""}), Some(Shape::Text)),
+            (json!({}), None),
+            (json!({"prompt": "a boat"}), None),
+            (json!({"scenes": ["a"], "text": "b"}), None),
+            (json!({"script": "a", "text": "b"}), None),
+            (json!({"scenes": [], "script": "a", "text": "b"}), None),
+            (json!({"text": null, "scenes": null}), None),
+        ] {
+            assert_eq!(shape(body.clone()), expected, "{body}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A video of scenes as an MP4 file, which is one of the three things that `POST /generate-video` makes ([`crate::api::videos::generate_video`]); and
+//! `POST /generate-video/info`: what it will be.
+//!
+//! The handler holds the job's handle while it waits, as that of `POST /generate` does: a client that hangs up cancels the job. The video
+//! lies in a folder of its own while it is written; the answer is read from the open file, whose name is gone by then.
+
+use std::{fs::File, io};
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_DISPOSITION, ContentDisposition, DispositionParam, DispositionType},
+    },
+    web::{self, Data, Payload},
+};
+use generation::{
+    jobs::DiskFault,
+    video::{GeneratedVideo, ScenesSpec, VideoOutput, VideoSpec},
+};
+use uuid::Uuid;
+
+use crate::{
+    access::Caller,
+    api::videos::{
+        scenes_body,
+        wire::{ScenesBody, VideoInfo},
+    },
+    http::{
+        error_bodies::{ErrorBody, ValidationErrorBody},
+        file_answer::{self, AS_MADE},
+        header_values::insert,
+        problem::Problem,
+        request_body::{RequestBody, aside, check_type},
+        request_notes::RequestNotes,
+    },
+    inputs::request_fields::random_seed,
+    state::ApiState,
+};
+
+/// What a video will be: its frames, its length, and how long it will take here.
+#[utoipa::path(
+    post,
+    path = "/generate-video/info",
+    tag = "generation",
+    request_body = ScenesBody,
+    responses(
+        (status = 200, description = "What the video will be", body = VideoInfo),
+        (status = 400, description = "The body is no JSON", body = ErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
+        (status = 413, description = "The body is too long", body = ErrorBody),
+        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
+        (status = 422, description = "Fields of the body are wrong", body = ValidationErrorBody),
+    )
+)]
+pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = info(&request, &mut body, &state).await;
+    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+}
+
+/// The video of scenes that a body describes, and what is to be said of the body.
+pub(crate) fn scenes(
+    request: &HttpRequest,
+    body: scenes_body::ScenesBody,
+    state: &ApiState,
+) -> Result<(ScenesSpec, RequestNotes), Problem> {
+    let mut notes = RequestNotes::new(body.ignored(), Vec::new());
+    notes.tell(request);
+    if body.scene_count().is_some_and(|count| count < 2) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "too_few_scenes", "At least 2 scenes required"));
+    }
+    let spec = body.into_spec(random_seed(), &state.limits)?;
+    let model = state.ready_model()?;
+    notes.remarks = model.unread_scripts(spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]));
+    notes.tell(request);
+    Ok((spec, notes))
+}
+
+/// Makes the video and answers with it.
+pub(crate) async fn video(
+    request: &HttpRequest,
+    caller: &Caller,
+    body: scenes_body::ScenesBody,
+    state: &ApiState,
+) -> Result<HttpResponse, Problem> {
+    let (spec, _) = scenes(request, body, state)?;
+    let made = make(state, caller, VideoSpec::Scenes(spec.clone())).await?;
+    Ok(made.answer(|response| {
+        for (name, value) in [
+            ("X-Video-Scenes", spec.scenes().len().to_string()),
+            // As Python prints it: always with a point.
+            ("X-Video-Duration", format!("{:?}", spec.seconds())),
+            ("X-Video-FPS", spec.fps().to_string()),
+            ("X-Hero-Used", spec.has_hero().to_string()),
+        ] {
+            insert(response, name, &value);
+        }
+    }))
+}
+
+async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+    check_type(request)?;
+    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let body = aside(bytes.len(), move || scenes_body::parse(&bytes)).await??;
+    let ignored_fields = body.ignored();
+    RequestNotes::new(ignored_fields.clone(), Vec::new()).tell(request);
+    let spec = body.into_spec(random_seed(), &state.limits)?;
+    let estimate = state.engine.timings().estimate(&spec);
+    Ok(HttpResponse::Ok().json(VideoInfo {
+        scenes_count: spec.scenes().len(),
+        frames_per_scene: spec.frames_per_scene(),
+        transition_frames: spec.transition_frames(),
+        total_frames: spec.timeline().frames(),
+        total_duration_seconds: spec.seconds(),
+        fps: fps_number(&spec),
+        resolution: format!("{}x{}", spec.width(), spec.height()),
+        // Tenths of a second are all that a forecast is good for.
+        estimated_generation_time_seconds: estimate.map(|time| (time.as_secs_f64() * 10.0).ceil() / 10.0),
+        ignored_fields,
+    }))
+}
+
+/// A whole number where it is one.
+fn fps_number(spec: &ScenesSpec) -> serde_json::Number {
+    let fps = spec.fps();
+    let float = || serde_json::Number::from_f64(fps.as_f64()).unwrap_or_else(|| fps.numerator.into());
+    if fps.denominator == 1 { fps.numerator.into() } else { float() }
+}
+
+/// The folder for videos in the making cannot be used.
+pub(crate) fn scratch(error: io::Error) -> Problem {
+    tracing::error!(%error, "the folder for videos in the making cannot be used");
+    let fault = DiskFault::of_io(&error);
+    Problem::disk(fault, format!("Video generation failed: the folder for videos in the making cannot be used: {fault}"))
+}
+
+/// A video that is made and open.
+pub(crate) struct MadeVideo {
+    file: File,
+    /// Its bytes.
+    length: u64,
+    video: GeneratedVideo,
+    seed: u64,
+}
+
+/// Makes a video for a caller and opens its file; a folder of its own is gone when this returns, or is dropped.
+pub(crate) async fn make(state: &ApiState, caller: &Caller, spec: VideoSpec) -> Result<MadeVideo, Problem> {
+    let folder = tempfile::Builder::new().prefix("framewright-").tempdir_in(&state.scratch).map_err(scratch)?;
+    let failed = |error| Problem::not_made("Video generation", &error);
+    let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| failed(error.into()))?;
+    let seed = spec.seed();
+    let video = state.engine.submit_video_in(spec, output, caller.context())?.finished().await.map_err(failed)?;
+    let path = video.path.clone();
+    let opened = web::block(move || -> io::Result<(File, u64)> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    });
+    let (file, length) = opened.await?.map_err(scratch)?;
+    Ok(MadeVideo { file, length, video, seed })
+}
+
+impl MadeVideo {
+    /// The file as an attachment, with what `add` puts in its head. It answers a POST, so conditions and ranges mean nothing to it.
+    pub(crate) fn answer(self, add: impl FnOnce(&mut HttpResponse)) -> HttpResponse {
+        let name = DispositionParam::Filename(format!("video_{}.mp4", Uuid::new_v4()));
+        let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] };
+        let mut head = HttpResponse::Ok();
+        head.content_type("video/mp4").insert_header((CONTENT_DISPOSITION, disposition)).insert_header((CACHE_CONTROL, AS_MADE));
+        let mut response = file_answer::body(&mut head, self.file, 0, self.length);
+        insert(&mut response, "X-Seed", &self.seed.to_string());
+        if !self.video.truncated.is_empty() {
+            insert(&mut response, "X-Prompt-Truncated", "true");
+        }
+        add(&mut response);
+        response
+    }
+}

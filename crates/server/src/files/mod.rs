@@ -1,0 +1,45 @@
+//! Files that strangers name or send, and those that jobs made.
+//!
+//! It must not know who asks. The invariant: a name from outside is opened by the [`sandbox`] alone.
+
+pub(crate) mod artifacts;
+pub(crate) mod file_schemas;
+pub(crate) mod picture_text;
+pub(crate) mod sandbox;
+pub(crate) mod secret_file;
+pub mod uploads;
+
+use actix_web::http::StatusCode;
+use generation::jobs::DiskFault;
+
+use self::{sandbox::SandboxError, uploads::UploadError};
+use crate::http::problem::Problem;
+
+/// To clients all but an unreadable file are one answer: there is no such file.
+impl From<SandboxError> for Problem {
+    fn from(error: SandboxError) -> Self {
+        match error {
+            SandboxError::Name | SandboxError::Missing | SandboxError::NotAFile => Self::not_found(),
+            SandboxError::Io(error) => {
+                tracing::error!(%error, "a stored file cannot be read");
+                let fault = DiskFault::of_io(&error);
+                Self::disk(fault, format!("The file cannot be read: {fault}"))
+            }
+        }
+    }
+}
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        let message = error.to_string();
+        match error {
+            UploadError::DeclaredOtherwise(_) | UploadError::NotAPicture(_) => Self::new(StatusCode::BAD_REQUEST, "not_an_image", message),
+            UploadError::TooMuch { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", message),
+            UploadError::Store(error) => {
+                tracing::error!(%error, "an upload cannot be stored");
+                Self::disk(DiskFault::of_io(&error), message)
+            }
+            UploadError::Internal => Self::internal(),
+        }
+    }
+}

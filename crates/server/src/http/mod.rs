@@ -1,0 +1,24 @@
+//! What every API speaks HTTP with: problems and their bodies, reading of bodies, ranges and conditions, heads of answers, the log and the
+//! numbers of requests.
+//!
+//! It must not know the other rooms, nor what any route is for.
+
+mod conditions;
+pub(crate) mod error_bodies;
+pub(crate) mod file_answer;
+pub(crate) mod head_answer;
+pub(crate) mod header_values;
+pub(crate) mod idempotency;
+pub(crate) mod metrics;
+pub(crate) mod metrics_format;
+pub mod multipart_file;
+pub(crate) mod other_protocols;
+pub(crate) mod path_methods;
+pub(crate) mod problem;
+pub(crate) mod request_body;
+mod request_id;
+pub(crate) mod request_log;
+pub mod request_memory;
+pub(crate) mod request_metrics;
+pub(crate) mod request_notes;
+pub(crate) mod respond_async;

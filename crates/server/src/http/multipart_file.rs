@@ -1,0 +1,182 @@
+//! One file from a `multipart/form-data` body, with everything about it bounded.
+//!
+//! It must not know what the file is for. Bounds: bytes of the file and of the whole body, parts, bytes of a part's head (the reader's own
+//! buffer of 64 KiB), and the time until the end. Other parts are read over. The invariant is that of [`crate::http::request_body`]: the answer
+//! holds the body, so that a rest that nobody reads closes the connection.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Display,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_multipart::{Multipart, MultipartError};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    error::PayloadError,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, HeaderName},
+    },
+    web::{Bytes, Payload},
+};
+use futures_util::{Stream, StreamExt as _};
+use generation::field_error::shortened;
+use serde_json::Value;
+
+use crate::http::{error_bodies::ValidationErrorDetail, problem::Problem, request_body::holding};
+
+/// What the parts' heads and the boundaries may take beside the file.
+const OVERHEAD: usize = 256 << 10;
+/// The most parts: a form has a few fields, and browsers add none.
+const MAX_PARTS: usize = 16;
+
+/// How much is taken, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileLimits {
+    /// Bytes of the file.
+    pub(crate) bytes: usize,
+    /// Until the end of the body.
+    pub(crate) timeout: Duration,
+}
+
+/// A file as it was sent.
+#[derive(Clone, Debug)]
+pub struct SentFile {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The media type that its sender gave it, as it was written; empty if none.
+    pub declared: String,
+    /// The `Content-Transfer-Encoding` that its sender gave it; empty if none.
+    pub transfer_encoding: String,
+}
+
+/// A body that is not read yet, or not to its end.
+pub(crate) struct MultipartBody(Rc<RefCell<Payload>>);
+
+impl MultipartBody {
+    /// Of a request.
+    pub(crate) fn new(payload: Payload) -> Self {
+        Self(Rc::new(RefCell::new(payload)))
+    }
+
+    /// Reads the body to its end, and gives the file of the part that has this name.
+    ///
+    /// # Errors
+    /// 415 if the body is no multipart, 400 if it is malformed or has more than one such part, 413 over a limit, 408 if it takes too long,
+    /// 422 if there is no such part.
+    pub(crate) async fn read(&mut self, request: &HttpRequest, field: &'static str, limits: &FileLimits) -> Result<SentFile, Problem> {
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("multipart/form-data") {
+            let sent = shortened(content_type);
+            return Err(Problem::unsupported_media_type(format!(
+                "Unsupported Media Type: send the file as multipart/form-data, not {sent}"
+            )));
+        }
+        let spent = Rc::new(Cell::new(false));
+        let rest = limits.bytes.saturating_add(OVERHEAD);
+        let body = Metered { payload: Rc::clone(&self.0), rest, spent: Rc::clone(&spent) };
+        let reading = async {
+            let read = read(Multipart::new(request.headers(), body), field, limits.bytes).await;
+            // The reader says the same of a head that does not fit into its buffer, which is another fault.
+            if spent.get() { Err(Problem::body_too_large(limits.bytes)) } else { read }
+        };
+        match tokio::time::timeout(limits.timeout, reading).await {
+            Ok(Ok(Some(file))) => {
+                // What comes behind the last boundary counts for nothing, and is read so that the connection can be used again.
+                let end = Metered { payload: Rc::clone(&self.0), rest: OVERHEAD, spent };
+                let _unread = tokio::time::timeout(limits.timeout, end.for_each(|_| std::future::ready(()))).await;
+                Ok(file)
+            }
+            Ok(Ok(None)) => Err(no_such_part(field)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Problem::body_too_slow(limits.timeout)),
+        }
+    }
+
+    /// The answer, which holds this body until it is sent.
+    pub(crate) fn held_by(self, answer: HttpResponse) -> HttpResponse {
+        answer.map_body(|_, body| holding(body, self))
+    }
+}
+
+async fn read(mut multipart: Multipart, field: &'static str, limit: usize) -> Result<Option<SentFile>, Problem> {
+    let mut found = None;
+    let mut parts = 0;
+    while let Some(part) = multipart.next().await {
+        let mut part = part.map_err(refused)?;
+        parts += 1;
+        if parts > MAX_PARTS {
+            return Err(malformed(format_args!("more than {MAX_PARTS} parts")));
+        }
+        if part.name() != Some(field) {
+            while let Some(chunk) = part.next().await {
+                chunk.map_err(refused)?;
+            }
+            continue;
+        }
+        if found.is_some() {
+            return Err(malformed(format_args!("more than one file named {field}")));
+        }
+        let header = |name: HeaderName| {
+            part.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+        };
+        let (declared, transfer_encoding) = (header(CONTENT_TYPE), header(HeaderName::from_static("content-transfer-encoding")));
+        let mut bytes = Vec::new();
+        while let Some(chunk) = part.next().await {
+            let chunk = chunk.map_err(refused)?;
+            if bytes.len() + chunk.len() > limit {
+                return Err(Problem::body_too_large(limit));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        found = Some(SentFile { bytes, declared, transfer_encoding });
+    }
+    Ok(found)
+}
+
+fn malformed(reason: impl Display) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed_multipart", format!("Malformed multipart body: {reason}"))
+}
+
+fn no_such_part(field: &'static str) -> Problem {
+    let (kind, msg) = ("missing".to_owned(), "Field required".to_owned());
+    Problem::invalid(vec![ValidationErrorDetail { kind, loc: vec!["body".into(), field.into()], msg, input: Value::Null, ctx: None }])
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of another crate, which may grow: whatever else is wrong is the sender's")]
+fn refused(error: MultipartError) -> Problem {
+    match error {
+        MultipartError::Payload(PayloadError::Overflow) => malformed("a line is too long"),
+        MultipartError::Payload(error) => Problem::unreadable_body(error),
+        error => malformed(error),
+    }
+}
+
+/// The body, of which so many bytes more are taken.
+struct Metered {
+    payload: Rc<RefCell<Payload>>,
+    rest: usize,
+    /// Whether more was asked of it.
+    spent: Rc<Cell<bool>>,
+}
+
+impl Stream for Metered {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.rest == 0 {
+            self.spent.set(true);
+            return Poll::Ready(Some(Err(PayloadError::Overflow)));
+        }
+        let polled = Pin::new(&mut *self.payload.borrow_mut()).poll_next(context);
+        if let Poll::Ready(Some(Ok(chunk))) = &polled {
+            self.rest = self.rest.saturating_sub(chunk.len());
+        }
+        polled
+    }
+}

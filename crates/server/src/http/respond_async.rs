@@ -1,0 +1,35 @@
+//! `Prefer: respond-async` (RFC 7240, section 4.1): the caller would rather not wait.
+
+use actix_web::HttpRequest;
+
+/// The preference.
+pub(crate) const PREFERENCE: &str = "respond-async";
+
+/// Whether the caller would rather be answered at once.
+pub(crate) fn is_wanted(request: &HttpRequest) -> bool {
+    let texts = request.headers().get_all("Prefer").filter_map(|value| value.to_str().ok());
+    // A preference may have parameters, which this one has none of.
+    let mut names = texts.flat_map(|text| text.split(',')).filter_map(|preference| preference.split(';').next());
+    names.any(|name| name.trim().eq_ignore_ascii_case(PREFERENCE))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn the_preference_is_found_among_others() {
+        let wanted = |values: &[&str]| {
+            let request = values.iter().fold(TestRequest::post(), |request, value| request.append_header(("Prefer", *value)));
+            is_wanted(&request.to_http_request())
+        };
+        for values in [&["respond-async"][..], &["wait=10, Respond-Async"], &["wait=10", "respond-async; x=1"]] {
+            assert!(wanted(values), "{values:?}");
+        }
+        for values in [&[][..], &["wait=10"], &["respond-asynchronously"], &["x=respond-async"]] {
+            assert!(!wanted(values), "{values:?}");
+        }
+    }
+}

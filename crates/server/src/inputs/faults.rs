@@ -1,0 +1,61 @@
+//! Faults of fields as they stand in an answer: pydantic's rule and sentence, the place, and the value that was sent.
+//!
+//! It must not know any one request. The invariant: what is sent back of a caller's value is short.
+
+use generation::{
+    FieldError,
+    field_error::{ContextValue, shortened},
+};
+use serde_json::{Map, Number, Value};
+
+use crate::{http::error_bodies::ValidationErrorDetail, inputs::non_finite};
+
+/// A rule's fault at a place.
+pub(crate) fn error_detail(error: &FieldError, loc: Vec<Value>, input: Value) -> ValidationErrorDetail {
+    let context: Map<String, Value> =
+        error.kind.context().into_iter().map(|(name, value)| (name.to_owned(), context_value(value))).collect();
+    let ctx = (!context.is_empty()).then_some(context);
+    ValidationErrorDetail { input, ctx, ..detail(error.kind.type_name(), loc, error.message.clone(), Value::Null) }
+}
+
+/// A fault that no rule of pydantic's has a name for; the sentence says what.
+pub(crate) fn value_fault(loc: Vec<Value>, sentence: &str, input: Value) -> ValidationErrorDetail {
+    let ctx = Some(Map::from_iter([("error".to_owned(), Value::from(sentence))]));
+    ValidationErrorDetail { ctx, ..detail("value_error", loc, format!("Value error, {sentence}"), input) }
+}
+
+/// A fault of a field of the body that only looking beyond the body shows.
+pub(crate) fn value_error(field: &str, error: String, value: &Value) -> ValidationErrorDetail {
+    value_fault(vec!["body".into(), field.into()], &error, echo(value))
+}
+
+pub(crate) fn detail(kind: &str, loc: Vec<Value>, msg: String, input: Value) -> ValidationErrorDetail {
+    ValidationErrorDetail { kind: kind.to_owned(), loc, msg, input, ctx: None }
+}
+
+/// A value of the caller's, small enough to send back.
+pub(crate) fn echo(value: &Value) -> Value {
+    if let Some(literal) = non_finite::literal(value) {
+        return Value::from(literal);
+    }
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::String(text) => Value::from(shortened(text)),
+        Value::Array(_) | Value::Object(_) => {
+            let text = value.to_string();
+            match shortened(&text) {
+                short if short.len() == text.len() => value.clone(),
+                cut => Value::from(cut),
+            }
+        }
+    }
+}
+
+/// A limit of the validation as JSON.
+fn context_value(value: ContextValue) -> Value {
+    match value {
+        ContextValue::Integer(value) => Number::from_i128(value).map_or(Value::Null, Value::Number),
+        ContextValue::Float(value) => Value::from(value),
+        ContextValue::Text(text) => Value::from(text),
+    }
+}

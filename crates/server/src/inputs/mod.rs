@@ -1,0 +1,13 @@
+//! What callers send, as handlers take it: fields of bodies and queries, and pictures by URL, as base64 or as an upload of their own.
+//!
+//! It must not know any one request.
+
+pub(crate) mod callback;
+pub(crate) mod example_picture;
+pub(crate) mod faults;
+pub(crate) mod field_names;
+pub(crate) mod fields;
+mod non_finite;
+pub(crate) mod picture_source;
+pub(crate) mod request_fields;
+mod scalars;

@@ -1,0 +1,57 @@
+//! What a problem answers: its status, its body, and no path.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use actix_web::{ResponseError as _, body::to_bytes, http::header::RETRY_AFTER};
+use generation::{
+    GenerationError,
+    jobs::{DiskFault, JobError, JobErrorKind, StoreError, SubmitJobError},
+};
+use serde_json::Value;
+
+use crate::{
+    api::{
+        tasks::problems::{held_up, image_failed},
+        videos::scenes::scratch,
+    },
+    files::{sandbox::SandboxError, uploads::UploadError},
+    http::problem::Problem,
+};
+
+#[actix_web::test]
+async fn no_answer_tells_where_files_lie() {
+    let denied = || std::io::Error::new(std::io::ErrorKind::PermissionDenied, "at path \"/srv/secret/x\"");
+    let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let file = || generation::video::VideoOutput::new("/srv/secret/video.none").unwrap_err();
+    assert!(file().to_string().contains("/srv/secret"));
+    let store = |source| StoreError::Folder { path: "/srv/secret".into(), source };
+    let failed = |retryable| image_failed(&JobError { kind: JobErrorKind::OutOfMemory, message: "out of memory".into(), retryable });
+    let gone = || StoreError::Gone { path: "/srv/secret".into() };
+    let video = |error| Problem::not_made("Video generation", &error);
+    for (problem, status, told) in [
+        (scratch(denied()), 503, "Video generation failed: the folder for videos in the making cannot be used: the disk is read-only"),
+        (video(file().into()), 500, "Video generation failed: the video could not be written"),
+        (
+            video(GenerationError::Store(store(full()))),
+            503,
+            "Video generation failed: what is stored of the job cannot be used: the disk is full",
+        ),
+        (
+            GenerationError::Store(store(denied())).into(),
+            503,
+            "Generation failed: what is stored of the job cannot be used: the disk is read-only",
+        ),
+        (store(full()).into(), 503, "The store of jobs cannot be used: the disk is full"),
+        (SubmitJobError::from(gone()).into(), 503, "The store of jobs cannot be used: the data folder is gone"),
+        (UploadError::Store(full()).into(), 503, "the file could not be stored: the disk is full"),
+        (SandboxError::Io(full()).into(), 503, "The file cannot be read: the disk is full"),
+        (held_up(DiskFault::Full), 503, "The picture cannot be stored now: the disk is full"),
+        (failed(true), 503, "Image generation failed: out of memory"),
+        (failed(false), 500, "Image generation failed: out of memory"),
+    ] {
+        let answer = problem.error_response();
+        assert_eq!(answer.status().as_u16(), status, "{told}");
+        assert_eq!(answer.headers().get(RETRY_AFTER).map(|seconds| seconds.to_str().unwrap()), (status == 503).then_some("30"), "{told}");
+        let body = to_bytes(answer.into_body()).await.unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["detail"], told);
+    }
+}

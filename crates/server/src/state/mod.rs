@@ -1,0 +1,158 @@
+//! What the handlers share.
+//!
+//! The rooms below it own its parts and must not know it: they take what they need.
+
+mod settings;
+mod store_check;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use actix_web::{HttpRequest, web::Bytes};
+use generation::{Engine, EngineStatus, Limits, ModelInfo, SubmitError, jobs::Jobs};
+use guarded_http::{Guard, GuardSettings};
+
+pub use self::{
+    settings::{TasksSettings, TextRoute},
+    store_check::StoreCheck,
+};
+use crate::{
+    access::{Access, OpenStreams},
+    files::uploads::{UploadLimits, UploadStore},
+    http::{
+        idempotency::IDEMPOTENCY_KEY,
+        metrics::RequestMetrics,
+        problem::Problem,
+        request_body::{RequestBody, announced},
+        request_memory::{HeldMemory, RequestMemory},
+    },
+    inputs::picture_source::PictureSource,
+};
+
+/// What the handlers share; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ApiState {
+    /// Makes the pictures and videos that a request waits for.
+    pub engine: Engine,
+    /// Those that outlive their request.
+    pub jobs: Jobs,
+    /// The bounds of a request.
+    pub limits: Limits,
+    /// The longest request body, in bytes.
+    pub body_limit: usize,
+    /// How long a request body may take to arrive.
+    pub body_timeout: Duration,
+    /// The longest body of a request that carries a picture, in bytes.
+    pub picture_body_limit: usize,
+    /// Where videos lie while they are written and sent, each in a folder of its own.
+    pub scratch: PathBuf,
+    /// Who may ask what.
+    pub access: Arc<Access>,
+    /// The pictures that callers have sent.
+    pub uploads: UploadStore,
+    /// Asks the addresses that callers name.
+    pub guard: Guard,
+    /// How the Tasks API works.
+    pub tasks: TasksSettings,
+    /// The streams of events that are open.
+    pub streams: OpenStreams,
+    /// How much of a character's picture its script repaints, 0 (nothing) to 1.
+    pub repaint_strength: f64,
+    /// Where videos from texts are made.
+    pub text_route: TextRoute,
+    /// What was last found of the store of jobs.
+    pub store_check: StoreCheck,
+    /// What large bodies of requests may take.
+    pub memory: RequestMemory,
+    /// The requests that were answered so far.
+    pub requests: RequestMetrics,
+    /// The memory that this process holds, in bytes, where the system says.
+    pub resident_memory: fn() -> Option<u64>,
+}
+
+/// How much of a character's picture its script repaints unless the operator says otherwise: its look changes, and what stands where stays.
+pub const DEFAULT_REPAINT_STRENGTH: f64 = 0.4;
+
+/// The longest request body unless the operator says otherwise: two prompts at their limit take under 100 kB, however they are escaped.
+pub(crate) const DEFAULT_BODY_LIMIT: usize = 1 << 20;
+
+/// The longest body with a picture unless the operator says otherwise: a camera's JPEG in base64.
+pub(crate) const DEFAULT_PICTURE_BODY_LIMIT: usize = 32 << 20;
+
+/// How long a request body may take to arrive, unless the operator says otherwise: the longest does at 300 kbit/s, and most are a packet.
+pub(crate) const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl ApiState {
+    /// The state with the limits that the service ships with, for callers on this machine; videos lie in `scratch` while they are written,
+    /// and uploads in a folder of it.
+    pub fn new(jobs: Jobs, scratch: PathBuf) -> Self {
+        Self {
+            engine: jobs.engine().clone(),
+            jobs,
+            limits: Limits::default(),
+            body_limit: DEFAULT_BODY_LIMIT,
+            body_timeout: DEFAULT_BODY_TIMEOUT,
+            picture_body_limit: DEFAULT_PICTURE_BODY_LIMIT,
+            uploads: UploadStore::new(scratch.join("uploads"), UploadLimits::default()),
+            scratch,
+            access: Arc::new(Access::loopback()),
+            guard: Guard::new(GuardSettings::default()),
+            tasks: TasksSettings::default(),
+            streams: OpenStreams::default(),
+            repaint_strength: DEFAULT_REPAINT_STRENGTH,
+            text_route: TextRoute::default(),
+            store_check: StoreCheck::default(),
+            memory: RequestMemory::default(),
+            requests: RequestMetrics::default(),
+            resident_memory: || None,
+        }
+    }
+
+    /// The model if it can be asked, and if not why.
+    pub(crate) fn ready_model(&self) -> Result<Arc<ModelInfo>, Problem> {
+        match self.engine.status() {
+            EngineStatus::Ready(model) => Ok(model),
+            EngineStatus::Loading => Err(SubmitError::Loading.into()),
+            EngineStatus::Failed(reason) => Err(SubmitError::Failed(reason).into()),
+        }
+    }
+
+    /// What pictures are fetched with.
+    pub(crate) fn pictures(&self) -> PictureSource<'_> {
+        PictureSource {
+            engine: &self.engine,
+            jobs: &self.jobs,
+            guard: &self.guard,
+            memory: &self.memory,
+            byte_limit: self.picture_body_limit,
+            patience: self.body_timeout,
+        }
+    }
+
+    /// Reads a body that carries a picture, of at most [`Self::picture_body_limit`] bytes, and gives the memory that it was given: to be
+    /// held until the picture is a part of a job. One that is long is not read for a caller whose job would not be taken; a request with a
+    /// name of its own may be answered all the same, so it is read.
+    pub(crate) async fn read_large(
+        &self,
+        body: &mut RequestBody,
+        request: &HttpRequest,
+        owner: &str,
+    ) -> Result<(Bytes, HeldMemory), Problem> {
+        let limit = self.picture_body_limit;
+        if announced(request.headers()).unwrap_or(limit) > self.body_limit && !request.headers().contains_key(IDEMPOTENCY_KEY) {
+            self.engine.check_room(owner)?;
+        }
+        let mut held = self.memory_for(request, limit).await?;
+        let bytes = body.read(limit, self.body_timeout).await?;
+        held.shrink_to(bytes.len());
+        Ok((bytes, held))
+    }
+
+    /// Memory for a body of which at most `most` bytes are read; one that is no longer than any body may be needs none.
+    ///
+    /// # Errors
+    /// 503 if there is none for as long as a body may take to arrive.
+    pub(crate) async fn memory_for(&self, request: &HttpRequest, most: usize) -> Result<HeldMemory, Problem> {
+        let bytes = announced(request.headers()).map_or(most, |announced| announced.min(most));
+        if bytes <= self.body_limit { Ok(HeldMemory::default()) } else { Ok(self.memory.take(bytes, self.body_timeout).await?) }
+    }
+}
