@@ -18,8 +18,6 @@ mod api;
 mod files;
 mod http;
 mod inputs;
-#[cfg(test)]
-mod problem_tests;
 pub mod routes;
 mod serve;
 mod state;
@@ -31,3 +29,6 @@ pub use guarded_http::{AllowedHost, GuardSettings};
 pub use http::{metrics::RequestMetrics, multipart_file, problem::Problem, request_memory, request_notes::IgnoredField};
 pub use serve::{Server, ServerSettings};
 pub use state::{ApiState, DEFAULT_REPAINT_STRENGTH, StoreCheck, TasksSettings, TextRoute};
+
+#[cfg(test)]
+mod problem_tests;

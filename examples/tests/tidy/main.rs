@@ -1,14 +1,18 @@
 //! The house's rules that no compiler checks: headers, file sizes, file names, the floors between crates and between the modules of
-//! diffusion-core, and that nothing below the roof reads the environment.
+//! some, circles of imports, and that nothing below the roof reads the environment.
 //!
 //! It reads text, not syntax trees: comments and test modules are cut off first, which is enough for sources that rustfmt has been over.
 //! It lies among the examples because it belongs to no crate.
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test stops at the first surprise and tells what it saw")]
 
+mod imports;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
+
+use imports::Imports;
 
 /// The crates from the ground up; a crate may use those that stand before it. Examples and benches stand on the roof.
 const CRATES: [&str; 9] =
@@ -41,6 +45,20 @@ const NOT_BELOW_THE_ROOF: [&str; 5] = ["env::var", "env::vars", "env::args", "en
 
 /// Names of files that say nothing of what is in them.
 const EMPTY_NAMES: [&str; 4] = ["utils", "common", "helpers", "types"];
+
+/// A crate whose modules stand on floors, as a line at the head of its `lib.rs` says.
+struct Floored {
+    member: &'static str,
+    has_floors: bool,
+    /// Whether no more than two of its files import each other.
+    has_no_circles: bool,
+}
+
+const FLOORED: [Floored; 3] = [
+    Floored { member: "diffusion-core", has_floors: true, has_no_circles: false },
+    Floored { member: "generation", has_floors: false, has_no_circles: false },
+    Floored { member: "server", has_floors: true, has_no_circles: true },
+];
 
 /// An import that goes up a floor, and why it may: errors name the part of the model that they are about.
 const UPWARD: [(&str, &str); 1] = [("error", "weights")];
@@ -87,6 +105,7 @@ fn sources(ending: &str) -> Vec<Source> {
 /// The text without test modules and comments.
 fn product(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let text = text.split("\nmod tests {").next().unwrap_or_default();
     text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect::<Vec<_>>().join("\n")
 }
 
@@ -214,14 +233,34 @@ fn crates_use_only_crates_below_them() {
     report("the floors between crates", &faults);
 }
 
-/// The floors line at the head of diffusion-core: for each module, those that it may import.
-fn module_floors(head: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let line = head.lines().find_map(|line| line.strip_prefix("//! error, policy -> ")).expect("the floors line of lib.rs");
-    let line = format!("error, policy -> {}", line.trim_end_matches('.'));
+/// The sources of a crate without tests: paths below `src`, and texts. Files that `#[cfg(test)]` declares are not among them.
+fn modules_of(member: &str) -> Vec<(String, String)> {
+    let src = format!("crates/{member}/src/");
+    let all: Vec<(String, String)> =
+        sources(".rs").into_iter().filter_map(|source| Some((source.name.strip_prefix(&src)?.to_owned(), source.text))).collect();
+    let for_tests: BTreeSet<String> = all
+        .iter()
+        .flat_map(|(file, text)| {
+            let folder = file.trim_end_matches("lib.rs").trim_end_matches("mod.rs").trim_end_matches(".rs").trim_end_matches('/');
+            let declared = text.split("#[cfg(test)]\nmod ").skip(1).filter_map(|rest| rest.split_once(';').map(|(name, _)| name));
+            declared.map(move |name| format!("{folder}/{name}.rs").trim_start_matches('/').to_owned()).collect::<Vec<_>>()
+        })
+        .collect();
+    all.into_iter().filter(|(file, _)| !for_tests.contains(file)).map(|(file, text)| (file, product(&text))).collect()
+}
+
+fn imports_of(files: &[(String, String)]) -> Imports {
+    Imports::new(files.iter().map(|(file, text)| (file.as_str(), text.as_str())))
+}
+
+/// The floors at the head of a crate's `lib.rs`: for each module, those that it may import.
+fn module_floors(head: &str) -> Option<BTreeMap<String, BTreeSet<String>>> {
+    let lines = head.lines().skip_while(|line| !line.starts_with("//! Floors inside the crate")).skip(1);
+    let lines: Vec<&str> = lines.map_while(|line| line.strip_prefix("//! ")).collect();
     let mut floors = BTreeMap::new();
     let mut below = BTreeSet::new();
-    for group in line.split(" -> ") {
-        for step in group.split(", ") {
+    for group in lines.join(" ").trim_end_matches('.').split(" -> ") {
+        for step in group.split(", ").filter(|step| !step.is_empty()) {
             // Modules that stand beside each other do not import each other.
             let beside: Vec<&str> = step.split(" beside ").map(str::trim).collect();
             for module in &beside {
@@ -230,80 +269,90 @@ fn module_floors(head: &str) -> BTreeMap<String, BTreeSet<String>> {
             below.extend(beside.into_iter().map(str::to_owned));
         }
     }
-    floors
+    (!floors.is_empty()).then_some(floors)
 }
 
-/// The modules of the crate that a text names: `crate::a::..`, and a and b in `crate::{a, b::{..}}`.
-fn imports(text: &str, prefix: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for rest in text.split(prefix).skip(1) {
-        let word = |text: &str| text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-        let Some(list) = rest.strip_prefix('{') else {
-            found.insert(word(rest));
+#[test]
+fn modules_import_only_what_stands_below_them() {
+    let mut faults = Vec::new();
+    for Floored { member, .. } in FLOORED.iter().filter(|row| row.has_floors) {
+        let head = std::fs::read_to_string(root().join(format!("crates/{member}/src/lib.rs"))).unwrap();
+        let Some(floors) = module_floors(&head) else {
+            faults.push(format!("{member} has no floors at the head of its lib.rs"));
             continue;
         };
-        let mut depth = 1;
-        let mut item = String::new();
-        for c in list.chars() {
-            match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
+        for (file, found) in imports_of(&modules_of(member)).files {
+            let module_of = |file: &str| file.split('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+            let module = module_of(&file);
+            if module == "lib" {
+                continue;
             }
-            if depth == 0 || (depth == 1 && c == ',') {
-                found.insert(word(&item));
-                item.clear();
-            } else {
-                item.push(c);
-            }
-            if depth == 0 {
-                break;
+            let Some(below) = floors.get(&module) else {
+                faults.push(format!("{member}: {module} has no floor: add it to the line at the head of lib.rs"));
+                continue;
+            };
+            for other in found.iter().map(|other| module_of(other)) {
+                if other != module && !below.contains(&other) && !UPWARD.contains(&(module.as_str(), other.as_str())) {
+                    faults.push(format!("{member}, {file}: {module} imports {other}"));
+                }
             }
         }
     }
-    found
+    report("the floors inside the crates", &faults);
 }
 
 #[test]
-fn modules_of_diffusion_core_import_only_what_stands_below_them() {
-    const SRC: &str = "crates/diffusion-core/src/";
-    let head = std::fs::read_to_string(root().join(SRC).join("lib.rs")).unwrap();
-    let floors = module_floors(&head);
+fn no_three_files_import_each_other_in_a_circle() {
     let mut faults = Vec::new();
-    // What is there for tests only stands nowhere.
-    for line in head.split("#[cfg(test)]").next().unwrap_or_default().lines() {
-        if let Some(module) = line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("mod ")).and_then(|line| line.strip_suffix(';'))
-            && !floors.contains_key(module)
-        {
-            faults.push(format!("{module} has no floor: add it to the line at the head of lib.rs"));
-        }
+    for Floored { member, .. } in FLOORED.iter().filter(|row| row.has_no_circles) {
+        let circles = imports_of(&modules_of(member)).circles();
+        faults.extend(circles.iter().map(|circle| format!("{member}: {}", circle.iter().cloned().collect::<Vec<_>>().join(", "))));
     }
-    for source in sources(".rs") {
-        let Some(path) = source.name.strip_prefix(SRC).filter(|path| *path != "lib.rs") else { continue };
-        let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
-        let module = parts.first().copied().unwrap_or_default();
-        let Some(below) = floors.get(module) else { continue };
-        let text = product(&source.text);
-        let mut named = imports(&text, "crate::");
-        if parts.len() == 1 || path == format!("{module}/mod.rs") {
-            named.extend(imports(&text, "super::"));
-        }
-        for other in named.iter().filter(|other| floors.contains_key(*other)) {
-            if other != module && !below.contains(other) && !UPWARD.contains(&(module, other)) {
-                faults.push(format!("{}: {module} imports {other}", source.name));
-            }
-        }
-    }
-    report("the floors inside diffusion-core", &faults);
+    report("these files import each other in a circle", &faults);
 }
 
 #[test]
-fn the_reader_of_imports_reads_lists() {
-    let text = "use crate::{Error, Result, noise::SeededNoise, weights::{a::B, models}};\nlet x = crate::ops::linear();";
-    let found: Vec<String> = imports(text, "crate::").into_iter().collect();
-    assert_eq!(found, ["Error", "Result", "noise", "ops", "weights"]);
-    let floors = module_floors("//! error, policy -> noise, ops -> schedulers beside models -> pipelines.");
+fn a_planted_circle_is_found() {
+    let two = [("a.rs", "use crate::b::{C, D};"), ("b/mod.rs", "pub use d::D;\nuse crate::a::A;"), ("b/d.rs", "")];
+    assert!(Imports::new(two.into_iter()).circles().is_empty());
+    let three = |last: &'static str| {
+        let files = [
+            ("lib.rs", "mod a;\npub use b::B;\npub use other::Error;"),
+            ("a.rs", "use crate::{B, Error};"),
+            ("b/mod.rs", "pub use c::C as B;"),
+            ("b/c.rs", last),
+        ];
+        Imports::new(files.into_iter()).circles()
+    };
+    assert!(three("use super::Other;").is_empty(), "a is not reached");
+    assert!(three("use crate::a::A;").is_empty(), "two are none: the re-export stands in no circle");
+    let planted = [("a.rs", "use crate::b::B;"), ("b/mod.rs", "fn f() { c::g() }"), ("b/c.rs", "fn g() { crate::a::h() }")];
+    let names: BTreeSet<String> = planted.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(Imports::new(planted.into_iter()).circles(), [names]);
+}
+
+#[test]
+fn names_are_followed_to_the_files_that_define_them() {
+    let text =
+        "use crate::{Error, noise::SeededNoise, weights::{a::B, self}};\nuse ::models::M;\nlet x = crate::ops::linear() + weights::a::f();";
+    let files = [
+        ("lib.rs", "pub use error::Error;"),
+        ("error.rs", ""),
+        ("noise/mod.rs", "mod seeded;\npub(crate) use self::seeded::SeededNoise;"),
+        ("noise/seeded.rs", ""),
+        ("weights/mod.rs", ""),
+        ("weights/a.rs", ""),
+        ("models.rs", ""),
+        ("ops.rs", ""),
+        ("it.rs", text),
+    ];
+    let found = Imports::new(files.into_iter()).files["it.rs"].iter().cloned().collect::<Vec<_>>();
+    assert_eq!(found, ["error.rs", "noise/seeded.rs", "ops.rs", "weights/a.rs", "weights/mod.rs"]);
+    let head =
+        "//! Floors inside the crate (..):\n//! error, policy -> noise, ops -> schedulers beside models\n//! -> pipelines.\n\nmod error;";
+    let floors = module_floors(head).unwrap();
     assert!(floors["ops"].contains("noise") && !floors["noise"].contains("ops"));
     assert!(!floors["models"].contains("schedulers") && !floors["schedulers"].contains("models"));
     assert!(floors["pipelines"].contains("models") && floors["pipelines"].contains("schedulers"));
+    assert_eq!(module_floors("//! A crate."), None);
 }

@@ -1,0 +1,186 @@
+//! Which file of a crate imports which: names are followed through re-exports to the file that defines them.
+//!
+//! It reads text, as the other rules do: comments and test modules are gone before. `mod` declarations are no imports. A name that is not
+//! found is another crate's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The files of one crate, by their paths below `src` ("http/mod.rs"), and what each imports.
+pub(crate) struct Imports {
+    pub(crate) files: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// A path, segment by segment; the name that it has where it is imported comes with it.
+type Used = (Vec<String>, String);
+
+struct Module {
+    file: String,
+    /// What `use` brings into it, by the name that it has there.
+    uses: BTreeMap<String, Vec<String>>,
+}
+
+struct Modules(BTreeMap<Vec<String>, Module>);
+
+impl Imports {
+    /// Of these files: path and text.
+    pub(crate) fn new<'a>(sources: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let sources: Vec<_> = sources.map(|(file, text)| (module_of(file), file, text, read(text))).collect();
+        let mut modules = Modules(BTreeMap::new());
+        for (module, file, _, (uses, _)) in &sources {
+            let uses = uses.iter().map(|(path, name)| (name.clone(), path.clone())).collect();
+            modules.0.insert(module.clone(), Module { file: (*file).to_owned(), uses });
+        }
+        let mut files = BTreeMap::new();
+        for (module, file, _, (uses, paths)) in &sources {
+            let all = uses.iter().map(|(path, _)| path).chain(paths);
+            let found: BTreeSet<String> = all.filter_map(|path| modules.file_of(module, path, 0)).filter(|other| other != file).collect();
+            files.insert((*file).to_owned(), found);
+        }
+        Self { files }
+    }
+
+    /// The groups of files in which each is reached from each other, if they have more than two.
+    pub(crate) fn circles(&self) -> Vec<BTreeSet<String>> {
+        let reached: BTreeMap<&String, BTreeSet<&String>> = self.files.keys().map(|file| (file, self.reached(file))).collect();
+        let circle = |file: &String| -> BTreeSet<String> {
+            reached[file].iter().filter(|other| reached[**other].contains(file)).map(|other| (**other).clone()).collect()
+        };
+        let found: BTreeSet<BTreeSet<String>> = self.files.keys().map(circle).collect();
+        found.into_iter().filter(|circle| circle.len() > 2).collect()
+    }
+
+    fn reached<'a>(&'a self, file: &'a String) -> BTreeSet<&'a String> {
+        let (mut found, mut next) = (BTreeSet::new(), vec![file]);
+        while let Some(file) = next.pop() {
+            next.extend(self.files.get(file).into_iter().flatten().filter(|other| found.insert(*other)));
+        }
+        found
+    }
+}
+
+impl Modules {
+    /// The file that defines what a path of a module names.
+    fn file_of(&self, module: &[String], path: &[String], depth: usize) -> Option<String> {
+        let (mut at, mut rest) = self.start(module, path)?;
+        // Re-exports of re-exports end somewhere.
+        if depth > 8 {
+            return None;
+        }
+        while let Some((name, more)) = rest.split_first() {
+            let inner: Vec<String> = at.iter().chain([name]).cloned().collect();
+            if !self.0.contains_key(&inner) {
+                break;
+            }
+            (at, rest) = (inner, more);
+        }
+        let module = &self.0[&at];
+        match rest.split_first() {
+            Some((name, more)) if module.uses.contains_key(name) => {
+                let full: Vec<String> = module.uses[name].iter().chain(more).cloned().collect();
+                // What another crate defines is imported from there.
+                self.file_of(&at, &full, depth + 1)
+            }
+            _ => Some(module.file.clone()),
+        }
+    }
+
+    /// The module where a path begins, and what is left of it; none if it is another crate's.
+    fn start<'a>(&self, module: &[String], path: &'a [String]) -> Option<(Vec<String>, &'a [String])> {
+        let (first, rest) = path.split_first()?;
+        match first.as_str() {
+            "crate" => Some((Vec::new(), rest)),
+            "self" => Some((module.to_vec(), rest)),
+            "super" => {
+                let (mut at, mut rest) = (module.split_last()?.1.to_vec(), rest);
+                while let Some(more) = rest.split_first().filter(|(name, _)| *name == "super").map(|(_, more)| more) {
+                    at.pop();
+                    rest = more;
+                }
+                Some((at, rest))
+            }
+            name => {
+                let inner: Vec<String> = module.iter().cloned().chain([name.to_owned()]).collect();
+                let is_known = self.0.contains_key(&inner) || self.0.get(module).is_some_and(|module| module.uses.contains_key(name));
+                is_known.then(|| (module.to_vec(), path))
+            }
+        }
+    }
+}
+
+/// The module that a file is.
+fn module_of(file: &str) -> Vec<String> {
+    let path = file.trim_end_matches(".rs");
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
+}
+
+/// What `use` brings into a text, and the other paths in it.
+fn read(text: &str) -> (Vec<Used>, Vec<Vec<String>>) {
+    let (mut uses, mut paths) = (Vec::new(), Vec::new());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let before = &rest[..start];
+        let from_here = &rest[start..];
+        let word = &from_here[..from_here.find(|c| !is_word(c)).unwrap_or(from_here.len())];
+        let is_item = before.trim_end().is_empty() || before.trim_end().ends_with(['\n', ';', '}', ')', ']', '{']);
+        if word == "use" && is_item && from_here[word.len()..].starts_with(char::is_whitespace) {
+            let end = from_here.find(';').unwrap_or(from_here.len());
+            tree(&from_here[word.len()..end], &[], &mut uses);
+            rest = &from_here[end..];
+            continue;
+        }
+        let mut path = vec![word.to_owned()];
+        rest = &from_here[word.len()..];
+        while let Some(more) = rest.strip_prefix("::").filter(|more| more.starts_with(is_word)) {
+            let end = more.find(|c| !is_word(c)).unwrap_or(more.len());
+            path.push(more[..end].to_owned());
+            rest = &more[end..];
+        }
+        // `::name` is another crate's, and `.name` a field or a method.
+        if path.len() > 1 && !before.ends_with("::") && !before.ends_with('.') {
+            paths.push(path);
+        }
+    }
+    (uses, paths)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The paths of a tree of `use`, behind those segments.
+fn tree(text: &str, before: &[String], found: &mut Vec<Used>) {
+    let text = text.trim();
+    // Behind a list's last comma.
+    if text.is_empty() {
+        return;
+    }
+    if let Some((head, list)) = text.split_once('{') {
+        let head: Vec<String> = before.iter().cloned().chain(segments(head)).collect();
+        let (mut depth, mut item) = (0, String::new());
+        let list = list.trim_end();
+        for c in list.strip_suffix('}').unwrap_or(list).chars().chain([',']) {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            if c == ',' && depth <= 0 {
+                tree(&item, &head, found);
+                item.clear();
+            } else {
+                item.push(c);
+            }
+        }
+        return;
+    }
+    let (path, alias) = text.split_once(" as ").map_or((text, None), |(path, alias)| (path, Some(alias.trim())));
+    let mut path: Vec<String> = before.iter().cloned().chain(segments(path)).collect();
+    if path.len() > 1 && path.last().is_some_and(|last| last == "self" || last == "*") {
+        path.pop();
+    }
+    if let Some(last) = path.last().cloned() {
+        found.push((path, alias.map_or(last, str::to_owned)));
+    }
+}
+
+fn segments(path: &str) -> impl Iterator<Item = String> + '_ {
+    // A path of another crate may begin with an empty segment, which no module has.
+    path.trim().trim_end_matches("::").split("::").map(|segment| segment.trim().to_owned())
+}
