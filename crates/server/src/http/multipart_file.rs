@@ -15,7 +15,7 @@ use std::{
 
 use actix_multipart::{Multipart, MultipartError};
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, ResponseError as _,
     error::PayloadError,
     http::{
         StatusCode,
@@ -99,8 +99,8 @@ impl MultipartBody {
     }
 
     /// The answer, which holds this body until it is sent.
-    pub(crate) fn held_by(self, answer: HttpResponse) -> HttpResponse {
-        answer.map_body(|_, body| holding(body, self))
+    pub(crate) fn held_by(self, answer: Result<HttpResponse, Problem>) -> HttpResponse {
+        answer.unwrap_or_else(|problem| problem.error_response()).map_body(|_, body| holding(body, self))
     }
 }
 

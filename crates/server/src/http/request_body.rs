@@ -11,7 +11,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, ResponseError as _,
     body::{BodySize, BodyStream, BoxBody, MessageBody, to_bytes_limited},
     http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING},
     web::{self, Bytes, Payload},
@@ -42,8 +42,8 @@ impl RequestBody {
     }
 
     /// The answer, which holds this body until it is sent.
-    pub(crate) fn held_by(self, answer: HttpResponse) -> HttpResponse {
-        answer.map_body(|_, body| holding(body, self))
+    pub(crate) fn held_by(self, answer: Result<HttpResponse, Problem>) -> HttpResponse {
+        answer.unwrap_or_else(|problem| problem.error_response()).map_body(|_, body| holding(body, self))
     }
 }
 

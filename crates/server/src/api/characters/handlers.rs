@@ -8,7 +8,7 @@
 use std::{fs::File, time::SystemTime};
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
+    HttpRequest, HttpResponse,
     web::{self, Data, Path, Payload},
 };
 use generation::{
@@ -78,7 +78,7 @@ const PAGE: usize = 200;
 pub(crate) async fn upload_character(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = MultipartBody::new(payload);
     let answer = upload(&request, &caller, &mut body, &state).await;
-    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+    body.held_by(answer)
 }
 
 async fn upload(request: &HttpRequest, caller: &Caller, body: &mut MultipartBody, state: &ApiState) -> Result<HttpResponse, Problem> {

@@ -6,7 +6,7 @@
 use std::future::Future;
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
+    HttpRequest, HttpResponse,
     web::{self, Data, Json, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -146,7 +146,7 @@ pub(crate) fn services() -> impl Future<Output = Json<Vec<&'static str>>> {
 async fn answered(request: &HttpRequest, caller: Caller, payload: Payload, state: &ApiState, wants_picture: bool) -> HttpResponse {
     let mut body = RequestBody::new(payload);
     let answer = made(request, caller, &mut body, state, wants_picture).await;
-    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+    body.held_by(answer)
 }
 
 async fn made(

@@ -6,13 +6,12 @@
 //! * [`videos`] and [`images`] take requests, [`handlers`] tells how they stand, [`events`] tells of it as it happens;
 //! * [`clip_body`] and [`picture_body`] read the bodies ([`request_wire`] describes them), [`wire`] is what is answered, [`task_view`] writes a
 //!   job down as a task;
-//! * [`envelope`] gives every error below `/api/v1` the `error` object that these clients look for, beside FastAPI's `detail`.
+//! * [`problems`] gives every error below `/api/v1` the `error` object that these clients look for, beside FastAPI's `detail`.
 //!
 //! The invariant: what a task says of itself comes from the job store; nothing is remembered here.
 
 pub(crate) mod async_video;
 mod clip_body;
-pub(crate) mod envelope;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod handlers;

@@ -1,9 +1,10 @@
-//! The problems that tasks alone have.
+//! Problems as the Tasks API says them: an `error` object beside FastAPI's `detail`; and those that tasks alone have.
 
 use actix_web::http::StatusCode;
 use generation::jobs::{DiskFault, JobError, JobState};
+use serde_json::{Value, json};
 
-use crate::http::problem::Problem;
+use crate::{api::tasks::wire::SERVICE, http::problem::Problem};
 
 /// When it is worth asking again for what failed and need not fail again, in seconds: memory may be free by then.
 const FAILED_SECONDS: u64 = 30;
@@ -41,4 +42,46 @@ pub(crate) fn image_failed(error: &JobError) -> Problem {
 /// What was made waits for the disk, and is stored by itself as soon as that lets it.
 pub(crate) fn held_up(fault: DiskFault) -> Problem {
     Problem::disk(fault, format!("The picture cannot be stored now: {fault}"))
+}
+
+/// The body of a problem, in the vocabulary of the service that these clients know.
+pub(crate) fn rendered(problem: &Problem) -> Value {
+    let code = match (problem.code, problem.status.as_u16()) {
+        ("task_not_found", _) => "TASK_NOT_FOUND",
+        ("task_cancelled", _) => "TASK_CANCELLED",
+        (_, 422) => "VALIDATION_ERROR",
+        (_, 429) => "RATE_LIMIT_EXCEEDED",
+        (_, 500) => "INTERNAL_ERROR",
+        (_, 503) => "SERVICE_ERROR",
+        _ => "HTTP_ERROR",
+    };
+    let detail = match problem.fields.as_slice() {
+        [] => json!(problem.message),
+        fields => json!(fields),
+    };
+    let details = match code {
+        "VALIDATION_ERROR" => detail.clone(),
+        "SERVICE_ERROR" => json!({"service": SERVICE, "retryable": true}),
+        _ => json!({}),
+    };
+    json!({"detail": detail, "error": {"code": code, "message": problem.message, "details": details}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_detail_stays_beside_the_error() {
+        let error = json!({"code": "TASK_NOT_FOUND", "message": "Task not found: a", "details": {}});
+        assert_eq!(rendered(&task_not_found("a")), json!({"detail": "Task not found: a", "error": error}));
+        let fault = crate::inputs::faults::detail("missing", vec!["body".into(), "image".into()], "Field required".into(), Value::Null);
+        let faults = json!([fault]);
+        let error = json!({"code": "VALIDATION_ERROR", "message": "Request validation failed", "details": faults});
+        assert_eq!(rendered(&Problem::invalid(vec![fault])), json!({"detail": faults, "error": error}));
+        assert_eq!(rendered(&held_up(DiskFault::Full))["error"]["details"], json!({"service": "local", "retryable": true}));
+        assert_eq!(rendered(&Problem::method_not_allowed("GET".into()))["error"]["code"], "HTTP_ERROR");
+        assert_eq!(rendered(&task_cancelled("a"))["error"]["code"], "TASK_CANCELLED");
+        assert_eq!(rendered(&Problem::not_found())["error"]["code"], "HTTP_ERROR");
+    }
 }

@@ -4,7 +4,7 @@
 //! picture; then the fields; then the picture; then the job, which is on the disk before the answer.
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
+    HttpRequest, HttpResponse,
     web::{Data, Json, Path, Payload},
 };
 use generation::{
@@ -74,7 +74,7 @@ use crate::{
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
     let answer = taken(&request, caller, &mut body, &state).await;
-    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+    body.held_by(answer)
 }
 
 /// How a video's task stands. `GET /api/v1/tasks/{id}` tells more.

@@ -1,7 +1,7 @@
 //! `POST /animate`: a picture in motion, as an MP4 file.
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
+    HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
 use generation::video::{AnimationRequest, AnimationSpec, VideoSpec};
@@ -107,7 +107,7 @@ static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
     let answer = answer(&request, caller, &mut body, &state).await;
-    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+    body.held_by(answer)
 }
 
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {

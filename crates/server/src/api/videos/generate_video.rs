@@ -4,7 +4,7 @@
 //! none, is refused with the three named; it is never guessed at.
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
+    HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
 use generation::{field_error::shortened, video::VideoSpec};
@@ -193,7 +193,7 @@ pub(crate) enum VideoJobAnswer {
 pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
     let answer = answer(&request, caller, &mut body, &state).await;
-    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+    body.held_by(answer)
 }
 
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {

@@ -7,7 +7,7 @@
 use std::{fs::File, io};
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
+    HttpRequest, HttpResponse,
     http::{
         StatusCode,
         header::{CACHE_CONTROL, CONTENT_DISPOSITION, ContentDisposition, DispositionParam, DispositionType},
@@ -56,7 +56,7 @@ use crate::{
 pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
     let answer = info(&request, &mut body, &state).await;
-    body.held_by(answer.unwrap_or_else(|error| error.error_response()))
+    body.held_by(answer)
 }
 
 /// The video of scenes that a body describes, and what is to be said of the body.

@@ -1,8 +1,8 @@
-//! A problem: everything that a handler can answer but success, and how FastAPI's clients read it.
+//! A problem: everything that a handler can answer but success.
 //!
 //! It must not know the rooms above: each turns its own errors into problems beside those errors, by a `From` that is exhaustive, and
-//! [`generation`] does so for the errors of the crate below. The invariant: a problem is complete when it is made; whoever renders it
-//! looks at nothing else.
+//! [`generation`] does so for the errors of the crate below. The invariants: a problem is complete when it is made, and stays in its
+//! response's extensions, from which [`crate::routes`] renders it for the APIs whose shape is not FastAPI's.
 
 mod generation;
 
@@ -143,10 +143,11 @@ impl ResponseError for Problem {
             // Bearer alone: a browser that is offered Basic asks people for a password, and then sends it to every page's liking.
             response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"framewright\""));
         }
-        if self.fields.is_empty() {
-            response.json(ErrorBody { detail: self.message.clone() })
-        } else {
-            response.json(ValidationErrorBody { detail: self.fields.clone() })
-        }
+        let mut response = match self.fields.as_slice() {
+            [] => response.json(ErrorBody { detail: self.message.clone() }),
+            fields => response.json(ValidationErrorBody { detail: fields.to_vec() }),
+        };
+        response.extensions_mut().insert(self.clone());
+        response
     }
 }
