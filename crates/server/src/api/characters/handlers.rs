@@ -35,7 +35,10 @@ use crate::{
         file_answer::FileAnswer,
         idempotency,
         multipart_file::{FileLimits, MultipartBody},
-        problem::Problem,
+        problem::{
+            Problem,
+            documented::{FileAnswers, JsonBodyProblems, StoreProblems},
+        },
         request_notes::RequestNotes,
     },
     inputs::{
@@ -63,16 +66,12 @@ const PAGE: usize = 200;
     ),
     responses(
         (status = 200, description = "Where the picture is", body = Uploaded),
+        JsonBodyProblems,
         (status = 400, description = "The form cannot be read, or the file is no picture", body = ErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
         (status = 413, description = "The file is too long, or would take more room than one may", body = ErrorBody),
         (status = 415, description = "The body is no multipart/form-data", body = ErrorBody),
         (status = 422, description = "The form has no file named character", body = ValidationErrorBody),
-        (
-            status = 503,
-            description = "The server is busy with other large requests, or its disk cannot be used: `detail` says why",
-            body = ErrorBody
-        ),
+        (status = 503, description = "The server is busy with other large requests, or its disk cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn upload_character(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -101,11 +100,9 @@ async fn upload(request: &HttpRequest, caller: &Caller, body: &mut MultipartBody
     responses(
         (status = 200, description = "The picture", body = PngFile, content_type = "image/png"),
         (status = 206, description = "A part of it", body = PngFile, content_type = "image/png"),
-        (status = 304, description = "It is what the client has"),
+        FileAnswers,
+        StoreProblems,
         (status = 404, description = "There is no such picture, or it is another's", body = ErrorBody),
-        (status = 412, description = "It is another than the client names"),
-        (status = 416, description = "It has no such part"),
-        (status = 503, description = "The disk cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn uploaded(
@@ -228,8 +225,8 @@ fn timestamp(time: SystemTime) -> String {
     params(("id" = String, Path, description = "Its id")),
     responses(
         (status = 200, description = "How it stands", body = Generation),
+        StoreProblems,
         (status = 404, description = "There is no such generation, or it is another's", body = ErrorBody),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
@@ -248,8 +245,8 @@ pub(crate) async fn generation(caller: Caller, id: Path<String>, state: Data<Api
     params(("limit" = Option<u32>, Query, description = "How many at most: 1 to 1000", minimum = 1, maximum = 1000)),
     responses(
         (status = 200, description = "The generations", body = Vec<Generation>),
+        StoreProblems,
         (status = 422, description = "The limit is none", body = ValidationErrorBody),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, Problem> {

@@ -20,9 +20,11 @@ use crate::{
     },
     files::file_schemas::PngFile,
     http::{
-        error_bodies::{ErrorBody, ValidationErrorBody},
         file_answer::AS_MADE,
-        problem::Problem,
+        problem::{
+            Problem,
+            documented::{JsonBodyProblems, NotMade, QueueProblems},
+        },
         request_body::{RequestBody, aside, check_type},
         request_notes::RequestNotes,
     },
@@ -52,50 +54,9 @@ use crate::{
                 ),
             )
         ),
-        (
-            status = 400,
-            description = "The body is no JSON",
-            body = ErrorBody,
-            example = json!({"detail": "Malformed JSON: trailing comma at line 2 column 1"})
-        ),
-        (
-            status = 408,
-            description = "The body did not arrive in time",
-            body = ErrorBody,
-            example = json!({"detail": "Request body too slow: it did not arrive within 30 s"})
-        ),
-        (
-            status = 413,
-            description = "The body is too long",
-            body = ErrorBody,
-            example = json!({"detail": "Request body too large: the limit is 1048576 bytes"})
-        ),
-        (
-            status = 415,
-            description = "The body is announced as something other than JSON",
-            body = ErrorBody,
-            example = json!({"detail": "Unsupported Media Type: send the body as application/json, not text/plain"})
-        ),
-        (status = 422, description = "Fields of the body are wrong", body = ValidationErrorBody),
-        (
-            status = 429,
-            description = "The queue is full",
-            body = ErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free")),
-            example = json!({"detail": "the queue is full (16 places); try again in about 5 s"})
-        ),
-        (
-            status = 500,
-            description = "The picture could not be made",
-            body = ErrorBody,
-            example = json!({"detail": "Generation failed: internal error"})
-        ),
-        (
-            status = 503,
-            description = "The model is not loaded yet, or the server is shutting down",
-            body = ErrorBody,
-            example = json!({"detail": "Model not loaded yet"})
-        ),
+        JsonBodyProblems,
+        QueueProblems,
+        NotMade,
     )
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {

@@ -1,7 +1,6 @@
-//! The documentation: `/openapi.json` from the types, Swagger UI at `/docs` and Redoc at `/redoc`.
+//! The documentation for programs: `/openapi.json`, from the handlers and the wire types.
 //!
-//! Both pages work with no network: their scripts are compiled into the program (Swagger UI's by utoipa-swagger-ui, Redoc's by aide), and a
-//! content security policy keeps the browser from asking anyone else.
+//! A new API's handlers are listed here; where its problems have a shape of their own, a modifier puts that in the place of FastAPI's.
 
 use std::sync::OnceLock;
 
@@ -17,7 +16,12 @@ use utoipa::{
 
 use crate::{
     access,
+    api::tasks::{
+        problems::rendered,
+        wire::{TaskErrorBody, TaskValidationErrorBody},
+    },
     http::{
+        error_bodies::{ErrorBody, ValidationErrorBody},
         problem::Problem,
         request_notes::{IGNORED_FIELDS, REMARKS},
     },
@@ -59,7 +63,8 @@ use crate::{
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
-    modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders)
+    components(schemas(ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
+    modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems)
 )]
 pub(crate) struct ApiDoc;
 
@@ -93,21 +98,20 @@ const ON_ROUTES_WITH_KEYS: [(&str, &str); 2] =
 impl Modify for GateAnswers {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         for (path, item) in &mut api.paths.paths {
-            let body = if path.starts_with("/api/v1/") { "TaskErrorBody" } else { "ErrorBody" };
             let operations = [&mut item.get, &mut item.post, &mut item.delete];
             for operation in operations.into_iter().flatten() {
-                tell(operation, &ON_EVERY_ROUTE, body);
+                tell(operation, &ON_EVERY_ROUTE);
                 if !access::is_open(path) {
-                    tell(operation, &ON_ROUTES_WITH_KEYS, body);
+                    tell(operation, &ON_ROUTES_WITH_KEYS);
                 }
             }
         }
     }
 }
 
-fn tell(operation: &mut Operation, answers: &[(&str, &str)], body: &str) {
+fn tell(operation: &mut Operation, answers: &[(&str, &str)]) {
     for (status, description) in answers {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body))).build();
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorBody"))).build();
         let answer = ResponseBuilder::new().description(*description).content("application/json", content).build();
         operation.responses.responses.entry((*status).to_owned()).or_insert_with(|| answer.into());
     }
@@ -146,6 +150,33 @@ impl Modify for RetryHeaders {
                 if let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("503") {
                     let seconds = || header(Type::Integer, "Seconds until it is worth asking again; absent if nobody can tell");
                     answer.headers.entry("Retry-After".into()).or_insert_with(seconds);
+                }
+            }
+        }
+    }
+}
+
+/// Describes the problems of the Tasks API as it renders them.
+struct TaskProblems;
+
+impl Modify for TaskProblems {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let items = api.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/v1/")).map(|(_, item)| item);
+        let operations = items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.delete]).flatten();
+        for (status, answer) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
+            let RefOr::T(answer) = answer else { continue };
+            for content in answer.content.values_mut() {
+                let RefOr::T(content) = content else { continue };
+                let Some(RefOr::Ref(schema)) = &mut content.schema else { continue };
+                let tasks = match schema.ref_location.rsplit('/').next() {
+                    Some("ErrorBody") => "TaskErrorBody",
+                    Some("ValidationErrorBody") => "TaskValidationErrorBody",
+                    Some(_) | None => continue,
+                };
+                *schema = Ref::from_schema_name(tasks);
+                if let (Some(example), Ok(status)) = (&mut content.example, status.parse()) {
+                    let message = example["detail"].as_str().unwrap_or_default();
+                    *example = rendered(&Problem::new(status, "", message));
                 }
             }
         }

@@ -26,9 +26,12 @@ use crate::{
     api::tasks::{
         problems::task_not_found,
         task_view::{self, Links},
-        wire::{StreamedEvent, TaskErrorBody, TaskStatus, TaskValidationErrorBody},
+        wire::{StreamedEvent, TaskStatus},
     },
-    http::{error_bodies::ValidationErrorDetail, problem::Problem},
+    http::{
+        error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
+        problem::{Problem, documented::StoreProblems},
+    },
     inputs::fields::{Fields, boolean, integer, query_values},
     state::ApiState,
 };
@@ -76,15 +79,15 @@ pub(crate) struct EventsQuery {
     responses(
         (status = 200, description = "The events", body = StreamedEvent, content_type = "text/event-stream"),
         (status = 204, description = "The task has ended, and its last event was seen"),
-        (status = 404, description = "There is no such task", body = TaskErrorBody),
-        (status = 422, description = "The number of the last event is none", body = TaskValidationErrorBody),
+        StoreProblems,
+        (status = 404, description = "There is no such task", body = ErrorBody),
+        (status = 422, description = "The number of the last event is none", body = ValidationErrorBody),
         (
             status = 429,
             description = "You follow as many tasks as you may",
-            body = TaskErrorBody,
+            body = ErrorBody,
             headers(("Retry-After" = u64, description = "Seconds until one may be closed"))
         ),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
     )
 )]
 pub(crate) async fn events(request: HttpRequest, caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, Problem> {

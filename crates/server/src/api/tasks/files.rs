@@ -11,7 +11,13 @@ use crate::{
         artifacts,
         file_schemas::{Mp4File, PngFile},
     },
-    http::{error_bodies::ErrorBody, problem::Problem},
+    http::{
+        error_bodies::ErrorBody,
+        problem::{
+            Problem,
+            documented::{FileAnswers, StoreProblems},
+        },
+    },
     state::ApiState,
 };
 
@@ -36,12 +42,10 @@ use crate::{
             content((Mp4File = "video/mp4"), (PngFile = "image/png")),
             headers(("Content-Range" = String, description = "Which part of how many bytes"))
         ),
-        (status = 304, description = "It is the one that `If-None-Match` names"),
+        FileAnswers,
+        StoreProblems,
         (status = 404, description = "There is no such file", body = ErrorBody),
         (status = 410, description = "It was removed, for its age or to make room", body = ErrorBody),
-        (status = 412, description = "It is not the one that `If-Match` names"),
-        (status = 416, description = "It has no such part"),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn file(

@@ -13,9 +13,12 @@ use crate::{
     api::tasks::{
         problems::{task_ended, task_not_found},
         task_view::{self, Links},
-        wire::{CancelResponse, PAGE, Task, TaskErrorBody, TaskStatus, TaskSummary, TaskValidationErrorBody},
+        wire::{CancelResponse, PAGE, Task, TaskStatus, TaskSummary},
     },
-    http::problem::Problem,
+    http::{
+        error_bodies::{ErrorBody, ValidationErrorBody},
+        problem::{Problem, documented::StoreProblems},
+    },
     inputs::fields::{Fields, entries, query_values, string},
     state::ApiState,
 };
@@ -65,9 +68,9 @@ pub(crate) enum Order {
             body = Vec<TaskSummary>,
             headers(("Link" = String, description = "Where the next page is, if this one is full"))
         ),
-        (status = 404, description = "There is no task of the id in `after`", body = TaskErrorBody),
-        (status = 422, description = "The query is wrong", body = TaskValidationErrorBody),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
+        StoreProblems,
+        (status = 404, description = "There is no task of the id in `after`", body = ErrorBody),
+        (status = 422, description = "The query is wrong", body = ValidationErrorBody),
     )
 )]
 pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
@@ -101,8 +104,8 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
     params(("id" = String, Path, description = "The task's id", example = "vid_abc123def456")),
     responses(
         (status = 200, description = "The task, also if it failed or was cancelled", body = Task),
-        (status = 404, description = "There is no such task", body = TaskErrorBody),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
+        StoreProblems,
+        (status = 404, description = "There is no such task", body = ErrorBody),
     )
 )]
 pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<Json<Task>, Problem> {
@@ -120,9 +123,9 @@ pub(crate) async fn show(request: HttpRequest, caller: Caller, id: Path<String>,
     params(("id" = String, Path, description = "The task's id", example = "vid_abc123def456")),
     responses(
         (status = 200, description = "It is cancelled", body = CancelResponse),
-        (status = 404, description = "There is no such task", body = TaskErrorBody),
-        (status = 409, description = "It has ended, and stays as it ended", body = TaskErrorBody),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
+        StoreProblems,
+        (status = 404, description = "There is no such task", body = ErrorBody),
+        (status = 409, description = "It has ended, and stays as it ended", body = ErrorBody),
     )
 )]
 pub(crate) async fn cancel(caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<Json<CancelResponse>, Problem> {

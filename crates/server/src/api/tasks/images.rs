@@ -22,13 +22,17 @@ use crate::{
             problems::{held_up, image_failed, task_cancelled, task_not_found},
             request_wire::{PictureFromPictureBody, PictureTaskBody},
             task_view::{self, Links},
-            wire::{PictureTaskResponse, SERVICE, TaskErrorBody, TaskValidationErrorBody},
+            wire::{PictureTaskResponse, SERVICE},
         },
     },
     files::artifacts,
     http::{
+        error_bodies::ErrorBody,
         idempotency,
-        problem::Problem,
+        problem::{
+            Problem,
+            documented::{JsonBodyProblems, NotMade, QueueProblems},
+        },
         request_body::{RequestBody, aside, check_type},
         request_memory::HeldMemory,
     },
@@ -61,24 +65,10 @@ const PICTURE: &str = "image-0.png";
             body = PictureTaskResponse,
             headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
         ),
-        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
-        (status = 410, description = "The task was cancelled meanwhile", body = TaskErrorBody),
-        (status = 413, description = "The body is too long", body = TaskErrorBody),
-        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
-        (status = 422, description = "Fields are wrong, or the Idempotency-Key was used with another request", body = TaskValidationErrorBody),
-        (
-            status = 429,
-            description = "The queue is full, or you have as many tasks waiting as you may",
-            body = TaskErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
-        ),
-        (status = 500, description = "The picture could not be made", body = TaskErrorBody),
-        (
-            status = 503,
-            description = "The model is not loaded yet, the picture could not be made this time, the server is shutting down, or its disk or store cannot be used: `detail` says why",
-            body = TaskErrorBody
-        ),
+        JsonBodyProblems,
+        QueueProblems,
+        NotMade,
+        (status = 410, description = "The task was cancelled meanwhile", body = ErrorBody),
     )
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -104,28 +94,10 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
             body = PictureTaskResponse,
             headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
         ),
-        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
-        (status = 410, description = "The task was cancelled meanwhile", body = TaskErrorBody),
-        (status = 413, description = "The body is too long", body = TaskErrorBody),
-        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
-        (
-            status = 422,
-            description = "Fields are wrong, the picture cannot be had, or the Idempotency-Key was used with another request",
-            body = TaskValidationErrorBody
-        ),
-        (
-            status = 429,
-            description = "The queue is full, or you have as many tasks waiting as you may",
-            body = TaskErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
-        ),
-        (status = 500, description = "The picture could not be made", body = TaskErrorBody),
-        (
-            status = 503,
-            description = "The model is not loaded yet, the picture could not be made this time, the server is shutting down, or its disk or store cannot be used: `detail` says why",
-            body = TaskErrorBody
-        ),
+        JsonBodyProblems,
+        QueueProblems,
+        NotMade,
+        (status = 410, description = "The task was cancelled meanwhile", body = ErrorBody),
     )
 )]
 pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {

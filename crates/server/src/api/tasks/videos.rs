@@ -22,12 +22,16 @@ use crate::{
             problems::task_not_found,
             request_wire::VideoTaskBody,
             task_view::{self, Links},
-            wire::{TaskErrorBody, TaskStatus, TaskValidationErrorBody, VideoStatus, VideoTaskResponse},
+            wire::{TaskStatus, VideoStatus, VideoTaskResponse},
         },
     },
     http::{
+        error_bodies::ErrorBody,
         idempotency,
-        problem::Problem,
+        problem::{
+            Problem,
+            documented::{JsonBodyProblems, QueueProblems, StoreProblems},
+        },
         request_body::{RequestBody, aside, check_type},
     },
     inputs::picture_source::{Asker, SourceError},
@@ -53,22 +57,8 @@ use crate::{
             body = VideoTaskResponse,
             headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
         ),
-        (status = 400, description = "The body is no JSON", body = TaskErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = TaskErrorBody),
-        (status = 413, description = "The body is too long", body = TaskErrorBody),
-        (status = 415, description = "The body is announced as something other than JSON", body = TaskErrorBody),
-        (
-            status = 422,
-            description = "Fields are wrong, the picture cannot be had, or the Idempotency-Key was used with another request",
-            body = TaskValidationErrorBody
-        ),
-        (
-            status = 429,
-            description = "The queue is full, or you have as many tasks waiting as you may",
-            body = TaskErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
-        ),
-        (status = 503, description = "The model is not loaded yet, the server is shutting down, or its disk or store cannot be used: `detail` says why", body = TaskErrorBody),
+        JsonBodyProblems,
+        QueueProblems,
     )
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -85,8 +75,8 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     params(("id" = String, Path, description = "The task's id", example = "vid_abc123def456")),
     responses(
         (status = 200, description = "The task, also if it failed or was cancelled", body = VideoStatus),
-        (status = 404, description = "There is no such task", body = TaskErrorBody),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = TaskErrorBody),
+        StoreProblems,
+        (status = 404, description = "There is no such task", body = ErrorBody),
     )
 )]
 #[deprecated = "GET /api/v1/tasks/{id}"]

@@ -26,7 +26,7 @@ use crate::{
     http::{
         error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
         idempotency,
-        problem::Problem,
+        problem::{Problem, documented::StoreProblems},
         request_notes::RequestNotes,
     },
     inputs::{
@@ -188,6 +188,7 @@ fn check_seed(seed: Option<i128>) -> Result<i128, Vec<FieldError>> {
     params(("job_id" = String, Query, description = "The id that `POST /generate-video` gave")),
     responses(
         (status = 200, description = "How it stands", body = TextStatus),
+        StoreProblems,
         (status = 404, description = "There is no such job, or it is another's", body = ErrorBody),
         (status = 422, description = "No id was given", body = ValidationErrorBody),
         (status = 503, description = "The id is Amazon's, and this version cannot ask there; or the server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),

@@ -20,9 +20,11 @@ use crate::{
     },
     files::{file_schemas::Mp4File, picture_text},
     http::{
-        error_bodies::{ErrorBody, ValidationErrorBody},
         header_values::insert,
-        problem::Problem,
+        problem::{
+            Problem,
+            documented::{JsonBodyProblems, NotMade, QueueProblems},
+        },
         request_body::{RequestBody, check_type},
         request_notes::RequestNotes,
         respond_async,
@@ -89,19 +91,9 @@ static SHAPE: Shape = Shape::new(&FIELDS, &[]);
                 ("Preference-Applied" = String, description = "respond-async"),
             )
         ),
-        (status = 400, description = "The body is no JSON", body = ErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 413, description = "The body is too long", body = ErrorBody),
-        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
-        (status = 422, description = "Fields of the body are wrong, or the picture cannot be read", body = ValidationErrorBody),
-        (
-            status = 429,
-            description = "The queue is full",
-            body = ErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
-        ),
-        (status = 500, description = "The video could not be made", body = ErrorBody),
-        (status = 503, description = "The model is not loaded yet, the server is shutting down, or its disk or store cannot be used: `detail` says why", body = ErrorBody),
+        JsonBodyProblems,
+        QueueProblems,
+        NotMade,
     )
 )]
 pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {

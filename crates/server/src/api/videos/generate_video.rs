@@ -28,7 +28,10 @@ use crate::{
     files::file_schemas::Mp4File,
     http::{
         error_bodies::{ErrorBody, ValidationErrorBody},
-        problem::Problem,
+        problem::{
+            Problem,
+            documented::{JsonBodyProblems, NotMade, QueueProblems},
+        },
         request_body::{RequestBody, aside, check_type},
         respond_async,
     },
@@ -171,23 +174,15 @@ pub(crate) enum VideoJobAnswer {
                 ("Preference-Applied" = String, description = "respond-async"),
             )
         ),
+        JsonBodyProblems,
+        QueueProblems,
+        NotMade,
         (status = 400, description = "The body is no JSON, or there are fewer than two scenes", body = ErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 413, description = "The body is too long", body = ErrorBody),
-        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
         (
             status = 422,
             description = "Fields of the body are wrong, or it is none of the three or two of them",
             body = ValidationErrorBody
         ),
-        (
-            status = 429,
-            description = "The queue is full",
-            body = ErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free"))
-        ),
-        (status = 500, description = "The video could not be made", body = ErrorBody),
-        (status = 503, description = "The model is not loaded yet, the server is shutting down, or its disk or store cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {

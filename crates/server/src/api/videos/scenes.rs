@@ -27,10 +27,9 @@ use crate::{
         wire::{ScenesBody, VideoInfo},
     },
     http::{
-        error_bodies::{ErrorBody, ValidationErrorBody},
         file_answer::{self, AS_MADE},
         header_values::insert,
-        problem::Problem,
+        problem::{Problem, documented::JsonBodyProblems},
         request_body::{RequestBody, aside, check_type},
         request_notes::RequestNotes,
     },
@@ -46,11 +45,7 @@ use crate::{
     request_body = ScenesBody,
     responses(
         (status = 200, description = "What the video will be", body = VideoInfo),
-        (status = 400, description = "The body is no JSON", body = ErrorBody),
-        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
-        (status = 413, description = "The body is too long", body = ErrorBody),
-        (status = 415, description = "The body is announced as something other than JSON", body = ErrorBody),
-        (status = 422, description = "Fields of the body are wrong", body = ValidationErrorBody),
+        JsonBodyProblems,
     )
 )]
 pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {

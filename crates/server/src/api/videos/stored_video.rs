@@ -9,7 +9,13 @@ use generation::jobs::Job;
 use crate::{
     access::Caller,
     files::{artifacts, file_schemas::Mp4File},
-    http::{error_bodies::ErrorBody, problem::Problem},
+    http::{
+        error_bodies::ErrorBody,
+        problem::{
+            Problem,
+            documented::{FileAnswers, StoreProblems},
+        },
+    },
     state::ApiState,
 };
 
@@ -33,12 +39,10 @@ pub(crate) fn path(job: &Job) -> Option<String> {
     responses(
         (status = 200, description = "The video", body = Mp4File, content_type = "video/mp4"),
         (status = 206, description = "A part of it", body = Mp4File, content_type = "video/mp4"),
-        (status = 304, description = "It is what the client has"),
+        FileAnswers,
+        StoreProblems,
         (status = 404, description = "There is no such video, or it is another's", body = ErrorBody),
         (status = 410, description = "It is no longer kept", body = ErrorBody),
-        (status = 412, description = "It is another than the client names"),
-        (status = 416, description = "It has no such part"),
-        (status = 503, description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn video(

@@ -4,6 +4,7 @@
 //! [`generation`] does so for the errors of the crate below. The invariants: a problem is complete when it is made, and stays in its
 //! response's extensions, from which [`crate::routes`] renders it for the APIs whose shape is not FastAPI's.
 
+pub(crate) mod documented;
 mod generation;
 
 use std::time::Duration;

@@ -1,0 +1,75 @@
+//! The problems that many routes share, as /openapi.json describes them: a route lists their families, and after them what it says
+//! otherwise.
+//!
+//! Bodies are FastAPI's here; [`crate::api::service::docs`] puts those of another API in their place.
+#![expect(dead_code, reason = "it describes answers that are made elsewhere, and is never made")]
+
+use utoipa::IntoResponses;
+
+use crate::http::error_bodies::{ErrorBody, ValidationErrorBody};
+
+/// Of a route with a JSON body.
+#[derive(IntoResponses)]
+pub(crate) enum JsonBodyProblems {
+    /// The body is not JSON
+    #[response(status = 400, example = json!({"detail": "Malformed JSON: trailing comma at line 2 column 1"}))]
+    Malformed(ErrorBody),
+    /// The body did not arrive in time
+    #[response(status = 408, example = json!({"detail": "Request body too slow: it did not arrive within 30 s"}))]
+    TooSlow(ErrorBody),
+    /// The body is too long
+    #[response(status = 413, example = json!({"detail": "Request body too large: the limit is 1048576 bytes"}))]
+    TooLarge(ErrorBody),
+    /// The body is announced as something other than JSON
+    #[response(
+        status = 415,
+        example = json!({"detail": "Unsupported Media Type: send the body as application/json, not text/plain"})
+    )]
+    OtherType(ErrorBody),
+    /// Fields of the request are wrong, a picture or the Idempotency-Key among them: `detail` names each
+    #[response(status = 422)]
+    Invalid(ValidationErrorBody),
+}
+
+/// Of a route that makes a job.
+#[derive(IntoResponses)]
+pub(crate) enum QueueProblems {
+    /// The queue is full, or you have as many jobs waiting as you may
+    #[response(
+        status = 429,
+        headers(("Retry-After" = u64, description = "Seconds until a place is likely to be free")),
+        example = json!({"detail": "the queue is full (16 places); try again in about 5 s"})
+    )]
+    Full(ErrorBody),
+    /// The model is not loaded yet, the job failed for now, the server is shutting down, or its disk cannot be used: `detail` says why
+    #[response(status = 503, example = json!({"detail": "Model not loaded yet"}))]
+    Unavailable(ErrorBody),
+}
+
+/// Of a route that waits for a job.
+#[derive(IntoResponses)]
+#[response(status = 500, description = "The job failed: `detail` says why", example = json!({"detail": "Generation failed: internal error"}))]
+pub(crate) struct NotMade(ErrorBody);
+
+/// Of a route that asks the store of jobs or the disk.
+#[derive(IntoResponses)]
+#[response(
+    status = 503,
+    description = "The server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why",
+    example = json!({"detail": "The store of jobs cannot be used: the disk is full"})
+)]
+pub(crate) struct StoreProblems(ErrorBody);
+
+/// Of a route that gives a file, to requests with conditions or a range.
+#[derive(IntoResponses)]
+pub(crate) enum FileAnswers {
+    /// The client has it already: `If-None-Match` names its ETag
+    #[response(status = 304)]
+    Unchanged,
+    /// Precondition failed: `If-Match` does not match its ETag
+    #[response(status = 412)]
+    Another,
+    /// It has no such part
+    #[response(status = 416)]
+    NoSuchPart,
+}
