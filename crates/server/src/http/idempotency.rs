@@ -21,6 +21,16 @@ pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The longest name.
 pub(crate) const MAX_CHARS: usize = 255;
 
+/// The header, as /openapi.json describes it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what is read by itself")]
+pub(crate) struct IdempotencyHeader {
+    /// The request's own name: sent again with it, the request is answered again and makes nothing anew
+    #[param(rename = "Idempotency-Key")]
+    key: Option<String>,
+}
+
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The request's own name, if it has one, and a digest of its method, its path and its body.

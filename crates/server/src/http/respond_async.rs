@@ -1,6 +1,17 @@
 //! `Prefer: respond-async` (RFC 7240, section 4.1): the caller would rather not wait.
 
 use actix_web::HttpRequest;
+use utoipa::IntoParams;
+
+/// The header, as /openapi.json describes it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what is read by itself")]
+pub(crate) struct PreferHeader {
+    /// respond-async: do not wait for the video
+    #[param(rename = "Prefer")]
+    preference: Option<String>,
+}
 
 /// The preference.
 pub(crate) const PREFERENCE: &str = "respond-async";

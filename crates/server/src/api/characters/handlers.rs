@@ -37,7 +37,7 @@ use crate::{
         multipart_file::{FileLimits, MultipartBody},
         problem::{
             Problem,
-            documented::{FileAnswers, JsonBodyProblems, StoreProblems},
+            documented::{FileAnswers, StoreProblems},
         },
         request_notes::RequestNotes,
     },
@@ -66,8 +66,8 @@ const PAGE: usize = 200;
     ),
     responses(
         (status = 200, description = "Where the picture is", body = Uploaded),
-        JsonBodyProblems,
         (status = 400, description = "The form cannot be read, or the file is no picture", body = ErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = ErrorBody),
         (status = 413, description = "The file is too long, or would take more room than one may", body = ErrorBody),
         (status = 415, description = "The body is no multipart/form-data", body = ErrorBody),
         (status = 422, description = "The form has no file named character", body = ValidationErrorBody),

@@ -18,7 +18,7 @@ use crate::{
     access,
     api::tasks::{
         problems::rendered,
-        wire::{TaskErrorBody, TaskValidationErrorBody},
+        wire::{PictureTaskResponse, TaskErrorBody, TaskValidationErrorBody},
     },
     http::{
         error_bodies::{ErrorBody, ValidationErrorBody},
@@ -63,7 +63,7 @@ use crate::{
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
-    components(schemas(ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
+    components(schemas(PictureTaskResponse, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
     modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems)
 )]
 pub(crate) struct ApiDoc;

@@ -24,6 +24,17 @@ use crate::{
     state::ApiState,
 };
 
+/// The job that makes the video, for those who would rather not wait
+#[derive(utoipa::IntoResponses)]
+#[response(
+    status = 202,
+    headers(
+        ("Location" = String, description = "Where to ask how it stands"),
+        ("Preference-Applied" = String, description = "respond-async"),
+    )
+)]
+pub(crate) struct TaskAccepted(#[expect(dead_code, reason = "it describes an answer, and is never made")] VideoTaskResponse);
+
 /// Makes a job of the video that `read` makes of the request, or finds the one that the same request made before.
 pub(crate) async fn answer(
     request: &HttpRequest,

@@ -82,12 +82,7 @@ pub(crate) struct EventsQuery {
         StoreProblems,
         (status = 404, description = "There is no such task", body = ErrorBody),
         (status = 422, description = "The number of the last event is none", body = ValidationErrorBody),
-        (
-            status = 429,
-            description = "You follow as many tasks as you may",
-            body = ErrorBody,
-            headers(("Retry-After" = u64, description = "Seconds until one may be closed"))
-        ),
+        (status = 429, description = "You follow as many tasks as you may", body = ErrorBody, headers(("Retry-After" = u64))),
     )
 )]
 pub(crate) async fn events(request: HttpRequest, caller: Caller, id: Path<String>, state: Data<ApiState>) -> Result<HttpResponse, Problem> {

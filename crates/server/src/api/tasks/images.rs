@@ -28,7 +28,7 @@ use crate::{
     files::artifacts,
     http::{
         error_bodies::ErrorBody,
-        idempotency,
+        idempotency::{self, IdempotencyHeader},
         problem::{
             Problem,
             documented::{JsonBodyProblems, NotMade, QueueProblems},
@@ -46,6 +46,18 @@ use crate::{
 /// The picture's name in its task.
 const PICTURE: &str = "image-0.png";
 
+/// What both routes answer.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes answers that are made elsewhere, and is never made")]
+enum Made {
+    /// The picture
+    #[response(status = 200, headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent")))]
+    Picture(PictureTaskResponse),
+    /// The task was cancelled meanwhile
+    #[response(status = 410)]
+    Cancelled(ErrorBody),
+}
+
 /// Makes a picture from a text.
 ///
 /// Waits until it is made. Hanging up calls it off, unless the request has an `Idempotency-Key` or a `callback_url`.
@@ -54,22 +66,8 @@ const PICTURE: &str = "image-0.png";
     path = "/api/v1/images/generate",
     tag = "tasks",
     request_body = PictureTaskBody,
-    params((
-        "Idempotency-Key" = Option<String>, Header,
-        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
-    )),
-    responses(
-        (
-            status = 200,
-            description = "The picture",
-            body = PictureTaskResponse,
-            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
-        ),
-        JsonBodyProblems,
-        QueueProblems,
-        NotMade,
-        (status = 410, description = "The task was cancelled meanwhile", body = ErrorBody),
-    )
+    params(IdempotencyHeader),
+    responses(Made, JsonBodyProblems, QueueProblems, NotMade)
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     answered(&request, caller, payload, &state, false).await
@@ -83,22 +81,8 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     path = "/api/v1/images/generate-i2i",
     tag = "tasks",
     request_body = PictureFromPictureBody,
-    params((
-        "Idempotency-Key" = Option<String>, Header,
-        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
-    )),
-    responses(
-        (
-            status = 200,
-            description = "The picture",
-            body = PictureTaskResponse,
-            headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
-        ),
-        JsonBodyProblems,
-        QueueProblems,
-        NotMade,
-        (status = 410, description = "The task was cancelled meanwhile", body = ErrorBody),
-    )
+    params(IdempotencyHeader),
+    responses(Made, JsonBodyProblems, QueueProblems, NotMade)
 )]
 pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     answered(&request, caller, payload, &state, true).await

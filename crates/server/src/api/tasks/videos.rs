@@ -27,7 +27,7 @@ use crate::{
     },
     http::{
         error_bodies::ErrorBody,
-        idempotency,
+        idempotency::{self, IdempotencyHeader},
         problem::{
             Problem,
             documented::{JsonBodyProblems, QueueProblems, StoreProblems},
@@ -46,10 +46,7 @@ use crate::{
     path = "/api/v1/videos/generate",
     tag = "tasks",
     request_body = VideoTaskBody,
-    params((
-        "Idempotency-Key" = Option<String>, Header,
-        description = "The request's own name: sent again with it, the request is answered again and makes nothing anew"
-    )),
+    params(IdempotencyHeader),
     responses(
         (
             status = 200,

@@ -11,7 +11,7 @@ use crate::{
     access::Caller,
     api::{
         submission::Submission,
-        tasks::{async_video, wire::VideoTaskResponse},
+        tasks::async_video::{self, TaskAccepted},
         videos::{
             scenes::make,
             scenes_body::{fps, motion_fields},
@@ -21,13 +21,14 @@ use crate::{
     files::{file_schemas::Mp4File, picture_text},
     http::{
         header_values::insert,
+        idempotency::IdempotencyHeader,
         problem::{
             Problem,
             documented::{JsonBodyProblems, NotMade, QueueProblems},
         },
         request_body::{RequestBody, check_type},
         request_notes::RequestNotes,
-        respond_async,
+        respond_async::{self, PreferHeader},
     },
     inputs::{
         faults::value_error,
@@ -66,10 +67,7 @@ static SHAPE: Shape = Shape::new(&FIELDS, &[]);
     path = "/animate",
     tag = "generation",
     request_body = AnimateBody,
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "With respond-async: sent again under this name, it makes no second job"),
-        ("Prefer" = Option<String>, Header, description = "respond-async: do not wait for the video"),
-    ),
+    params(IdempotencyHeader, PreferHeader),
     responses(
         (
             status = 200,
@@ -82,15 +80,7 @@ static SHAPE: Shape = Shape::new(&FIELDS, &[]);
                 ("X-Seed" = u64, description = "The seed that it was made with"),
             )
         ),
-        (
-            status = 202,
-            description = "The job that makes the video, for those who would rather not wait",
-            body = VideoTaskResponse,
-            headers(
-                ("Location" = String, description = "Where to ask how it stands"),
-                ("Preference-Applied" = String, description = "respond-async"),
-            )
-        ),
+        TaskAccepted,
         JsonBodyProblems,
         QueueProblems,
         NotMade,

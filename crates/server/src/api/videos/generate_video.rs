@@ -18,7 +18,7 @@ use crate::{
             wire::{CharacterBody, Generation},
         },
         submission::Submission,
-        tasks::{async_video, wire::VideoTaskResponse},
+        tasks::async_video::{self, TaskAccepted},
         text_video::{
             self,
             wire::{TextBody, TextStatus},
@@ -28,12 +28,13 @@ use crate::{
     files::file_schemas::Mp4File,
     http::{
         error_bodies::{ErrorBody, ValidationErrorBody},
+        idempotency::IdempotencyHeader,
         problem::{
             Problem,
             documented::{JsonBodyProblems, NotMade, QueueProblems},
         },
         request_body::{RequestBody, aside, check_type},
-        respond_async,
+        respond_async::{self, PreferHeader},
     },
     inputs::{
         faults::{echo, value_fault},
@@ -146,10 +147,7 @@ pub(crate) enum VideoJobAnswer {
     path = "/generate-video",
     tag = "generation",
     request_body = VideoBody,
-    params(
-        ("Idempotency-Key" = Option<String>, Header, description = "The request's own name: sent again, it makes no second job"),
-        ("Prefer" = Option<String>, Header, description = "respond-async: do not wait for a video of scenes"),
-    ),
+    params(IdempotencyHeader, PreferHeader),
     responses(
         (
             status = 200,
@@ -165,24 +163,12 @@ pub(crate) enum VideoJobAnswer {
                 ("X-Prompt-Truncated" = bool, description = "true if a text was cut, for the model reads no more; else absent"),
             )
         ),
-        (
-            status = 202,
-            description = "The job that makes the video of scenes, for those who would rather not wait",
-            body = VideoTaskResponse,
-            headers(
-                ("Location" = String, description = "Where to ask how it stands"),
-                ("Preference-Applied" = String, description = "respond-async"),
-            )
-        ),
+        TaskAccepted,
         JsonBodyProblems,
         QueueProblems,
         NotMade,
-        (status = 400, description = "The body is no JSON, or there are fewer than two scenes", body = ErrorBody),
-        (
-            status = 422,
-            description = "Fields of the body are wrong, or it is none of the three or two of them",
-            body = ValidationErrorBody
-        ),
+        (status = 400, description = "The body is not JSON, or there are fewer than two scenes", body = ErrorBody),
+        (status = 422, description = "Fields of the body are wrong, or it is none of the three or two of them", body = ValidationErrorBody),
     )
 )]
 pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
