@@ -3,6 +3,7 @@
 //! It must not know who asks. The invariant: a name from outside is opened by the [`sandbox`] alone.
 
 pub(crate) mod artifacts;
+pub(crate) mod decoding;
 pub(crate) mod file_schemas;
 pub(crate) mod picture_text;
 pub(crate) mod sandbox;

@@ -3,7 +3,7 @@
 //! What is stored is never what was sent: the picture is decoded within the bounds of [`generation::given_picture`] and encoded as a PNG,
 //! so that metadata, a second file behind the first and broken files that a later reader may fall for are gone. The invariants: a file
 //! lies in its owner's folder under a random name, or not at all (staged beside it, then renamed); no name of the sender's is used for
-//! anything; at most [`DECODED_AT_ONCE`] pictures are in memory at once; what is kept is within the limits whenever a file has been stored,
+//! anything; a picture is decoded in its turn; what is kept is within the limits whenever a file has been stored,
 //! and whoever stores much makes room with their own files before anybody else's go.
 
 use std::{
@@ -19,11 +19,11 @@ use std::{
 use generation::{given_picture, jobs::DiskFault};
 use guarded_http::media_type;
 use image::{DynamicImage, ImageError, ImageFormat};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
     files::{
+        decoding,
         picture_text::{self, MEDIA_TYPES},
         sandbox::{self, SandboxError, SandboxedFile},
     },
@@ -36,9 +36,6 @@ pub const DEFAULT_UPLOAD_BYTES: usize = 32 << 20;
 pub const DEFAULT_UPLOAD_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How much all uploads may take unless the operator says otherwise, in bytes.
 pub const DEFAULT_UPLOADS_BYTES: u64 = 4 << 30;
-
-/// Each takes up to 256 MiB and more while it is written.
-const DECODED_AT_ONCE: usize = 2;
 
 /// The names of files that are not finished begin with this, which no name of the sandbox does.
 const STAGED: &str = ".staged-";
@@ -117,7 +114,6 @@ impl Default for UploadLimits {
 pub struct UploadStore {
     root: PathBuf,
     limits: UploadLimits,
-    decoding: Arc<Semaphore>,
     /// What each owner's folder holds, in bytes; absent until somebody has looked.
     kept: Arc<Mutex<Option<BTreeMap<PathBuf, u64>>>>,
     /// Whether the folder was made. One that is gone later was taken away, with the disk that it lies on or by a person, and is not made
@@ -139,8 +135,7 @@ pub struct Upload {
 impl UploadStore {
     /// In this folder, which is made when it is first needed, and once.
     pub fn new(root: PathBuf, limits: UploadLimits) -> Self {
-        let decoding = Arc::new(Semaphore::new(DECODED_AT_ONCE));
-        Self { root, limits, decoding, kept: Arc::default(), is_made: Arc::default() }
+        Self { root, limits, kept: Arc::default(), is_made: Arc::default() }
     }
 
     fn make_root(&self) -> io::Result<()> {
@@ -165,8 +160,8 @@ impl UploadStore {
         if let Some(claimed) = media_type::other(&file.declared, MEDIA_TYPES) {
             return Err(UploadError::DeclaredOtherwise(claimed));
         }
-        // The semaphore is never closed, and names of keys are names of folders.
-        let _decoding = self.decoding.acquire().await.map_err(|_| UploadError::Internal)?;
+        let _turn = decoding::turn().await.map_err(|_| UploadError::Internal)?;
+        // Names of keys are names of folders.
         let folder = self.folder(owner).ok_or(UploadError::Internal)?;
         let store = self.clone();
         actix_web::web::block(move || store.store(&folder, stem, bytes_of(file))).await.map_err(|_| UploadError::Internal)?

@@ -15,12 +15,11 @@ use generation::{
 };
 use guarded_http::{Guard, Limits};
 use image::RgbImage;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use crate::{
     files::{
-        artifacts,
+        artifacts, decoding,
         picture_text::{self, MEDIA_TYPES, TextError},
     },
     http::{
@@ -31,8 +30,6 @@ use crate::{
 
 /// How long a picture by URL may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Each takes up to 256 MiB, however short its file is.
-static DECODING: Semaphore = Semaphore::const_new(2);
 /// A larger picture is made smaller: models see a fraction of it, and it lies with its job until that has ended.
 const MAX_KEPT_SIDE: u32 = 2048;
 
@@ -115,14 +112,8 @@ impl PictureSource<'_> {
     }
 }
 
-/// The right to decode a picture, when it is one's turn.
-pub(crate) async fn decoding() -> Result<SemaphorePermit<'static>, Problem> {
-    // The semaphore is never closed.
-    DECODING.acquire().await.map_err(|_| Problem::internal())
-}
-
 async fn decode(bytes: Bytes) -> Result<RgbImage, SourceError> {
-    let _decoding = decoding().await?;
+    let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
     // A large picture takes a while to decode.
     web::block(move || decoded(bytes)).await.map_err(Problem::from)?
 }

@@ -1,4 +1,4 @@
-//! Seed 001's API: uploads, videos of characters, their list and their files; and whose they are.
+//! The characters API: uploads, videos of characters, their list and their files; and whose they are.
 
 use std::{io::Cursor, time::Instant};
 

@@ -1,4 +1,4 @@
-//! The bodies of seed 001's API, characters in motion, as they stand on the wire and in /openapi.json. Their keys are in camel case.
+//! The bodies of the characters API, as they stand on the wire and in /openapi.json. Their keys are in camel case.
 
 use serde::Serialize;
 use utoipa::ToSchema;

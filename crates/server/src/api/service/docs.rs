@@ -18,7 +18,7 @@ use crate::{
     access,
     api::tasks::{
         problems::rendered,
-        wire::{PictureTaskResponse, TaskErrorBody, TaskValidationErrorBody},
+        wire::{PictureTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
     },
     http::{
         error_bodies::{ErrorBody, ValidationErrorBody},
@@ -63,7 +63,7 @@ use crate::{
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
-    components(schemas(PictureTaskResponse, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
+    components(schemas(PictureTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
     modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems)
 )]
 pub(crate) struct ApiDoc;

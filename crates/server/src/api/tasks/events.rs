@@ -26,7 +26,7 @@ use crate::{
     api::tasks::{
         problems::task_not_found,
         task_view::{self, Links},
-        wire::{StreamedEvent, TaskStatus},
+        wire::{PreviewData, StreamedEvent, TaskStatus},
     },
     http::{
         error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
@@ -247,15 +247,14 @@ impl Reader {
 /// A preview as it stands in the stream: without a number, for it is not told again.
 fn shown(id: &str, preview: &Preview) -> String {
     let Preview { of, width, height, png } = preview;
-    let mut data = match of {
-        PreviewOf::Step { part, step, steps } => json!({"part": part, "step": step, "steps": steps}),
-        PreviewOf::Frame { frame } => json!({"frame": frame}),
+    let (frame, part, step, steps) = match *of {
+        PreviewOf::Step { part, step, steps } => (None, Some(part), Some(step), Some(steps)),
+        PreviewOf::Frame { frame } => (Some(frame), None, None, None),
     };
-    data["task_id"] = json!(id);
-    data["width"] = json!(width);
-    data["height"] = json!(height);
-    data["image"] = json!(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png)));
-    format!("event: preview\ndata: {data}\n\n")
+    let image = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png));
+    let data = PreviewData { frame, height: *height, image, part, step, steps, task_id: id.to_owned(), width: *width };
+    // It holds nothing that JSON cannot.
+    format!("event: preview\ndata: {}\n\n", serde_json::to_string(&data).unwrap_or_default())
 }
 
 /// The next preview, if there will be one; else never.
@@ -284,6 +283,8 @@ fn status(event: &JobEvent) -> TaskStatus {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use actix_web::test::TestRequest;
 
     use super::*;
@@ -302,6 +303,17 @@ mod tests {
         assert_eq!(read("/?last_event_id=7", Some("9")), Some((9, false)));
         for (uri, header) in [("/?last_event_id=x", None), ("/?last_event_id=-1", None), ("/", Some("")), ("/?previews=x", None)] {
             assert_eq!(read(uri, header), None, "{uri} {header:?}");
+        }
+    }
+
+    #[test]
+    fn a_preview_is_what_its_description_says() {
+        let schema = serde_json::to_value(<PreviewData as utoipa::PartialSchema>::schema()).unwrap();
+        for of in [PreviewOf::Step { part: 0, step: 1, steps: 2 }, PreviewOf::Frame { frame: 3 }] {
+            let event = shown("vid_a", &Preview { of, width: 96, height: 64, png: vec![1].into() });
+            let data: Value = serde_json::from_str(event.trim_end().strip_prefix("event: preview\ndata: ").unwrap()).unwrap();
+            assert_eq!((&data["image"], &data["task_id"]), (&json!("data:image/png;base64,AQ=="), &json!("vid_a")));
+            assert!(data.as_object().unwrap().keys().all(|key| schema["properties"].get(key).is_some()), "{data} {schema}");
         }
     }
 

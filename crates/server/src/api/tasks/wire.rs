@@ -358,9 +358,38 @@ pub(crate) struct StreamedEvent {
     #[schema(example = "progress")]
     event: Option<String>,
     /// JSON: `task_id`, `status`, `at` and what the kind has more; of the last event `task`, as `GET /api/v1/tasks/{id}` tells of it; of a
-    /// preview `frame`, `width`, `height` and `png_base64`.
+    /// preview what `PreviewData` has.
     #[schema(example = r#"{"task_id":"vid_abc123def456","status":"processing","at":"2026-01-11T10:30:00Z","progress":42}"#)]
     data: String,
+}
+
+/// The data of an event "preview": a small picture of what a step is coming to, or of a finished frame.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct PreviewData {
+    /// The frame of the video, from 0; absent for a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frame: Option<usize>,
+    /// Pixels down.
+    #[schema(example = 96)]
+    pub(crate) height: u32,
+    /// The PNG file as a data URL.
+    #[schema(example = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA...")]
+    pub(crate) image: String,
+    /// The picture or the scene being made, from 0; absent for a frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) part: Option<u32>,
+    /// Steps done, from 1; absent for a frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) step: Option<usize>,
+    /// Steps of the part; absent for a frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<usize>,
+    /// The task's id.
+    #[schema(example = "vid_abc123def456")]
+    pub(crate) task_id: String,
+    /// Pixels across.
+    #[schema(example = 96)]
+    pub(crate) width: u32,
 }
 
 /// The `error` of an error below `/api/v1`.

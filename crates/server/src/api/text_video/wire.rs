@@ -1,4 +1,4 @@
-//! The bodies of seed 000's API, a video from a text, as they stand on the wire and in /openapi.json.
+//! The bodies of the text-to-video API, as they stand on the wire and in /openapi.json.
 
 use serde::Serialize;
 use utoipa::ToSchema;

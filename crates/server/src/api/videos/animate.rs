@@ -18,7 +18,7 @@ use crate::{
             wire::AnimateBody,
         },
     },
-    files::{file_schemas::Mp4File, picture_text},
+    files::{decoding, file_schemas::Mp4File, picture_text},
     http::{
         header_values::insert,
         idempotency::IdempotencyHeader,
@@ -103,7 +103,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     };
     let read = async {
         // A large picture takes a while to decode, and much memory while it is.
-        let _decoding = picture_source::decoding().await?;
+        let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
         actix_web::web::block(move || spec(&bytes, &limits)).await?
     };
     if let Some(asked) = named {
