@@ -8,7 +8,7 @@
 //! * `api` has a folder for each API.
 //!
 //! The invariants: no handler blocks (the engine has its own thread), no handler panics on user input, every answer but a picture, a page
-//! or a script is JSON, and [`access::gate`] stands before every route.
+//! or a script is JSON, and [`access::gate()`] stands before every route.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test holds them):
 //! http -> files -> access beside inputs beside webhooks -> state -> api -> routes -> serve.

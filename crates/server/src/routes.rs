@@ -1,6 +1,6 @@
 //! The route table: every API's routes behind one gate.
 //!
-//! A path answers a method that it lacks with 405 and an `Allow` header ([`crate::http::path_methods`]); every other path is 404, both as
+//! A path answers a method that it lacks with 405 and an `Allow` header (`http::path_methods`); every other path is 404, both as
 //! JSON.
 
 use actix_web::{

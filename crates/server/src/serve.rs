@@ -1,8 +1,9 @@
 //! The server itself: the address, the workers, and an orderly end.
 //!
-//! The end comes by Ctrl-C, by SIGTERM, by SIGHUP (a terminal that closes; where that is ignored, as under `nohup`, it stays so), or because the engine cannot make pictures. Then nothing more is taken; the stored job that runs
-//! may end, for a while; after that it is put back, and requests that are waited for are cancelled, so that their clients are answered.
-//! Open connections have [`SHUTDOWN_SECONDS`] to take their answers.
+//! The end comes by Ctrl-C, by SIGTERM, by SIGHUP (a terminal that closes; where that is ignored, as under `nohup`, it stays so), or
+//! because the engine cannot make pictures. Then nothing more is taken; the stored job that runs may end, for a while; after that it is put
+//! back, and requests that are waited for are cancelled, so that their clients are answered. Open connections have [`SHUTDOWN_SECONDS`] to
+//! take their answers.
 
 use std::{
     env,

@@ -7,7 +7,7 @@ use generation::{job::JobContext, jobs::Priority};
 
 use crate::http::problem::Problem;
 
-/// The owner of what the request makes, and of what it may see. [`super::gate`] tells who it is.
+/// The owner of what the request makes, and of what it may see. [`super::gate()`] tells who it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// The name of the API key; empty where no keys are configured.

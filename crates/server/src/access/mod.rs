@@ -2,7 +2,7 @@
 //!
 //! A server is safe when it is first started: it listens to this machine alone, and refuses to listen to others without a key unless it
 //! is told to in so many words. This module tells the callers apart and turns away who may not ask; that a job answers to its owner alone
-//! is the handlers' part, who take a [`Caller`]. The invariant: [`gate`] stands before every route ([`crate::routes::configure`] puts it
+//! is the handlers' part, who take a [`Caller`]. The invariant: [`gate()`] stands before every route ([`crate::routes::configure`] puts it
 //! there), and nothing that it turns away has any effect.
 
 mod answer_head;

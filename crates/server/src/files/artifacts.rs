@@ -1,7 +1,7 @@
 //! A job's file, as an answer or as bytes.
 //!
-//! It must not know whose the file is, nor what made it. The invariants: it is opened through the sandbox, so that a link which somebody laid in the
-//! folder of files leads nowhere; its entity tag is the digest of its bytes.
+//! It must not know whose the file is, nor what made it. The invariants: it is opened through the sandbox, so that a link which somebody
+//! laid in the folder of files leads nowhere; its entity tag is the digest of its bytes.
 
 use std::{fs::File, io, path::Path as FilePath};
 

@@ -170,7 +170,7 @@ impl UploadStore {
     /// Opens an upload of `owner`'s by its name. Blocks for as long as the disk takes.
     ///
     /// # Errors
-    /// [`SandboxError`] if there is none.
+    /// `SandboxError` if there is none.
     pub fn open(&self, owner: &str, name: &str) -> Result<SandboxedFile, SandboxError> {
         // One part: what lies deeper is nobody's upload.
         if name.contains('/') {

@@ -1,8 +1,8 @@
 //! A stored file as an answer, whole or in part.
 //!
-//! It must not know whose file it is or who made it; whoever opens it has asked [`crate::files::sandbox`]. The invariants: an entity tag is given to
-//! no two files, so a part that is asked for with `If-Range` is a part of the same file; no more than a piece of it is in memory at a time;
-//! its media type is what we know it to be, never a guess from its name.
+//! It must not know whose file it is or who made it; whoever opens it has asked [`crate::files::sandbox`]. The invariants: an entity tag is
+//! given to no two files, so a part that is asked for with `If-Range` is a part of the same file; no more than a piece of it is in memory
+//! at a time; its media type is what we know it to be, never a guess from its name.
 
 use std::{
     fs::File,

@@ -1,7 +1,7 @@
 //! One file from a `multipart/form-data` body, with everything about it bounded.
 //!
 //! It must not know what the file is for. Bounds: bytes of the file and of the whole body, parts, bytes of a part's head (the reader's own
-//! buffer of 64 KiB), and the time until the end. Other parts are read over. The invariant is that of [`crate::http::request_body`]: the answer
+//! buffer of 64 KiB), and the time until the end. Other parts are read over. The invariant is that of `request_body`: the answer
 //! holds the body, so that a rest that nobody reads closes the connection.
 
 use std::{

@@ -1,7 +1,7 @@
 //! Reading the fields of a JSON object one by one, so that all faults are told at once and by name.
 //!
-//! It must not know any one request. Values are read as pydantic reads them ([`crate::inputs::scalars`]), and names of rules and sentences are
-//! pydantic's. An optional field may be null.
+//! It must not know any one request. Values are read as pydantic reads them ([`crate::inputs::scalars`]), and names of rules and sentences
+//! are pydantic's. An optional field may be null.
 
 use actix_web::http::StatusCode;
 use generation::{FieldError, FieldErrorKind};

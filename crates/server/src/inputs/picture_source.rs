@@ -118,7 +118,7 @@ async fn decode(bytes: Bytes) -> Result<RgbImage, SourceError> {
     web::block(move || decoded(bytes)).await.map_err(Problem::from)?
 }
 
-/// The picture in a file's bytes, as [`picture`] makes one of those that it fetches.
+/// The picture in a file's bytes, as [`PictureSource::picture`] makes one of those that it fetches.
 pub(crate) async fn of_file(bytes: Vec<u8>) -> Result<RgbImage, SourceError> {
     decode(Bytes::Here(bytes)).await
 }

@@ -4,7 +4,7 @@
 //! message that comes twice; `webhook-signature` is an HMAC-SHA256 over id, time and body. The invariants: what is due lies in the job
 //! store, so neither a restart nor a crash loses a message (one that arrived right before a crash comes again, under the same id); every
 //! request goes through the guard; no host and no owner takes all the places, and no receiver that does not answer holds one up for long
-//! ([`turns`]); no address is logged but its host.
+//! (`turns`); no address is logged but its host.
 
 mod secret;
 mod turns;
@@ -124,7 +124,8 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _gone: Result<_, watch::error::RecvError> = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// How long it is waited before what became of a try is written down once more; each wait is twice as long as the one before, up to the last.
+/// How long it is waited before what became of a try is written down once more; each wait is twice as long as the one before, up to the
+/// last.
 const FIRST_WAIT_FOR_DISK: Duration = Duration::from_secs(1);
 const LONGEST_WAIT_FOR_DISK: Duration = Duration::from_secs(60);
 

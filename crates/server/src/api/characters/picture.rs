@@ -1,7 +1,7 @@
 //! Where a `characterImageUrl` leads: to an upload of the caller's own, or out into the world.
 //!
-//! The invariants: a path is one of our uploads or nothing, and is opened by the sandbox in its owner's folder; whatever names another host is
-//! fetched through the guard alone.
+//! The invariants: a path is one of our uploads or nothing, and is opened by the sandbox in its owner's folder; whatever names another host
+//! is fetched through the guard alone.
 
 use actix_web::web;
 use generation::field_error::shortened;

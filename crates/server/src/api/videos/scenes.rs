@@ -1,5 +1,5 @@
-//! A video of scenes as an MP4 file, which is one of the three things that `POST /generate-video` makes ([`crate::api::videos::generate_video`]); and
-//! `POST /generate-video/info`: what it will be.
+//! A video of scenes as an MP4 file, which is one of the three things that `POST /generate-video` makes
+//! ([`crate::api::videos::generate_video`]); and `POST /generate-video/info`: what it will be.
 //!
 //! The handler holds the job's handle while it waits, as that of `POST /generate` does: a client that hangs up cancels the job. The video
 //! lies in a folder of its own while it is written; the answer is read from the open file, whose name is gone by then.

@@ -1,7 +1,7 @@
 //! The bodies of the video routes, as they stand in /openapi.json, and the answers that are JSON.
 //!
-//! What comes in is read field by field ([`crate::api::videos::scenes_body`], [`crate::api::videos::animate`]); these types describe it. The bounds are those of
-//! [`generation::Limits::DEFAULT`]; a test holds the two together.
+//! What comes in is read field by field ([`crate::api::videos::scenes_body`], [`crate::api::videos::animate`]); these types describe it.
+//! The bounds are those of [`generation::Limits::DEFAULT`]; a test holds the two together.
 
 use serde::Serialize;
 use utoipa::{
