@@ -13,8 +13,8 @@ use crate::{
         tasks::problems::{held_up, image_failed},
         videos::scenes::scratch,
     },
-    files::{sandbox::SandboxError, uploads::UploadError},
-    http::problem::Problem,
+    files::{SandboxError, UploadError},
+    http::Problem,
 };
 
 #[actix_web::test]

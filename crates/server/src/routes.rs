@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     access,
     api::{characters, images, service, tasks, text_video, videos},
-    http::{head_answer, other_protocols, problem::Problem, request_body::holding, request_metrics, request_notes},
+    http::{Problem, head_answer, holding, other_protocols, request_metrics, request_notes},
     state::ApiState,
 };
 

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
 use generation::{job::JobContext, jobs::Priority};
 
-use crate::http::problem::Problem;
+use crate::http::Problem;
 
 /// The owner of what the request makes, and of what it may see. [`super::gate()`] tells who it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use super::{
     limits::Held,
     refusal::Refusal,
 };
-use crate::http::{problem::Problem, request_body::holding};
+use crate::http::{Problem, holding};
 
 /// Who is let in, and as whom.
 enum Entry {

@@ -7,7 +7,7 @@ use std::{
 
 use actix_web::http::StatusCode;
 
-use crate::http::problem::Problem;
+use crate::http::Problem;
 
 /// The streams of events that are open, by owner.
 #[derive(Clone, Debug, Default)]

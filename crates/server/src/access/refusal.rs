@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use generation::field_error::shortened;
 
 use super::authority::Host;
-use crate::http::problem::Problem;
+use crate::http::Problem;
 
 /// The reasons.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

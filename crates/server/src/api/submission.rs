@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     access::Caller,
-    http::{idempotency, problem::Problem},
+    http::{Problem, idempotency},
     state::ApiState,
 };
 

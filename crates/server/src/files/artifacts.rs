@@ -10,7 +10,7 @@ use generation::jobs::ArtifactFile;
 
 use crate::{
     files::sandbox::{self, SandboxError},
-    http::{file_answer::FileAnswer, problem::Problem},
+    http::{FileAnswer, Problem},
 };
 
 /// A file as an answer to this request, to be shown rather than saved.

@@ -13,8 +13,12 @@ pub mod uploads;
 use actix_web::http::StatusCode;
 use generation::jobs::DiskFault;
 
-use self::{sandbox::SandboxError, uploads::UploadError};
-use crate::http::problem::Problem;
+pub(crate) use self::{
+    file_schemas::{Mp4File, PngFile},
+    sandbox::SandboxError,
+    uploads::UploadError,
+};
+use crate::http::Problem;
 
 /// To clients all but an unreadable file are one answer: there is no such file.
 impl From<SandboxError> for Problem {

@@ -22,3 +22,19 @@ pub mod request_memory;
 pub(crate) mod request_metrics;
 pub(crate) mod request_notes;
 pub(crate) mod respond_async;
+
+pub(crate) use self::{
+    error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
+    file_answer::FileAnswer,
+    header_values::insert,
+    idempotency::IdempotencyHeader,
+    path_methods::path,
+    problem::{
+        Problem,
+        documented::{FileAnswers, JsonBodyProblems, NotMade, QueueProblems, StoreProblems},
+    },
+    request_body::{RequestBody, aside, check_type, holding},
+    request_memory::HeldMemory,
+    request_notes::{IgnoredField, RequestNotes},
+    respond_async::PreferHeader,
+};

@@ -3,7 +3,7 @@
 use guarded_http::Guard;
 use serde_json::Value;
 
-use crate::{http::error_bodies::ValidationErrorDetail, inputs::faults::value_error};
+use crate::{http::ValidationErrorDetail, inputs::faults::value_error};
 
 /// Why nothing could be posted there, as far as the address itself tells.
 pub(crate) fn callback_fault(url: &str, guard: &Guard) -> Option<ValidationErrorDetail> {

@@ -8,7 +8,7 @@ use generation::{
 };
 use serde_json::{Map, Number, Value};
 
-use crate::{http::error_bodies::ValidationErrorDetail, inputs::non_finite};
+use crate::{http::ValidationErrorDetail, inputs::non_finite};
 
 /// A rule's fault at a place.
 pub(crate) fn error_detail(error: &FieldError, loc: Vec<Value>, input: Value) -> ValidationErrorDetail {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::{
-    http::{error_bodies::ValidationErrorDetail, problem::Problem},
+    http::{Problem, ValidationErrorDetail},
     inputs::{
         faults::{detail, echo, error_detail},
         field_names::{NamedBody, Shape},

@@ -22,10 +22,7 @@ use crate::{
         artifacts, decoding,
         picture_text::{self, MEDIA_TYPES, TextError},
     },
-    http::{
-        problem::Problem,
-        request_memory::{HeldMemory, RequestMemory},
-    },
+    http::{HeldMemory, Problem, request_memory::RequestMemory},
 };
 
 /// How long a picture by URL may take to arrive.

@@ -19,13 +19,10 @@ use crate::{
     access::{Access, OpenStreams},
     files::uploads::{UploadLimits, UploadStore},
     http::{
-        idempotency::IDEMPOTENCY_KEY,
-        metrics::RequestMetrics,
-        problem::Problem,
-        request_body::{RequestBody, announced},
-        request_memory::{HeldMemory, RequestMemory},
+        HeldMemory, Problem, RequestBody, idempotency::IDEMPOTENCY_KEY, metrics::RequestMetrics, request_body::announced,
+        request_memory::RequestMemory,
     },
-    inputs::picture_source::PictureSource,
+    inputs::PictureSource,
 };
 
 /// What the handlers share; cheap to clone.

@@ -13,18 +13,8 @@ use serde_json::Value;
 
 use crate::{
     api::characters::picture::{self, Found},
-    http::{
-        problem::Problem,
-        request_notes::{IgnoredField, RequestNotes},
-    },
-    inputs::{
-        callback::callback_fault,
-        faults::value_error,
-        field_names::{NamedBody, Shape},
-        fields::{Fields, integer, judged, string},
-        picture_source::{Asker, SourceError},
-        request_fields::{random_seed, seed},
-    },
+    http::{IgnoredField, Problem, RequestNotes},
+    inputs::{Asker, Fields, NamedBody, Shape, SourceError, callback_fault, integer, judged, random_seed, seed, string, value_error},
     state::ApiState,
 };
 

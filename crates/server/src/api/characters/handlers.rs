@@ -29,23 +29,12 @@ use crate::{
         tasks::task_view,
         videos::stored_video,
     },
-    files::{file_schemas::PngFile, sandbox::SandboxError},
+    files::{PngFile, SandboxError},
     http::{
-        error_bodies::{ErrorBody, ValidationErrorBody},
-        file_answer::FileAnswer,
-        idempotency,
+        ErrorBody, FileAnswer, FileAnswers, Problem, RequestNotes, StoreProblems, ValidationErrorBody, idempotency,
         multipart_file::{FileLimits, MultipartBody},
-        problem::{
-            Problem,
-            documented::{FileAnswers, StoreProblems},
-        },
-        request_notes::RequestNotes,
     },
-    inputs::{
-        field_names::NamedBody,
-        fields::{Fields, MOST_LISTED, entries, query_values},
-        picture_source::Asker,
-    },
+    inputs::{Asker, Fields, NamedBody, entries, fields::MOST_LISTED, query_values},
     state::ApiState,
 };
 

@@ -9,9 +9,9 @@ use image::RgbImage;
 use url::Url;
 
 use crate::{
-    files::sandbox::SandboxError,
-    http::problem::Problem,
-    inputs::picture_source::{self, Asker, SourceError},
+    files::SandboxError,
+    http::Problem,
+    inputs::{Asker, SourceError, picture_source},
     state::ApiState,
 };
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{http::request_notes::IgnoredField, inputs::example_picture::EXAMPLE_PICTURE};
+use crate::{http::IgnoredField, inputs::EXAMPLE_PICTURE};
 
 /// What `POST /upload-character` takes: `multipart/form-data` with one file.
 #[derive(ToSchema)]

@@ -18,17 +18,9 @@ use crate::{
         generate_body,
         wire::{GenerateRequest, GenerateResponse},
     },
-    files::file_schemas::PngFile,
-    http::{
-        file_answer::AS_MADE,
-        problem::{
-            Problem,
-            documented::{JsonBodyProblems, NotMade, QueueProblems},
-        },
-        request_body::{RequestBody, aside, check_type},
-        request_notes::RequestNotes,
-    },
-    inputs::request_fields::random_seed,
+    files::PngFile,
+    http::{JsonBodyProblems, NotMade, Problem, QueueProblems, RequestBody, RequestNotes, aside, check_type, file_answer::AS_MADE},
+    inputs::random_seed,
     state::ApiState,
 };
 

@@ -4,12 +4,8 @@ use generation::{ImageRequest, Limits, ModelInfo, spec::ImageSpec};
 
 use crate::{
     api::images::wire::GenerateRequest,
-    http::{error_bodies::ValidationErrorDetail, problem::Problem, request_notes::IgnoredField},
-    inputs::{
-        field_names::{NamedBody, Shape, one_picture},
-        fields::{Fields, boolean, float, integer, judged, parse_named, string},
-        request_fields::{scheduler, seed},
-    },
+    http::{IgnoredField, Problem, ValidationErrorDetail},
+    inputs::{Fields, NamedBody, Shape, boolean, field_names::one_picture, float, integer, judged, parse_named, scheduler, seed, string},
 };
 
 /// The order in which faults are told.

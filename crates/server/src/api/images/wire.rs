@@ -10,7 +10,7 @@ use utoipa::{
     openapi::{Object, ObjectBuilder, Type, schema::SchemaType},
 };
 
-use crate::http::request_notes::IgnoredField;
+use crate::http::IgnoredField;
 
 /// What `POST /generate` takes. What other programs call a field is understood too (`steps`, `cfg_scale`, `sampler_name`, ..); keys that no
 /// field has are ignored, and named in the answer's `X-Ignored-Fields`.

@@ -21,8 +21,7 @@ use crate::{
         wire::{PictureTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
     },
     http::{
-        error_bodies::{ErrorBody, ValidationErrorBody},
-        problem::Problem,
+        ErrorBody, Problem, ValidationErrorBody,
         request_notes::{IGNORED_FIELDS, REMARKS},
     },
 };

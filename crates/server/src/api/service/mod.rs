@@ -9,7 +9,7 @@ mod wire;
 
 use actix_web::web::ServiceConfig;
 
-use crate::http::path_methods::path;
+use crate::http::path;
 
 /// Adds the routes.
 pub(crate) fn configure(config: &mut ServiceConfig) {

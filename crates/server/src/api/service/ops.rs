@@ -13,7 +13,7 @@ use generation::EngineStatus;
 
 use crate::{
     api::service::wire::ReadyResponse,
-    http::{error_bodies::ErrorBody, metrics::Now, metrics_format::Format, problem::Problem},
+    http::{ErrorBody, Problem, metrics::Now, metrics_format::Format},
     state::ApiState,
 };
 

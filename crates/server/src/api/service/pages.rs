@@ -11,7 +11,7 @@ use actix_web::{
     web::{Bytes, Path},
 };
 
-use crate::http::problem::Problem;
+use crate::http::Problem;
 
 /// Scripts and styles from here only; Redoc searches in a worker that it makes from a blob.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \

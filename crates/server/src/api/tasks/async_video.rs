@@ -20,7 +20,7 @@ use crate::{
             wire::{TaskStatus, VideoTaskResponse},
         },
     },
-    http::{header_values::insert, idempotency, problem::Problem, request_notes::RequestNotes, respond_async::PREFERENCE},
+    http::{Problem, RequestNotes, idempotency, insert, respond_async::PREFERENCE},
     state::ApiState,
 };
 

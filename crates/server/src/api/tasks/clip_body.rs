@@ -13,13 +13,9 @@ use serde_json::Value;
 
 use crate::{
     api::tasks::request_wire::{DEFAULT_MOTION_STRENGTH, DEFAULT_SIZE, FPS, SECONDS},
-    http::{error_bodies::ValidationErrorDetail, problem::Problem, request_notes::RequestNotes},
+    http::{Problem, RequestNotes, ValidationErrorDetail},
     inputs::{
-        callback::callback_fault,
-        faults::value_error,
-        field_names::{NamedBody, Shape},
-        fields::{Fields, TypeFault, boolean, float, judged, parse_named, string},
-        request_fields::{random_seed, seed},
+        Fields, NamedBody, Shape, TypeFault, boolean, callback_fault, float, judged, parse_named, random_seed, seed, string, value_error,
     },
     state::TasksSettings,
 };

@@ -28,11 +28,8 @@ use crate::{
         task_view::{self, Links},
         wire::{PreviewData, StreamedEvent, TaskStatus},
     },
-    http::{
-        error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
-        problem::{Problem, documented::StoreProblems},
-    },
-    inputs::fields::{Fields, boolean, integer, query_values},
+    http::{ErrorBody, Problem, StoreProblems, ValidationErrorBody, ValidationErrorDetail},
+    inputs::{Fields, boolean, integer, query_values},
     state::ApiState,
 };
 

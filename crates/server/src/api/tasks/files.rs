@@ -7,17 +7,8 @@ use actix_web::{
 
 use crate::{
     access::Caller,
-    files::{
-        artifacts,
-        file_schemas::{Mp4File, PngFile},
-    },
-    http::{
-        error_bodies::ErrorBody,
-        problem::{
-            Problem,
-            documented::{FileAnswers, StoreProblems},
-        },
-    },
+    files::{Mp4File, PngFile, artifacts},
+    http::{ErrorBody, FileAnswers, Problem, StoreProblems},
     state::ApiState,
 };
 

@@ -15,11 +15,8 @@ use crate::{
         task_view::{self, Links},
         wire::{CancelResponse, PAGE, Task, TaskStatus, TaskSummary},
     },
-    http::{
-        error_bodies::{ErrorBody, ValidationErrorBody},
-        problem::{Problem, documented::StoreProblems},
-    },
-    inputs::fields::{Fields, entries, query_values, string},
+    http::{ErrorBody, Problem, StoreProblems, ValidationErrorBody},
+    inputs::{Fields, entries, query_values, string},
     state::ApiState,
 };
 

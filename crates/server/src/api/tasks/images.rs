@@ -27,19 +27,10 @@ use crate::{
     },
     files::artifacts,
     http::{
-        error_bodies::ErrorBody,
-        idempotency::{self, IdempotencyHeader},
-        problem::{
-            Problem,
-            documented::{JsonBodyProblems, NotMade, QueueProblems},
-        },
-        request_body::{RequestBody, aside, check_type},
-        request_memory::HeldMemory,
+        ErrorBody, HeldMemory, IdempotencyHeader, JsonBodyProblems, NotMade, Problem, QueueProblems, RequestBody, aside, check_type,
+        idempotency,
     },
-    inputs::{
-        faults::value_error,
-        picture_source::{Asker, SourceError},
-    },
+    inputs::{Asker, SourceError, value_error},
     state::ApiState,
 };
 

@@ -27,7 +27,7 @@ pub(crate) mod wire;
 
 use actix_web::web;
 
-use crate::http::path_methods::path;
+use crate::http::path;
 
 /// Adds the routes.
 #[expect(deprecated, reason = "the older way to ask is kept for those who use it")]

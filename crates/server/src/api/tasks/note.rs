@@ -5,7 +5,7 @@
 use generation::jobs::Job;
 use serde::{Deserialize, Serialize};
 
-use crate::http::request_notes::RequestNotes;
+use crate::http::RequestNotes;
 
 /// A task's note.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -14,15 +14,10 @@ use crate::{
         clip_body::not_optimized,
         request_wire::{DEFAULT_SIZE, SIDES},
     },
-    inputs::callback::callback_fault,
-};
-use crate::{
-    http::{error_bodies::ValidationErrorDetail, problem::Problem, request_notes::RequestNotes},
+    http::{Problem, RequestNotes, ValidationErrorDetail},
     inputs::{
-        faults::value_error,
-        field_names::{NamedBody, Shape, one_picture},
-        fields::{Fields, TypeFault, float, integer, judged, parse_named, string},
-        request_fields::{random_seed, scheduler, seed},
+        Fields, NamedBody, Shape, TypeFault, callback_fault, field_names::one_picture, float, integer, judged, parse_named, random_seed,
+        scheduler, seed, string, value_error,
     },
 };
 

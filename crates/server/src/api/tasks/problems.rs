@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use generation::jobs::{DiskFault, JobError, JobState};
 use serde_json::{Value, json};
 
-use crate::{api::tasks::wire::SERVICE, http::problem::Problem};
+use crate::{api::tasks::wire::SERVICE, http::Problem};
 
 /// When it is worth asking again for what failed and need not fail again, in seconds: memory may be free by then.
 const FAILED_SECONDS: u64 = 30;

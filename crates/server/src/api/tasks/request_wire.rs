@@ -5,7 +5,7 @@
 
 use utoipa::ToSchema;
 
-use crate::inputs::example_picture::EXAMPLE_PICTURE;
+use crate::inputs::EXAMPLE_PICTURE;
 
 /// The shortest and the longest video, in seconds.
 pub(crate) const SECONDS: (f64, f64) = (1.0, 10.0);

@@ -26,15 +26,9 @@ use crate::{
         },
     },
     http::{
-        error_bodies::ErrorBody,
-        idempotency::{self, IdempotencyHeader},
-        problem::{
-            Problem,
-            documented::{JsonBodyProblems, QueueProblems, StoreProblems},
-        },
-        request_body::{RequestBody, aside, check_type},
+        ErrorBody, IdempotencyHeader, JsonBodyProblems, Problem, QueueProblems, RequestBody, StoreProblems, aside, check_type, idempotency,
     },
-    inputs::picture_source::{Asker, SourceError},
+    inputs::{Asker, SourceError},
     state::ApiState,
 };
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::http::{error_bodies::ValidationErrorDetail, request_notes::IgnoredField};
+use crate::http::{IgnoredField, ValidationErrorDetail};
 
 /// Who makes what is asked for: this machine.
 pub(crate) const SERVICE: &str = "local";

@@ -23,19 +23,8 @@ use crate::{
         text_video::wire::{DEFAULT_TEXT_SEED, MAX_TEXT_CHARS, MAX_TEXT_SEED, TextStatus},
         videos::stored_video,
     },
-    http::{
-        error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
-        idempotency,
-        problem::{Problem, documented::StoreProblems},
-        request_notes::RequestNotes,
-    },
-    inputs::{
-        callback::callback_fault,
-        faults::detail,
-        field_names::{NamedBody, Shape},
-        fields::{Fields, integer, judged, query_values, string},
-        request_fields::random_seed,
-    },
+    http::{ErrorBody, Problem, RequestNotes, StoreProblems, ValidationErrorBody, ValidationErrorDetail, idempotency},
+    inputs::{Fields, NamedBody, Shape, callback_fault, detail, integer, judged, query_values, random_seed, string},
     state::{ApiState, TextRoute},
 };
 

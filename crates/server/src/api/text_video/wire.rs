@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::request_notes::IgnoredField;
+use crate::http::IgnoredField;
 
 /// The most characters of a text.
 pub(crate) const MAX_TEXT_CHARS: usize = 512;

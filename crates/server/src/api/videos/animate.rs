@@ -18,25 +18,12 @@ use crate::{
             wire::AnimateBody,
         },
     },
-    files::{decoding, file_schemas::Mp4File, picture_text},
+    files::{Mp4File, decoding, picture_text},
     http::{
-        header_values::insert,
-        idempotency::IdempotencyHeader,
-        problem::{
-            Problem,
-            documented::{JsonBodyProblems, NotMade, QueueProblems},
-        },
-        request_body::{RequestBody, check_type},
-        request_notes::RequestNotes,
-        respond_async::{self, PreferHeader},
+        IdempotencyHeader, JsonBodyProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, RequestNotes, check_type, insert,
+        respond_async,
     },
-    inputs::{
-        faults::value_error,
-        field_names::Shape,
-        fields::{Fields, integer, judged, parse_named, string},
-        picture_source,
-        request_fields::{random_seed, seed},
-    },
+    inputs::{Fields, Shape, integer, judged, parse_named, picture_source, random_seed, seed, string, value_error},
     state::ApiState,
 };
 

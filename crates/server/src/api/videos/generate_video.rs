@@ -25,22 +25,12 @@ use crate::{
         },
         videos::{scenes, scenes_body, wire::ScenesBody},
     },
-    files::file_schemas::Mp4File,
+    files::Mp4File,
     http::{
-        error_bodies::{ErrorBody, ValidationErrorBody},
-        idempotency::IdempotencyHeader,
-        problem::{
-            Problem,
-            documented::{JsonBodyProblems, NotMade, QueueProblems},
-        },
-        request_body::{RequestBody, aside, check_type},
-        respond_async::{self, PreferHeader},
+        ErrorBody, IdempotencyHeader, JsonBodyProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, ValidationErrorBody,
+        aside, check_type, respond_async,
     },
-    inputs::{
-        faults::{echo, value_fault},
-        field_names::{NamedBody, is_same_name},
-        fields::parse_object,
-    },
+    inputs::{NamedBody, echo, field_names::is_same_name, parse_object, value_fault},
     state::ApiState,
 };
 

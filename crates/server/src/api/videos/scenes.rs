@@ -27,13 +27,11 @@ use crate::{
         wire::{ScenesBody, VideoInfo},
     },
     http::{
+        JsonBodyProblems, Problem, RequestBody, RequestNotes, aside, check_type,
         file_answer::{self, AS_MADE},
-        header_values::insert,
-        problem::{Problem, documented::JsonBodyProblems},
-        request_body::{RequestBody, aside, check_type},
-        request_notes::RequestNotes,
+        insert,
     },
-    inputs::request_fields::random_seed,
+    inputs::random_seed,
     state::ApiState,
 };
 

@@ -9,11 +9,9 @@ use generation::{
 use serde_json::{Map, Value};
 
 use crate::{
-    http::{error_bodies::ValidationErrorDetail, problem::Problem, request_notes::IgnoredField},
+    http::{IgnoredField, Problem, ValidationErrorDetail},
     inputs::{
-        field_names::{MOST_ENTRIES, NamedBody, Shape},
-        fields::{Fields, TypeFault, float, integer, judged, parse_object, string},
-        request_fields::{scheduler, seed},
+        Fields, NamedBody, Shape, TypeFault, field_names::MOST_ENTRIES, float, integer, judged, parse_object, scheduler, seed, string,
     },
 };
 

@@ -8,14 +8,8 @@ use generation::jobs::Job;
 
 use crate::{
     access::Caller,
-    files::{artifacts, file_schemas::Mp4File},
-    http::{
-        error_bodies::ErrorBody,
-        problem::{
-            Problem,
-            documented::{FileAnswers, StoreProblems},
-        },
-    },
+    files::{Mp4File, artifacts},
+    http::{ErrorBody, FileAnswers, Problem, StoreProblems},
     state::ApiState,
 };
 

@@ -9,7 +9,7 @@ use utoipa::{
     openapi::{ObjectBuilder, OneOfBuilder, Schema, Type},
 };
 
-use crate::{http::request_notes::IgnoredField, inputs::example_picture::EXAMPLE_PICTURE};
+use crate::{http::IgnoredField, inputs::EXAMPLE_PICTURE};
 
 /// What `POST /generate-video` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and named in
 /// the answer's `X-Ignored-Fields`.

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 pub(crate) use self::synonyms::is_same_name;
 use self::synonyms::{SYNONYMS, squashed};
 use crate::{
-    http::{error_bodies::ValidationErrorDetail, request_notes::IgnoredField},
+    http::{IgnoredField, ValidationErrorDetail},
     inputs::faults::{detail, echo, value_fault},
 };
 
