@@ -10,17 +10,16 @@ use actix_web::{
     middleware::{Next, from_fn},
     web::{self, Data, ServiceConfig},
 };
-use serde_json::Value;
 
 use crate::{
     access,
     api::{characters, images, service, tasks, text_video, videos},
-    http::{Problem, head_answer, holding, other_protocols, request_metrics, request_notes},
+    http::{Problem, Renderer, head_answer, holding, other_protocols, request_metrics, request_notes},
     state::ApiState,
 };
 
 /// The APIs that say problems in a shape of their own, by where their paths begin; all others do as FastAPI does.
-const RENDERERS: [(&str, fn(&Problem) -> Value); 1] = [("/api/v1/", tasks::problems::rendered)];
+const RENDERERS: [(&str, Renderer); 1] = [("/api/v1/", tasks::problems::rendered)];
 
 /// Adds the routes to an actix app, each of them behind the gate.
 pub fn configure(config: &mut ServiceConfig, state: ApiState) {

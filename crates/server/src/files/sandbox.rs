@@ -56,7 +56,7 @@ pub(crate) fn open(root: &Path, untrusted: &str) -> Result<SandboxedFile, Sandbo
         return Err(SandboxError::NotAFile);
     }
     let file = open_no_link(&path).map_err(missing)?;
-    // Submission of the open file, so that nothing can take its place in between.
+    // Asked of the open file, so that nothing can take its place in between.
     if file.metadata()?.is_file() { Ok(SandboxedFile { file, path }) } else { Err(SandboxError::NotAFile) }
 }
 

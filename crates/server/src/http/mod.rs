@@ -30,7 +30,7 @@ pub(crate) use self::{
     idempotency::IdempotencyHeader,
     path_methods::path,
     problem::{
-        Problem,
+        Problem, Renderer,
         documented::{FileAnswers, JsonBodyProblems, NotMade, QueueProblems, StoreProblems},
     },
     request_body::{RequestBody, aside, check_type, holding},

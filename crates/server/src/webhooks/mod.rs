@@ -57,13 +57,15 @@ impl WebhookSettings {
     }
 }
 
+/// What a callback is told of a job's event.
+pub(crate) type MessageBody = dyn Fn(&Job, &str) -> Vec<u8> + Send + Sync;
+
 /// What messages are made and sent with.
 pub(crate) struct Sender {
     pub(crate) jobs: Jobs,
     pub(crate) guard: Guard,
     pub(crate) settings: WebhookSettings,
-    /// What a callback is told of a job's event.
-    pub(crate) body: Box<dyn Fn(&Job, &str) -> Vec<u8> + Send + Sync>,
+    pub(crate) body: Box<MessageBody>,
 }
 
 /// A message on its way.

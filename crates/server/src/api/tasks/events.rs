@@ -307,7 +307,7 @@ mod tests {
     fn a_preview_is_what_its_description_says() {
         let schema = serde_json::to_value(<PreviewData as utoipa::PartialSchema>::schema()).unwrap();
         for of in [PreviewOf::Step { part: 0, step: 1, steps: 2 }, PreviewOf::Frame { frame: 3 }] {
-            let event = shown("vid_a", &Preview { of, width: 96, height: 64, png: vec![1].into() });
+            let event = shown("vid_a", &Preview { of, width: 96, height: 64, png: vec![1] });
             let data: Value = serde_json::from_str(event.trim_end().strip_prefix("event: preview\ndata: ").unwrap()).unwrap();
             assert_eq!((&data["image"], &data["task_id"]), (&json!("data:image/png;base64,AQ=="), &json!("vid_a")));
             assert!(data.as_object().unwrap().keys().all(|key| schema["properties"].get(key).is_some()), "{data} {schema}");

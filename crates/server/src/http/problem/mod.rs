@@ -18,6 +18,7 @@ use actix_web::{
         header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
+use serde_json::Value;
 
 use crate::http::{
     error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
@@ -105,6 +106,9 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal Server Error")
     }
 }
+
+/// How an API says a problem: the body of the answer.
+pub(crate) type Renderer = fn(&Problem) -> Value;
 
 /// When it is worth asking again, in seconds: another program's transaction is a moment, room is made by a person.
 fn seconds_until_mended(fault: DiskFault) -> u64 {
