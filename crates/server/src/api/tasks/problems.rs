@@ -4,7 +4,10 @@ use actix_web::http::StatusCode;
 use generation::jobs::{DiskFault, JobError, JobState};
 use serde_json::{Value, json};
 
-use crate::{api::tasks::wire::SERVICE, http::Problem};
+use crate::{
+    api::tasks::wire::{SERVICE, TaskErrorBody, TaskErrorObject, TaskValidationErrorBody, TaskValidationErrorObject},
+    http::Problem,
+};
 
 /// When it is worth asking again for what failed and need not fail again, in seconds: memory may be free by then.
 const FAILED_SECONDS: u64 = 30;
@@ -55,16 +58,19 @@ pub(crate) fn rendered(problem: &Problem) -> Value {
         (_, 503) => "SERVICE_ERROR",
         _ => "HTTP_ERROR",
     };
-    let detail = match problem.fields.as_slice() {
-        [] => json!(problem.message),
-        fields => json!(fields),
+    let (code, message) = (code.to_owned(), problem.message.clone());
+    let body = match problem.fields.as_slice() {
+        [] => {
+            let details = if code == "SERVICE_ERROR" { json!({"service": SERVICE, "retryable": true}) } else { json!({}) };
+            serde_json::to_value(TaskErrorBody { detail: message.clone(), error: TaskErrorObject { code, message, details } })
+        }
+        fields => {
+            let (detail, details) = (fields.to_vec(), fields.to_vec());
+            serde_json::to_value(TaskValidationErrorBody { detail, error: TaskValidationErrorObject { code, message, details } })
+        }
     };
-    let details = match code {
-        "VALIDATION_ERROR" => detail.clone(),
-        "SERVICE_ERROR" => json!({"service": SERVICE, "retryable": true}),
-        _ => json!({}),
-    };
-    json!({"detail": detail, "error": {"code": code, "message": problem.message, "details": details}})
+    // They hold nothing that JSON cannot.
+    body.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use generation::jobs::{JobErrorKind, JobState};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::http::{IgnoredField, ValidationErrorDetail};
@@ -403,7 +403,7 @@ pub(crate) struct TaskErrorObject {
     pub(crate) message: String,
     /// More about it; nothing for most.
     #[schema(value_type = Object)]
-    pub(crate) details: Map<String, Value>,
+    pub(crate) details: Value,
 }
 
 /// An error below `/api/v1`.
