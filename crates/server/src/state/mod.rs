@@ -2,7 +2,6 @@
 //!
 //! The rooms below it own its parts and must not know it: they take what they need.
 
-mod settings;
 mod store_check;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -11,10 +10,7 @@ use actix_web::{HttpRequest, web::Bytes};
 use generation::{Engine, EngineStatus, Limits, ModelInfo, SubmitError, jobs::Jobs};
 use guarded_http::{Guard, GuardSettings};
 
-pub use self::{
-    settings::{TasksSettings, TextRoute},
-    store_check::StoreCheck,
-};
+pub use self::store_check::StoreCheck;
 use crate::{
     access::{Access, OpenStreams},
     files::uploads::{UploadLimits, UploadStore},
@@ -152,4 +148,32 @@ impl ApiState {
         let bytes = announced(request.headers()).map_or(most, |announced| announced.min(most));
         if bytes <= self.body_limit { Ok(HeldMemory::default()) } else { Ok(self.memory.take(bytes, self.body_timeout).await?) }
     }
+}
+
+/// How the Tasks API works; the operator's choice.
+#[derive(Clone, Debug)]
+pub struct TasksSettings {
+    /// How much of the given picture a clip's prompt repaints before it moves, 0 to 1; 0 leaves it as it is, for a motion model knows no
+    /// texts.
+    pub repaint_strength: f64,
+    /// How often a stream of events says that it is alive.
+    pub heartbeat: Duration,
+    /// How many streams of events an owner may have open.
+    pub streams_per_owner: usize,
+}
+
+impl Default for TasksSettings {
+    fn default() -> Self {
+        Self { repaint_strength: 0.0, heartbeat: Duration::from_secs(15), streams_per_owner: 16 }
+    }
+}
+
+/// Where videos from texts are made; the operator's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TextRoute {
+    /// By this machine's own models.
+    #[default]
+    Local,
+    /// By Amazon Bedrock.
+    Bedrock,
 }

@@ -96,13 +96,10 @@ const ON_ROUTES_WITH_KEYS: [(&str, &str); 2] =
 
 impl Modify for GateAnswers {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        for (path, item) in &mut api.paths.paths {
-            let operations = [&mut item.get, &mut item.post, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
-                tell(operation, &ON_EVERY_ROUTE);
-                if !access::is_open(path) {
-                    tell(operation, &ON_ROUTES_WITH_KEYS);
-                }
+        for (path, operation) in operations(api) {
+            tell(operation, &ON_EVERY_ROUTE);
+            if !access::is_open(path) {
+                tell(operation, &ON_ROUTES_WITH_KEYS);
             }
         }
     }
@@ -144,12 +141,10 @@ struct RetryHeaders;
 
 impl Modify for RetryHeaders {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        for item in api.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
-                if let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("503") {
-                    let seconds = || header(Type::Integer, "Seconds until it is worth asking again; absent if nobody can tell");
-                    answer.headers.entry("Retry-After".into()).or_insert_with(seconds);
-                }
+        for (_, operation) in operations(api) {
+            if let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("503") {
+                let seconds = || header(Type::Integer, "Seconds until it is worth asking again; absent if nobody can tell");
+                answer.headers.entry("Retry-After".into()).or_insert_with(seconds);
             }
         }
     }
@@ -160,9 +155,8 @@ struct TaskProblems;
 
 impl Modify for TaskProblems {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let items = api.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/v1/")).map(|(_, item)| item);
-        let operations = items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.delete]).flatten();
-        for (status, answer) in operations.flat_map(|operation| operation.responses.responses.iter_mut()) {
+        let operations = operations(api).filter(|(path, _)| path.starts_with("/api/v1/"));
+        for (status, answer) in operations.flat_map(|(_, operation)| operation.responses.responses.iter_mut()) {
             let RefOr::T(answer) = answer else { continue };
             for content in answer.content.values_mut() {
                 let RefOr::T(content) = content else { continue };
@@ -180,6 +174,14 @@ impl Modify for TaskProblems {
             }
         }
     }
+}
+
+/// All operations, each with its path.
+fn operations(api: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = (&str, &mut Operation)> {
+    api.paths.paths.iter_mut().flat_map(|(path, item)| {
+        let methods = [&mut item.get, &mut item.post, &mut item.delete].into_iter();
+        methods.flatten().map(move |operation| (path.as_str(), operation))
+    })
 }
 
 fn header(kind: Type, description: &str) -> RefOr<Header> {

@@ -20,8 +20,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(path("/metrics").get(ops::metrics))
         .service(path("/openapi.json").get(docs::openapi_json))
         .service(path("/docs").get(pages::swagger_page))
-        .service(path("/docs/").get(pages::to_swagger_page))
+        .service(path("/docs/").get(|| async { pages::redirect("/docs") }))
         .service(path("/docs/{file}").get(pages::swagger_file))
         .service(path("/redoc").get(pages::redoc_page))
-        .service(path("/redoc/").get(pages::to_redoc_page));
+        .service(path("/redoc/").get(|| async { pages::redirect("/redoc") }));
 }

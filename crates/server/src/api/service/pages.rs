@@ -75,12 +75,8 @@ pub(crate) async fn redoc_page() -> HttpResponse {
     page(html.clone())
 }
 
-pub(crate) async fn to_swagger_page() -> HttpResponse {
-    HttpResponse::TemporaryRedirect().insert_header((LOCATION, "/docs")).finish()
-}
-
-pub(crate) async fn to_redoc_page() -> HttpResponse {
-    HttpResponse::TemporaryRedirect().insert_header((LOCATION, "/redoc")).finish()
+pub(crate) fn redirect(to: &'static str) -> HttpResponse {
+    HttpResponse::TemporaryRedirect().insert_header((LOCATION, to)).finish()
 }
 
 pub(crate) fn page(html: Bytes) -> HttpResponse {
