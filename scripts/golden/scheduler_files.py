@@ -1,9 +1,9 @@
 """Writes the goldens of scheduler files: what diffusers' pipelines and scheduler classes make of them.
 
-Two files. pipelines/schedulers: final latents of diffusers' pipelines, each built by `from_pretrained` from a folder that holds the tiny
+Three files. pipelines/schedulers: final latents of diffusers' pipelines, each built by `from_pretrained` from a folder that holds the tiny
 model of pipelines.py, a scheduler file and a model_index.json, with the scheduler of the request put in as people do it,
-`pipe.scheduler = X.from_config(pipe.scheduler.config)`. schedulers/files: for each scheduler and each key of a file the values on which
-diffusers runs, with the latents that a short run ends with, and those on which it fails.
+`pipe.scheduler = X.from_config(pipe.scheduler.config)`. pipelines/eta: the same of requests with an eta. schedulers/files: for each
+scheduler and each key of a file the values on which diffusers runs, with the latents that a short run ends with, and those on which it fails.
 """
 
 import argparse
@@ -107,10 +107,15 @@ def write(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content))
 
 
-def pipelines() -> None:
+def etas() -> list[dict]:
+    """Cases in which a request has an eta."""
+    file = saved("DDIMScheduler", **BETAS)
+    return [{"file": file, "name": name, "kind": kind, "label": "eta", "eta": 0.6} for name in ["ddim", "tcd"] for kind in KINDS]
+
+
+def pipelines(golden: str, cases: list[dict]) -> None:
     models = Models(CLIPTokenizer.from_pretrained(MODEL / "tokenizer"), torch.float32)
-    given = paint()
-    tensors, cases = {}, grid()
+    given, tensors = paint(), {}
     with tempfile.TemporaryDirectory() as root:
         folders = {}
         for number, case in enumerate(cases):
@@ -137,6 +142,8 @@ def pipelines() -> None:
                 "prompt": PROMPT, "num_inference_steps": case["steps"], "guidance_scale": 5.0, "output_type": "latent",
                 "generator": torch.Generator("cpu").manual_seed(11),
             }  # fmt: skip
+            if "eta" in case:
+                arguments["eta"] = case["eta"]
             if case["pipeline"] in PLAIN.values():
                 arguments["negative_prompt"] = NEGATIVE
             if case["kind"] == "image":
@@ -160,7 +167,7 @@ def pipelines() -> None:
     for number, case in enumerate(cases):
         if case["file_of"] != number:
             del case["file"]
-    save("pipelines", "schedulers", tensors, cases=cases, shapes={part: shapes(model) for part, model in parts.items()})
+    save("pipelines", golden, tensors, cases=cases, shapes={part: shapes(model) for part, model in parts.items()})
 
 
 # Keys with values to try on top of Stable Diffusion 1.5's file, most of which some classes read and others do not.
@@ -215,7 +222,7 @@ def files() -> None:
 
 
 def main() -> None:
-    goldens = {"pipelines": pipelines, "files": files}
+    goldens = {"pipelines": lambda: pipelines("schedulers", grid()), "eta": lambda: pipelines("eta", etas()), "files": files}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=goldens, help="make one golden")
     only = parser.parse_args().only

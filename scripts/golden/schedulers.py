@@ -16,6 +16,7 @@ os.environ["MKL_CBWR"] = "AVX2"
 import diffusers
 import torch
 from common import save
+from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteSchedulerOutput
 
 SHAPE = (1, 4, 6, 5)
 LATENTS_SEED, NOISE_SEED, OUTPUT_SEED = 7, 42, 1000
@@ -142,10 +143,10 @@ def begin(scheduler, index: int) -> None:
         scheduler.set_begin_index(index)
 
 
-def walk(scheduler, latents: torch.Tensor, start: int) -> tuple[torch.Tensor, torch.Tensor]:
+def walk(scheduler, latents: torch.Tensor, start: int, **extra) -> tuple[torch.Tensor, torch.Tensor]:
     """Latents after each step from `start` on, and the scaled model input of the last step."""
-    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
-    extra = {"generator": torch.Generator("cpu").manual_seed(NOISE_SEED)} if takes_generator else {}
+    if "generator" in inspect.signature(scheduler.step).parameters:
+        extra["generator"] = torch.Generator("cpu").manual_seed(NOISE_SEED)
     rows = []
     for index, t in enumerate(scheduler.timesteps[start:], start):
         scaled = scheduler.scale_model_input(latents, t)
@@ -156,17 +157,63 @@ def walk(scheduler, latents: torch.Tensor, start: int) -> tuple[torch.Tensor, to
     return rows, scaled
 
 
-def trajectory(tensors: dict, name: str, variant: str, config: dict, steps: int) -> dict:
+class KDiffusionEulerAncestral(diffusers.EulerAncestralDiscreteScheduler):
+    """With the step of k-diffusion 0.1.1's `sample_euler_ancestral`, which has an eta, in f64."""
+
+    def step(self, model_output, timestep, sample, eta, generator):
+        x, model_output = sample.double(), model_output.double()
+        sigma, sigma_to = self.sigmas[self.step_index].double(), self.sigmas[self.step_index + 1].double()
+        if self.config.prediction_type == "epsilon":
+            denoised = x - sigma * model_output
+        else:
+            denoised = x / (sigma**2 + 1) - model_output * sigma / (sigma**2 + 1) ** 0.5
+        sigma_up = min(sigma_to, eta * (sigma_to**2 * (sigma**2 - sigma_to**2) / sigma**2) ** 0.5)
+        sigma_down = (sigma_to**2 - sigma_up**2) ** 0.5
+        noise = torch.randn(sample.shape, generator=generator).double()
+        x = x + (x - denoised) / sigma * (sigma_down - sigma) + noise * sigma_up
+        self._step_index += 1
+        return EulerAncestralDiscreteSchedulerOutput(prev_sample=x.float())
+
+
+def trajectory(tensors: dict, name: str, variant: str, config: dict, steps: int, **extra) -> dict:
     """Adds the tensors of one case; returns what is known of it."""
     scheduler = make(name, config)
+    if name == "euler-ancestral" and extra:
+        scheduler = KDiffusionEulerAncestral.from_config(scheduler.config)
     scheduler.set_timesteps(steps)
     begin(scheduler, 0)
     sigma = float(scheduler.init_noise_sigma)
-    rows, scaled = walk(scheduler, randn(LATENTS_SEED) * scheduler.init_noise_sigma, 0)
-    key = f"{name}/{variant}/{steps}"
+    rows, scaled = walk(scheduler, randn(LATENTS_SEED) * scheduler.init_noise_sigma, 0, **extra)
+    key = "/".join(map(str, [name, variant, steps, *extra.values()]))
     tensors[key], tensors[f"{key}/scaled"] = rows, scaled
     tensors[f"{key}/timesteps"] = scheduler.timesteps.to(torch.float64)
-    return {"key": key, "name": name, "variant": variant, "steps": steps, "init_noise_sigma": sigma}
+    return {"key": key, "name": name, "variant": variant, "steps": steps, "init_noise_sigma": sigma} | extra
+
+
+# Ancestral steps here are f64, beside which diffusers' own rounding would show with zero terminal signal.
+ETA_VARIANTS = {
+    "ddim": ["sd15", "defaults", "v-zero-snr", "v-linspace", "sample", "heun-form", "cosine"],
+    "tcd": ["sd15", "v-zero-snr", "lcm-range"],
+    "euler-ancestral": ["sd15", "v-linspace"],
+}
+
+
+def eta() -> None:
+    """Other shares of noise than the default."""
+    tensors, cases = {}, []
+    for name, variants in ETA_VARIANTS.items():
+        for variant in variants:
+            for share in (0.0, 0.3, 0.7, 1.0):
+                if (name, variant, share) == ("ddim", "v-zero-snr", 1.0):
+                    continue  # The root of what rounding leaves below zero: diffusers has no picture.
+                for steps in (3, 7):
+                    cases.append(trajectory(tensors, name, variant, VARIANTS[variant], steps, eta=share))
+    for variant in ETA_VARIANTS["euler-ancestral"]:
+        trajectory(tensors, "euler-ancestral", variant, VARIANTS[variant], 7)
+        diffusers_own, k_diffusions = (tensors.pop(f"euler-ancestral/{variant}/7"), tensors[f"euler-ancestral/{variant}/7/1.0"])
+        assert (diffusers_own - k_diffusions).norm() < 1e-6 * diffusers_own.norm()
+    tensors = {key: tensor for case in cases for key, tensor in tensors.items() if key.startswith(case["key"])}
+    save("schedulers", "eta", tensors, cases=cases, configs=VARIANTS)
 
 
 def video() -> None:
@@ -218,7 +265,7 @@ def timesteps() -> None:
 
 
 def main() -> None:
-    goldens = {"trajectories": trajectories, "timesteps": timesteps, "video": video}
+    goldens = {"trajectories": trajectories, "timesteps": timesteps, "video": video, "eta": eta}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=goldens, help="make one golden")
     only = parser.parse_args().only

@@ -28,7 +28,7 @@ impl StableDiffusion {
         self.check_plain_unet()?;
         let first_user_step = first_user_step(base.num_inference_steps, params.strength)?;
         let image = preprocess::image_tensor(&params.init_image, base.width, base.height)?;
-        let mut scheduler = self.scheduler.config(Start::Image, base.scheduler)?.start(base.num_inference_steps)?;
+        let mut scheduler = self.scheduler.start(Start::Image, base)?;
         let first_step = first_user_step * scheduler.order();
         let conditioning = self.conditioning(base)?;
 

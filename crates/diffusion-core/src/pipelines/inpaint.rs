@@ -36,7 +36,7 @@ impl StableDiffusion {
         let image = preprocess::image_tensor(&params.init_image, base.width, base.height)?;
         let pixel_mask = preprocess::mask_tensor(&params.mask_image, base.width, base.height)?;
         let mask = preprocess::mask_to_latents(&pixel_mask, self.pixels_per_latent() as usize)?;
-        let mut scheduler = self.scheduler.config(Start::Masked, base.scheduler)?.start(base.num_inference_steps)?;
+        let mut scheduler = self.scheduler.start(Start::Masked, base)?;
         let first_step = first_user_step * scheduler.order();
         let mut conditioning = self.conditioning(base)?;
 

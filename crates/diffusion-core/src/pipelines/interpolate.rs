@@ -50,7 +50,7 @@ impl<'a> Between<'a> {
     pub(super) fn latents(&self, position: f64, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         let [from, to] = &self.embeds;
         let conditioning = self.model.condition_on(&from.towards(to, position)?, self.params.guidance_scale)?;
-        let mut scheduler = self.model.scheduler.config(Start::Noise, self.params.scheduler)?.start(self.params.num_inference_steps)?;
+        let mut scheduler = self.model.scheduler.start(Start::Noise, self.params)?;
         let [from, to] = &self.noise;
         let latents = (slerp(from, to, position)? * scheduler.init_noise_sigma())?;
         let mut noise = self.stream.clone();

@@ -6,9 +6,10 @@
 
 use serde_json::{Value as Json, json};
 
+use super::TextToImageParams;
 use crate::{
     Result,
-    schedulers::{SchedulerConfig, SchedulerFile, SchedulerKind, SchedulerName},
+    schedulers::{Scheduler, SchedulerConfig, SchedulerFile, SchedulerKind, SchedulerName},
     weights::{Component, WeightSource},
 };
 
@@ -82,7 +83,17 @@ impl OwnScheduler {
         })
     }
 
-    /// The scheduler of a request. diffusers' pipelines hand `eta = 0` to every scheduler that takes one.
+    /// Begins a request's run.
+    ///
+    /// # Errors
+    /// Those of [`Self::config`] and of [`SchedulerConfig::start`].
+    pub(super) fn start(&self, start: Start, params: &TextToImageParams) -> Result<Box<dyn Scheduler>> {
+        let config = self.config(start, params.scheduler)?;
+        let eta = params.eta.or(config.name().kind.default_eta());
+        config.with_eta(eta.unwrap_or(0.0)).start(params.num_inference_steps)
+    }
+
+    /// The scheduler of a request.
     ///
     /// # Errors
     /// [`crate::Error::Config`] naming the key of the file that the scheduler reads and cannot run.
@@ -90,6 +101,6 @@ impl OwnScheduler {
         let kind = name.map(|name| name.kind).or_else(|| self.file.own_kind().ok());
         let mut file = self.file.clone();
         Pipeline::of(start, self.is_consistency_model, kind).correct(&mut file);
-        Ok(file.scheduler(name)?.with_tcd_eta(0.0))
+        file.scheduler(name)
     }
 }

@@ -25,6 +25,8 @@ pub struct TextToImageParams {
     pub seed: u64,
     /// The scheduler; `None` for the model's own.
     pub scheduler: Option<SchedulerName>,
+    /// The share of fresh noise in a step, in 0..=1; `None` for the scheduler's [own](crate::schedulers::SchedulerKind::default_eta).
+    pub eta: Option<f64>,
     /// How many of the text encoder's last layers are skipped for the prompt (not for the negative prompt, as in diffusers).
     pub clip_skip: usize,
 }
@@ -41,6 +43,7 @@ impl TextToImageParams {
             guidance_scale: 7.5,
             seed: 0,
             scheduler: None,
+            eta: None,
             clip_skip: 0,
         }
     }
@@ -58,6 +61,9 @@ impl TextToImageParams {
         }
         if !self.guidance_scale.is_finite() {
             return Err(Error::Params { field: "guidance_scale", reason: format!("{} is not finite", self.guidance_scale) });
+        }
+        if let Some(eta) = self.eta.filter(|eta| !(0.0..=1.0).contains(eta)) {
+            return Err(Error::Params { field: "eta", reason: format!("{eta} is not within 0 and 1") });
         }
         Ok(())
     }
@@ -152,7 +158,10 @@ mod tests {
         assert_eq!(field(TextToImageParams { height: 68, ..good.clone() }, 4), "height");
         assert_eq!(field(good.clone(), 16), "height");
         assert_eq!(field(TextToImageParams { num_inference_steps: 0, ..good.clone() }, 8), "num_inference_steps");
-        assert_eq!(field(TextToImageParams { guidance_scale: f64::NAN, ..good }, 8), "guidance_scale");
+        assert_eq!(field(TextToImageParams { guidance_scale: f64::NAN, ..good.clone() }, 8), "guidance_scale");
+        for eta in [-0.1, 1.1, f64::NAN] {
+            assert_eq!(field(TextToImageParams { eta: Some(eta), ..good.clone() }, 8), "eta");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl StableDiffusion {
     /// The finished latents of one picture.
     pub(super) fn text_latents(&self, params: &TextToImageParams, monitor: &mut dyn StepMonitor) -> Result<Tensor> {
         self.check_plain_unet()?;
-        let mut scheduler = self.scheduler.config(Start::Noise, params.scheduler)?.start(params.num_inference_steps)?;
+        let mut scheduler = self.scheduler.start(Start::Noise, params)?;
         let conditioning = self.conditioning(params)?;
         let mut noise = SeededNoise::new(params.seed);
         let latents = (noise.randn(&self.latents_shape(params))? * scheduler.init_noise_sigma())?;

@@ -118,7 +118,8 @@ impl Fields<'_> {
             disable_corrector: if self.kind == UniPc { self.indices("disable_corrector")? } else { Vec::new() },
             original_inference_steps: if consistency { self.count("original_inference_steps", 50)? } else { 1 },
             timestep_scaling: if self.kind == Lcm { self.number("timestep_scaling", 10.0)? } else { 10.0 },
-            tcd_eta: 0.3,
+            // Of TCD's `step`; its pipelines hand 0, as to the others.
+            eta: if self.kind == Tcd { 0.3 } else { self.kind.default_eta().unwrap_or(0.0) },
         })
     }
 

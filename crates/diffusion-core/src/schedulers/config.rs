@@ -131,8 +131,8 @@ pub struct SchedulerConfig {
     pub(super) disable_corrector: Vec<usize>,
     pub(super) original_inference_steps: usize,
     pub(super) timestep_scaling: f64,
-    /// TCD's share of noise in a step, the paper's gamma; no key of the file but a parameter of diffusers' `step`.
-    pub(super) tcd_eta: f64,
+    /// The share of fresh noise in a step, where the scheduler takes one; no key of the file but a parameter of diffusers' `step`.
+    pub(super) eta: f64,
 }
 
 impl SchedulerConfig {
@@ -149,10 +149,11 @@ impl SchedulerConfig {
         self.name
     }
 
-    /// The share of noise in TCD's steps, in 0..=1: 0.3 by default, as in diffusers' `step`, and 0 in its pipelines. Nothing to others.
+    /// The share of fresh noise in a step, in 0..=1; by default that of diffusers' `step`. Nothing to schedulers without a
+    /// [default](SchedulerKind::default_eta).
     #[must_use]
-    pub fn with_tcd_eta(self, tcd_eta: f64) -> Self {
-        Self { tcd_eta, ..self }
+    pub fn with_eta(self, eta: f64) -> Self {
+        Self { eta, ..self }
     }
 
     /// What the model's output is taken for.

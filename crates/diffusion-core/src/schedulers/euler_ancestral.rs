@@ -1,5 +1,5 @@
 //! Euler's method that steps below the next sigma and comes up to it with fresh noise. Holds no history; draws at every step.
-//! Reference: diffusers' `scheduling_euler_ancestral_discrete.py`, after k-diffusion's `sample_euler_ancestral`.
+//! Reference: diffusers' `scheduling_euler_ancestral_discrete.py`, after k-diffusion's `sample_euler_ancestral`, whose `eta` it has not.
 
 use candle_core::Tensor;
 
@@ -14,11 +14,12 @@ use crate::{Result, noise::SeededNoise};
 
 pub(super) struct EulerAncestralDiscreteScheduler {
     run: Discrete,
+    eta: f32,
 }
 
 impl EulerAncestralDiscreteScheduler {
     pub(super) fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
-        Ok(Self { run: Discrete::new(config, discrete_levels(config, steps)) })
+        Ok(Self { run: Discrete::new(config, discrete_levels(config, steps)), eta: config.eta as f32 })
     }
 }
 
@@ -31,7 +32,7 @@ impl Scheduler for EulerAncestralDiscreteScheduler {
         let (from, to) = self.run.sigmas(step_index)?;
         let original = self.run.predict_original(latents, model_output, from)?;
         // In f32 and in this order, for the difference of nearly equal squares keeps the rounding of both.
-        let up = (to * to * (from * from - to * to) / (from * from)).sqrt();
+        let up = self.eta * (to * to * (from * from - to * to) / (from * from)).sqrt();
         let down = (to * to - up * up).sqrt();
         let prev = advance(latents, &derivative(latents, &original, from)?, down - from)?;
         advance(&prev, &randn_like(latents, noise)?, up)

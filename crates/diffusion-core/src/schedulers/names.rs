@@ -99,6 +99,28 @@ impl SchedulerKind {
         }
     }
 
+    /// The `eta` of a request that names none, where the scheduler takes one: the share of fresh noise in its steps.
+    ///
+    /// diffusers' pipelines hand 0 to every class whose `step` has an `eta`. Its ancestral class has none; there, as k-diffusion's
+    /// `get_ancestral_step` has it, 1 is the whole noise of an ancestral step, and 0 makes it Euler's.
+    pub fn default_eta(self) -> Option<f64> {
+        match self {
+            Self::Ddim | Self::Tcd => Some(0.0),
+            Self::EulerAncestral => Some(1.0),
+            Self::Ddpm
+            | Self::Pndm
+            | Self::Lms
+            | Self::Euler
+            | Self::Heun
+            | Self::DpmMultistep
+            | Self::DpmMultistepSde
+            | Self::DpmSinglestep
+            | Self::UniPc
+            | Self::Deis
+            | Self::Lcm => None,
+        }
+    }
+
     /// Whether the class has `use_karras_sigmas`, `use_exponential_sigmas` and `use_beta_sigmas`; all of them or none.
     pub fn has_sigma_schedules(self) -> bool {
         match self {

@@ -34,11 +34,11 @@ impl TcdScheduler {
             let next = timesteps.get(index + 1).copied();
             let prev = next.unwrap_or(0.0);
             // Diffusers multiplies a whole timestep by a number in f32.
-            let landing = schedule.at((((1.0 - config.tcd_eta) as f32) * prev as f32).floor() as i64)?;
+            let landing = schedule.at((((1.0 - config.eta) as f32) * prev as f32).floor() as i64)?;
             let ratio = schedule.at(prev as i64)? / landing;
             Ok(Step {
                 landing: Level::from_alpha_cumprod(landing),
-                rise: next.filter(|_| config.tcd_eta > 0.0).map(|_| (f64::from(ratio).sqrt(), f64::from(1.0 - ratio).sqrt())),
+                rise: next.filter(|_| config.eta > 0.0).map(|_| (f64::from(ratio).sqrt(), f64::from(1.0 - ratio).sqrt())),
             })
         };
         let steps = (0..timesteps.len()).map(step).collect::<Result<_>>()?;

@@ -95,6 +95,7 @@ pub(crate) fn params(call: &Json) -> TextToImageParams {
         guidance_scale: call["guidance_scale"].as_f64().unwrap(),
         seed: number("seed"),
         scheduler: call["scheduler"].as_str().map(|name| name.parse().unwrap()),
+        eta: None,
         clip_skip: number("clip_skip") as usize,
     }
 }

@@ -138,7 +138,17 @@ fn picture_psnr(model: &StableDiffusion, actual: &Tensor, expected: &Tensor) -> 
 
 #[test]
 fn a_scheduler_starts_from_what_the_pipelines_scheduler_config_is() {
-    let (latents, metadata) = (golden("pipelines", "schedulers"), golden_metadata("pipelines", "schedulers"));
+    check_pipelines("schedulers", 160);
+}
+
+#[test]
+fn pipelines_hand_eta_to_the_schedulers_that_take_it() {
+    check_pipelines("eta", 6);
+}
+
+/// Makes the final latents of every case of a golden, `least` or more.
+fn check_pipelines(name: &str, least: usize) {
+    let (latents, metadata) = (golden("pipelines", name), golden_metadata("pipelines", name));
     let cases: Vec<Json> = serde_json::from_str(&metadata["cases"]).unwrap();
     let shapes: Json = serde_json::from_str(&metadata["shapes"]).unwrap();
     let request = Request::load();
@@ -150,6 +160,7 @@ fn a_scheduler_starts_from_what_the_pipelines_scheduler_config_is() {
         let base = TextToImageParams {
             num_inference_steps: case["steps"].as_u64().unwrap() as usize,
             scheduler: case["name"].as_str().map(|name| name.parse().unwrap()),
+            eta: case["eta"].as_f64(),
             ..request.base.clone()
         };
         let expected = &latents[&number.to_string()];
@@ -168,7 +179,7 @@ fn a_scheduler_starts_from_what_the_pipelines_scheduler_config_is() {
     }
     println!("{} cases, the worst at {worst:.1} dB", cases.len());
     assert!(faults.is_empty(), "{} of {}\n{}", faults.len(), cases.len(), faults.join("\n"));
-    assert!(cases.len() >= 160);
+    assert!(cases.len() >= least);
 }
 
 /// What diffusers runs and this crate does not: the scheduler's name begins so, and the key.

@@ -74,6 +74,10 @@ fn check_trajectories(golden_name: &str, least: usize) -> BTreeMap<String, (f64,
         let key = case["key"].as_str().unwrap();
         let scheduler = case["name"].as_str().unwrap();
         let config = SchedulerConfig::from_json(&configs[case["variant"].as_str().unwrap()], Some(name(scheduler))).unwrap();
+        let config = match case["eta"].as_f64() {
+            Some(eta) => config.with_eta(eta),
+            None => config,
+        };
         let steps = usize::try_from(case["steps"].as_u64().unwrap()).unwrap();
         let mut run = config.start(steps).unwrap();
         let timesteps = floats(&tensors[&format!("{key}/timesteps")]);
@@ -112,6 +116,27 @@ fn check_trajectories(golden_name: &str, least: usize) -> BTreeMap<String, (f64,
 #[test]
 fn latents_are_diffusers_at_every_step() {
     assert_eq!(check_trajectories("trajectories", 500).len(), SchedulerName::all().len());
+}
+
+#[test]
+fn eta_is_the_share_of_noise_that_diffusers_and_k_diffusion_add() {
+    let takes_eta = SchedulerKind::ALL.into_iter().filter(|kind| kind.default_eta().is_some()).map(|kind| kind.as_str().to_owned());
+    let checked = check_trajectories("eta", 40);
+    assert_eq!(checked.into_keys().collect::<Vec<_>>(), takes_eta.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+}
+
+/// Without its noise an ancestral step is Euler's.
+#[test]
+fn an_ancestral_scheduler_of_eta_0_is_euler() {
+    let walk = |scheduler: &str| {
+        let mut run = SchedulerConfig::from_json(&sd15(), Some(name(scheduler))).unwrap().with_eta(0.0).start(5).unwrap();
+        let (mut latents, mut noise) = ((randn(LATENTS_SEED) * run.init_noise_sigma()).unwrap(), SeededNoise::new(NOISE_SEED));
+        for index in 0..5 {
+            latents = run.step(&randn(OUTPUT_SEED + index as u64), index, &latents, &mut noise).unwrap();
+        }
+        floats(&latents)
+    };
+    assert_eq!(walk("euler-ancestral"), walk("euler"));
 }
 
 #[test]

@@ -19,15 +19,11 @@ fn check(model: &std::path::Path, name: &str, scheduler: Option<&str>) -> Vec<St
     let model = StableDiffusion::load(source.as_ref(), &ExecutionPolicy::cpu_f32()).unwrap();
     let side: u32 = metadata["side"].parse().unwrap();
     let params = TextToImageParams {
-        prompt: metadata["prompt"].clone(),
-        negative_prompt: String::new(),
-        width: side,
-        height: side,
         num_inference_steps: calls[name]["steps"].as_u64().unwrap() as usize,
         guidance_scale: calls[name]["guidance_scale"].as_f64().unwrap(),
         seed: metadata["seed"].parse().unwrap(),
         scheduler: scheduler.map(|name| name.parse().unwrap()),
-        clip_skip: 0,
+        ..TextToImageParams::new(metadata["prompt"].clone(), (side, side))
     };
     let made = model.text_to_image(&params, &mut ()).unwrap();
     let bytes = golden("single_file", "pictures")[name].flatten_all().unwrap().to_vec1::<u8>().unwrap();
