@@ -122,6 +122,10 @@ pub(crate) struct ImageArgs {
     #[arg(long, value_name = "NAME")]
     pub scheduler: Option<String>,
 
+    /// The share of fresh noise in a step, 0 to 1, for ddim, euler-ancestral and tcd [default: the scheduler's own].
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub eta: Option<f64>,
+
     /// How many pictures, 1 to 16; several are written to FILE-0.png, FILE-1.png, .. [default: 1].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub count: Option<i64>,

@@ -9,12 +9,13 @@ use generation::{FieldError, GenerationError, SubmitError};
 use crate::failure::Usage;
 
 /// Where each field comes from; a prompt's flag differs from command to command.
-const FLAGS: [(&str, &str); 32] = [
+const FLAGS: [(&str, &str); 33] = [
     ("hero_description", "--hero"),
     ("negative_prompt", "--negative"),
     ("num_inference_steps", "--steps"),
     ("guidance_scale", "--guidance"),
     ("scheduler", "--scheduler"),
+    ("eta", "--eta"),
     ("count", "--count"),
     ("clip_skip", "--clip-skip"),
     ("strength", "--strength"),

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
         output::remark(about(&model));
         let spec = validate(request, &model)?;
-        let remarks: Vec<String> = mask_remark.into_iter().chain(model.unread_scripts([spec.prompt(), spec.negative_prompt()])).collect();
+        let remarks: Vec<String> = mask_remark.into_iter().chain(model.remarks_on(&spec)).collect();
         remarks.iter().for_each(output::remark);
         // Ctrl-C lets go of the job: nothing is written.
         tokio::select! {
@@ -83,6 +83,7 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
         count: args.count.map(i128::from),
         seed: Some(flags::seed(args.seed).unwrap_or_else(|| random_seed().into())),
         scheduler: args.scheduler.clone(),
+        eta: args.eta,
         clip_skip: args.clip_skip.map(i128::from),
         strength: args.strength,
         init_image,
@@ -236,6 +237,7 @@ fn report(
             "width": spec.width(),
             "height": spec.height(),
             "scheduler": spec.scheduler().or(model.scheduler).map(|name| name.to_string()),
+            "eta": spec.eta(),
             "clip_skip": spec.clip_skip(),
             "strength": spec.mode().strength(),
             "model": model.name,

@@ -27,11 +27,13 @@ use crate::{
     job::{Begin, GeneratedImage, Job, JobProgress, JobResult, Made, StoredWork, Task},
     jobs::Work,
     journal::FolderJournal,
+    limits::Limits,
     measured::{Ending, Measured},
     model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture},
     parameters, png,
     preview::{PreviewSlot, Previewer, Shown},
     queue::Queue,
+    request::ImageRequest,
     spec::{ImageMode, ImageSpec},
     video::{GeneratedVideo, Timings, VideoOutput, VideoSpec, VideoWriter, output},
 };
@@ -208,20 +210,14 @@ impl Device {
 
     /// Makes a small picture for nobody, unless somebody wants something.
     fn measure(&self, model: &mut dyn DeviceModel, info: &ModelInfo) {
-        let spec = ImageSpec {
-            prompt: String::new(),
-            negative_prompt: String::new(),
-            num_inference_steps: MEASURED_STEPS,
-            guidance_scale: crate::validate::DEFAULT_GUIDANCE_SCALE,
-            width: info.default_width,
-            height: info.default_height,
-            output_size: None,
-            count: 1,
-            seed: 0,
-            scheduler: info.scheduler.is_none().then(|| SchedulerKind::Euler.into()),
-            clip_skip: 0,
-            mode: ImageMode::TextToImage,
+        let request = ImageRequest {
+            prompt: Some("a picture".into()),
+            num_inference_steps: Some(MEASURED_STEPS.into()),
+            seed: Some(0),
+            scheduler: info.scheduler.is_none().then(|| SchedulerKind::Euler.as_str().to_owned()),
+            ..ImageRequest::default()
         };
+        let Ok(spec) = request.validate(&Limits::DEFAULT, info) else { return };
         let (progress, _) = watch::channel(JobProgress::default());
         let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &|| self.queue.jobs() > 0, previewer: &previewer };

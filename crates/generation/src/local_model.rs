@@ -154,6 +154,7 @@ impl DeviceModel for LocalModel {
             guidance_scale: spec.guidance_scale(),
             seed,
             scheduler: spec.scheduler(),
+            eta: spec.eta(),
             clip_skip: count(spec.clip_skip()),
         };
         let image = match spec.mode() {
@@ -237,15 +238,12 @@ impl LocalModel {
         };
         let scenes = spec.scenes().iter().map(|scene| SceneParams {
             picture: TextToImageParams {
-                prompt: scene.prompt().to_owned(),
                 negative_prompt: scene.negative_prompt().to_owned(),
-                width,
-                height,
                 num_inference_steps: count(spec.num_inference_steps()),
                 guidance_scale: spec.guidance_scale(),
                 seed: scene.seed(),
                 scheduler: spec.scheduler(),
-                clip_skip: 0,
+                ..TextToImageParams::new(scene.prompt(), (width, height))
             },
             frames: scene.frames(),
             motion: motion.zip(scene.motion()).map(|(model, spec)| moving(model, spec)),

@@ -8,7 +8,7 @@ use diffusion_core::{
     frames::FrameSink,
     journal::{Journal, Kept},
     pipelines::scenes::SceneMonitor,
-    schedulers::SchedulerName,
+    schedulers::{SchedulerKind, SchedulerName},
     tokenizer::Scripts,
 };
 use image::RgbImage;
@@ -49,6 +49,18 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// What a request does not do as it seems to, a sentence each.
+    pub fn remarks_on(&self, spec: &ImageSpec) -> Vec<String> {
+        let mut remarks = self.unread_scripts([spec.prompt(), spec.negative_prompt()]);
+        let scheduler = spec.scheduler().or(self.scheduler);
+        if let (Some(_), Some(scheduler)) = (spec.eta(), scheduler.filter(|name| name.kind.default_eta().is_none())) {
+            let takers = SchedulerKind::ALL.into_iter().filter(|kind| kind.default_eta().is_some()).map(SchedulerKind::as_str);
+            let takers = takers.collect::<Vec<_>>().join(", ");
+            remarks.push(format!("eta has no effect with the scheduler {scheduler}; the schedulers that take it are {takers}"));
+        }
+        remarks
+    }
+
     /// A sentence for each of a request's texts that is written, at least partly, in a script that the model was not taught to read.
     pub fn unread_scripts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let mut remarks: Vec<String> = Vec::new();

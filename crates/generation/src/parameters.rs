@@ -30,6 +30,7 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     ]);
     pairs.extend(spec.output_size().map(|(width, height)| ("Resized to", format!("{width}x{height}"))));
     pairs.extend(spec.mode().strength().map(|strength| ("Denoising strength", strength.to_string())));
+    pairs.extend(eta(spec, model));
     // There, 1 means the last layer; here, 0 layers are left out.
     pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
     // Noise comes from torch's generator for CPUs, whatever the device; there, those for CUDA are meant if nothing is said.
@@ -48,6 +49,13 @@ pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
     text.push_str(&line.join(", "));
     // A PNG text chunk ends at a NUL.
     text.replace('\0', "")
+}
+
+/// The eta, where the scheduler takes one and another than its own was asked for; DDIM's has a key of its own there.
+fn eta(spec: &ImageSpec, model: &ModelInfo) -> Option<(&'static str, String)> {
+    let kind = spec.scheduler().or(model.scheduler)?.kind;
+    let eta = spec.eta().filter(|eta| kind.default_eta().is_some_and(|default| *eta != default))?;
+    Some((if kind == SchedulerKind::Ddim { "Eta DDIM" } else { "Eta" }, eta.to_string()))
 }
 
 /// A value that holds a separator, or might be taken for one that is quoted, is written as a JSON string.

@@ -29,6 +29,8 @@ pub struct ImageRequest {
     pub seed: Option<i128>,
     /// The scheduler's name ("euler", "dpmpp-2m-karras"). Default: the model's own.
     pub scheduler: Option<String>,
+    /// The share of fresh noise in a step, 0 to 1, for the schedulers that take one. Default: the scheduler's own.
+    pub eta: Option<f64>,
     /// How many of the text encoder's last layers are left out. Default 0.
     pub clip_skip: Option<i128>,
     /// How much of the initial picture is repainted, 0 to 1. Only with `init_image`. Default 0.75.

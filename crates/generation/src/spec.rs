@@ -59,6 +59,8 @@ pub struct ImageSpec {
     pub(crate) seed: u64,
     #[serde(with = "stored_text::option")]
     pub(crate) scheduler: Option<SchedulerName>,
+    #[serde(default)]
+    pub(crate) eta: Option<f64>,
     pub(crate) clip_skip: u32,
     pub(crate) mode: ImageMode,
 }
@@ -117,6 +119,11 @@ impl ImageSpec {
     /// The scheduler that was asked for; `None` is the model's own.
     pub fn scheduler(&self) -> Option<SchedulerName> {
         self.scheduler
+    }
+
+    /// The share of fresh noise in a step, 0 to 1; `None` is the scheduler's own. One that takes none ignores it.
+    pub fn eta(&self) -> Option<f64> {
+        self.eta
     }
 
     /// How many of the text encoder's last layers are left out.

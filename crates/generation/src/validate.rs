@@ -44,6 +44,7 @@ impl ImageRequest {
         let count = check.integer("count", self.count, 1, 1, limits.max_count);
         let seed = check.seed(self.seed, limits);
         let scheduler = check.scheduler_of(self.scheduler, model);
+        let eta = self.eta.and_then(|eta| check.float("eta", Some(eta), 0.0, 0.0, 1.0));
         let clip_skip = check.integer("clip_skip", self.clip_skip, 0, 0, limits.max_clip_skip);
         let mode = check.mode(self.strength, num_inference_steps, self.init_image, self.mask_image);
 
@@ -71,6 +72,7 @@ impl ImageRequest {
                 count,
                 seed,
                 scheduler,
+                eta,
                 clip_skip,
                 mode,
             }),

@@ -180,6 +180,7 @@ fn settings_of_a_request_act() {
         &["--negative", "a moon"] as &[&str],
         &["--guidance", "1"],
         &["--scheduler", "euler-ancestral"],
+        &["--eta", "0.5"],
         &["--clip-skip", "1"],
         &["--precision", "f16"],
         &["--init-image", "plain.png", "--strength", "0.7"],

@@ -69,17 +69,13 @@ fn clip_params(
     let fps = spec.fps().as_f64();
     let (width, height) = spec.size().unwrap_or(native);
     let repaint = spec.repaint().zip(painter).map(|(repaint, painter)| {
-        let (width, height) = painter.size_for(proportions);
         let picture = TextToImageParams {
-            prompt: repaint.prompt().to_owned(),
             negative_prompt: repaint.negative_prompt().to_owned(),
-            width,
-            height,
             num_inference_steps: count(repaint.num_inference_steps()),
             guidance_scale: repaint.guidance_scale(),
             seed: spec.seed(),
             scheduler: repaint.scheduler(),
-            clip_skip: 0,
+            ..TextToImageParams::new(repaint.prompt(), painter.size_for(proportions))
         };
         RepaintParams { picture, strength: repaint.strength() }
     });

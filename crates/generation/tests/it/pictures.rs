@@ -80,6 +80,21 @@ async fn a_prompt_with_another_programs_syntax_is_escaped_in_the_parameters() {
 }
 
 #[tokio::test]
+async fn an_eta_that_acts_stands_in_the_parameters_as_other_tools_name_it() {
+    for (scheduler, eta, part) in [
+        ("ddim", 0.5, Some(", Eta DDIM: 0.5,")),
+        ("euler-ancestral", 0.25, Some(", Eta: 0.25,")),
+        ("ddim", 0.0, None),
+        ("euler-ancestral", 1.0, None),
+        ("euler", 0.5, None),
+    ] {
+        let made = pictures(ImageRequest { scheduler: Some(scheduler.into()), eta: Some(eta), ..request("a boat") }).await;
+        let text = &made[0].parameters;
+        assert!(part.map_or(!text.contains("Eta"), |part| text.contains(part)), "{scheduler} {eta}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn a_text_beyond_latin_1_goes_into_an_itxt_chunk() {
     let init_image = Some(RgbImage::new(64, 64));
     let made = pictures(ImageRequest { init_image, strength: Some(0.5), ..request("夜の海") }).await;

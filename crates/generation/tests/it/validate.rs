@@ -1,7 +1,7 @@
 //! Every rule of the validation, each with its kind, and all faults at once.
 
 use diffusion_core::schedulers::SchedulerKind;
-use generation::{FieldError, FieldErrorKind, ImageMode, ImageRequest, Limits, ModelInfo, field_error::Bound};
+use generation::{FieldError, FieldErrorKind, ImageMode, ImageRequest, ImageSpec, Limits, ModelInfo, field_error::Bound};
 use image::{GrayImage, RgbImage};
 
 use crate::fake::{info, request};
@@ -24,7 +24,7 @@ fn what_is_left_out_comes_from_the_model_and_the_defaults() {
     let model = ModelInfo { default_width: 128, default_height: 192, ..info() };
     let spec = request.validate(&Limits::default(), &model).unwrap();
     assert_eq!((spec.width(), spec.height(), spec.count()), (128, 192, 1));
-    assert_eq!((spec.num_inference_steps(), spec.guidance_scale(), spec.clip_skip()), (25, 7.5, 0));
+    assert_eq!((spec.num_inference_steps(), spec.guidance_scale(), spec.clip_skip(), spec.eta()), (25, 7.5, 0, None));
     assert_eq!((spec.prompt(), spec.negative_prompt(), spec.scheduler()), ("a boat", "", None));
     assert!(matches!(spec.mode(), ImageMode::TextToImage));
 }
@@ -65,6 +65,9 @@ fn each_rule_names_its_field_and_its_limit() {
         (ImageRequest { seed: Some(-2), ..base() }, "seed", ge(-1)),
         (ImageRequest { seed: Some(1 << 63), ..base() }, "seed", le((1 << 63) - 1)),
         (ImageRequest { seed: Some(1 << 64), ..base() }, "seed", le((1 << 63) - 1)),
+        (ImageRequest { eta: Some(-0.1), ..base() }, "eta", FieldErrorKind::GreaterThanEqual { ge: Bound::Float(0.0) }),
+        (ImageRequest { eta: Some(1.1), ..base() }, "eta", FieldErrorKind::LessThanEqual { le: Bound::Float(1.0) }),
+        (ImageRequest { eta: Some(f64::NAN), ..base() }, "eta", FieldErrorKind::FiniteNumber),
         (ImageRequest { clip_skip: Some(13), ..base() }, "clip_skip", le(12)),
     ];
     for (request, field, kind) in table {
@@ -87,6 +90,7 @@ fn the_limits_themselves_are_allowed() {
         count: Some(16),
         seed: Some((1 << 63) - 1),
         scheduler: Some("euler".into()),
+        eta: Some(1.0),
         clip_skip: Some(12),
         ..ImageRequest::default()
     };
@@ -118,6 +122,30 @@ fn an_unknown_scheduler_is_answered_with_the_known_ones() {
         assert!(expected.iter().any(|known| known == name), "{name}");
         assert!(error.message.contains(name));
     }
+}
+
+#[test]
+fn an_eta_that_does_nothing_is_remarked_on() {
+    let remarks = |scheduler: Option<&str>, eta| {
+        let request = ImageRequest { scheduler: scheduler.map(str::to_owned), eta, ..request("a boat") };
+        info().remarks_on(&request.validate(&Limits::default(), &info()).unwrap())
+    };
+    for (scheduler, eta) in [(None, Some(0.5)), (Some("euler-ancestral"), Some(0.5)), (Some("TCD"), Some(1.0)), (Some("euler"), None)] {
+        assert_eq!(remarks(scheduler, eta), [""; 0], "{scheduler:?} {eta:?}");
+    }
+    let told = "eta has no effect with the scheduler unipc-karras; the schedulers that take it are ddim, euler-ancestral, tcd";
+    assert_eq!(remarks(Some("unipc-karras"), Some(0.0)), [told]);
+}
+
+#[test]
+fn a_spec_of_an_earlier_version_is_read() {
+    let spec = request("a boat").validate(&Limits::default(), &info()).unwrap();
+    let mut stored = serde_json::to_value(&spec).unwrap();
+    for newer in ["eta", "output_size"] {
+        assert!(stored.as_object_mut().unwrap().remove(newer).is_some());
+    }
+    let read: ImageSpec = serde_json::from_value(stored).unwrap();
+    assert_eq!((read.prompt(), read.eta(), read.output_size()), ("a boat", None, None));
 }
 
 #[test]
