@@ -30,11 +30,10 @@ pub(crate) fn model() -> LoadedModel {
         default_height: SIDE,
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
-        memory: MemoryPlan::default(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
         remarks: Vec::new(),
     };
-    LoadedModel { info, model: Box::new(Instant) }
+    LoadedModel { info, memory: MemoryPlan::default(), model: Box::new(Instant) }
 }
 
 fn no_videos() -> Error {

@@ -25,8 +25,8 @@ use diffusion_core::{
     weights::RandomWeights,
 };
 use generation::{
-    Engine, EngineSettings, LoadedModel,
-    jobs::{JobState, Jobs, JobsSettings, NewJob, Priority as Urgency, Work},
+    LoadedModel, LocalBackend, LocalSettings, ModelStatus,
+    jobs::{Durability, JobState, Jobs, JobsSettings, Metadata, NewJob, Priority as Urgency, Work},
 };
 use serde_json::{Value, json};
 use server::{Server, ServerSettings};
@@ -75,9 +75,9 @@ struct Running {
 
 impl Running {
     async fn start(folder: &Path, load: impl FnOnce() -> diffusion_core::Result<LoadedModel> + Send + 'static) -> Result<Self> {
-        let engine = Engine::start(EngineSettings::new(Instant::now), load)?;
-        engine.loaded().await.map_err(|reason| anyhow!(reason))?;
-        let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), engine)?;
+        let local = LocalBackend::start(LocalSettings::new(Instant::now), load)?;
+        local.loaded().await.map_err(|reason| anyhow!(reason))?;
+        let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), local).await?;
         let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), ..ServerSettings::default() };
         let server = Server::bind(&settings, jobs.clone())?;
         let base = format!("http://{}", server.addresses().first().context("it listens nowhere")?);
@@ -128,7 +128,7 @@ async fn while_generating(priority: Priority, lasting: Duration) -> Result<()> {
         ..generation::ImageRequest::default()
     };
     let spec = request.validate(&generation::Limits::default(), &info).map_err(|faults| anyhow!("{faults:?}"))?;
-    let id = running.jobs.submit(job("img_000000000000".into(), Work::Pictures(spec))).await?.job.id;
+    let id = running.jobs.submit(job("img_000000000000".into(), Work::Image(spec))).await?.job.id;
     while running.jobs.get("", &id).await?.is_none_or(|job| job.progress.step == 0) {
         tokio::time::sleep(PAUSE).await;
     }
@@ -152,14 +152,23 @@ async fn while_generating(priority: Priority, lasting: Duration) -> Result<()> {
 }
 
 fn model_of(running: &Running) -> Option<std::sync::Arc<generation::ModelInfo>> {
-    match running.jobs.engine().status() {
-        generation::EngineStatus::Ready(info) => Some(info),
-        generation::EngineStatus::Loading | generation::EngineStatus::Failed(_) => None,
+    match running.jobs.local().status() {
+        ModelStatus::Ready(info) => Some(info),
+        ModelStatus::Loading | ModelStatus::Failed(_) => None,
     }
 }
 
 fn job(id: String, work: Work) -> NewJob {
-    NewJob { id, owner: String::new(), priority: Urgency::Normal, work, note: Value::Null, idempotency: None, callback_url: None }
+    NewJob {
+        id,
+        owner: String::new(),
+        priority: Urgency::Normal,
+        work,
+        durability: Durability::Stored,
+        metadata: Metadata::default(),
+        idempotency: None,
+        callback_url: None,
+    }
 }
 
 /// Requests to a model that returns at once.
@@ -176,7 +185,7 @@ async fn making_nothing(what: &str, place: &Path) -> Result<()> {
         generate.add(running.timed("/generate", Some(&picture)).await?.0);
         task.add(running.timed("/api/v1/images/generate", Some(&picture)).await?.0);
         let (began, id) = (Instant::now(), format!("img_{round}"));
-        running.jobs.submit(job(id.clone(), Work::Pictures(spec.clone()))).await?;
+        running.jobs.submit(job(id.clone(), Work::Image(spec.clone()))).await?;
         taken.add(began.elapsed());
         let ended = running.jobs.finished("", &id).await?.context("it is gone")?;
         stored.add(began.elapsed());

@@ -1,11 +1,15 @@
-//! Starting the generation engine with the models and the device that the settings name; the commands share it.
+//! Starting the device of this machine with the models that the settings name, and the one job of a command; the commands share it.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 use cpu_kernels::Priority;
 use diffusion_core::policy::ExecutionPolicy;
-use generation::{Engine, EngineSettings, LoadedModel, ModelInfo, video::ScenesSpec};
+use generation::{
+    LoadedModel, LocalBackend, LocalSettings, ModelInfo, SubmitError, Work,
+    jobs::{Durability, HeldJob, HeldVideo, Jobs, JobsSettings, Metadata, NewJob},
+    video::{ScenesSpec, VideoOutput},
+};
 
 use crate::{
     memory,
@@ -40,13 +44,13 @@ impl Purpose {
 ///
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
-pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose: Purpose) -> Result<Engine> {
+pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose: Purpose) -> Result<LocalBackend> {
     let model = Model::parse(&settings.model.name, prediction_type)?;
     let motion = Model::parse(&settings.model.motion, None)?;
     let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
     let serving = purpose == Purpose::Serving;
-    Ok(Engine::start(EngineSettings { measure_at_start: serving, ..engine_settings(settings) }, move || {
+    Ok(LocalBackend::start(LocalSettings { measure_at_start: serving, ..LocalSettings::new(Instant::now) }, move || {
         if serving {
             // Threads that this one starts, such as an encoder's, go with it.
             Priority::Low.take();
@@ -66,22 +70,34 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose:
 ///
 /// # Errors
 /// As [`start`].
-pub(crate) fn start_motion(settings: &Settings) -> Result<Engine> {
+pub(crate) fn start_motion(settings: &Settings) -> Result<LocalBackend> {
     let motion = Model::parse(&settings.model.motion, None)?;
     let (name, compute, hub) = (settings.model.motion.clone(), settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
-    Ok(Engine::start(engine_settings(settings), move || {
+    Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         LoadedModel::load_motion(open(&motion, &name, &hub, unknown_fields)?.as_ref(), &policy, memory_limit(&compute, &policy))
     })?)
 }
 
-fn engine_settings(settings: &Settings) -> EngineSettings {
-    let places = settings.server.queue_capacity;
-    // Somebody who fills their places again and again would leave the others none.
-    let shared = if settings.access.several_keys() { places.div_ceil(2) } else { places };
-    let places_per_owner = settings.jobs.waiting_per_key.unwrap_or(shared);
-    EngineSettings { queue_capacity: places, places_per_owner, ..EngineSettings::new(Instant::now) }
+/// Submits a command's one job, which ends with the command; `video` is where a video is written.
+///
+/// # Errors
+/// [`SubmitError`] if the device does not take it.
+pub(crate) async fn hold(local: &LocalBackend, work: Work, video: Option<VideoOutput>) -> Result<HeldJob, SubmitError> {
+    let jobs = Jobs::held_only(JobsSettings::new("", SystemTime::now), local.clone());
+    let new = NewJob {
+        id: "command".to_owned(),
+        owner: String::new(),
+        priority: generation::Priority::Normal,
+        work,
+        durability: Durability::Held { video: video.map(|output| HeldVideo { output, folder: None }) },
+        metadata: Metadata::default(),
+        idempotency: None,
+        callback_url: None,
+    };
+    // One that was taken without an idempotency key is new, and held.
+    jobs.submit(new).await?.held.ok_or(SubmitError::ShuttingDown)
 }
 
 fn open(

@@ -1,8 +1,8 @@
 //! How the program fails: one line, and an exit code. 2 says that the command or its input was wrong, 1 that the work failed.
 
-use std::{fmt, process::ExitCode};
+use std::{fmt, process::ExitCode, sync::Arc};
 
-use generation::GenerationError;
+use generation::BackendError;
 
 /// A wrong command, flag, setting or value: the person's to mend.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl std::error::Error for Usage {}
 
 /// The exit code of an error. What the model does not take is the person's to mend too.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let refused = error.downcast_ref::<GenerationError>().is_some_and(|error| error.refusal().is_some());
+    let refused = error.downcast_ref::<Arc<BackendError>>().is_some_and(|error| error.refusal().is_some());
     ExitCode::from(if error.is::<Usage>() || refused { 2 } else { 1 })
 }
 

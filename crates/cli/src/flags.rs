@@ -3,55 +3,41 @@
 //! It must not know any one command, but for what a prompt is there. The invariant: no field's name reaches a person who gave a flag; those
 //! of a file of scenes keep theirs, which stand in that file.
 
+use std::{borrow::Cow, sync::Arc};
+
+use clap::{Command, CommandFactory as _};
 use diffusion_core::{Error, schedulers::SchedulerName};
-use generation::{FieldError, GenerationError, SubmitError};
+use generation::{BackendError, FieldError, Refusal, SubmitError};
 
-use crate::failure::Usage;
+use crate::{args::Cli, failure::Usage};
 
-/// Where each field comes from; a prompt's flag differs from command to command.
-const FLAGS: [(&str, &str); 33] = [
+/// The flags of fields that are called otherwise; a prompt's flag differs from command to command.
+const FLAGS: [(&str, &str); 12] = [
     ("hero_description", "--hero"),
     ("negative_prompt", "--negative"),
     ("num_inference_steps", "--steps"),
     ("guidance_scale", "--guidance"),
-    ("scheduler", "--scheduler"),
-    ("eta", "--eta"),
-    ("count", "--count"),
-    ("clip_skip", "--clip-skip"),
-    ("strength", "--strength"),
-    ("init_image", "--init-image"),
     ("mask_image", "--mask"),
-    ("width", "--width"),
-    ("height", "--height"),
-    ("seed", "--seed"),
     ("scenes", "--scene"),
     ("source", "--moving"),
     ("duration_per_scene", "--duration"),
-    ("duration", "--duration"),
-    ("fps", "--fps"),
-    ("transition_frames", "--transition-frames"),
-    ("join", "--join"),
-    ("num_frames", "--num-frames"),
-    ("conditioning_fps", "--conditioning-fps"),
-    ("motion_bucket_id", "--motion-bucket-id"),
-    ("noise_aug_strength", "--noise-aug-strength"),
     ("min_guidance_scale", "--min-guidance"),
     ("max_guidance_scale", "--max-guidance"),
-    ("decode_chunk_size", "--decode-chunk-size"),
-    ("resolution", "--resolution"),
-    ("quality", "--quality"),
-    ("motion_strength", "--motion-strength"),
     ("camera_motion", "--camera"),
-    ("model", "--model"),
+    ("image", "IMAGE"),
 ];
 
-/// The flag of a field, of a command whose prompt comes by `prompt`.
-fn flag<'a>(field: &'a str, prompt: &'a str) -> &'a str {
-    match field {
-        "prompt" => prompt,
-        "image" => "IMAGE",
-        other => FLAGS.iter().find(|(field, _)| *field == other).map_or(other, |(_, flag)| flag),
+/// The flag of a field, of a command whose prompt comes by `prompt`; a field that has none keeps its name.
+fn flag<'a>(field: &'a str, prompt: &'a str) -> Cow<'a, str> {
+    if field == "prompt" {
+        return prompt.into();
     }
+    if let Some((_, flag)) = FLAGS.iter().find(|(name, _)| *name == field) {
+        return (*flag).into();
+    }
+    let own = field.replace('_', "-");
+    let is_flag = Cli::command().get_subcommands().flat_map(Command::get_arguments).any(|flag| flag.get_long() == Some(&own));
+    if is_flag { format!("--{own}").into() } else { field.into() }
 }
 
 /// All faults of a request, at the flags that they came by.
@@ -64,7 +50,7 @@ fn fault(error: &FieldError, prompt: &str) -> String {
     // A scene's own motion stands in a file, under its own names.
     let flag = match (error.group, error.scene) {
         (Some(group), Some(_)) => format!("{group}.{}", error.field),
-        (_, _) => flag(error.field, prompt).to_owned(),
+        (_, _) => flag(error.field, prompt).into_owned(),
     };
     let given = if error.value.is_empty() { String::new() } else { format!(" {}", error.value) };
     let scene = error.scene.map(|scene| format!(" (scene {})", scene + 1)).unwrap_or_default();
@@ -81,21 +67,21 @@ fn in_flags(sentence: &str) -> String {
         let (before, from) = rest.split_at(at);
         let (name, after) = from.split_at(from.find(|character| !is_name(character)).unwrap_or(from.len()));
         spoken.push_str(before);
-        spoken.push_str(if name.contains('_') { flag(name, name) } else { name });
+        spoken.push_str(&if name.contains('_') { flag(name, name) } else { name.into() });
         rest = after;
     }
     spoken + rest
 }
 
-/// Why the engine has no picture or video: a parameter that only the model could judge is the person's to mend.
-pub(crate) fn not_made(error: GenerationError, prompt: &str) -> anyhow::Error {
-    let GenerationError::Model(Error::Params { field, reason }) = &error else { return error.into() };
+/// Why there is no picture or video: a parameter that only the model could judge is the person's to mend.
+pub(crate) fn not_made(error: &Arc<BackendError>, prompt: &str) -> anyhow::Error {
+    let BackendError::Model(Error::Params { field, reason }) = error.as_ref() else { return Arc::clone(error).into() };
     Usage(format!("{}: {}", flag(field, prompt), in_flags(reason))).into()
 }
 
-/// Why the engine does not take a job.
+/// Why a job is not taken.
 pub(crate) fn not_taken(error: SubmitError, prompt: &str) -> anyhow::Error {
-    let SubmitError::TooLarge(too_large) = &error else { return error.into() };
+    let SubmitError::Refused(Refusal::TooLarge(too_large)) = &error else { return error.into() };
     let text = too_large.to_string();
     let reason = text.split_once(": ").map_or(text.as_str(), |(_, reason)| reason);
     anyhow::anyhow!("{}: {}", flag(too_large.field(), prompt), in_flags(reason))
@@ -155,7 +141,7 @@ mod tests {
     #[test]
     fn what_only_the_model_judges_speaks_of_flags_too() {
         let error = |field| Error::Params { field, reason: "guidance_scale and strength: ä_b".into() };
-        let told = not_made(GenerationError::Model(error("num_inference_steps")), "PROMPT");
+        let told = not_made(&Arc::new(BackendError::Model(error("num_inference_steps"))), "PROMPT");
         assert!(told.is::<Usage>());
         assert_eq!(told.to_string(), "--steps: --guidance and strength: ä_b");
     }

@@ -11,10 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use diffusion_core::schedulers::SchedulerKind;
 use generation::{
-    Engine, GeneratedImage, ImageRequest, ImageSpec, JobProgress, Limits, ModelInfo, artifact,
+    GeneratedImage, ImageRequest, ImageSpec, JobOutput, JobProgress, Limits, LocalBackend, ModelInfo, Work, artifact,
     given_picture::{self, PictureError},
 };
 use indicatif::ProgressBar;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &ImageArgs, settings: &Settings) -> Result<()> {
         let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
         output::remark(about(&model));
         let spec = validate(request, &model)?;
-        let remarks: Vec<String> = mask_remark.into_iter().chain(model.remarks_on(&spec)).collect();
+        let remarks: Vec<String> = mask_remark.into_iter().chain(spec.remarks_on(&model)).collect();
         remarks.iter().for_each(output::remark);
         // Ctrl-C lets go of the job: nothing is written.
         tokio::select! {
@@ -129,7 +129,6 @@ fn stand_in() -> ModelInfo {
         default_height: 512,
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
-        memory: generation::MemoryPlan::default(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
         remarks: Vec::new(),
     }
@@ -150,12 +149,15 @@ fn check_out(out: &Path, count: Option<i64>) -> Result<()> {
 }
 
 /// Runs the job to its end, with a bar on a terminal.
-async fn generate(engine: &Engine, spec: ImageSpec) -> Result<Vec<GeneratedImage>> {
-    let job = engine.submit(spec).map_err(|error| flags::not_taken(error, PROMPT))?;
+async fn generate(local: &LocalBackend, spec: ImageSpec) -> Result<Vec<GeneratedImage>> {
+    let job = engine::hold(local, Work::Image(spec), None).await.map_err(|error| flags::not_taken(error, PROMPT))?;
     let progress = job.progress();
     // The drawing ends with the job, be it done or let go, and takes its bar off the terminal before anything else is printed.
     tokio::select! {
-        images = job.finished() => images.map_err(|error| flags::not_made(error, PROMPT)),
+        output = job.finished() => match Arc::unwrap_or_clone(output.map_err(|error| flags::not_made(&error, PROMPT))?).output {
+            JobOutput::Images(images) => Ok(images),
+            JobOutput::Video(_) => bail!("a video was made"),
+        },
         never = draw(progress) => match never {},
     }
 }

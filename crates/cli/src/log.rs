@@ -1,19 +1,29 @@
 //! The server's log: on standard error, as lines for people or as objects for programs.
+//!
+//! The invariant: what is logged while the server starts is written when it has started, behind what it says of itself; a start that fails is one
+//! line, which is the error.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::{
     failure::Usage,
     settings::{LogFormat, ServerSettings},
 };
 
-/// A log that has not begun.
+/// A log that has not begun: it keeps its lines.
 pub(crate) struct Log {
     filter: EnvFilter,
     format: LogFormat,
 }
+
+/// Where lines go: into the buffer while there is one, then to standard error.
+#[derive(Clone)]
+pub(crate) struct Lines(Arc<Mutex<Option<Vec<u8>>>>);
 
 impl Log {
     /// As the settings want it.
@@ -25,14 +35,46 @@ impl Log {
         Ok(Self { filter, format: settings.log_format })
     }
 
-    /// Begins, for as long as the program runs.
-    pub(crate) fn start(self) {
-        let log = tracing_subscriber::fmt().with_env_filter(self.filter).with_writer(io::stderr);
+    /// Begins to keep lines, for as long as the program runs.
+    pub(crate) fn keep(self) -> Lines {
+        let lines = Lines(Arc::new(Mutex::new(Some(Vec::new()))));
+        let log = tracing_subscriber::fmt().with_env_filter(self.filter).with_writer(lines.clone());
         match self.format {
             // Colours are for terminals; in a file they are noise.
             LogFormat::Text => log.with_target(false).with_ansi(io::stderr().is_terminal()).init(),
             // The request's name and the job's number stand in `spans`.
             LogFormat::Json => log.json().flatten_event(true).with_current_span(false).init(),
         }
+        lines
+    }
+}
+
+impl Lines {
+    /// Writes what was kept, and from now on every line at once.
+    pub(crate) fn start(&self) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A standard error that is closed has no reader to miss them.
+        let _written: io::Result<()> = io::stderr().write_all(&kept.take().unwrap_or_default());
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(kept) => kept.write(bytes),
+            None => io::stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
     }
 }

@@ -1,4 +1,4 @@
-//! `framewright serve`: the HTTP server over the engine, until Ctrl-C, SIGTERM or a model that cannot be used.
+//! `framewright serve`: the HTTP server, until Ctrl-C, SIGTERM or a model that cannot be used.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
@@ -35,16 +35,16 @@ const IDLE: Duration = Duration::from_secs(10);
 /// # Errors
 /// If the address cannot be listened on, or the model cannot be loaded.
 pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
-    let log = Log::new(&settings.server)?;
+    let log = Log::new(&settings.server)?.keep();
     let access = settings.access.resolved(settings.server.public_url.as_ref()).map_err(|error| Usage(error.to_string()))?;
     // Before a model is loaded, which may take a while; the server judges it once more.
     access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
     let exposed = access.keys.is_empty() && !settings.server.host.to_canonical().is_loopback();
-    let engine = engine::start(settings, args.prediction_type.as_deref(), engine::Purpose::Serving)?;
+    let local = engine::start(settings, args.prediction_type.as_deref(), engine::Purpose::Serving)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let folder = settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
-        let jobs = Jobs::open(jobs_settings(&settings.jobs, folder.clone()), engine.clone()).context("cannot serve")?;
+        let jobs = Jobs::open(jobs_settings(settings, folder.clone()), local.clone()).await.context("cannot serve")?;
         let link_secret = match &settings.access.link_secret {
             Some(secret) => secret.clone(),
             None => kept_secret(&folder.join("link-secret"))?,
@@ -90,15 +90,15 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             }
         });
         let server = Server::bind(&server_settings, jobs).context("cannot serve")?;
-        let loaded = tokio::time::timeout(PATIENCE, engine.loaded()).await;
+        let loaded = tokio::time::timeout(PATIENCE, local.loaded()).await;
         let state = match loaded {
             Ok(Err(reason)) => return Err(anyhow!(reason)),
             Ok(Ok(model)) => engine::about(&model),
             Err(_) => {
-                let engine = engine.clone();
+                let local = local.clone();
                 tokio::spawn(async move {
                     // What keeps a model from being loaded ends the server, which says it.
-                    if let Ok(model) = engine.loaded().await {
+                    if let Ok(model) = local.loaded().await {
                         output::remark(format_args!("model: {}", engine::about(&model)));
                     }
                 });
@@ -152,9 +152,14 @@ fn kept_secret(path: &Path) -> Result<LinkSecret> {
     LinkSecret::kept_in(path).with_context(|| format!("cannot serve: {}", path.display()))
 }
 
-fn jobs_settings(settings: &crate::settings::JobsSettings, folder: PathBuf) -> JobsSettings {
+fn jobs_settings(settings: &Settings, folder: PathBuf) -> JobsSettings {
+    let places = settings.server.queue_capacity;
+    // Somebody who fills their places again and again would leave the others none.
+    let shared = if settings.access.several_keys() { places.div_ceil(2) } else { places };
     JobsSettings {
-        keep: Retention { age: Duration::from_secs(settings.keep_days * 24 * 3600), bytes: settings.keep_bytes },
+        queue_capacity: places,
+        capacity_per_owner: settings.jobs.waiting_per_key.unwrap_or(shared),
+        keep: Retention { age: Duration::from_secs(settings.jobs.keep_days * 24 * 3600), bytes: settings.jobs.keep_bytes },
         ..JobsSettings::new(folder, SystemTime::now)
     }
 }

@@ -6,13 +6,14 @@
 
 use std::{
     convert::Infallible,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, anyhow};
 use diffusion_core::regular_file;
 use generation::{
-    Engine, JobProgress, Limits, ModelInfo,
+    JobOutput, JobProgress, Limits, LocalBackend, ModelInfo, Work,
     video::{
         FpsRequest, GeneratedVideo, MotionRequest, MotionSpec, RepaintSpec, SceneRequest, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec,
     },
@@ -204,12 +205,12 @@ pub(crate) fn check_encoder(output: &VideoOutput, (width, height): (u32, u32), f
 
 /// Loads the model, makes the video that `job` names once it is loaded, with a bar on a terminal.
 pub(crate) fn make(
-    engine: &Engine,
+    local: &LocalBackend,
     job: impl FnOnce(&ModelInfo) -> Result<(VideoSpec, VideoOutput)>,
 ) -> Result<(std::sync::Arc<ModelInfo>, GeneratedVideo)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let model = engine.loaded().await.map_err(|reason| anyhow!(reason))?;
+        let model = local.loaded().await.map_err(|reason| anyhow!(reason))?;
         output::remark(about(&model));
         let (spec, output) = job(&model)?;
         let prompt = match &spec {
@@ -217,11 +218,14 @@ pub(crate) fn make(
             VideoSpec::Animation(_) | VideoSpec::Clip(_) => "--prompt",
         };
         model.unread_scripts(texts(&spec)).into_iter().for_each(output::remark);
-        let job = engine.submit_video(spec, output).map_err(|error| flags::not_taken(error, prompt))?;
+        let job = engine::hold(local, Work::Video(spec), Some(output)).await.map_err(|error| flags::not_taken(error, prompt))?;
         let (progress, cancel) = (job.progress(), job.cancel_switch());
         let mut finished = std::pin::pin!(job.finished());
         tokio::select! {
-            video = &mut finished => return video.map(|video| (model, video)).map_err(|error| flags::not_made(error, prompt)),
+            output = &mut finished => return match Arc::unwrap_or_clone(output.map_err(|error| flags::not_made(&error, prompt))?).output {
+                JobOutput::Video(video) => Ok((model, video)),
+                JobOutput::Images(_) => Err(anyhow!("images were made")),
+            },
             never = draw(progress) => match never {},
             _ = tokio::signal::ctrl_c() => {}
         }

@@ -30,9 +30,9 @@ use diffusion_core::{
     policy::{DeviceChoice, ExecutionPolicy, Precision},
 };
 use generation::{
-    DeviceModel, Engine, EngineSettings, ImageRequest, ImageSpec, Limits, LoadedModel, ModelInfo, Picture, TruncatedText,
+    DeviceModel, ImageRequest, ImageSpec, Limits, LoadedModel, LocalBackend, LocalSettings, ModelInfo, Picture, TruncatedText,
     field_error::FieldError,
-    jobs::{JobState, Jobs, JobsSettings, NewJob, Priority, Work},
+    jobs::{Durability, JobState, Jobs, JobsSettings, Metadata, NewJob, Priority, Work},
     video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest, VideoShape, VideoSpec},
 };
 use image::RgbImage;
@@ -148,13 +148,13 @@ fn main() -> Result<()> {
 async fn run(folder: PathBuf, fault: Fault, place: &str) -> Result<()> {
     let report = Arc::new(AtomicUsize::new(0));
     let fault_report = Arc::clone(&report);
-    let engine = Engine::start(EngineSettings::new(Instant::now), move || {
+    let local = LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
-        let LoadedModel { info, model } = LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()), None)?;
-        Ok(LoadedModel { info, model: Box::new(Faulty { inner: model, fault, report }) })
+        let LoadedModel { info, memory, model } = LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()), None)?;
+        Ok(LoadedModel { info, memory, model: Box::new(Faulty { inner: model, fault, report }) })
     })?;
-    let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), engine.clone())?;
-    let info = engine.loaded().await.map_err(anyhow::Error::msg)?;
+    let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), local.clone()).await?;
+    let info = local.loaded().await.map_err(anyhow::Error::msg)?;
 
     // All models are loaded, and every thread has what it keeps.
     ten(&jobs, &info, "warming").await?;
@@ -199,7 +199,8 @@ async fn make(jobs: &Jobs, id: String, work: Work) -> Result<generation::jobs::J
         owner: String::new(),
         priority: Priority::Normal,
         work,
-        note: serde_json::Value::Null,
+        durability: Durability::Stored,
+        metadata: Metadata::default(),
         idempotency: None,
         callback_url: None,
     };
@@ -226,7 +227,7 @@ fn picture(info: &ModelInfo, steps: i128) -> Result<Work> {
         seed: Some(11),
         ..ImageRequest::default()
     };
-    request.validate(&Limits::default(), info).map(Work::Pictures).map_err(refused)
+    request.validate(&Limits::default(), info).map(Work::Image).map_err(refused)
 }
 
 fn motion() -> MotionRequest {

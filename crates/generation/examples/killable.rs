@@ -17,9 +17,9 @@ use diffusion_core::{
     policy::{DeviceChoice, ExecutionPolicy, Precision},
 };
 use generation::{
-    Engine, EngineSettings, ImageRequest, Limits, LoadedModel, ModelInfo,
+    ImageRequest, Limits, LoadedModel, LocalBackend, LocalSettings, ModelInfo,
     field_error::FieldError,
-    jobs::{Cancelled, FailHook, FailPoint, JobState, Jobs, JobsSettings, NewJob, Page, Priority, Work},
+    jobs::{Cancelled, Durability, FailHook, FailPoint, JobState, Jobs, JobsSettings, Metadata, NewJob, Page, Priority, Work},
     video::{AnimationRequest, ClipRequest, ClipRules, MotionRequest, SceneRequest, ScenesRequest, VideoSpec},
 };
 use image::RgbImage;
@@ -41,7 +41,7 @@ fn point(name: &str) -> Result<FailPoint> {
 }
 
 async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()> {
-    let engine = Engine::start(EngineSettings::new(Instant::now), || {
+    let local = LocalBackend::start(LocalSettings::new(Instant::now), || {
         let policy = ExecutionPolicy::resolve(DeviceChoice::Cpu, Precision::Auto)?;
         LoadedModel::load(&nano_sd(), &policy, Box::new(nano_svd()), None)
     })?;
@@ -59,8 +59,8 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
         }
         None => FailHook::default(),
     };
-    let jobs = Jobs::open(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder, SystemTime::now) }, engine.clone())?;
-    let info = engine.loaded().await.map_err(anyhow::Error::msg)?;
+    let jobs = Jobs::open(JobsSettings { fail_hook: hook, ..JobsSettings::new(folder, SystemTime::now) }, local.clone()).await?;
+    let info = local.loaded().await.map_err(anyhow::Error::msg)?;
     // What an earlier life took is there already, under the same keys.
     for (id, work) in mixed(&info)? {
         let new = NewJob {
@@ -68,7 +68,8 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
             owner: String::new(),
             priority: Priority::Normal,
             work,
-            note: serde_json::Value::Null,
+            durability: Durability::Stored,
+            metadata: Metadata::default(),
             idempotency: Some(generation::jobs::Idempotency { key: id.into(), fingerprint: id.into() }),
             callback_url: None,
         };
@@ -76,7 +77,7 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
         println!("accepted {id}");
     }
     call_off(&jobs).await?;
-    let all = Page { beyond: None, limit: 100, state: None, newest_first: false };
+    let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
     for job in jobs.list("", all).await? {
         let Some(ended) = jobs.finished("", &job.id).await? else { bail!("{} is gone", job.id) };
         println!("{} {}", ended.state, ended.id);
@@ -89,14 +90,7 @@ async fn run(folder: PathBuf, point: Option<FailPoint>, nth: usize) -> Result<()
 
 /// Calls the long job off as soon as it runs.
 async fn call_off(jobs: &Jobs) -> Result<()> {
-    let mut changes = jobs.changes();
-    loop {
-        let Some(job) = jobs.get("", CALLED_OFF).await? else { bail!("{CALLED_OFF} is gone") };
-        if job.state != JobState::Queued {
-            break;
-        }
-        changes.changed().await?;
-    }
+    jobs.until("", CALLED_OFF, |job| job.state != JobState::Queued).await?;
     match jobs.cancel("", CALLED_OFF).await? {
         Cancelled::Done(_) | Cancelled::Finished(_) => Ok(()),
         Cancelled::Unknown => bail!("{CALLED_OFF} is gone"),
@@ -118,7 +112,7 @@ fn mixed(info: &ModelInfo) -> Result<Vec<(&'static str, Work)>> {
             seed: Some(11),
             ..ImageRequest::default()
         };
-        request.validate(&limits, info).map(Work::Pictures).map_err(refused)
+        request.validate(&limits, info).map(Work::Image).map_err(refused)
     };
     let scene = |prompt: &str, source: &str, motion: Option<MotionRequest>| SceneRequest {
         prompt: Some(prompt.into()),

@@ -2,9 +2,21 @@
 //!
 //! The invariant: a reader of the target sees the old content or the new one, never a part; a failed write leaves no staged file behind.
 
-use std::{fs, io::Write, path::Path};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
-use crate::error::ArtifactError;
+/// A file could not be put in place; whatever stood there before still does.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}", path = path.display())]
+pub struct ArtifactError {
+    /// The file.
+    pub path: PathBuf,
+    /// The operating system's reason.
+    pub source: io::Error,
+}
 
 /// Puts a file in place, making its folder if need be and replacing what stood there.
 ///
@@ -19,7 +31,7 @@ pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), ArtifactEr
     stage_and_rename(path, bytes, false).map_err(|source| ArtifactError { path: path.to_owned(), source })
 }
 
-fn stage_and_rename(path: &Path, bytes: &[u8], sync: bool) -> std::io::Result<()> {
+fn stage_and_rename(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     // The same folder is the same file system, so that the rename cannot turn into a copy.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;

@@ -1,55 +1,63 @@
-//! From a raw request to finished pictures: validation, the bounded queue, the thread that owns the device, and the PNG files.
+//! From a raw request to finished images and videos: validation, jobs, and the backends that do the work.
 //!
 //! The walk, in the order of the modules:
 //!
-//! * [`request::ImageRequest`] is what a caller wrote; [`validate`] turns it into an [`spec::ImageSpec`], or into every
-//!   [`field_error::FieldError`] at once;
-//! * [`engine::Engine`] takes specs into a bounded queue and runs them, one at a time, on the one thread that owns the model;
-//! * [`job::JobHandle`] is the caller's end of a job: progress, the result, and cancellation by dropping it;
-//! * [`preview::Previews`] are pictures of a job in the making, for as long as somebody wants them;
-//! * [`journal::FolderJournal`] keeps what a job has finished, so that one that is broken off goes on behind it;
-//! * [`png`] writes the pictures with the parameters that made them, and [`artifact`] puts files in place whole or not at all.
+//! * [`ImageRequest`] is what a caller wrote; its `validate` turns it into an [`ImageSpec`], or into every [`FieldError`] at once; videos likewise;
+//! * [`Work`] is either spec; [`jobs::Jobs::submit`] takes it, held or stored, which is the one way in;
+//! * the dispatcher hands it to a [`Backend`](backend::Backend) that accepts it, of which [`LocalBackend`] is this machine's device;
+//! * what comes back is put in an artifact store, or handed to the caller who waits;
+//! * [`Previews`] are images of a job in the making, for as long as they are wanted.
 //!
 //! Nothing here reads the environment, the clock or a global random number generator: seeds, settings and the clock arrive as values.
 //! Nothing here knows HTTP or the command line.
+//!
+//! Floors inside the crate (a module imports only modules further left; a test holds them):
+//! artifact, histogram, model_info, png, sandbox -> preview, spec -> work -> backend -> dispatch -> jobs.
 
 pub mod artifact;
-mod check;
-mod device;
-pub mod engine;
-pub mod error;
-pub mod field_error;
-pub mod given_picture;
-pub mod job;
+pub mod backend;
+mod dispatch;
+mod histogram;
 pub mod jobs;
-pub mod journal;
-pub mod limits;
-mod literal_prompt;
-pub mod local_model;
-mod measured;
-pub mod memory;
-pub mod model;
-mod parameters;
+mod model_info;
 pub mod png;
 pub mod preview;
-mod queue;
-pub mod request;
+pub mod sandbox;
 pub mod spec;
-mod stored_joins;
-mod stored_picture;
-mod stored_text;
-pub mod validate;
-pub mod video;
+mod work;
 
-pub use engine::{Engine, EngineSettings};
-pub use error::{ArtifactError, GenerationError, SubmitError};
-pub use field_error::{FieldError, FieldErrorKind};
-pub use job::{GeneratedImage, JobContext, JobHandle, JobProgress};
-pub use journal::FolderJournal;
-pub use limits::{Limits, VideoLimits};
-pub use measured::{Measured, Spread};
-pub use memory::{MemoryPlan, TooLarge};
-pub use model::{DeviceModel, EngineStatus, LoadedModel, ModelInfo, Picture, TruncatedText};
+/// Videos: requests, validated specs, the file that one becomes, and how long one takes.
+pub mod video {
+    pub use crate::{
+        backend::{
+            local::timings::Timings,
+            video_file::{GeneratedVideo, VideoOutput, VideoShape, VideoWriter},
+        },
+        spec::video::*,
+    };
+}
+
+pub use artifact::ArtifactError;
+pub use backend::{
+    Backend, BackendError, GeneratedImage, JobContext, JobOutput, JobProgress, Refusal,
+    job::CancelSwitch,
+    local::{
+        LocalBackend, LocalSettings,
+        memory::MemoryPlan,
+        metrics::StepMetrics,
+        model::{DeviceModel, LoadedModel, ModelStatus, Picture},
+    },
+    too_large::{Asked, TooLarge},
+};
+pub use dispatch::metrics::JobMetrics;
+pub use histogram::Histogram;
+pub use jobs::{SubmitError, journal::FolderJournal};
+pub use model_info::{ModelInfo, TruncatedText};
 pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
-pub use request::ImageRequest;
-pub use spec::{ImageMode, ImageSpec};
+pub use spec::{
+    field_error::{self, FieldError, FieldErrorKind},
+    given_picture,
+    image::{ImageMode, ImageRequest, ImageSpec, validate},
+    limits::{self, Limits, VideoLimits},
+};
+pub use work::{Priority, Work};

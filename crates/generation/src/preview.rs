@@ -177,21 +177,21 @@ fn small(picture: RgbImage) -> RgbImage {
 }
 
 /// A sink that shows some of the frames that go through it.
-pub(crate) struct Shown<'a> {
+pub(crate) struct PreviewingSink<'a> {
     sink: &'a mut dyn FrameSink,
     previewer: &'a Previewer,
     /// The number of the next frame.
     next: usize,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> PreviewingSink<'a> {
     /// Frames go on to `sink`, the first of them as number `first_frame`.
     pub(crate) fn new(sink: &'a mut dyn FrameSink, first_frame: usize, previewer: &'a Previewer) -> Self {
         Self { sink, previewer, next: first_frame }
     }
 }
 
-impl FrameSink for Shown<'_> {
+impl FrameSink for PreviewingSink<'_> {
     fn push(&mut self, frame: RgbImage) -> Result<(), BoxError> {
         self.previewer.make(PreviewOf::Frame { frame: self.next }, || Ok(frame.clone()));
         self.next += 1;
@@ -272,7 +272,7 @@ mod tests {
         let slot = PreviewSlot::default();
         let previewer = Previewer::new(slot.clone(), Instant::now);
         let mut frames: Vec<RgbImage> = Vec::new();
-        let mut shown = Shown::new(&mut frames, 5, &previewer);
+        let mut shown = PreviewingSink::new(&mut frames, 5, &previewer);
         shown.push(RgbImage::new(640, 360)).unwrap();
         let mut previews = slot.want();
         for _ in 0..3 {

@@ -1,13 +1,13 @@
-//! The HTTP API over the generation engine: pictures, videos, their documentation, and what the service is.
+//! The HTTP API over jobs: pictures, videos, their documentation, and what the service is.
 //!
 //! The wire format is that of a small FastAPI service for segmind/tiny-sd: same routes, same keys, same error bodies, so that its
-//! clients keep working. Wire types live here and nowhere below; they are turned into specs before they reach the engine.
+//! clients keep working. Wire types live here and nowhere below; they are turned into specs before they become jobs.
 //!
-//! * [`Server::bind`] takes the address, [`Server::run`] serves until a signal comes or the engine fails;
+//! * [`Server::bind`] takes the address, [`Server::run`] serves until a signal comes or the model fails;
 //! * [`routes::configure`] is the routes alone, for tests that need no socket;
 //! * `api` has a folder for each API.
 //!
-//! The invariants: no handler blocks (the engine has its own thread), no handler panics on user input, every answer but a picture, a page
+//! The invariants: no handler blocks (the device has its own thread), no handler panics on user input, every answer but a picture, a page
 //! or a script is JSON, and [`access::gate()`] stands before every route.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test holds them):

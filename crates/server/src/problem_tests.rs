@@ -3,17 +3,15 @@
 
 use actix_web::{ResponseError as _, body::to_bytes, http::header::RETRY_AFTER};
 use generation::{
-    GenerationError,
-    jobs::{DiskFault, JobError, JobErrorKind, StoreError, SubmitJobError},
+    BackendError, SubmitError,
+    jobs::{DiskFault, JobError, JobErrorKind, StoreError},
+    sandbox::SandboxError,
 };
 use serde_json::Value;
 
 use crate::{
-    api::{
-        tasks::problems::{held_up, image_failed},
-        videos::scenes::scratch,
-    },
-    files::{SandboxError, UploadError},
+    api::{tasks::problems::held_up, videos::scenes::scratch},
+    files::UploadError,
     http::Problem,
 };
 
@@ -23,25 +21,20 @@ async fn no_answer_tells_where_files_lie() {
     let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
     let file = || generation::video::VideoOutput::new("/srv/secret/video.none").unwrap_err();
     assert!(file().to_string().contains("/srv/secret"));
+    let unwritten = |source: std::io::Error| BackendError::Model(diffusion_core::Error::Sink(source.into()));
     let store = |source| StoreError::Folder { path: "/srv/secret".into(), source };
-    let failed = |retryable| image_failed(&JobError { kind: JobErrorKind::OutOfMemory, message: "out of memory".into(), retryable });
+    let failed = |retryable| {
+        let error = JobError { kind: JobErrorKind::OutOfMemory, message: "out of memory".into(), retryable };
+        Problem::job_failed("Image generation", &error)
+    };
     let gone = || StoreError::Gone { path: "/srv/secret".into() };
     let video = |error| Problem::not_made("Video generation", &error);
     for (problem, status, told) in [
         (scratch(denied()), 503, "Video generation failed: the folder for videos in the making cannot be used: the disk is read-only"),
         (video(file().into()), 500, "Video generation failed: the video could not be written"),
-        (
-            video(GenerationError::Store(store(full()))),
-            503,
-            "Video generation failed: what is stored of the job cannot be used: the disk is full",
-        ),
-        (
-            GenerationError::Store(store(denied())).into(),
-            503,
-            "Generation failed: what is stored of the job cannot be used: the disk is read-only",
-        ),
+        (video(unwritten(full())), 503, "Video generation failed: frame sink: no storage space"),
         (store(full()).into(), 503, "The store of jobs cannot be used: the disk is full"),
-        (SubmitJobError::from(gone()).into(), 503, "The store of jobs cannot be used: the data folder is gone"),
+        (SubmitError::from(gone()).into(), 503, "The store of jobs cannot be used: the data folder is gone"),
         (UploadError::Store(full()).into(), 503, "the file could not be stored: the disk is full"),
         (SandboxError::Io(full()).into(), 503, "The file cannot be read: the disk is full"),
         (held_up(DiskFault::Full), 503, "The picture cannot be stored now: the disk is full"),

@@ -1,7 +1,7 @@
 //! The server itself: the address, the workers, and an orderly end.
 //!
 //! The end comes by Ctrl-C, by SIGTERM, by SIGHUP (a terminal that closes; where that is ignored, as under `nohup`, it stays so), or
-//! because the engine cannot make pictures. Then nothing more is taken; the stored job that runs may end, for a while; after that it is put
+//! because the model cannot be used. Then nothing more is taken; the stored job that runs may end, for a while; after that it is put
 //! back, and requests that are waited for are cancelled, so that their clients are answered. Open connections have [`SHUTDOWN_SECONDS`] to
 //! take their answers.
 
@@ -17,7 +17,7 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, dev, middleware::from_fn};
-use generation::{Engine, Limits, jobs::Jobs};
+use generation::{Limits, jobs::Jobs};
 use guarded_http::{Guard, GuardSettings};
 
 use crate::{
@@ -113,7 +113,6 @@ impl Default for ServerSettings {
 
 /// A server that listens, and has not begun to answer.
 pub struct Server {
-    engine: Engine,
     jobs: Jobs,
     shutdown_limit: Duration,
     uploads: UploadStore,
@@ -134,7 +133,6 @@ impl Server {
         let addresses: Vec<_> = (host.as_str(), port).to_socket_addrs().map_err(|error| explain_bind_error(&host, port, &error))?.collect();
         let ips: Vec<_> = addresses.iter().map(SocketAddr::ip).collect();
         let access = Access::new(access, &ips, link_secret.unwrap_or_else(LinkSecret::random)).map_err(io::Error::other)?;
-        let engine = jobs.engine().clone();
         let state = ApiState {
             limits: settings.limits.clone(),
             body_limit: settings.body_limit,
@@ -171,7 +169,7 @@ impl Server {
         .map_err(|error| explain_bind_error(&host, port, &error))?;
         let addresses = server.addrs();
         let callbacks = Box::pin(webhooks::deliver(sender));
-        Ok(Self { engine, jobs, shutdown_limit, uploads, addresses, callbacks, server: server.run() })
+        Ok(Self { jobs, shutdown_limit, uploads, addresses, callbacks, server: server.run() })
     }
 
     /// The addresses that it listens on.
@@ -179,20 +177,20 @@ impl Server {
         &self.addresses
     }
 
-    /// Serves until Ctrl-C, SIGTERM or SIGHUP, or until the engine fails.
+    /// Serves until Ctrl-C, SIGTERM or SIGHUP, or until the model fails.
     ///
     /// # Errors
-    /// If the engine fails, with its reason in one line: a model that cannot be loaded ends the server.
+    /// If the model fails, with its reason in one line: a model that cannot be loaded ends the server.
     pub async fn run(self) -> io::Result<()> {
         self.run_until(stop_signal()).await
     }
 
-    /// Serves until `stop` is ready, or until the engine fails.
+    /// Serves until `stop` is ready, or until the model fails.
     ///
     /// # Errors
     /// As [`Self::run`].
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { engine, jobs, shutdown_limit, uploads, addresses, callbacks, server } = self;
+        let Self { jobs, shutdown_limit, uploads, addresses, callbacks, server } = self;
         for address in &addresses {
             tracing::info!("listening on http://{address}");
         }
@@ -206,7 +204,7 @@ impl Server {
             }
             never = uploads.prune_now_and_then() => match never {},
             () = stop => None,
-            reason = engine.failed() => Some(reason),
+            reason = jobs.local().failed() => Some(reason),
         };
         tracing::info!("shutting down");
         // Who is waited for is answered before the connections are closed; they are served until then.

@@ -56,7 +56,7 @@ struct Floored {
 
 const FLOORED: [Floored; 3] = [
     Floored { member: "diffusion-core", has_floors: true, has_no_circles: false },
-    Floored { member: "generation", has_floors: false, has_no_circles: false },
+    Floored { member: "generation", has_floors: true, has_no_circles: true },
     Floored { member: "server", has_floors: true, has_no_circles: true },
 ];
 

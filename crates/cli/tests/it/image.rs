@@ -166,6 +166,19 @@ fn a_text_that_the_model_cuts_is_told() {
 }
 
 #[test]
+fn an_eta_is_refused_by_its_flag_and_remarked_on_where_it_does_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["image", "a boat", "--steps", "1", "--seed", "1", "--out", "a.png", "--eta"];
+    let refused = framewright(folder.path(), &[&args[..], &["1.5"]].concat());
+    assert_eq!((refused.code, refused.stderr.as_str()), (2, "error: --eta 1.5: Input should be less than or equal to 1\n"));
+    let idle = framewright(folder.path(), &[&args[..], &["0.5", "--scheduler", "euler", "--json"]].concat());
+    let told = "eta has no effect with the scheduler euler; the schedulers that take it are ddim, euler-ancestral, tcd";
+    let json: Value = serde_json::from_str(&idle.stdout).unwrap();
+    assert!(idle.stderr.contains(told) && json["remarks"].as_array().unwrap().contains(&told.into()), "{idle:?}");
+    assert_eq!((&json["settings"]["eta"], read_png(&folder.path().join("a.png")).2.contains("Eta")), (&0.5.into(), false));
+}
+
+#[test]
 fn settings_of_a_request_act() {
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str, more: &[&str]| {

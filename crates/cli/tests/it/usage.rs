@@ -2,6 +2,9 @@
 
 use std::{fs, process::Command};
 
+use diffusion_core::schedulers::SchedulerKind;
+use generation::{Limits, limits::SHARE};
+
 use crate::program::{framewright, run};
 
 #[test]
@@ -57,6 +60,29 @@ fn help_is_help() {
     }
     let version = framewright(folder.path(), &["--version"]);
     assert_eq!(version.stdout, format!("framewright {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn help_names_the_limits_that_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits::DEFAULT;
+    for (command, flag, (min, max)) in [
+        ("image", "--steps", limits.steps),
+        ("image", "--count", limits.count),
+        ("image", "--clip-skip", limits.clip_skip),
+        ("image", "--eta", (SHARE.0 as u32, SHARE.1 as u32)),
+        ("image", "--strength", (SHARE.0 as u32, SHARE.1 as u32)),
+        ("video", "--steps", limits.steps),
+        ("video", "--transition-frames", limits.video.transition_frames),
+        ("animate", "--steps", limits.steps),
+    ] {
+        let help = framewright(folder.path(), &[command, "--help"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, about) = help.split_once(&format!(" {flag} <")).unwrap();
+        let about = about.split(" --").next().unwrap();
+        assert!(about.contains(&format!("{min} to {max}")), "{command} {flag}: {about}");
+    }
+    let help = framewright(folder.path(), &["image", "--help"]).stdout;
+    assert!(SchedulerKind::with_eta().iter().all(|name| help.contains(name)), "{help}");
 }
 
 #[test]

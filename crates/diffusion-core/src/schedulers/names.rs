@@ -121,6 +121,11 @@ impl SchedulerKind {
         }
     }
 
+    /// The names of the kinds that take an `eta`.
+    pub fn with_eta() -> Vec<&'static str> {
+        Self::ALL.into_iter().filter(|kind| kind.default_eta().is_some()).map(Self::as_str).collect()
+    }
+
     /// Whether the class has `use_karras_sigmas`, `use_exponential_sigmas` and `use_beta_sigmas`; all of them or none.
     pub fn has_sigma_schedules(self) -> bool {
         match self {

@@ -122,7 +122,10 @@ fn latents_are_diffusers_at_every_step() {
 fn eta_is_the_share_of_noise_that_diffusers_and_k_diffusion_add() {
     let takes_eta = SchedulerKind::ALL.into_iter().filter(|kind| kind.default_eta().is_some()).map(|kind| kind.as_str().to_owned());
     let checked = check_trajectories("eta", 40);
-    assert_eq!(checked.into_keys().collect::<Vec<_>>(), takes_eta.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+    assert_eq!(
+        checked.into_keys().collect::<Vec<_>>(),
+        takes_eta.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    );
 }
 
 /// Without its noise an ancestral step is Euler's.

@@ -94,7 +94,7 @@ fn is_out_of_files(error: &io::Error) -> bool {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::{GenerationError, jobs::StoreError};
+    use crate::{BackendError, jobs::StoreError};
 
     #[test]
     fn every_error_of_a_disk_has_its_fault_however_deep_it_lies() {
@@ -114,8 +114,8 @@ mod tests {
             let picture = video_encode::Error::Picture { path: "a.png".into(), source: image::ImageError::IoError(io(number)) };
             let store = StoreError::Folder { path: "a".into(), source: io(number) };
             let staged = StoreError::Artifact(crate::ArtifactError { path: "a".into(), source: io(number) });
-            assert_eq!(DiskFault::of(&GenerationError::Video(encoder())), Some(fault), "{number}");
-            assert_eq!(DiskFault::of(&GenerationError::Video(picture)), Some(fault), "{number}");
+            assert_eq!(DiskFault::of(&BackendError::Video(encoder())), Some(fault), "{number}");
+            assert_eq!(DiskFault::of(&BackendError::Video(picture)), Some(fault), "{number}");
             assert_eq!((store.fault(), staged.fault()), (fault, fault), "{number}");
             let wrapped = io::Error::other(image::ImageError::IoError(io::Error::other(io(number))));
             assert_eq!(DiskFault::of_io(&wrapped), fault, "{number}");

@@ -1,9 +1,9 @@
 //! Why jobs cannot be stored or read, and why one is not taken.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use super::DiskFault;
-use crate::error::{ArtifactError, SubmitError};
+use crate::{artifact::ArtifactError, backend::Refusal};
 
 /// The store of jobs cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -100,8 +100,11 @@ pub enum StoreError {
     /// A file could not be put in place.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// There is no folder for jobs: this program only takes jobs that are waited for.
+    #[error("jobs cannot be stored: there is no data folder")]
+    NoFolder,
     /// The program goes down.
-    #[error("the engine is shutting down")]
+    #[error("The server is shutting down")]
     ShuttingDown,
 }
 
@@ -119,6 +122,7 @@ impl StoreError {
             | Self::Folder { .. }
             | Self::InUse { .. }
             | Self::Artifact(_)
+            | Self::NoFolder
             | Self::ShuttingDown => DiskFault::of(self).unwrap_or(DiskFault::Failing),
         }
     }
@@ -126,10 +130,29 @@ impl StoreError {
 
 /// Why a job is not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum SubmitJobError {
-    /// The engine does not take it now.
+pub enum SubmitError {
+    /// Every place is taken.
+    #[error("the queue is full ({places} places); try again in about {} s", retry_after.as_secs())]
+    QueueFull {
+        /// How many jobs are taken at once, the running ones included.
+        places: usize,
+        /// When a place is likely to be free, from the recent jobs' times.
+        retry_after: Duration,
+    },
+    /// The owner has as many jobs here as they may.
+    #[error("you have {waiting} jobs waiting or running, and may have {limit}; wait for one to end, or cancel one")]
+    TooManyWaiting {
+        /// Those that wait or run.
+        waiting: usize,
+        /// The most.
+        limit: usize,
+    },
+    /// No backend takes the work.
     #[error(transparent)]
-    Submit(#[from] SubmitError),
+    Refused(#[from] Refusal),
+    /// The program is going down.
+    #[error("The server is shutting down")]
+    ShuttingDown,
     /// The same name was given to another request.
     #[error("Idempotency-Key {key:?} was used before with another request")]
     IdempotencyConflict {

@@ -1,40 +1,51 @@
-//! Jobs that outlive their connection and the program: stored, queued, made, and kept.
+//! Jobs, held and stored: submitted, queued, done by a backend, and kept.
 //!
-//! * [`Jobs`] is the one way in: it takes jobs, tells how they stand, and calls them off;
-//! * `store` keeps them in SQLite, `artifacts` keeps their files and journals in folders beside it;
-//! * `attendant` follows a job through the engine, from its place in the queue to its file.
+//! * [`Jobs`] is the one way in: it takes jobs, says how they stand, and cancels them;
+//! * [`store`] keeps them (SQLite, or memory for those that a caller waits for), [`artifacts`] keeps their files;
+//! * `supervisor` sees one job through a backend, from its claim to its file.
 //!
-//! The invariants: a job that was taken ends, as completed, failed or cancelled, however often the program is killed meanwhile; it ends
-//! once; a job is completed when its files are in place, and not before; nothing of a file depends on when or how often it was begun.
+//! The invariants: a stored job that was taken ends, as completed, failed or cancelled, however often the program is killed meanwhile; it ends
+//! once; a job is completed when its files are in place, and not before; nothing of a file depends on when or how often it was begun; a held job
+//! is cancelled when nobody waits for it any more.
 
-mod artifacts;
-mod attendant;
-mod database;
+mod active;
+pub mod artifacts;
+mod changes;
 mod disk_fault;
 mod disk_waits;
 mod error;
 mod fail_point;
-mod migrations;
+mod folders;
+mod forecast;
+mod held;
+mod inner;
+pub mod journal;
+mod placing;
 mod record;
 mod retention;
-mod rows;
+mod scratch;
 mod service;
+mod settings;
 mod state;
-mod store;
-#[cfg(test)]
-mod store_tests;
-mod view;
+pub mod store;
+mod submit;
+mod supervisor;
 
 pub use self::{
-    artifacts::is_plain_name,
+    artifacts::{ArtifactReader, is_plain_name},
     disk_fault::DiskFault,
-    error::{StoreError, SubmitJobError},
+    error::{StoreError, SubmitError},
     fail_point::{FailHook, FailPoint},
+    held::{HeldJob, HeldOutput, HeldResult},
     record::{
-        Artifact, ArtifactFile, Cancelled, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, NativeVideo, NewJob, Outcome,
-        Page, Submitted, Work,
+        Artifact, Cancelled, Delivery, Durability, HeldVideo, Idempotency, Job, JobError, JobErrorKind, JobEvent, Metadata, NativeVideo,
+        NewJob, Outcome, Page,
     },
     retention::Retention,
-    service::{Jobs, JobsSettings, Stats},
-    state::{JobState, Priority, Transition, UnknownPriority, UnknownState},
+    service::Jobs,
+    settings::JobsSettings,
+    state::{JobState, Transition, UnknownState},
+    store::Stats,
+    submit::Submitted,
 };
+pub use crate::work::{Priority, UnknownPriority, Work};

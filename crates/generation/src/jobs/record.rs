@@ -1,37 +1,21 @@
 //! What is kept of a job, and what a caller hands in to make one.
 //!
-//! It must not know SQL or HTTP. `note` is the roof's own: it is kept and given back, and never read here.
+//! It must not know SQL or HTTP. [`Metadata`] is the roof's own: it is kept and returned, and its data is never read here.
 
 use std::{
-    path::PathBuf,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tempfile::TempDir;
 
-use super::{DiskFault, JobState, Priority};
-use crate::{ImageSpec, JobProgress, video::VideoSpec};
-
-/// What a job makes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Work {
-    /// Pictures, as PNG files `image-0.png`, `image-1.png`, ..
-    Pictures(ImageSpec),
-    /// A video, as `video.mp4`.
-    Video(VideoSpec),
-}
-
-impl Work {
-    /// The pictures or scenes that progress is counted in.
-    pub fn parts(&self) -> u32 {
-        match self {
-            Self::Pictures(spec) => spec.count(),
-            Self::Video(spec) => spec.parts(),
-        }
-    }
-}
+use super::{DiskFault, JobState};
+use crate::{
+    backend::{BackendError, JobProgress, video_file::VideoOutput},
+    work::{Priority, Work},
+};
 
 /// A job that is to be.
 #[derive(Clone, Debug)]
@@ -44,12 +28,44 @@ pub struct NewJob {
     pub priority: Priority,
     /// What it makes.
     pub work: Work,
-    /// What the roof wants to remember of the request.
-    pub note: Value,
+    /// Whether it outlives its caller.
+    pub durability: Durability,
+    /// What the roof keeps with the job.
+    pub metadata: Metadata,
     /// The caller's own name for the request, so that it makes one job however often it is sent.
     pub idempotency: Option<Idempotency>,
     /// Where to tell that the job has ended.
     pub callback_url: Option<String>,
+}
+
+/// Whether a job outlives its caller.
+#[derive(Clone, Debug)]
+pub enum Durability {
+    /// It is kept in memory, and cancelled when its caller stops waiting.
+    Held {
+        /// Where a video is written; none for images.
+        video: Option<HeldVideo>,
+    },
+    /// It is persisted with its files, and ends however often the program is killed meanwhile.
+    Stored,
+}
+
+/// Where a held job writes its video.
+#[derive(Clone, Debug)]
+pub struct HeldVideo {
+    /// The file, and how it is encoded.
+    pub output: VideoOutput,
+    /// A folder that is removed when nobody needs the video any more.
+    pub folder: Option<Arc<TempDir>>,
+}
+
+/// What the roof keeps with a job, for later answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metadata {
+    /// Which of the roof's APIs the job belongs to; lists can be filtered by it. Empty if none is known.
+    pub kind: String,
+    /// Data of that kind.
+    pub data: Value,
 }
 
 /// A request's own name.
@@ -61,9 +77,9 @@ pub struct Idempotency {
     pub fingerprint: String,
 }
 
-/// A job that was taken.
+/// A job as a store took it.
 #[derive(Clone, Debug)]
-pub struct Submitted {
+pub struct Inserted {
     /// The job.
     pub job: Job,
     /// Whether it had been taken before, under the same [`Idempotency`].
@@ -99,8 +115,8 @@ pub struct Job {
     pub position: Option<usize>,
     /// How long until it is done, by what was measured; `None` if nothing was yet, or it has ended.
     pub eta: Option<Duration>,
-    /// What the roof wanted to remember of the request.
-    pub note: Value,
+    /// What the roof keeps with the job.
+    pub metadata: Metadata,
     /// Why it failed.
     pub error: Option<JobError>,
     /// What came of it.
@@ -147,7 +163,7 @@ impl JobErrorKind {
     }
 }
 
-/// Why a job failed.
+/// Why a job failed, in words for its owner: where files lie and what a panic said is for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobError {
     /// The kind.
@@ -156,6 +172,24 @@ pub struct JobError {
     pub message: String,
     /// Whether the same request may well succeed at another time.
     pub retryable: bool,
+}
+
+impl From<&BackendError> for JobError {
+    fn from(error: &BackendError) -> Self {
+        let one_line = || error.to_string().lines().next().unwrap_or_default().to_owned();
+        let because = || DiskFault::of(error).map(|fault| format!(": {fault}")).unwrap_or_default();
+        let (kind, message) = match error {
+            BackendError::Model(diffusion_core::Error::OutOfMemory { .. }) => (JobErrorKind::OutOfMemory, one_line()),
+            BackendError::Model(_) => match error.refusal() {
+                Some((field, reason)) => (JobErrorKind::Refused, format!("{field}: {reason}")),
+                None => (JobErrorKind::Model, one_line()),
+            },
+            BackendError::Encode(_) => (JobErrorKind::Encoder, format!("the image could not be written{}", because())),
+            BackendError::Video(_) => (JobErrorKind::Encoder, format!("the video could not be written{}", because())),
+            BackendError::Cancelled | BackendError::Internal(_) => (JobErrorKind::Internal, "internal error".to_owned()),
+        };
+        Self { kind, message, retryable: error.is_retryable() }
+    }
 }
 
 impl JobError {
@@ -214,15 +248,6 @@ pub struct Artifact {
     pub expired: bool,
 }
 
-/// A file of a job, and where it lies.
-#[derive(Clone, Debug)]
-pub struct ArtifactFile {
-    /// Where.
-    pub path: PathBuf,
-    /// What.
-    pub artifact: Artifact,
-}
-
 /// Something that happened to a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobEvent {
@@ -237,14 +262,16 @@ pub struct JobEvent {
 }
 
 /// Which jobs of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// Only jobs with a smaller number, or with a greater one where the oldest come first.
     pub beyond: Option<i64>,
     /// How many at most.
     pub limit: usize,
-    /// Only those that stand here.
+    /// Only jobs in this state.
     pub state: Option<JobState>,
+    /// Only jobs of this kind ([`Metadata::kind`]).
+    pub kind: Option<String>,
     /// Whether the newest come first.
     pub newest_first: bool,
 }

@@ -4,7 +4,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{artifacts::ArtifactStore, error::StoreError, store::JobStore};
+use super::{
+    artifacts::ArtifactStore,
+    error::StoreError,
+    store::{JobStore, KeptFile},
+};
 
 /// What is kept of jobs that have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,27 +27,27 @@ impl Default for Retention {
 }
 
 /// Removes what is not to be kept any more, and returns the bytes that are left.
-pub(super) fn sweep(store: &JobStore, files: &ArtifactStore, keep: Retention, now: SystemTime) -> Result<u64, StoreError> {
-    let kept = store.kept_files()?;
-    let mut left = kept.iter().fold(0_u64, |sum, (_, _, bytes, _)| sum.saturating_add(*bytes));
+pub(super) async fn sweep(store: &dyn JobStore, files: &dyn ArtifactStore, keep: Retention, now: SystemTime) -> Result<u64, StoreError> {
+    let kept = store.kept_files().await?;
+    let mut left = kept.iter().fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
     let mut stuck: Option<StoreError> = None;
     let oldest = now.checked_sub(keep.age).unwrap_or(SystemTime::UNIX_EPOCH);
-    for (job, name, bytes, ended_at) in kept {
-        if ended_at >= oldest && left <= keep.bytes {
+    for KeptFile { job, name, bytes, finished_at } in kept {
+        if finished_at >= oldest && left <= keep.bytes {
             break;
         }
         // Removed first: an entry without its file is mended by the next sweep, a file without its entry would stay for ever.
-        if let Err(error) = files.remove_file(&job, &name) {
+        if let Err(error) = files.remove_file(&job, &name).await {
             stuck.get_or_insert(error);
             continue;
         }
-        store.file_removed(&job, &name, now)?;
+        store.file_removed(&job, &name).await?;
         left = left.saturating_sub(bytes);
         tracing::info!(%job, %name, bytes, "an old file was removed");
     }
     if let Some(error) = stuck {
         tracing::warn!(%error, "old files cannot be removed and are kept; this is the first of them");
     }
-    store.forget_before(oldest)?;
+    store.forget_before(oldest).await?;
     Ok(left)
 }

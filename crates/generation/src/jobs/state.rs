@@ -89,45 +89,6 @@ impl FromStr for JobState {
     }
 }
 
-/// How urgent a job is: one that is more urgent is served before all that are less so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// When nothing else waits.
-    Low,
-    /// As usual.
-    #[default]
-    Normal,
-    /// Before the others.
-    High,
-}
-
-impl Priority {
-    /// Every priority, the least urgent first.
-    pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
-
-    /// Its name: "low", "normal" or "high".
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Normal => "normal",
-            Self::High => "high",
-        }
-    }
-}
-
-/// A name that no priority has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no priority: {0:?}; there are low, normal and high")]
-pub struct UnknownPriority(pub String);
-
-impl FromStr for Priority {
-    type Err = UnknownPriority;
-
-    fn from_str(name: &str) -> Result<Self, UnknownPriority> {
-        Self::ALL.into_iter().find(|priority| priority.name() == name).ok_or_else(|| UnknownPriority(name.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -148,6 +109,5 @@ mod tests {
     fn nothing_is_done_that_did_not_run() {
         assert_eq!(JobState::Queued.after(Transition::Complete), None);
         assert_eq!(JobState::Running.after(Transition::Start), None);
-        assert!(Priority::Low < Priority::Normal && Priority::Normal < Priority::High);
     }
 }

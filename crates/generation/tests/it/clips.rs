@@ -1,4 +1,4 @@
-//! Clips through the engine with the models that are in the program: the file that is made, what is said of it, and going on after a break.
+//! Clips through the device with the models that are in the program: the file that is made, what is said of it, and going on after a break.
 
 use std::{fs, path::Path, time::Instant};
 
@@ -7,14 +7,15 @@ use diffusion_core::{
     policy::ExecutionPolicy,
 };
 use generation::{
-    Engine, EngineSettings, GenerationError, LoadedModel,
-    job::JobContext,
-    video::{ClipRequest, ClipRules, GeneratedVideo, MotionRequest, VideoOutput, VideoSpec},
+    BackendError, FolderJournal, JobContext, LoadedModel, LocalBackend, LocalSettings,
+    video::{ClipRequest, ClipRules, GeneratedVideo, MotionRequest, VideoSpec},
 };
 use image::{Rgb, RgbImage};
 
-fn engine(load: fn() -> diffusion_core::Result<LoadedModel>) -> Engine {
-    Engine::start(EngineSettings::new(Instant::now), load).unwrap()
+use crate::fake::video;
+
+fn start(load: fn() -> diffusion_core::Result<LoadedModel>) -> LocalBackend {
+    LocalBackend::start(LocalSettings::new(Instant::now), load).unwrap()
 }
 
 fn both() -> diffusion_core::Result<LoadedModel> {
@@ -48,40 +49,39 @@ fn spec(request: ClipRequest) -> VideoSpec {
     VideoSpec::Clip(request.validate(&ClipRules::default(), &generation::Limits::default()).unwrap())
 }
 
-async fn make(engine: &Engine, request: ClipRequest, file: &Path, context: JobContext) -> Result<GeneratedVideo, GenerationError> {
-    engine.loaded().await.unwrap();
-    engine.submit_video_in(spec(request), VideoOutput::new(file).unwrap(), context).unwrap().finished().await
+async fn make(local: &LocalBackend, request: ClipRequest, file: &Path) -> Result<GeneratedVideo, BackendError> {
+    video(local, spec(request), file, JobContext::default()).await
 }
 
 #[tokio::test]
 async fn a_clip_is_a_file_of_the_frames_and_the_size_that_were_asked_for() {
-    let (engine, folder) = (engine(both), tempfile::tempdir().unwrap());
+    let (local, folder) = (start(both), tempfile::tempdir().unwrap());
     let file = folder.path().join("a.mp4");
-    let made = make(&engine, request(), &file, JobContext::default()).await.unwrap();
+    let made = make(&local, request(), &file).await.unwrap();
     let shape = made.shape;
     assert_eq!((shape.width, shape.height, shape.frames, shape.fps.to_string().as_str()), (97, 54, 48, "24"));
     // 47 / 24 seconds at 7 frames a second, in windows of eight that share a frame; at nano-svd's size in the video's proportions.
     let native = shape.native.unwrap();
     assert_eq!((native.frames, native.windows, native.window_frames, native.width, native.height), (15, 2, 8, 176, 96));
     assert_eq!(made.bytes, fs::metadata(&file).unwrap().len());
-    // The engine has learnt how long that takes.
+    // The backend has learnt how long that takes.
     let VideoSpec::Clip(next) = spec(request()) else { panic!() };
-    assert!(engine.timings().clip(&next).is_some());
+    assert!(local.timings().clip(&next).is_some());
 
     // The model's own size in the picture's proportions, for as long as one window is enough for.
     let plain = ClipRequest { duration: None, resolution: None, camera_motion: None, ..request() };
-    let made = make(&engine, plain, &file, JobContext::default()).await.unwrap();
+    let made = make(&local, plain, &file).await.unwrap();
     assert_eq!((made.shape.width, made.shape.height, made.shape.frames), (160, 112, 25));
     assert_eq!(made.shape.native.unwrap().windows, 1);
 }
 
 #[tokio::test]
 async fn a_prompt_repaints_the_picture_and_says_if_it_was_cut() {
-    let (engine, folder) = (engine(both), tempfile::tempdir().unwrap());
+    let (local, folder) = (start(both), tempfile::tempdir().unwrap());
     let short = || ClipRequest { duration: Some(1.0), num_inference_steps: Some(3), ..request() };
     let made = async |request: ClipRequest, name: &str| {
         let file = folder.path().join(name);
-        let made = make(&engine, request, &file, JobContext::default()).await.unwrap();
+        let made = make(&local, request, &file).await.unwrap();
         (fs::read(&file).unwrap(), made.truncated.len())
     };
     let plain = made(short(), "plain.mp4").await;
@@ -95,36 +95,38 @@ async fn a_prompt_repaints_the_picture_and_says_if_it_was_cut() {
 
 #[tokio::test]
 async fn a_model_that_makes_no_pictures_repaints_none() {
-    let engine = engine(|| LoadedModel::load_motion(&nano_svd(), &ExecutionPolicy::cpu_f32(), None));
+    let local = start(|| LoadedModel::load_motion(&nano_svd(), &ExecutionPolicy::cpu_f32(), None));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.mp4");
     let boat = ClipRequest { prompt: Some("a boat".into()), ..request() };
-    let refused = make(&engine, boat, &file, JobContext::default()).await;
-    assert!(matches!(refused, Err(GenerationError::Model(diffusion_core::Error::Params { field: "model", .. }))), "{refused:?}");
+    let refused = make(&local, boat, &file).await;
+    assert!(matches!(refused, Err(BackendError::Model(diffusion_core::Error::Params { field: "model", .. }))), "{refused:?}");
     assert!(!file.exists());
-    make(&engine, request(), &file, JobContext::default()).await.unwrap();
+    make(&local, request(), &file).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_clip_that_was_broken_off_becomes_the_same_file() {
-    let (engine, folder) = (engine(both), tempfile::tempdir().unwrap());
+    let (local, folder) = (start(both), tempfile::tempdir().unwrap());
     let boat = || ClipRequest { prompt: Some("a boat".into()), num_inference_steps: Some(3), ..request() };
     let whole = folder.path().join("whole.mp4");
-    make(&engine, boat(), &whole, JobContext::default()).await.unwrap();
+    make(&local, boat(), &whole).await.unwrap();
 
     let (journal, file) = (folder.path().join("journal"), folder.path().join("a.mp4"));
-    let context = || JobContext { journal: Some(journal.clone()), ..JobContext::default() };
-    let job = engine.submit_video_in(spec(boat()), VideoOutput::new(&file).unwrap(), context()).unwrap();
-    let mut progress = job.progress();
-    // In the second window.
-    progress.wait_for(|progress| progress.frame >= 26).await.unwrap();
-    drop(job);
-    crate::fake::eventually("the place is free", || engine.jobs() == 0).await;
+    let context = || JobContext { journal: Box::new(FolderJournal::new(&journal)), ..JobContext::default() };
+    let broken = context();
+    let mut progress = broken.progress.subscribe();
+    tokio::select! {
+        made = video(&local, spec(boat()), &file, broken) => drop(made),
+        // In the second window.
+        seen = progress.wait_for(|progress| progress.frame >= 26) => drop(seen),
+    }
+    // The device takes the next run when it has let go of this one.
     assert!(journal.join("scene-0-motion-0.safetensors").exists());
     // On a machine that lets this test wait long enough, the job was done before it could be dropped.
     if file.exists() {
         fs::remove_file(&file).unwrap();
     }
-    make(&engine, boat(), &file, context()).await.unwrap();
+    video(&local, spec(boat()), &file, context()).await.unwrap();
     assert!(fs::read(&file).unwrap() == fs::read(&whole).unwrap());
 }

@@ -1,4 +1,4 @@
-//! The device thread: loading, failing, panicking, ending.
+//! The device's thread: loading, failing, panicking, ending.
 
 use std::{
     sync::{Arc, mpsc},
@@ -13,81 +13,91 @@ use diffusion_core::{
     pipelines::scenes::SceneMonitor,
 };
 use generation::{
-    DeviceModel, Engine, EngineSettings, EngineStatus, GenerationError, ImageSpec, LoadedModel, Picture, SubmitError, TruncatedText,
+    BackendError, DeviceModel, ImageSpec, LoadedModel, LocalBackend, LocalSettings, ModelStatus, Picture, Refusal, SubmitError,
+    TruncatedText,
+    jobs::JobState,
     video::{VideoShape, VideoSpec},
 };
 
-use crate::fake::{engine, eventually, info, model, spec};
+use crate::fake::{eventually, held_only, hold_image, images, info, local, model};
 
-fn settings() -> EngineSettings {
-    EngineSettings::new(Instant::now)
+fn settings() -> LocalSettings {
+    LocalSettings::new(Instant::now)
 }
 
 #[tokio::test]
 async fn while_the_model_loads_jobs_are_refused_and_status_is_answered() {
     let (go, wait) = mpsc::channel();
-    let engine = Engine::start(settings(), move || {
+    let local = LocalBackend::start(settings(), move || {
         wait.recv().unwrap();
         Ok(model())
     })
     .unwrap();
-    assert!(matches!(engine.status(), EngineStatus::Loading));
-    assert!(matches!(engine.submit(spec("a boat")), Err(SubmitError::Loading)));
+    let jobs = held_only(4, local.clone());
+    assert!(matches!(local.status(), ModelStatus::Loading));
+    assert!(matches!(hold_image(&jobs, "a boat").await, Err(SubmitError::Refused(Refusal::Loading))));
     go.send(()).unwrap();
-    assert_eq!(*engine.loaded().await.unwrap(), info());
-    assert!(matches!(engine.status(), EngineStatus::Ready(_)));
-    assert_eq!(engine.submit(spec("a boat")).unwrap().finished().await.unwrap().len(), 1);
+    assert_eq!(*local.loaded().await.unwrap(), info());
+    assert!(matches!(local.status(), ModelStatus::Ready(_)));
+    assert_eq!(images(hold_image(&jobs, "a boat").await.unwrap()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_model_that_cannot_be_loaded_is_told_in_one_line() {
-    let engine = Engine::start(settings(), || Err(diffusion_core::Error::file("unet/config.json", "truncated\nbacktrace"))).unwrap();
-    assert_eq!(engine.loaded().await.unwrap_err(), "unet/config.json: truncated");
-    assert_eq!(engine.failed().await, "unet/config.json: truncated");
-    assert!(matches!(engine.submit(spec("a boat")), Err(SubmitError::Failed(reason)) if reason == "unet/config.json: truncated"));
+    let load = || Err(diffusion_core::Error::file("unet/config.json", "truncated\nbacktrace"));
+    let local = LocalBackend::start(settings(), load).unwrap();
+    assert_eq!(local.loaded().await.unwrap_err(), "unet/config.json: truncated");
+    assert_eq!(local.failed().await, "unet/config.json: truncated");
+    let refused = hold_image(&held_only(4, local), "a boat").await;
+    assert!(matches!(refused, Err(SubmitError::Refused(Refusal::Failed(reason))) if reason == "unet/config.json: truncated"));
 }
 
 #[tokio::test]
 async fn a_loader_that_panics_is_a_failure_and_not_a_hang() {
-    let engine = Engine::start(settings(), || panic!("out of luck")).unwrap();
-    assert_eq!(engine.loaded().await.unwrap_err(), "internal error: out of luck");
+    let local = LocalBackend::start(settings(), || panic!("out of luck")).unwrap();
+    assert_eq!(local.loaded().await.unwrap_err(), "internal error: out of luck");
 }
 
 #[tokio::test]
 async fn a_panic_is_that_jobs_error_and_the_next_job_runs() {
-    let engine = engine(4).await;
-    match engine.submit(spec("panic")).unwrap().finished().await {
-        Err(GenerationError::Internal(reason)) => assert_eq!(reason, "the fake model panics"),
+    let jobs = held_only(4, local().await);
+    let failed = hold_image(&jobs, "panic").await.unwrap();
+    let id = failed.id().to_owned();
+    match images(failed).await.map_err(|error| error.to_string()) {
+        Err(reason) => assert_eq!(reason, "internal error: the fake model panics"),
         other => panic!("{other:?}"),
     }
-    assert_eq!(engine.jobs(), 0, "the place is free before the caller knows");
-    assert_eq!(engine.submit(spec("a boat")).unwrap().finished().await.unwrap().len(), 1);
+    assert_eq!(jobs.active(), 0, "the place is free before the caller knows");
+    let row = jobs.get("", &id).await.unwrap().unwrap();
+    assert_eq!((row.state, row.error.unwrap().message.as_str()), (JobState::Failed, "internal error"));
+    assert_eq!(images(hold_image(&jobs, "a boat").await.unwrap()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn an_error_of_the_model_is_handed_out_whole() {
-    let engine = engine(4).await;
-    match engine.submit(spec("refuse")).unwrap().finished().await {
-        Err(GenerationError::Model(diffusion_core::Error::Params { field: "num_inference_steps", .. })) => {}
-        other => panic!("{other:?}"),
-    }
-    assert!(matches!(engine.submit(spec("broken")).unwrap().finished().await, Err(GenerationError::Model(_))));
-    assert!(matches!(engine.status(), EngineStatus::Ready(_)));
+    let jobs = held_only(4, local().await);
+    let refused = images(hold_image(&jobs, "refuse").await.unwrap()).await.unwrap_err();
+    let is_told = matches!(*refused, BackendError::Model(diffusion_core::Error::Params { field: "num_inference_steps", .. }));
+    assert!(is_told, "{refused:?}");
+    assert!(matches!(*images(hold_image(&jobs, "broken").await.unwrap()).await.unwrap_err(), BackendError::Model(_)));
+    assert!(matches!(jobs.local().status(), ModelStatus::Ready(_)));
 }
 
 #[tokio::test]
-async fn a_lost_device_ends_the_engine_and_answers_those_who_wait() {
-    let engine = engine(4).await;
-    let lost = engine.submit(spec("device")).unwrap();
-    assert!(matches!(lost.finished().await, Err(GenerationError::Model(_))));
-    assert_eq!(engine.failed().await, "device cuda: fell off the bus");
-    assert!(matches!(engine.submit(spec("a boat")), Err(SubmitError::Failed(_))));
+async fn a_lost_device_ends_the_backend_and_answers_those_who_wait() {
+    let jobs = held_only(4, local().await);
+    let lost = hold_image(&jobs, "device").await.unwrap();
+    let waiting = hold_image(&jobs, "a boat").await.unwrap();
+    assert!(matches!(*images(lost).await.unwrap_err(), BackendError::Model(_)));
+    assert!(matches!(*images(waiting).await.unwrap_err(), BackendError::Cancelled));
+    assert_eq!(jobs.local().failed().await, "device cuda: fell off the bus");
+    assert!(matches!(hold_image(&jobs, "a boat").await, Err(SubmitError::Refused(Refusal::Failed(_)))));
 }
 
 #[tokio::test]
 async fn progress_tells_image_and_step() {
-    let engine = engine(4).await;
-    let job = engine.submit(spec("slow")).unwrap();
+    let jobs = held_only(4, local().await);
+    let job = hold_image(&jobs, "slow").await.unwrap();
     let mut progress = job.progress();
     let seen = *progress.wait_for(|progress| progress.step >= 1).await.unwrap();
     assert!(seen.started && seen.part == 0 && seen.parts == 1 && seen.steps == usize::MAX, "{seen:?}");
@@ -124,15 +134,15 @@ impl DeviceModel for Watched {
 async fn the_thread_ends_with_the_last_handle() {
     let alive = Arc::new(());
     let watched = Arc::downgrade(&alive);
-    let engine = Engine::start(settings(), move || {
-        let LoadedModel { info, model } = model();
-        Ok(LoadedModel { info, model: Box::new(Watched { model, _alive: alive }) })
+    let local = LocalBackend::start(settings(), move || {
+        let LoadedModel { info, memory, model } = model();
+        Ok(LoadedModel { info, memory, model: Box::new(Watched { model, _alive: alive }) })
     })
     .unwrap();
-    engine.loaded().await.unwrap();
-    let clone = engine.clone();
-    drop(engine);
-    assert!(watched.upgrade().is_some(), "a clone keeps it going");
-    drop(clone);
+    local.loaded().await.unwrap();
+    let jobs = held_only(4, local.clone());
+    drop(local);
+    assert!(watched.upgrade().is_some(), "jobs keep it going");
+    drop(jobs);
     eventually("the model is dropped with its thread", || watched.upgrade().is_none()).await;
 }

@@ -1,11 +1,22 @@
 //! Requests for the fake model, and waiting.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
 
-use generation::{ImageRequest, ImageSpec, Limits};
+use generation::{
+    BackendError, GeneratedImage, ImageRequest, ImageSpec, JobContext, JobOutput, Limits, LocalBackend,
+    jobs::{Durability, HeldJob, HeldVideo, Jobs, JobsSettings, NewJob, Priority, SubmitError, Work},
+    video::{GeneratedVideo, VideoOutput, VideoSpec},
+};
 
-use crate::fake_model::PATIENCE;
-pub(crate) use crate::fake_model::{engine, info, model};
+pub(crate) use crate::fake_model::{info, local, model};
+use crate::{checked::Checked, fake_model::PATIENCE};
 
 pub(crate) fn spec(prompt: &str) -> ImageSpec {
     request(prompt).validate(&Limits::default(), &info()).unwrap()
@@ -13,6 +24,51 @@ pub(crate) fn spec(prompt: &str) -> ImageSpec {
 
 pub(crate) fn request(prompt: &str) -> ImageRequest {
     ImageRequest { prompt: Some(prompt.into()), seed: Some(7), num_inference_steps: Some(3), ..ImageRequest::default() }
+}
+
+/// Jobs that can only be held, with so many places.
+pub(crate) fn held_only(places: usize, local: LocalBackend) -> Checked {
+    Checked::held_only(JobsSettings { queue_capacity: places, ..JobsSettings::new("", SystemTime::now) }, local)
+}
+
+/// A held job's caller.
+pub(crate) async fn hold(jobs: &Jobs, work: Work, output: Option<VideoOutput>) -> Result<HeldJob, SubmitError> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let new = NewJob {
+        id: format!("held_{}", LAST.fetch_add(1, Ordering::Relaxed)),
+        owner: String::new(),
+        priority: Priority::Normal,
+        work,
+        durability: Durability::Held { video: output.map(|output| HeldVideo { output, folder: None }) },
+        metadata: generation::jobs::Metadata::default(),
+        idempotency: None,
+        callback_url: None,
+    };
+    Ok(jobs.submit(new).await?.held.unwrap())
+}
+
+/// As [`hold`], of an image.
+pub(crate) async fn hold_image(jobs: &Jobs, prompt: &str) -> Result<HeldJob, SubmitError> {
+    hold(jobs, Work::Image(spec(prompt)), None).await
+}
+
+/// The images that a held job ends with.
+pub(crate) async fn images(job: HeldJob) -> Result<Vec<GeneratedImage>, Arc<BackendError>> {
+    match Arc::unwrap_or_clone(job.finished().await?).output {
+        JobOutput::Images(images) => Ok(images),
+        JobOutput::Video(video) => panic!("{video:?}"),
+    }
+}
+
+/// Has the device make a video.
+pub(crate) async fn video(local: &LocalBackend, spec: VideoSpec, file: &Path, context: JobContext) -> Result<GeneratedVideo, BackendError> {
+    use generation::Backend as _;
+    local.loaded().await.unwrap();
+    let context = JobContext { output: Some(VideoOutput::new(file).unwrap()), ..context };
+    match local.run(Arc::new(Work::Video(spec)), context).await? {
+        JobOutput::Video(video) => Ok(video),
+        JobOutput::Images(images) => panic!("{images:?}"),
+    }
 }
 
 /// Waits until something holds.

@@ -1,4 +1,4 @@
-//! A model that needs no weights, so that the engine can be tested in milliseconds and stopped at any step. The server's tests include
+//! A model that needs no weights, so that jobs can be tested in milliseconds and stopped at any step. The server's tests include
 //! this file, so it knows nothing of either crate's other tests.
 //!
 //! The prompt says what it does: "slow" takes steps until it is cancelled, "panic" panics, "refuse", "no scheduler", "broken" and "memory"
@@ -31,7 +31,7 @@ use diffusion_core::{
     tokenizer::{ClipTokenizer, Scripts},
 };
 use generation::{
-    DeviceModel, Engine, EngineSettings, ImageSpec, LoadedModel, MemoryPlan, ModelInfo, Picture, TruncatedText,
+    DeviceModel, ImageSpec, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelInfo, Picture, TruncatedText,
     video::{VideoShape, VideoSpec},
 };
 use image::{Rgb, RgbImage};
@@ -56,14 +56,13 @@ pub(crate) fn info() -> ModelInfo {
         default_height: 72,
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
-        memory: MemoryPlan::default(),
         scripts: SCRIPTS.clone(),
         remarks: Vec::new(),
     }
 }
 
 pub(crate) fn model() -> LoadedModel {
-    LoadedModel { info: info(), model: Box::new(FakeModel) }
+    LoadedModel { info: info(), memory: MemoryPlan::default(), model: Box::new(FakeModel) }
 }
 
 fn no_scheduler() -> Error {
@@ -176,10 +175,9 @@ impl DeviceModel for FakeModel {
     }
 }
 
-/// An engine whose model is loaded.
-pub(crate) async fn engine(places: usize) -> Engine {
-    let settings = EngineSettings { queue_capacity: places, ..EngineSettings::new(Instant::now) };
-    let engine = Engine::start(settings, || Ok(model())).unwrap();
-    engine.loaded().await.unwrap();
-    engine
+/// A backend whose model is loaded.
+pub(crate) async fn local() -> LocalBackend {
+    let local = LocalBackend::start(LocalSettings::new(Instant::now), || Ok(model())).unwrap();
+    local.loaded().await.unwrap();
+    local
 }

@@ -2,26 +2,28 @@
 //!
 //! The program is the example `faulty`, a process of its own, so that its memory is its own doing.
 
-use std::process::Command;
+use std::{process::Command, time::SystemTime};
 
-use crate::programs::example;
+use generation::jobs::JobsSettings;
+
+use crate::{checked::Checked, fake::local, programs::example};
 
 /// How much more memory may be held than ten jobs without the fault leave, as a share.
 const WITHIN: f64 = 0.05;
 
-#[test]
-fn a_fault_fails_one_job_and_leaves_no_memory_behind() {
+#[tokio::test]
+async fn a_fault_fails_one_job_and_leaves_no_memory_behind() {
     let memory = ("memory", "failed out_of_memory: out of memory: an allocation, as it was told");
     let panic = ("panic", "failed internal: internal error");
-    check("steps", ("none", "completed "));
+    check("steps", ("none", "completed ")).await;
     for place in ["steps", "frames", "motion"] {
-        check(place, memory);
-        check(place, panic);
+        check(place, memory).await;
+        check(place, panic).await;
     }
 }
 
 /// A life of the program, whose one faulty job ends so.
-fn check(place: &str, (fault, ended): (&str, &str)) {
+async fn check(place: &str, (fault, ended): (&str, &str)) {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Command::new(example("faulty"));
     // The first backtrace reads the program's symbols, some 40 MB that the standard library keeps; later ones add nothing.
@@ -34,6 +36,7 @@ fn check(place: &str, (fault, ended): (&str, &str)) {
     for name in ["first", "last"] {
         assert_eq!(words(&format!("completed {name}-")).len(), 10, "{fault} in {place}");
     }
+    drop(Checked::open(JobsSettings::new(folder.path(), SystemTime::now), local().await).await.unwrap());
     // What a system other than Linux says of memory is not asked.
     if cfg!(target_os = "linux") {
         let most = |word: &str| words(word).iter().map(|kilobytes| kilobytes.parse().unwrap()).fold(0.0, f64::max);

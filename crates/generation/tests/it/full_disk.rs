@@ -11,11 +11,12 @@ use std::{
 };
 
 use generation::jobs::{
-    Cancelled, DiskFault, FailHook, FailPoint, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, StoreError, SubmitJobError,
+    Cancelled, DiskFault, FailHook, FailPoint, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, StoreError, SubmitError,
 };
 
 use crate::{
-    fake::{engine, eventually},
+    checked::Checked,
+    fake::{eventually, local},
     fake_model::PATIENCE,
     jobs::{end_of, pictures, until, video},
 };
@@ -34,24 +35,24 @@ impl Disk {
         FailHook::with_disk(move || if is_full.load(Ordering::Relaxed) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) })
     }
 
-    async fn jobs(&self, folder: &Path) -> Jobs {
+    async fn jobs(&self, folder: &Path) -> Checked {
         let settings = JobsSettings { fail_hook: self.hook(), ..JobsSettings::new(folder, SystemTime::now) };
         opened(settings).await
     }
 }
 
 /// The folder is free when the last of an old program's threads has let go of it.
-async fn tried(settings: JobsSettings) -> Result<Jobs, StoreError> {
+async fn tried(settings: JobsSettings) -> Result<Checked, StoreError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match Jobs::open(settings.clone(), engine(8).await) {
+        match Checked::open(settings.clone(), local().await).await {
             Err(StoreError::InUse { .. }) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(5)).await,
             tried => return tried,
         }
     }
 }
 
-async fn opened(settings: JobsSettings) -> Jobs {
+async fn opened(settings: JobsSettings) -> Checked {
     tried(settings).await.unwrap()
 }
 
@@ -73,7 +74,7 @@ async fn pictures_that_find_no_room_wait_for_it() {
     assert_eq!(jobs.check_writable().await.unwrap_err().fault(), DiskFault::Full);
     // More of them would only wait too.
     let refused = jobs.submit(pictures("b", "a boat")).await.unwrap_err();
-    assert!(matches!(&refused, SubmitJobError::Store(error) if error.fault() == DiskFault::Full), "{refused}");
+    assert!(matches!(&refused, SubmitError::Store(error) if error.fault() == DiskFault::Full), "{refused}");
     disk.fill(false);
     let job = end_of(&jobs, "a").await;
     assert_eq!((job.state, job.held_up_by, job.attempts), (JobState::Completed, None, 1));
@@ -176,7 +177,7 @@ async fn no_more_is_made_while_many_that_are_made_wait_to_be_stored() {
     }
     let is_crowded = |error: &StoreError| matches!(error, StoreError::Crowded { count: 4, fault: DiskFault::Failing });
     let refused = jobs.submit(pictures("e", "a boat")).await.unwrap_err();
-    assert!(matches!(&refused, SubmitJobError::Store(error) if is_crowded(error)), "{refused}");
+    assert!(matches!(&refused, SubmitError::Store(error) if is_crowded(error)), "{refused}");
     assert!(is_crowded(&jobs.check_writable().await.unwrap_err()));
     is_refused.store(false, Ordering::Relaxed);
     for id in ids {
@@ -202,7 +203,7 @@ async fn a_completed_job_keeps_its_file_where_its_way_cannot_be_cleared() {
     assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
     eventually("it is let go of", || jobs.previews("", "a").is_none()).await;
     let file = jobs.artifact("", "a", "image-0.png").await.unwrap().unwrap();
-    assert_eq!(fs::metadata(&file.path).unwrap().len(), file.artifact.bytes);
+    assert_eq!(fs::metadata(folder.path().join("artifacts/a").join(&file.name)).unwrap().len(), file.bytes);
 }
 
 /// The clock of the test below: the real one, and what is added to it.
@@ -238,7 +239,7 @@ async fn callers_give_up_together_while_another_program_holds_the_database() {
     });
     for caller in callers.collect::<Vec<_>>() {
         let refused = caller.await.unwrap().unwrap_err();
-        assert!(matches!(&refused, SubmitJobError::Store(error) if error.fault() == DiskFault::Locked), "{refused}");
+        assert!(matches!(&refused, SubmitError::Store(error) if error.fault() == DiskFault::Locked), "{refused}");
     }
     // Each waits for three seconds at most; one after another they would take eighteen.
     assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
@@ -257,7 +258,7 @@ async fn a_data_folder_that_is_taken_away_takes_nothing_until_it_is_back() {
     fs::rename(&here, &there).unwrap();
     assert_eq!(jobs.check_writable().await.unwrap_err().fault(), DiskFault::Gone);
     let refused = jobs.submit(pictures("b", "a boat")).await.unwrap_err();
-    assert!(matches!(&refused, SubmitJobError::Store(StoreError::Gone { .. })), "{refused}");
+    assert!(matches!(&refused, SubmitError::Store(StoreError::Gone { .. })), "{refused}");
     assert!(jobs.get("", "a").await.unwrap().is_some(), "who reads is answered");
     fs::rename(&there, &here).unwrap();
     jobs.check_writable().await.unwrap();
@@ -300,7 +301,8 @@ async fn a_store_that_was_lost_refuses_the_start_and_what_lies_beside_it_stays()
     eventually("it is closed", || !path("jobs.sqlite-wal").exists()).await;
     // A backup from before a job knows nothing of it; its file is no less its owner's.
     fs::write(&file, &backup).unwrap();
-    let jobs = opened(settings).await;
+    let mut jobs = opened(settings).await;
+    jobs.are_among_strangers();
     assert!(jobs.get("", "b").await.unwrap().is_none());
     assert!(path("artifacts/b/image-0.png").exists() && path("artifacts/notes.txt").exists());
 }

@@ -9,17 +9,18 @@ use std::{
 };
 
 use generation::{
-    Engine, Limits, SubmitError,
+    Limits, LocalBackend, LocalSettings, Refusal, SubmitError,
     jobs::{
-        Cancelled, DiskFault, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, NewJob, Page, Priority, Retention, StoreError,
-        SubmitJobError, Work,
+        Cancelled, DiskFault, Durability, Idempotency, Job, JobErrorKind, JobState, Jobs, JobsSettings, Metadata, NewJob, Page, Priority,
+        Retention, StoreError, Work,
     },
     video::{SceneRequest, ScenesRequest, VideoSpec},
 };
 use serde_json::json;
 
 use crate::{
-    fake::{engine, request, spec},
+    checked::Checked,
+    fake::{local, request, spec},
     fake_model::PATIENCE,
 };
 
@@ -34,8 +35,12 @@ fn settings(folder: &Path) -> JobsSettings {
     JobsSettings::new(folder, SystemTime::now)
 }
 
-async fn jobs(folder: &Path, places: usize) -> Jobs {
-    Jobs::open(settings(folder), engine(places).await).unwrap()
+async fn jobs(folder: &Path, places: usize) -> Checked {
+    Checked::open(JobsSettings { queue_capacity: places, ..settings(folder) }, local().await).await.unwrap()
+}
+
+fn metadata() -> Metadata {
+    Metadata { kind: "test".into(), data: json!({"api": "test"}) }
 }
 
 pub(crate) fn pictures(id: &str, prompt: &str) -> NewJob {
@@ -43,8 +48,9 @@ pub(crate) fn pictures(id: &str, prompt: &str) -> NewJob {
         id: id.into(),
         owner: String::new(),
         priority: Priority::Normal,
-        work: Work::Pictures(spec(prompt)),
-        note: json!({"api": "test"}),
+        work: Work::Image(spec(prompt)),
+        durability: Durability::Stored,
+        metadata: metadata(),
         idempotency: None,
         callback_url: None,
     }
@@ -75,13 +81,8 @@ async fn kinds(jobs: &Jobs, id: &str) -> Vec<String> {
 
 /// Waits until a job stands somewhere.
 pub(crate) async fn until(jobs: &Jobs, id: &str, state: JobState) {
-    let reached = async {
-        let mut changes = jobs.changes();
-        while jobs.get("", id).await.unwrap().unwrap().state != state {
-            changes.changed().await.unwrap();
-        }
-    };
-    tokio::time::timeout(PATIENCE, reached).await.expect("it gets there");
+    let reached = jobs.until("", id, |job| job.state == state);
+    tokio::time::timeout(PATIENCE, reached).await.expect("it gets there").unwrap();
 }
 
 #[tokio::test]
@@ -91,14 +92,14 @@ async fn a_job_runs_from_the_queue_to_its_file() {
     let taken = jobs.submit(video("vid_1", "a boat")).await.unwrap();
     assert!(!taken.replayed && !taken.job.state.is_final());
     let job = end_of(&jobs, "vid_1").await;
-    assert_eq!((job.state, job.attempts, job.progress.share, &job.note), (JobState::Completed, 1, 1.0, &json!({"api": "test"})));
+    assert_eq!((job.state, job.attempts, job.progress.share, &job.metadata), (JobState::Completed, 1, 1.0, &metadata()));
     assert_eq!(kinds(&jobs, "vid_1").await, ["queued", "started", "completed"]);
     let outcome = job.outcome.unwrap();
     assert_eq!((outcome.width, outcome.height, outcome.frames, outcome.fps.as_str(), outcome.seed), (64, 48, 36, "24", 1));
 
     let file = jobs.artifact("", "vid_1", "video.mp4").await.unwrap().unwrap();
-    assert_eq!(fs::metadata(&file.path).unwrap().len(), file.artifact.bytes);
-    assert_eq!((file.artifact.media_type.as_str(), file.artifact.sha256.len()), ("video/mp4", 64));
+    assert_eq!(jobs.open_artifact("vid_1", "video.mp4").await.unwrap().unwrap().bytes(), file.bytes);
+    assert_eq!((file.media_type.as_str(), file.sha256.len()), ("video/mp4", 64));
     assert!(jobs.artifact("", "vid_1", "other").await.unwrap().is_none());
     for left in ["staging", "journal"] {
         assert_eq!(fs::read_dir(folder.path().join(left)).unwrap().count(), 0, "{left}");
@@ -110,7 +111,7 @@ async fn pictures_lie_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
     let jobs = jobs(folder.path(), 4).await;
     let spec = generation::ImageRequest { count: Some(3), ..request("a boat") };
-    let work = Work::Pictures(spec.validate(&Limits::default(), &crate::fake::info()).unwrap());
+    let work = Work::Image(spec.validate(&Limits::default(), &crate::fake::info()).unwrap());
     jobs.submit(NewJob { work, ..pictures("img_1", "a boat") }).await.unwrap();
     let job = end_of(&jobs, "img_1").await;
     let names: Vec<&str> = job.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
@@ -178,7 +179,7 @@ async fn jobs_are_their_owners() {
         jobs.submit(NewJob { owner: owner.into(), ..pictures(id, "a boat") }).await.unwrap();
     }
     let list = async |owner: &str, newest_first: bool, beyond: Option<i64>| {
-        let page = Page { beyond, limit: 1, state: None, newest_first };
+        let page = Page { beyond, limit: 1, state: None, kind: None, newest_first };
         jobs.list(owner, page).await.unwrap().into_iter().map(|job| (job.id, job.number)).collect::<Vec<_>>()
     };
     let first = list("a", false, None).await;
@@ -206,32 +207,26 @@ async fn the_same_request_makes_one_job() {
     // The queue is full, which is no reason to refuse what was taken before.
     let again = jobs.submit(named("b", "1", "")).await.unwrap();
     assert!(again.replayed && again.job.id == "a");
-    assert!(matches!(jobs.submit(named("c", "2", "")).await, Err(SubmitJobError::IdempotencyConflict { .. })));
+    assert!(matches!(jobs.submit(named("c", "2", "")).await, Err(SubmitError::IdempotencyConflict { .. })));
     assert!(jobs.get("", "b").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn what_cannot_be_taken_is_refused_and_not_stored() {
     let folder = tempfile::tempdir().unwrap();
-    let places =
-        generation::EngineSettings { queue_capacity: 3, places_per_owner: 2, ..generation::EngineSettings::new(std::time::Instant::now) };
-    let engine = Engine::start(places, || Ok(crate::fake::model())).unwrap();
-    engine.loaded().await.unwrap();
-    let jobs = Jobs::open(settings(folder.path()), engine).unwrap();
+    let settings = JobsSettings { queue_capacity: 3, capacity_per_owner: 2, ..settings(folder.path()) };
+    let jobs = Checked::open(settings, local().await).await.unwrap();
     for id in ["a", "b"] {
         jobs.submit(pictures(id, "slow")).await.unwrap();
     }
-    assert!(matches!(
-        jobs.submit(pictures("c", "slow")).await,
-        Err(SubmitJobError::Submit(SubmitError::TooManyWaiting { waiting: 2, limit: 2 }))
-    ));
+    assert!(matches!(jobs.submit(pictures("c", "slow")).await, Err(SubmitError::TooManyWaiting { waiting: 2, limit: 2 })));
     jobs.submit(NewJob { owner: "someone".into(), ..pictures("d", "slow") }).await.unwrap();
     let full = jobs.submit(NewJob { owner: "else".into(), ..pictures("e", "slow") }).await;
-    assert!(matches!(full, Err(SubmitJobError::Submit(SubmitError::QueueFull { places: 3, .. }))));
-    assert!(matches!(jobs.submit(pictures("../x", "slow")).await, Err(SubmitJobError::BadId(_))));
+    assert!(matches!(full, Err(SubmitError::QueueFull { places: 3, .. })));
+    assert!(matches!(jobs.submit(pictures("../x", "slow")).await, Err(SubmitError::BadId(_))));
     jobs.cancel("", "b").await.unwrap();
-    assert!(matches!(jobs.submit(pictures("a", "slow")).await, Err(SubmitJobError::IdTaken(_))));
-    let all = Page { beyond: None, limit: 100, state: None, newest_first: false };
+    assert!(matches!(jobs.submit(pictures("a", "slow")).await, Err(SubmitError::IdTaken(_))));
+    let all = Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false };
     assert_eq!(jobs.list("", all).await.unwrap().len(), 2);
 }
 
@@ -244,16 +239,16 @@ async fn what_memory_does_not_hold_is_refused_with_the_largest_that_would_do() {
     let folder = tempfile::tempdir().unwrap();
     let limit = Some(400 << 20);
     let load = move || generation::LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), limit);
-    let engine = Engine::start(generation::EngineSettings::new(std::time::Instant::now), load).unwrap();
-    let info = engine.loaded().await.unwrap();
-    let jobs = Jobs::open(settings(folder.path()), engine).unwrap();
+    let local = LocalBackend::start(LocalSettings::new(std::time::Instant::now), load).unwrap();
+    let info = local.loaded().await.unwrap();
+    let jobs = Checked::open(settings(folder.path()), local).await.unwrap();
     let of = |width: u32, height: u32| {
         let request = generation::ImageRequest { width: Some(width.into()), height: Some(height.into()), ..request("a boat") };
-        NewJob { work: Work::Pictures(request.validate(&Limits::default(), &info).unwrap()), ..pictures("a", "a boat") }
+        NewJob { work: Work::Image(request.validate(&Limits::default(), &info).unwrap()), ..pictures("a", "a boat") }
     };
-    let Err(SubmitJobError::Submit(SubmitError::TooLarge(refusal))) = jobs.submit(of(2048, 1024)).await else { panic!("it is too large") };
+    let Err(SubmitError::Refused(Refusal::TooLarge(refusal))) = jobs.submit(of(2048, 1024)).await else { panic!("it is too large") };
     assert_eq!(refusal.field(), "width");
-    let Some(generation::memory::Asked::Size((width, height))) = refusal.largest else { panic!("a smaller one would do: {refusal}") };
+    let Some(generation::Asked::Size((width, height))) = refusal.largest else { panic!("a smaller one would do: {refusal}") };
     assert!(width > 128 && width < 2048 && refusal.needed > refusal.available, "{refusal}");
     assert!(jobs.get("", "a").await.unwrap().is_none());
     // What it says would do is taken.
@@ -265,7 +260,7 @@ async fn what_memory_does_not_hold_is_refused_with_the_largest_that_would_do() {
 async fn a_second_program_cannot_have_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let _first = jobs(folder.path(), 1).await;
-    let error = Jobs::open(settings(folder.path()), engine(1).await).unwrap_err();
+    let error = Checked::open(settings(folder.path()), local().await).await.unwrap_err();
     assert!(matches!(error, StoreError::InUse { .. }), "{error}");
 }
 
@@ -281,7 +276,7 @@ async fn the_end_of_the_program_puts_jobs_back_and_the_next_life_makes_them() {
         until(&jobs, "stuck", JobState::Running).await;
         jobs.shut_down(Duration::ZERO).await;
         assert_eq!(kinds(&jobs, "stuck").await, ["queued", "started", "requeued"]);
-        assert!(matches!(jobs.submit(pictures("late", "a boat")).await, Err(SubmitJobError::Submit(SubmitError::ShuttingDown))));
+        assert!(matches!(jobs.submit(pictures("late", "a boat")).await, Err(SubmitError::ShuttingDown)));
     }
     let jobs = reopened(folder.path(), 1).await;
     jobs.cancel("", "stuck").await.unwrap();
@@ -293,10 +288,10 @@ async fn the_end_of_the_program_puts_jobs_back_and_the_next_life_makes_them() {
 }
 
 /// The folder is free when the last of the old program's threads has let go of it.
-async fn reopened(folder: &Path, places: usize) -> Jobs {
+async fn reopened(folder: &Path, places: usize) -> Checked {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
-        match Jobs::open(settings(folder), engine(places).await) {
+        match Checked::open(JobsSettings { queue_capacity: places, ..settings(folder) }, local().await).await {
             Ok(jobs) => return jobs,
             Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
         }
@@ -365,7 +360,7 @@ async fn old_files_go_and_their_jobs_after_them() {
     let folder = tempfile::tempdir().unwrap();
     let keep = Retention { age: Duration::from_secs(3600), bytes: 1 << 40 };
     let settings = JobsSettings { keep, now, ..JobsSettings::new(folder.path(), now) };
-    let jobs = Jobs::open(settings, engine(8).await).unwrap();
+    let jobs = Checked::open(settings, local().await).await.unwrap();
     jobs.submit(video("old", "a boat")).await.unwrap();
     let bytes = end_of(&jobs, "old").await.artifacts[0].bytes;
     assert_eq!(jobs.sweep().await.unwrap(), bytes);
@@ -382,7 +377,7 @@ async fn old_files_go_and_their_jobs_after_them() {
 async fn a_file_that_cannot_be_removed_is_kept_and_keeps_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let keep = Retention { bytes: 0, ..Retention::default() };
-    let jobs = Jobs::open(JobsSettings { keep, ..settings(folder.path()) }, engine(8).await).unwrap();
+    let jobs = Checked::open(JobsSettings { keep, ..settings(folder.path()) }, local().await).await.unwrap();
     for id in ["a", "b"] {
         jobs.submit(pictures(id, "a boat")).await.unwrap();
         end_of(&jobs, id).await;
@@ -404,17 +399,17 @@ async fn a_file_that_cannot_be_removed_is_kept_and_keeps_no_other() {
 #[tokio::test]
 async fn the_oldest_files_make_room() {
     let folder = tempfile::tempdir().unwrap();
-    let jobs = Jobs::open(settings(folder.path()), engine(8).await).unwrap();
+    let jobs = Checked::open(settings(folder.path()), local().await).await.unwrap();
     for id in ["a", "b"] {
         jobs.submit(video(id, "a boat")).await.unwrap();
         end_of(&jobs, id).await;
     }
     drop(jobs);
     let keep = Retention { bytes: 1, ..Retention::default() };
-    let engine: Engine = engine(8).await;
+    let local = local().await;
     let opened = async {
         loop {
-            match Jobs::open(JobsSettings { keep, ..settings(folder.path()) }, engine.clone()) {
+            match Checked::open(JobsSettings { keep, ..settings(folder.path()) }, local.clone()).await {
                 Ok(jobs) => return jobs,
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
@@ -425,4 +420,24 @@ async fn the_oldest_files_make_room() {
     assert!(job.state == JobState::Completed && job.artifacts[0].expired, "what it made is told of, and that it is gone");
     assert!(!folder.path().join("artifacts/a").exists());
     assert_eq!(jobs.stats().await.unwrap().kept_bytes, 0);
+}
+
+#[tokio::test]
+#[should_panic(expected = "a/image-0.png has 7 bytes and is another than its row says")]
+async fn a_file_that_is_another_than_its_row_says_fails_its_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 4).await;
+    jobs.submit(pictures("a", "a boat")).await.unwrap();
+    end_of(&jobs, "a").await;
+    fs::write(folder.path().join("artifacts/a/image-0.png"), "another").unwrap();
+}
+
+#[tokio::test]
+#[should_panic(expected = "b/image-0.png has no row")]
+async fn a_file_without_a_row_fails_its_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let jobs = jobs(folder.path(), 4).await;
+    jobs.submit(pictures("a", "a boat")).await.unwrap();
+    end_of(&jobs, "a").await;
+    fs::rename(folder.path().join("artifacts/a"), folder.path().join("artifacts/b")).unwrap();
 }

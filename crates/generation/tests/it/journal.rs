@@ -16,10 +16,12 @@ use diffusion_core::{
     policy::ExecutionPolicy,
 };
 use generation::{
-    DeviceModel, Engine, EngineSettings, FolderJournal, ImageRequest, JobContext, Limits, LoadedModel,
-    video::{AnimationRequest, FpsRequest, MotionRequest, SceneRequest, ScenesRequest, VideoOutput, VideoSpec},
+    DeviceModel, FolderJournal, ImageRequest, JobContext, Limits, LoadedModel, LocalBackend, LocalSettings,
+    video::{AnimationRequest, FpsRequest, MotionRequest, SceneRequest, ScenesRequest, VideoSpec},
 };
 use image::{GrayImage, Luma, Rgb, RgbImage};
+
+use crate::fake::video;
 
 fn load() -> diffusion_core::Result<LoadedModel> {
     LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None)
@@ -309,21 +311,22 @@ fn pictures_of_every_kind_are_gone_on_with() {
 
 #[tokio::test]
 async fn a_job_that_was_let_go_ends_with_the_same_file() {
-    let engine = Engine::start(EngineSettings::new(std::time::Instant::now), load).unwrap();
-    engine.loaded().await.unwrap();
+    let local = LocalBackend::start(LocalSettings::new(std::time::Instant::now), load).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let output = |name: &str| VideoOutput::new(folder.path().join(name)).unwrap();
-    engine.submit_video(scenes(), output("whole.mp4")).unwrap().finished().await.unwrap();
+    let file = |name: &str| folder.path().join(name);
+    video(&local, scenes(), &file("whole.mp4"), JobContext::default()).await.unwrap();
     let journal = folder.path().join("journal");
-    let context = || JobContext { journal: Some(journal.clone()), ..JobContext::default() };
+    let context = || JobContext { journal: Box::new(FolderJournal::new(&journal)), ..JobContext::default() };
     for frames in [1, 6, 12] {
-        let job = engine.submit_video_in(scenes(), output("gone-on.mp4"), context()).unwrap();
-        job.progress().wait_for(|progress| progress.frame >= frames).await.unwrap();
-        drop(job);
-        crate::fake::eventually("the place is free", || engine.jobs() == 0).await;
+        let (context, file) = (context(), file("gone-on.mp4"));
+        let mut progress = context.progress.subscribe();
+        tokio::select! {
+            made = video(&local, scenes(), &file, context) => drop(made),
+            seen = progress.wait_for(|progress| progress.frame >= frames) => drop(seen),
+        }
     }
     assert!(!files(&journal).is_empty());
-    engine.submit_video_in(scenes(), output("gone-on.mp4"), context()).unwrap().finished().await.unwrap();
+    video(&local, scenes(), &file("gone-on.mp4"), context()).await.unwrap();
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     assert!(read("gone-on.mp4") == read("whole.mp4"));
 }

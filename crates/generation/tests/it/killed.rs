@@ -13,9 +13,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use generation::jobs::{FailPoint, JobState, Jobs, JobsSettings, Page};
+use generation::jobs::{FailPoint, JobState, JobsSettings, Page};
 
-use crate::{fake::engine, programs::example};
+use crate::{
+    checked::{Checked, check_killed},
+    fake::local,
+    programs::example,
+};
 
 /// Every job of `killable`, and how it ends.
 const ENDS: [(&str, JobState); 7] = [
@@ -69,11 +73,12 @@ impl Life {
         }
     }
 
-    fn kill(mut self) {
+    fn kill(mut self, folder: &Path) {
         self.process.kill().unwrap();
         let status = self.process.wait().unwrap();
         #[cfg(unix)]
         assert!(std::os::unix::process::ExitStatusExt::signal(&status) == Some(9) || status.success(), "killed, or it had ended: {status}");
+        check_killed(folder);
     }
 
     fn ends(mut self) {
@@ -96,8 +101,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Every job has ended as it should, once, and has left nothing but its files.
 async fn check(folder: &Path) -> Vec<(String, u32)> {
-    let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), engine(1).await).unwrap();
-    let all = jobs.list("", Page { beyond: None, limit: 100, state: None, newest_first: false }).await.unwrap();
+    let jobs = Checked::open(JobsSettings::new(folder, SystemTime::now), local().await).await.unwrap();
+    let all = jobs.list("", Page { beyond: None, limit: 100, state: None, kind: None, newest_first: false }).await.unwrap();
     let ends: Vec<(&str, JobState)> = all.iter().map(|job| (job.id.as_str(), job.state)).collect();
     assert_eq!(ends, ENDS);
     for job in &all {
@@ -149,11 +154,11 @@ async fn killed_at_every_fail_point_it_goes_on() {
             // There is something to go on with.
             let life = Life::begin(folder.path(), Some((FailPoint::PicturesKept, 4)));
             assert!(life.wait_for("at PicturesKept", A_LIFE).is_some());
-            life.kill();
+            life.kill(folder.path());
         }
         let life = Life::begin(folder.path(), Some((point, nth)));
         assert!(life.wait_for(&format!("at {point:?}"), A_LIFE).is_some(), "{point:?} is reached {nth} times");
-        life.kill();
+        life.kill(folder.path());
         Life::begin(folder.path(), None).ends();
         same(&files(folder.path()), &expected, &format!("killed at {point:?}"));
         check(folder.path()).await;
@@ -172,7 +177,7 @@ async fn killed_at_ten_moments_it_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let life = Life::begin(folder.path(), None);
         let is_done = life.wait_for("done", moment).is_some();
-        life.kill();
+        life.kill(folder.path());
         if is_done {
             // The machine is faster than it was when the whole was timed.
             whole = whole.mul_f64(0.8);
@@ -194,7 +199,7 @@ async fn killed_again_and_again_it_goes_on() {
     for life in 1..=6 {
         let begun = Life::begin(folder.path(), None);
         begun.wait_for("done", whole.mul_f64(0.2 + 0.02 * f64::from(life)));
-        begun.kill();
+        begun.kill(folder.path());
     }
     Life::begin(folder.path(), None).ends();
     same(&files(folder.path()), &expected, "killed again and again");

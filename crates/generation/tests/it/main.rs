@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod artifact;
+mod backends;
+mod checked;
 mod clips;
 mod clips_validate;
 mod engine;
@@ -9,6 +11,7 @@ mod fake;
 mod fake_model;
 mod faults;
 mod full_disk;
+mod held;
 mod jobs;
 mod journal;
 mod killed;
@@ -17,6 +20,8 @@ mod pictures_in;
 mod previews;
 mod programs;
 mod queue;
+mod races;
+mod scripted;
 mod validate;
 mod videos;
 mod videos_validate;

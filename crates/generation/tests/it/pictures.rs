@@ -2,17 +2,18 @@
 
 use std::io::Cursor;
 
-use generation::{GeneratedImage, ImageRequest, ImageSpec, Limits};
+use generation::{GeneratedImage, ImageRequest, ImageSpec, Limits, Work};
 use image::RgbImage;
 
-use crate::fake::{engine, info, request};
+use crate::fake::{held_only, hold, images, info, local, request};
 
 fn spec(request: ImageRequest) -> ImageSpec {
     request.validate(&Limits::default(), &info()).unwrap()
 }
 
 async fn pictures(request: ImageRequest) -> Vec<GeneratedImage> {
-    engine(4).await.submit(spec(request)).unwrap().finished().await.unwrap()
+    let jobs = held_only(4, local().await);
+    images(hold(&jobs, Work::Image(spec(request)), None).await.unwrap()).await.unwrap()
 }
 
 /// The `parameters` text of a PNG, and whether it stood in an iTXt chunk; and the picture's size.

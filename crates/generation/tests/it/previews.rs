@@ -3,7 +3,7 @@
 use std::{
     fs,
     sync::{
-        LazyLock,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -14,14 +14,13 @@ use diffusion_core::{
     policy::ExecutionPolicy,
 };
 use generation::{
-    Engine, EngineSettings, ImageRequest, ImageSpec, JobContext, Limits, LoadedModel, ModelInfo, PreviewOf, PreviewSlot,
-    jobs::{JobState, Jobs, JobsSettings, NewJob, Priority, Work},
-    video::{AnimationRequest, MotionRequest, VideoOutput, VideoSpec},
+    Backend as _, ImageRequest, ImageSpec, JobContext, JobOutput, Limits, LoadedModel, LocalBackend, LocalSettings, ModelInfo, PreviewOf,
+    jobs::{Durability, JobState, JobsSettings, Metadata, NewJob, Priority, Work},
+    video::{AnimationRequest, MotionRequest, VideoSpec},
 };
 use image::RgbImage;
-use serde_json::Value;
 
-use crate::fake_model::PATIENCE;
+use crate::{checked::Checked, fake::video, fake_model::PATIENCE};
 
 /// A clock on which every look is a second later, so that there is a preview at every step.
 fn hasty() -> Instant {
@@ -30,11 +29,11 @@ fn hasty() -> Instant {
     *START + Duration::from_secs(LOOKS.fetch_add(1, Ordering::Relaxed))
 }
 
-async fn engine() -> (Engine, ModelInfo) {
+async fn local() -> (LocalBackend, ModelInfo) {
     let load = || LoadedModel::load(&nano_sd(), &ExecutionPolicy::cpu_f32(), Box::new(nano_svd()), None);
-    let engine = Engine::start(EngineSettings::new(hasty), load).unwrap();
-    let info = engine.loaded().await.unwrap();
-    (engine, info.as_ref().clone())
+    let local = LocalBackend::start(LocalSettings::new(hasty), load).unwrap();
+    let info = local.loaded().await.unwrap();
+    (local, info.as_ref().clone())
 }
 
 fn spec(info: &ModelInfo, prompt: &str, steps: u32) -> ImageSpec {
@@ -62,20 +61,20 @@ fn correlation(a: &RgbImage, b: &RgbImage) -> f64 {
 
 #[tokio::test]
 async fn the_last_preview_looks_like_the_picture_and_leaves_no_trace_in_it() {
-    let (engine, info) = engine().await;
+    let (local, info) = local().await;
     let mut seen = Vec::new();
     for prompt in ["a red circle on a blue background", "A peaceful sunrise over mountains with mist"] {
-        let slot = PreviewSlot::default();
-        let mut previews = slot.want();
-        let context = JobContext { previews: slot, ..JobContext::default() };
-        let made = engine.submit_in(spec(&info, prompt, 20), context).unwrap().finished().await.unwrap();
+        let work = Arc::new(Work::Image(spec(&info, prompt, 20)));
+        let context = JobContext::default();
+        let mut previews = context.previews.want();
+        let JobOutput::Images(made) = local.run(Arc::clone(&work), context).await.unwrap() else { panic!("no images") };
         let last = previews.next().await.unwrap();
         assert_eq!(last.of, PreviewOf::Step { part: 0, step: 20, steps: 20 });
         let preview = image::load_from_memory(&last.png).unwrap().to_rgb8();
         assert_eq!(preview.dimensions(), (128, 128));
         assert!(previews.next().await.is_none(), "the job has ended");
 
-        let alone = engine.submit(spec(&info, prompt, 20)).unwrap().finished().await.unwrap();
+        let JobOutput::Images(alone) = local.run(work, JobContext::default()).await.unwrap() else { panic!("no images") };
         assert!(alone[0].png == made[0].png);
         seen.push((preview, made.into_iter().next().unwrap().image));
     }
@@ -86,7 +85,7 @@ async fn the_last_preview_looks_like_the_picture_and_leaves_no_trace_in_it() {
 
 #[tokio::test]
 async fn a_video_has_previews_and_is_the_same_with_them() {
-    let (engine, _) = engine().await;
+    let (local, _) = local().await;
     let folder = tempfile::tempdir().unwrap();
     let image = RgbImage::from_fn(128, 128, |x, y| image::Rgb([(2 * x) as u8, (2 * y) as u8, 90]));
     let spec = |steps: i128| {
@@ -94,41 +93,41 @@ async fn a_video_has_previews_and_is_the_same_with_them() {
         let request = AnimationRequest { image: Some(image.clone()), motion, seed: Some(4), ..AnimationRequest::default() };
         VideoSpec::Animation(request.validate(&Limits::default()).unwrap())
     };
-    let output = |name: &str| VideoOutput::new(folder.path().join(name)).unwrap();
-    let watched = || {
-        let slot = PreviewSlot::default();
-        (slot.want(), JobContext { previews: slot, ..JobContext::default() })
-    };
+    let file = |name: &str| folder.path().join(name);
 
     // Steps are shown as they are made, and a job that was seen to make some is let go.
-    let (mut previews, context) = watched();
-    let job = engine.submit_video_in(spec(100), output("let-go.mp4"), context).unwrap();
-    let first = tokio::time::timeout(PATIENCE, previews.next()).await.expect("a preview comes").unwrap();
+    let (context, unfinished) = (JobContext::default(), file("let-go.mp4"));
+    let mut previews = context.previews.want();
+    let first = tokio::select! {
+        made = video(&local, spec(100), &unfinished, context) => panic!("{made:?}"),
+        first = tokio::time::timeout(PATIENCE, previews.next()) => first.expect("a preview comes").unwrap(),
+    };
     assert!(matches!(first.of, PreviewOf::Step { part: 0, step: 1.., steps: 100 }), "{first:?}");
     assert_eq!((first.width, first.height), (128, 128));
-    drop(job);
 
-    let (mut previews, context) = watched();
-    engine.submit_video_in(spec(3), output("seen.mp4"), context).unwrap().finished().await.unwrap();
+    let context = JobContext::default();
+    let mut previews = context.previews.want();
+    video(&local, spec(3), &file("seen.mp4"), context).await.unwrap();
     let last = previews.next().await.unwrap();
     assert_eq!(last.of, PreviewOf::Frame { frame: 7 });
     assert_eq!(image::load_from_memory(&last.png).unwrap().to_rgb8().dimensions(), (128, 128));
-    engine.submit_video(spec(3), output("alone.mp4")).unwrap().finished().await.unwrap();
+    video(&local, spec(3), &file("alone.mp4"), JobContext::default()).await.unwrap();
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     assert!(read("seen.mp4") == read("alone.mp4"));
 }
 
 #[tokio::test]
 async fn a_stored_jobs_owner_sees_previews_and_can_cancel_meanwhile() {
-    let (engine, info) = engine().await;
+    let (local, info) = local().await;
     let folder = tempfile::tempdir().unwrap();
-    let jobs = Jobs::open(JobsSettings::new(folder.path(), SystemTime::now), engine).unwrap();
+    let jobs = Checked::open(JobsSettings::new(folder.path(), SystemTime::now), local).await.unwrap();
     let job = NewJob {
         id: "img_1".into(),
         owner: "anna".into(),
         priority: Priority::Normal,
-        work: Work::Pictures(spec(&info, "a boat on the sea at noon", 150)),
-        note: Value::Null,
+        work: Work::Image(spec(&info, "a boat on the sea at noon", 150)),
+        durability: Durability::Stored,
+        metadata: Metadata::default(),
         idempotency: None,
         callback_url: None,
     };

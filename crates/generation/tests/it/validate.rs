@@ -128,7 +128,7 @@ fn an_unknown_scheduler_is_answered_with_the_known_ones() {
 fn an_eta_that_does_nothing_is_remarked_on() {
     let remarks = |scheduler: Option<&str>, eta| {
         let request = ImageRequest { scheduler: scheduler.map(str::to_owned), eta, ..request("a boat") };
-        info().remarks_on(&request.validate(&Limits::default(), &info()).unwrap())
+        request.validate(&Limits::default(), &info()).unwrap().remarks_on(&info())
     };
     for (scheduler, eta) in [(None, Some(0.5)), (Some("euler-ancestral"), Some(0.5)), (Some("TCD"), Some(1.0)), (Some("euler"), None)] {
         assert_eq!(remarks(scheduler, eta), [""; 0], "{scheduler:?} {eta:?}");

@@ -1,14 +1,18 @@
-//! Videos through the engine: the file, what becomes of it when something fails, going on with frames, progress.
+//! Videos through the device: the file, what becomes of it when something fails, going on with frames, progress.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use generation::{
-    Engine, GenerationError, Limits,
+    BackendError, JobOutput, Limits,
+    jobs::{Jobs, Work},
     video::{GeneratedVideo, SceneRequest, ScenesRequest, VideoOutput, VideoSpec},
 };
 use video_encode::{Container, PngFolder};
 
-use crate::fake::engine;
+use crate::{
+    checked::Checked,
+    fake::{held_only, hold, local},
+};
 
 fn spec(prompt: &str) -> VideoSpec {
     let scene = |prompt: &str| SceneRequest { prompt: Some(prompt.into()), ..SceneRequest::default() };
@@ -24,8 +28,16 @@ fn spec(prompt: &str) -> VideoSpec {
     VideoSpec::Scenes(request.validate(&Limits::default()).unwrap())
 }
 
-async fn make(engine: &Engine, prompt: &str, output: VideoOutput) -> Result<GeneratedVideo, GenerationError> {
-    engine.submit_video(spec(prompt), output).unwrap().finished().await
+async fn jobs() -> Checked {
+    held_only(4, local().await)
+}
+
+async fn make(jobs: &Jobs, prompt: &str, output: VideoOutput) -> Result<GeneratedVideo, Arc<BackendError>> {
+    let job = hold(jobs, Work::Video(spec(prompt)), Some(output)).await.unwrap();
+    match Arc::unwrap_or_clone(job.finished().await?).output {
+        JobOutput::Video(video) => Ok(video),
+        JobOutput::Images(images) => panic!("{images:?}"),
+    }
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -36,13 +48,13 @@ fn files(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn a_video_lies_where_it_was_wanted_with_its_poster_and_sheet() {
-    let (engine, folder) = (engine(4).await, tempfile::tempdir().unwrap());
+    let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
     let output = VideoOutput {
         poster: Some(folder.path().join("poster.png")),
         contact_sheet: Some(folder.path().join("sheet.png")),
         ..VideoOutput::new(folder.path().join("a.mp4")).unwrap()
     };
-    let video = make(&engine, "a boat", output).await.unwrap();
+    let video = make(&jobs, "a boat", output).await.unwrap();
     assert_eq!(files(folder.path()), ["a.mp4", "poster.png", "sheet.png"]);
     assert_eq!((video.shape.frames, video.shape.fps.to_string().as_str()), (26, "24"));
     assert_eq!(video.bytes, fs::metadata(&video.path).unwrap().len());
@@ -52,45 +64,45 @@ async fn a_video_lies_where_it_was_wanted_with_its_poster_and_sheet() {
 
 #[tokio::test]
 async fn a_job_that_fails_leaves_no_file_and_the_next_one_works() {
-    let (engine, folder) = (engine(4).await, tempfile::tempdir().unwrap());
+    let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
     let output = || VideoOutput::new(folder.path().join("a.mp4")).unwrap();
-    assert!(matches!(make(&engine, "panic", output()).await, Err(GenerationError::Internal(_))));
-    assert!(matches!(make(&engine, "broken", output()).await, Err(GenerationError::Model(_))));
+    assert!(matches!(*make(&jobs, "panic", output()).await.unwrap_err(), BackendError::Internal(_)));
+    assert!(matches!(*make(&jobs, "broken", output()).await.unwrap_err(), BackendError::Model(_)));
     assert_eq!(files(folder.path()), [""; 0]);
-    make(&engine, "a boat", output()).await.unwrap();
+    make(&jobs, "a boat", output()).await.unwrap();
     assert_eq!(files(folder.path()), ["a.mp4"]);
 }
 
 #[tokio::test]
 async fn a_folder_that_cannot_be_written_to_is_known_before_the_first_frame() {
-    let (engine, folder) = (engine(4).await, tempfile::tempdir().unwrap());
+    let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
     fs::write(folder.path().join("file"), "").unwrap();
     // "panic" would panic at its first frame.
-    let error = make(&engine, "panic", VideoOutput::new(folder.path().join("file/a.mp4")).unwrap()).await.unwrap_err();
-    assert!(matches!(error, GenerationError::Video(_)), "{error:?}");
+    let error = make(&jobs, "panic", VideoOutput::new(folder.path().join("file/a.mp4")).unwrap()).await.unwrap_err();
+    assert!(matches!(*error, BackendError::Video(_)), "{error:?}");
     assert!(error.to_string().contains("file"), "{error}");
 }
 
 #[tokio::test]
 async fn letting_go_of_a_video_stops_it_and_leaves_nothing() {
-    let (engine, folder) = (engine(4).await, tempfile::tempdir().unwrap());
-    let job = engine.submit_video(spec("slow"), VideoOutput::new(folder.path().join("a.mp4")).unwrap()).unwrap();
+    let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
+    let job = hold(&jobs, Work::Video(spec("slow")), Some(VideoOutput::new(folder.path().join("a.mp4")).unwrap())).await.unwrap();
     let mut progress = job.progress();
     let seen = *progress.wait_for(|progress| progress.frame >= 3).await.unwrap();
     assert_eq!((seen.parts, seen.frames, seen.step, seen.steps), (2, 26, 3, 3));
     assert!(seen.share > 0.0);
     drop(job);
-    crate::fake::eventually("the place is free", || engine.jobs() == 0).await;
+    crate::fake::eventually("the place is free", || jobs.active() == 0).await;
     assert_eq!(files(folder.path()), [""; 0]);
 }
 
 #[tokio::test]
 async fn frames_that_are_there_are_not_made_again() {
-    let (engine, folder) = (engine(4).await, tempfile::tempdir().unwrap());
+    let (jobs, folder) = (jobs().await, tempfile::tempdir().unwrap());
     let out = folder.path().join("frames");
     let output =
         || VideoOutput { container: Container::PngFolder, resume: Some(PngFolder::whole_frames(&out)), ..VideoOutput::new(&out).unwrap() };
-    make(&engine, "a boat", output()).await.unwrap();
+    make(&jobs, "a boat", output()).await.unwrap();
     let read = |frame: u64| fs::read(out.join(PngFolder::frame_name(frame))).unwrap();
     let whole: Vec<Vec<u8>> = (0..26).map(read).collect();
     let written = |frame: u64| fs::metadata(out.join(PngFolder::frame_name(frame))).unwrap().modified().unwrap();
@@ -98,10 +110,10 @@ async fn frames_that_are_there_are_not_made_again() {
     // As a kill leaves it: whole frames up to one that is torn.
     fs::write(out.join(PngFolder::frame_name(10)), &whole[10][..20]).unwrap();
     std::thread::sleep(Duration::from_millis(20));
-    make(&engine, "a boat", output()).await.unwrap();
+    make(&jobs, "a boat", output()).await.unwrap();
     assert_eq!((0..26).map(read).collect::<Vec<_>>(), whole);
     assert_eq!(written(9), before);
     assert!(written(10) > before);
     // All are there: nothing is made, not even by a model that would fail at its first frame.
-    assert_eq!(make(&engine, "panic", output()).await.unwrap().shape.frames, 26);
+    assert_eq!(make(&jobs, "panic", output()).await.unwrap().shape.frames, 26);
 }

@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload};
-use generation::{job::JobContext, jobs::Priority};
+use generation::Priority;
 
 use crate::http::Problem;
 
@@ -20,11 +20,6 @@ impl Caller {
     /// Whoever has this name, for what is theirs however urgent.
     pub(crate) fn named(owner: &str) -> Self {
         Self { owner: owner.to_owned(), ..Self::default() }
-    }
-
-    /// What a job is given that this caller waits for.
-    pub(crate) fn context(&self) -> JobContext {
-        JobContext { owner: self.owner.clone(), priority: self.priority, ..JobContext::default() }
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub(crate) mod characters;
 pub(crate) mod images;
+pub(crate) mod metadata;
 pub(crate) mod service;
 pub(crate) mod submission;
 pub(crate) mod tasks;

@@ -1,19 +1,24 @@
-//! Handing in a job that outlives its request, whichever API asks for it.
+//! Submitting a job, held or stored, whichever API asks for it.
 //!
 //! The invariant: a request with an `Idempotency-Key` makes one job, however often it is sent.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, web::Bytes};
-use generation::jobs::{Idempotency, Job, NewJob, Submitted, Work};
-use serde_json::Value;
+use generation::{
+    BackendError,
+    jobs::{Durability, HeldJob, HeldOutput, HeldVideo, Idempotency, NewJob, Submitted, Work},
+};
 use uuid::Uuid;
 
 use crate::{
     access::Caller,
+    api::{metadata::JobMetadata, tasks::problems::task_cancelled},
     http::{Problem, idempotency},
     state::ApiState,
 };
 
-/// Who hands in, under which name, and who is told of the end.
+/// Who submits, under which name, and who is told of the end.
 pub(crate) struct Submission {
     pub(crate) caller: Caller,
     idempotency: Option<Idempotency>,
@@ -26,21 +31,53 @@ impl Submission {
         Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None })
     }
 
-    /// The job that the same request has made before.
+    /// The stored job that the same request has made before.
     pub(crate) async fn before(&self, state: &ApiState) -> Result<Option<Submitted>, Problem> {
         let Some(name) = &self.idempotency else { return Ok(None) };
-        let job: Option<Job> = state.jobs.replayed(&self.caller.owner, name).await?;
-        Ok(job.map(|job| Submitted { job, replayed: true }))
+        let job = state.jobs.replayed(&self.caller.owner, name).await?;
+        Ok(job.map(|job| Submitted { job, replayed: true, held: None }))
     }
 
-    /// Hands the job in; `note` is what its later answers repeat.
-    pub(crate) async fn submit(self, state: &ApiState, id: String, work: Work, note: Value) -> Result<Submitted, Problem> {
-        let Self { caller: Caller { owner, priority }, idempotency, callback_url } = self;
-        let job = NewJob { id, owner, priority, work, note, idempotency, callback_url };
-        let submitted = state.jobs.submit(job).await?;
+    /// Whether anybody but this connection can learn what becomes of the job.
+    pub(crate) fn can_be_asked_after(&self) -> bool {
+        self.idempotency.is_some() || self.callback_url.is_some()
+    }
+
+    /// Submits a job that outlives the request.
+    pub(crate) async fn submit(self, state: &ApiState, id: String, work: Work, metadata: JobMetadata) -> Result<Submitted, Problem> {
+        let submitted = state.jobs.submit(self.job(id, work, Durability::Stored, metadata)).await?;
         tracing::info!(job = %submitted.job.id, "job taken");
         Ok(submitted)
     }
+
+    /// Submits a job that this request waits for, and says whether the same request had been taken before.
+    pub(crate) async fn hold(
+        self,
+        state: &ApiState,
+        word: &str,
+        work: Work,
+        video: Option<HeldVideo>,
+        metadata: JobMetadata,
+    ) -> Result<(HeldJob, bool), Problem> {
+        let Submitted { held, replayed, .. } =
+            state.jobs.submit(self.job(new_id(word), work, Durability::Held { video }, metadata)).await?;
+        Ok((held.ok_or_else(Problem::internal)?, replayed))
+    }
+
+    fn job(self, id: String, work: Work, durability: Durability, metadata: JobMetadata) -> NewJob {
+        let Self { caller: Caller { owner, priority }, idempotency, callback_url } = self;
+        NewJob { id, owner, priority, work, durability, metadata: metadata.into(), idempotency, callback_url }
+    }
+}
+
+/// Waits for the end of a held job; `what` names it in the answer to a failure.
+pub(crate) async fn finished(state: &ApiState, what: &str, job: HeldJob) -> Result<Arc<HeldOutput>, Problem> {
+    let (id, cancel) = (job.id().to_owned(), job.cancel_switch());
+    job.finished().await.map_err(|error| {
+        // The end of the program cancels jobs too, and is another answer.
+        let is_by_caller = matches!(*error, BackendError::Cancelled) && cancel.is_cancelled() && !*state.jobs.stopping().borrow();
+        if is_by_caller { task_cancelled(&id) } else { Problem::not_made(what, &error) }
+    })
 }
 
 /// A new task's id: a word and twelve hexadecimal digits.

@@ -1,21 +1,19 @@
 //! Files that strangers name or send, and those that jobs made.
 //!
-//! It must not know who asks. The invariant: a name from outside is opened by the [`sandbox`] alone.
+//! It must not know who asks. The invariant: a name from outside is opened by [`generation::sandbox`] alone.
 
 pub(crate) mod artifacts;
 pub(crate) mod decoding;
 pub(crate) mod file_schemas;
 pub(crate) mod picture_text;
-pub(crate) mod sandbox;
 pub(crate) mod secret_file;
 pub mod uploads;
 
 use actix_web::http::StatusCode;
-use generation::jobs::DiskFault;
+use generation::{jobs::DiskFault, sandbox::SandboxError};
 
 pub(crate) use self::{
     file_schemas::{Mp4File, PngFile},
-    sandbox::SandboxError,
     uploads::UploadError,
 };
 use crate::http::Problem;

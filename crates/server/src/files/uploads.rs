@@ -16,7 +16,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use generation::{given_picture, jobs::DiskFault};
+use generation::{
+    given_picture,
+    jobs::DiskFault,
+    sandbox::{self, SandboxError, SandboxedFile},
+};
 use guarded_http::media_type;
 use image::{DynamicImage, ImageError, ImageFormat};
 use uuid::Uuid;
@@ -25,7 +29,6 @@ use crate::{
     files::{
         decoding,
         picture_text::{self, MEDIA_TYPES},
-        sandbox::{self, SandboxError, SandboxedFile},
     },
     http::multipart_file::SentFile,
 };

@@ -1,13 +1,10 @@
 //! A stored file as an answer, whole or in part.
 //!
-//! It must not know whose file it is or who made it; whoever opens it has asked [`crate::files::sandbox`]. The invariants: an entity tag is
+//! It must not know whose file it is or who made it; whoever opens it has asked [`generation::sandbox`]. The invariants: an entity tag is
 //! given to no two files, so a part that is asked for with `If-Range` is a part of the same file; no more than a piece of it is in memory
 //! at a time; its media type is what we know it to be, never a guess from its name.
 
-use std::{
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
-};
+use std::io;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -19,9 +16,10 @@ use actix_web::{
             EntityTag, X_CONTENT_TYPE_OPTIONS,
         },
     },
-    web::{self, Bytes},
+    web::Bytes,
 };
 use futures_util::stream;
+use generation::jobs::ArtifactReader;
 
 use crate::http::conditions::{Wanted, wanted};
 
@@ -37,9 +35,7 @@ pub(crate) const AS_MADE: &str = "no-store, no-transform";
 
 /// A file that is open, and what is told of it.
 pub(crate) struct FileAnswer {
-    pub(crate) file: File,
-    /// Its bytes.
-    pub(crate) length: u64,
+    pub(crate) file: ArtifactReader,
     /// What it is called where somebody saves it.
     pub(crate) name: String,
     pub(crate) media_type: String,
@@ -50,7 +46,8 @@ pub(crate) struct FileAnswer {
 impl FileAnswer {
     /// The answer to this request, to be shown rather than saved.
     pub(crate) fn to(self, request: &HttpRequest) -> HttpResponse {
-        let Self { file, length, name, media_type, tag } = self;
+        let Self { file, name, media_type, tag } = self;
+        let length = file.bytes();
         let mut head = HttpResponse::Ok();
         head.insert_header((ETAG, EntityTag::new_strong(tag.clone()).to_string())).insert_header((ACCEPT_RANGES, "bytes"));
         let (start, part) = match wanted(request.method(), request.headers(), &tag, length) {
@@ -76,18 +73,14 @@ impl FileAnswer {
 }
 
 /// So many bytes of a file, piece by piece as they are taken.
-pub(crate) fn body(head: &mut HttpResponseBuilder, file: File, start: u64, length: u64) -> HttpResponse {
-    let pieces = stream::try_unfold((Some(file), start, length), |(file, at, left)| async move {
-        let Some(mut file) = file.filter(|_| left > 0) else { return Ok(None) };
-        let read = web::block(move || -> io::Result<(File, Bytes)> {
-            file.seek(SeekFrom::Start(at))?;
-            let mut piece = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
-            file.read_exact(&mut piece)?;
-            Ok((file, piece.into()))
-        });
-        let (file, piece) = read.await.map_err(io::Error::other)??;
+pub(crate) fn body(head: &mut HttpResponseBuilder, file: ArtifactReader, start: u64, length: u64) -> HttpResponse {
+    let pieces = stream::try_unfold((file, start, length), |(file, at, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let piece = file.read_at(at, usize::try_from(left.min(PIECE)).unwrap_or_default()).await?;
         let count = piece.len() as u64;
-        Ok::<_, io::Error>(Some((piece, (Some(file), at + count, left - count))))
+        Ok::<_, io::Error>(Some((Bytes::from(piece), (file, at + count, left - count))))
     });
     head.body(SizedStream::new(length, pieces))
 }

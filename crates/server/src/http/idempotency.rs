@@ -3,7 +3,7 @@
 //! It must not know what the request asks for. It follows the IETF's draft (draft-ietf-httpapi-idempotency-key-header): the same name
 //! with the same request is answered as it was the first time, with `Idempotent-Replayed: true`; with another request it is 422. There is
 //! no 409 for a first request that is still under way, for a job is taken in one step: whoever comes second finds it. A name is good for
-//! as long as its job is kept, and each owner has their own names.
+//! as long as its job is kept (that of a job that is waited for, ten minutes after its end), and each owner has their own names.
 
 use actix_web::{
     HttpRequest, HttpResponse,

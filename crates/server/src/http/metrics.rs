@@ -1,11 +1,11 @@
-//! What is told at `GET /metrics`: requests as they are counted here, and the engine, the jobs and the machine as they stand.
+//! What is told at `GET /metrics`: requests as they are counted here, and the backends, the jobs and the machine as they stand.
 //!
 //! It must not know HTTP's types: names and numbers arrive as values. The invariant: no label names a job, a caller or anything else that
 //! a stranger chooses, so that the number of series is bounded by our own routes. Names and units are those that Prometheus recommends.
 
 use std::{fmt, time::Duration};
 
-use generation::{Measured, Spread, jobs::Stats};
+use generation::{JobMetrics, StepMetrics, jobs::Stats};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet, text},
@@ -64,7 +64,7 @@ impl RequestMetrics {
     }
 }
 
-/// The engine, the jobs and the machine as they stand at this moment.
+/// The backends, the jobs and the machine as they stand at this moment.
 #[derive(Debug)]
 pub(crate) struct Now {
     /// Whether the model is loaded.
@@ -72,7 +72,8 @@ pub(crate) struct Now {
     /// Jobs that wait for the device, and those that it works on.
     pub(crate) waiting: usize,
     pub(crate) running: usize,
-    pub(crate) measured: Measured,
+    pub(crate) jobs: JobMetrics,
+    pub(crate) steps: StepMetrics,
     /// What is stored; none if the store does not answer.
     pub(crate) stats: Option<Stats>,
     /// Memory that the process holds, in bytes, where the system says.
@@ -103,28 +104,27 @@ impl Collector for Now {
                 jobs.encode_family(&[("state", state.name())])?.encode_gauge(count)?;
             }
         }
-        let measured = &self.measured;
         let mut jobs = encoder.encode_descriptor("framewright_jobs", "Jobs that the device took, by outcome", None, MetricType::Counter)?;
-        for (outcome, count) in [("completed", measured.completed), ("failed", measured.failed), ("cancelled", measured.cancelled)] {
+        for (outcome, count) in [("completed", self.jobs.completed), ("failed", self.jobs.failed), ("cancelled", self.jobs.cancelled)] {
             jobs.encode_family(&[("outcome", outcome)])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
-        for (name, help, spread) in [
-            ("framewright_job_wait_seconds", "Time that jobs waited for the device", &measured.waits),
-            ("framewright_job_run_seconds", "Time that the device worked on a job", &measured.runs),
+        for (name, help, times) in [
+            ("framewright_job_wait_seconds", "Time that jobs waited for the device", &self.jobs.waits),
+            ("framewright_job_run_seconds", "Time that the device worked on a job", &self.jobs.runs),
         ] {
-            histogram(encoder.encode_descriptor(name, help, None, MetricType::Histogram)?, spread)?;
+            histogram(encoder.encode_descriptor(name, help, None, MetricType::Histogram)?, times)?;
         }
         let help = "Time of a denoising step, by what it makes";
         let mut steps = encoder.encode_descriptor("framewright_step_seconds", help, None, MetricType::Histogram)?;
-        for (of, spread) in [("picture", &measured.picture_steps), ("motion", &measured.motion_steps)] {
-            histogram(steps.encode_family(&[("of", of)])?, spread)?;
+        for (of, times) in [("picture", &self.steps.picture_steps), ("motion", &self.steps.motion_steps)] {
+            histogram(steps.encode_family(&[("of", of)])?, times)?;
         }
         Ok(())
     }
 }
 
-fn histogram(mut encoder: MetricEncoder<'_>, spread: &Spread) -> fmt::Result {
-    encoder.encode_histogram::<NoLabelSet>(spread.sum, spread.count(), &spread.ranges, None)
+fn histogram(mut encoder: MetricEncoder<'_>, times: &generation::Histogram) -> fmt::Result {
+    encoder.encode_histogram::<NoLabelSet>(times.sum, times.count(), &times.ranges, None)
 }
 
 #[cfg(test)]
@@ -145,7 +145,8 @@ mod tests {
             model_loaded: true,
             waiting: 2,
             running: 1,
-            measured: Measured { failed: 3, ..Measured::default() },
+            jobs: JobMetrics { failed: 3, ..JobMetrics::default() },
+            steps: StepMetrics::default(),
             stats: Some(stats),
             resident_memory: Some(4096),
         };

@@ -3,10 +3,11 @@
 use guarded_http::Guard;
 use serde_json::Value;
 
-use crate::{http::ValidationErrorDetail, inputs::faults::value_error};
+use crate::inputs::{body_table::Body, faults::value_error};
 
-/// Why nothing could be posted there, as far as the address itself tells.
-pub(crate) fn callback_fault(url: &str, guard: &Guard) -> Option<ValidationErrorDetail> {
-    let error = guard.check(url).err()?;
-    Some(value_error("callback_url", error.to_string(), &Value::from(url)))
+/// Keeps the fault of an address that nothing could be posted to, as far as the address itself tells.
+pub(crate) fn check_callback<R>(body: &mut Body<R>, url: impl Fn(&R) -> Option<&str>, guard: &Guard) {
+    let fault =
+        url(&body.request).and_then(|url| Some(value_error("callback_url", guard.check(url).err()?.to_string(), &Value::from(url))));
+    body.faults.extend(fault);
 }

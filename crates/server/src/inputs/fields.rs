@@ -12,7 +12,7 @@ use crate::{
     http::{Problem, ValidationErrorDetail},
     inputs::{
         faults::{detail, echo, error_detail},
-        field_names::{NamedBody, Shape},
+        field_names::NamedBody,
         non_finite,
         scalars::NOT_FINITE,
     },
@@ -42,11 +42,6 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     Err(Problem::invalid(vec![detail("model_attributes_type", vec!["body".into()], sentence.into(), echo(&json))]))
 }
 
-/// Parses a body that must be an object, its fields under their own names.
-pub(crate) fn parse_named(body: &[u8], shape: &Shape) -> Result<NamedBody, Problem> {
-    Ok(NamedBody::new(parse_object(body)?, shape))
-}
-
 /// The fields of an object, and what was wrong with them so far.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
@@ -71,6 +66,11 @@ impl<'a> Fields<'a> {
         Self { object, place: self.place.iter().chain(steps).cloned().collect(), faults: Vec::new() }
     }
 
+    /// A field's value as it was sent.
+    pub(crate) fn get(&self, field: &str) -> Option<&'a Value> {
+        self.object.get(field)
+    }
+
     /// A field that may be absent; null stands for that too.
     pub(crate) fn read<T>(&mut self, field: &'static str, convert: impl Fn(&Value) -> Result<T, TypeFault>) -> Option<T> {
         let value = self.object.get(field).filter(|value| !value.is_null())?;
@@ -91,11 +91,16 @@ impl<'a> Fields<'a> {
         converted.map_err(|fault| self.fault(&[field.into()], fault, value)).ok()
     }
 
-    /// A fault of a field of this object that a rule has words for.
+    /// A fault of a field of this object that a rule has words for; an absent one is told of with the object.
     pub(crate) fn rule_fault(&mut self, field: &'static str, kind: FieldErrorKind) {
         let place = self.place.iter().cloned().chain([field.into()]).collect();
-        let input = echo(self.object.get(field).unwrap_or(&Value::Null));
+        let input = self.object.get(field).map_or_else(|| echo(&Value::Object(self.object.clone())), echo);
         self.faults.push(error_detail(&FieldError::new(field, "", kind), place, input));
+    }
+
+    /// A fault of a field's value.
+    pub(crate) fn value_fault(&mut self, field: &'static str, fault: TypeFault) {
+        self.fault(&[field.into()], fault, self.get(field).unwrap_or(&Value::Null));
     }
 
     /// A fault of a value inside this object.

@@ -2,6 +2,7 @@
 //!
 //! It must not know any one request.
 
+pub(crate) mod body_table;
 pub(crate) mod callback;
 pub(crate) mod example_picture;
 pub(crate) mod faults;
@@ -13,11 +14,11 @@ pub(crate) mod request_fields;
 mod scalars;
 
 pub(crate) use self::{
-    callback::callback_fault,
+    body_table::{Body, Holds, Row, Table, body_table, nested, rows},
+    callback::check_callback,
     example_picture::EXAMPLE_PICTURE,
     faults::{detail, echo, value_error, value_fault},
-    field_names::{NamedBody, Shape},
-    fields::{Fields, TypeFault, boolean, entries, float, integer, judged, parse_named, parse_object, query_values, string},
+    fields::{Fields, TypeFault, boolean, entries, integer, query_values, string},
     picture_source::{Asker, PictureSource, SourceError},
-    request_fields::{random_seed, scheduler, seed},
+    request_fields::random_seed,
 };

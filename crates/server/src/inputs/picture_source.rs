@@ -4,12 +4,11 @@
 //! one answer's `image_url` is good for the next request although the guard refuses our own address; no picture is larger than a model
 //! has use for when it leaves here, for it is stored with its job; the bytes alone say what a file is.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use actix_web::web;
 use diffusion_core::preprocess;
 use generation::{
-    Engine,
     given_picture::{self, PictureError},
     jobs::Jobs,
 };
@@ -57,7 +56,6 @@ pub(crate) struct Asker<'a> {
 /// What pictures are fetched with, and its bounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PictureSource<'a> {
-    pub(crate) engine: &'a Engine,
     pub(crate) jobs: &'a Jobs,
     pub(crate) guard: &'a Guard,
     pub(crate) memory: &'a RequestMemory,
@@ -71,8 +69,8 @@ impl PictureSource<'_> {
     /// The picture, upright.
     pub(crate) async fn picture(&self, source: String, asker: Asker<'_>) -> Result<RgbImage, SourceError> {
         let Some(url) = as_url(&source) else { return decode(Bytes::Text(source)).await };
-        if let Some(path) = self.ours(&url, asker).await? {
-            return decode(Bytes::File(path)).await;
+        if let Some(bytes) = self.ours(&url, asker).await? {
+            return decode(Bytes::Here(bytes)).await;
         }
         let (bytes, held) = self.fetched(&source, asker).await?;
         let picture = decode(Bytes::Here(bytes)).await;
@@ -80,8 +78,8 @@ impl PictureSource<'_> {
         picture
     }
 
-    /// Where the file lies that a URL of ours names; `None` if it is not one of ours.
-    async fn ours(&self, url: &Url, asker: Asker<'_>) -> Result<Option<PathBuf>, SourceError> {
+    /// The file that a URL of ours names; `None` if it is not one of ours.
+    async fn ours(&self, url: &Url, asker: Asker<'_>) -> Result<Option<Vec<u8>>, SourceError> {
         let Ok(base) = Url::parse(asker.base_url) else { return Ok(None) };
         if url.origin() != base.origin() {
             return Ok(None);
@@ -90,15 +88,15 @@ impl PictureSource<'_> {
         let no_file = || SourceError::Refused(format!("this server has no picture of yours at {path}"));
         let (job, name) = path.strip_prefix("/files/").and_then(|path| path.split_once('/')).ok_or_else(no_file)?;
         let file = self.jobs.artifact(asker.owner, job, name).await.map_err(Problem::from)?.ok_or_else(no_file)?;
-        if file.artifact.expired || !MEDIA_TYPES.contains(&file.artifact.media_type.as_str()) {
+        if file.expired || !MEDIA_TYPES.contains(&file.media_type.as_str()) {
             return Err(no_file());
         }
-        Ok(Some(file.path))
+        Ok(Some(artifacts::read(self.jobs, job, name).await?))
     }
 
     /// What lies at an address, and the memory that it was given. Nothing is fetched for a job that would not be taken.
     async fn fetched(&self, url: &str, asker: Asker<'_>) -> Result<(Vec<u8>, HeldMemory), SourceError> {
-        self.engine.check_room(asker.owner).map_err(Problem::from)?;
+        self.jobs.check_room(asker.owner).map_err(Problem::from)?;
         let mut held = self.memory.take(self.byte_limit, self.patience).await.map_err(Problem::from)?;
         let max_bytes = u64::try_from(self.byte_limit).unwrap_or(u64::MAX);
         let limits = Limits { max_bytes, media_types: MEDIA_TYPES, timeout: TIMEOUT };
@@ -129,7 +127,6 @@ fn as_url(source: &str) -> Option<Url> {
 enum Bytes {
     Text(String),
     Here(Vec<u8>),
-    File(PathBuf),
 }
 
 fn decoded(bytes: Bytes) -> Result<RgbImage, SourceError> {
@@ -139,7 +136,6 @@ fn decoded(bytes: Bytes) -> Result<RgbImage, SourceError> {
             TextError::NeitherForm => SourceError::Refused("the picture is no base64, no data URL and no http or https address".into()),
             TextError::Claimed(_) => SourceError::Refused(error.to_string()),
         })?,
-        Bytes::File(path) => artifacts::read(&path).map_err(Problem::from)?,
     };
     of_bytes(bytes).map_err(SourceError::Refused)
 }

@@ -4,20 +4,14 @@
 
 use diffusion_core::schedulers::SchedulerName;
 use generation::FieldErrorKind;
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::inputs::fields::{Fields, TypeFault, integer, string};
+use crate::inputs::fields::{Fields, string};
 
 /// Thirty-two bits, for that is what torch's generator takes of a seed.
 pub(crate) fn random_seed() -> u32 {
     // A version 4 UUID's low bits are random.
     (Uuid::new_v4().as_u128() & u128::from(u32::MAX)) as u32
-}
-
-/// A seed; -1 draws one at random, as in AUTOMATIC1111's requests.
-pub(crate) fn seed(value: &Value) -> Result<i128, TypeFault> {
-    integer(value).map(|seed| if seed == -1 { random_seed().into() } else { seed })
 }
 
 /// The scheduler: by a name of its own in `scheduler` or `sampler`, or by a sampler's and a schedule's name, as AUTOMATIC1111
@@ -59,16 +53,9 @@ fn reason(error: diffusion_core::Error) -> String {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-
-    #[test]
-    fn a_seed_of_minus_one_is_drawn() {
-        assert_eq!([seed(&json!(5)), seed(&json!(-2)), seed(&json!("7"))], [Ok(5), Ok(-2), Ok(7)]);
-        let drawn: std::collections::BTreeSet<i128> = (0..8).map(|_| seed(&json!(-1)).unwrap()).collect();
-        assert!(drawn.len() > 1 && drawn.iter().all(|seed| (0..=i128::from(u32::MAX)).contains(seed)), "{drawn:?}");
-    }
 
     #[test]
     fn a_sampler_a_scheduler_or_both_name_a_scheduler() {

@@ -7,7 +7,7 @@ mod store_check;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, web::Bytes};
-use generation::{Engine, EngineStatus, Limits, ModelInfo, SubmitError, jobs::Jobs};
+use generation::{Limits, LocalBackend, ModelInfo, jobs::Jobs};
 use guarded_http::{Guard, GuardSettings};
 
 pub use self::store_check::StoreCheck;
@@ -24,9 +24,7 @@ use crate::{
 /// What the handlers share; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ApiState {
-    /// Makes the pictures and videos that a request waits for.
-    pub engine: Engine,
-    /// Those that outlive their request.
+    /// Makes images and videos.
     pub jobs: Jobs,
     /// The bounds of a request.
     pub limits: Limits,
@@ -79,7 +77,6 @@ impl ApiState {
     /// and uploads in a folder of it.
     pub fn new(jobs: Jobs, scratch: PathBuf) -> Self {
         Self {
-            engine: jobs.engine().clone(),
             jobs,
             limits: Limits::default(),
             body_limit: DEFAULT_BODY_LIMIT,
@@ -100,19 +97,19 @@ impl ApiState {
         }
     }
 
+    /// The backend of this machine's device.
+    pub(crate) fn local(&self) -> &LocalBackend {
+        self.jobs.local()
+    }
+
     /// The model if it can be asked, and if not why.
     pub(crate) fn ready_model(&self) -> Result<Arc<ModelInfo>, Problem> {
-        match self.engine.status() {
-            EngineStatus::Ready(model) => Ok(model),
-            EngineStatus::Loading => Err(SubmitError::Loading.into()),
-            EngineStatus::Failed(reason) => Err(SubmitError::Failed(reason).into()),
-        }
+        Ok(self.local().model()?)
     }
 
     /// What pictures are fetched with.
     pub(crate) fn pictures(&self) -> PictureSource<'_> {
         PictureSource {
-            engine: &self.engine,
             jobs: &self.jobs,
             guard: &self.guard,
             memory: &self.memory,
@@ -132,7 +129,7 @@ impl ApiState {
     ) -> Result<(Bytes, HeldMemory), Problem> {
         let limit = self.picture_body_limit;
         if announced(request.headers()).unwrap_or(limit) > self.body_limit && !request.headers().contains_key(IDEMPOTENCY_KEY) {
-            self.engine.check_room(owner)?;
+            self.jobs.check_room(owner)?;
         }
         let mut held = self.memory_for(request, limit).await?;
         let bytes = body.read(limit, self.body_timeout).await?;

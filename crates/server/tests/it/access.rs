@@ -14,7 +14,7 @@ use crate::{
 };
 
 async fn serving(access: AccessSettings) -> Running {
-    Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(4).await)
+    Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(4).await).await
 }
 
 #[actix_web::test]
@@ -22,7 +22,8 @@ async fn a_public_address_is_refused_without_a_key() {
     for host in ["0.0.0.0", "::"] {
         let settings = ServerSettings { host: host.into(), port: 0, ..ServerSettings::default() };
         let data = tempfile::tempdir().unwrap();
-        let Err(error) = Server::bind(&settings, jobs(data.path(), engine(1).await)) else { panic!("{host} is bound without a key") };
+        let jobs = jobs(data.path(), engine(1).await).await;
+        let Err(error) = Server::bind(&settings, jobs.clone()) else { panic!("{host} is bound without a key") };
         let error = error.to_string();
         assert!(error.starts_with(&format!("others can reach {host}, and there is no API key: ")), "{error}");
         assert!(error.contains("--allow-public-without-key") && !error.contains('\n'), "{error}");
@@ -36,7 +37,7 @@ async fn a_public_address_is_refused_without_a_key() {
         (AccessSettings { allowed_hosts: AllowedHosts::parse(&["studio.example.com"]).unwrap(), ..with_keys }, "evil.com", 421),
     ] {
         let settings = ServerSettings { host: "0.0.0.0".into(), access, ..ServerSettings::default() };
-        let server = Running::with_settings(settings, engine(1).await);
+        let server = Running::with_settings(settings, engine(1).await).await;
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], server.address.port()));
         let answer = exchange(address, request("GET /health", &[&format!("Host: {host}")], "")).await;
         assert_eq!(answer.status(), status, "{host}: {}", answer.0);

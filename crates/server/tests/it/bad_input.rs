@@ -193,7 +193,7 @@ async fn a_body_over_the_limit_is_413() {
 
 #[actix_web::test]
 async fn a_body_over_the_limit_is_413_behind_a_socket_too() {
-    let server = crate::fake::Running::with(engine(1).await);
+    let server = crate::fake::Running::with(engine(1).await).await;
     let body = vec![b' '; 4 << 20];
     // The server answers while the body is still being sent, so a client may see the answer or a closed connection, never a picture.
     match reqwest::Client::new().post(server.url("/generate")).header("content-type", "application/json").body(body).send().await {

@@ -228,7 +228,7 @@ async fn duration_and_quality_act() {
 #[actix_web::test]
 async fn a_setting_turns_the_script_off_and_the_answer_says_so() {
     let settings = ServerSettings { repaint_strength: 0.0, ..ServerSettings::default() };
-    let server = Running::with_settings(settings, engine(4).await);
+    let server = Running::with_settings(settings, engine(4).await).await;
     let client = plain(&server);
     let image = client.upload().await;
     // It would fail if it were read.
@@ -295,7 +295,7 @@ async fn pictures_come_from_here_or_through_the_guard() {
         }
     });
     let guard = GuardSettings { allow: vec![theirs.to_string().parse().unwrap()], ..GuardSettings::default() };
-    let server = Running::with_settings(ServerSettings { guard, ..ServerSettings::default() }, engine(8).await);
+    let server = Running::with_settings(ServerSettings { guard, ..ServerSettings::default() }, engine(8).await).await;
     let client = plain(&server);
     let upload = client.upload().await;
     let taken = client.generate(&body(&server.url(&upload), json!({}))).await;
@@ -383,7 +383,7 @@ async fn the_same_request_by_name_makes_one_job() {
 #[actix_web::test]
 async fn with_keys_everything_is_its_owners_and_links_open_files() {
     let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
-    let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(8).await);
+    let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(8).await).await;
     let alice = Client { server: &server, key: Some(ALICES_KEY) };
     let bob = Client { server: &server, key: Some(BOBS_KEY) };
     let nobody = plain(&server);

@@ -11,12 +11,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use generation::jobs::{FailHook, Jobs, JobsSettings};
+use generation::jobs::{FailHook, JobsSettings};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::ServerSettings;
 
 use crate::{
+    checked::Checked,
     fake::{PATIENCE, Running, engine},
     task_client::{clip, png, settings},
 };
@@ -61,7 +62,7 @@ async fn on_a_disk(folder: &Path) -> (Running, Arc<AtomicBool>) {
     let hook = FailHook::with_disk(move || if disk.load(Ordering::Relaxed) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) });
     let jobs = JobsSettings { fail_hook: hook, ..JobsSettings::new(folder, SystemTime::now) };
     let engine = engine(4).await;
-    (Running::with_jobs(folder, settings(), Jobs::open(jobs, engine).unwrap()), is_full)
+    (Running::with_jobs(folder, settings(), Checked::open(jobs, engine.local).await.unwrap()), is_full)
 }
 
 #[actix_web::test]
@@ -108,7 +109,7 @@ async fn a_full_disk_is_told_at_once_and_nothing_accepted_is_lost() {
 #[actix_web::test]
 async fn a_database_that_another_program_holds_is_told_to_all_within_one_wait() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Running::in_folder(folder.path(), settings(), engine(8).await);
+    let server = Running::in_folder(folder.path(), settings(), engine(8).await).await;
     let id = server.submit(json!({"prompt": "slow"})).await;
     let other = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
     for begin in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
@@ -137,7 +138,7 @@ async fn a_database_that_another_program_holds_is_told_to_all_within_one_wait() 
 async fn a_data_folder_that_is_taken_away_is_told_until_it_is_back() {
     let parent = tempfile::tempdir().unwrap();
     let (here, there) = (parent.path().join("data"), parent.path().join("elsewhere"));
-    let server = Running::in_folder(&here, ServerSettings::default(), engine(4).await);
+    let server = Running::in_folder(&here, ServerSettings::default(), engine(4).await).await;
     let id = server.submit(json!({})).await;
     server.ended(&id).await;
     fs::rename(&here, &there).unwrap();
@@ -162,7 +163,7 @@ async fn a_data_folder_that_is_taken_away_is_told_until_it_is_back() {
 #[actix_web::test]
 async fn a_server_that_shuts_down_is_not_ready() {
     let settings = ServerSettings { shutdown_limit: PATIENCE, ..settings() };
-    let server = Running::with_settings(settings, engine(4).await);
+    let server = Running::with_settings(settings, engine(4).await).await;
     let id = server.submit(json!({"prompt": "slow"})).await;
     server.task_when(&id, |task| task["status"] == "processing").await;
     let mut stopping = server.jobs.stopping();
@@ -180,14 +181,14 @@ async fn a_server_that_shuts_down_is_not_ready() {
 #[actix_web::test]
 async fn a_damaged_row_is_shown_as_damaged_and_hides_no_other() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Running::in_folder(folder.path(), settings(), engine(8).await);
+    let server = Running::in_folder(folder.path(), settings(), engine(8).await).await;
     let done = server.submit(json!({})).await;
     server.ended(&done).await;
     let runs = server.submit(json!({"prompt": "slow"})).await;
     server.task_when(&runs, |task| task["status"] == "processing").await;
     let waits = server.submit(json!({})).await;
     let other = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
-    for (set, id) in [("outcome = '{'", &done), ("note = 'x', parts = -1", &waits)] {
+    for (set, id) in [("outcome = '{'", &done), ("metadata = 'x', parts = -1", &waits)] {
         assert_eq!(other.execute(&format!("UPDATE jobs SET {set} WHERE id = ?1"), [id]).unwrap(), 1);
     }
     let (status, _, listed) = ask(&server, Method::GET, "/api/v1/tasks?order=asc", None).await;

@@ -123,7 +123,7 @@ async fn wrong_texts_and_ids_are_told() {
 #[actix_web::test]
 async fn texts_that_are_for_bedrock_are_503_in_plain_words() {
     let settings = ServerSettings { text_route: TextRoute::Bedrock, ..ServerSettings::default() };
-    let server = Running::with_settings(settings, engine(2).await);
+    let server = Running::with_settings(settings, engine(2).await).await;
     let client = reqwest::Client::new();
     let arn = "/video-status?job_id=arn:aws:bedrock:us-east-1:1:async-invoke/a";
     let ask = client.post(server.url("/generate-video")).json(&json!({"text": "a boat"}));
@@ -142,5 +142,5 @@ async fn texts_that_are_for_bedrock_are_503_in_plain_words() {
 }
 
 fn all() -> generation::jobs::Page {
-    generation::jobs::Page { beyond: None, limit: 10, state: None, newest_first: true }
+    generation::jobs::Page { beyond: None, limit: 10, state: None, kind: None, newest_first: true }
 }

@@ -43,7 +43,7 @@ async fn the_description_lists_the_routes_and_their_answers() {
     ];
     assert_eq!(paths.keys().collect::<Vec<_>>(), expected);
     let answers = paths["/generate"]["post"]["responses"].as_object().unwrap();
-    let statuses = ["200", "400", "401", "403", "408", "413", "415", "421", "422", "429", "500", "503"];
+    let statuses = ["200", "400", "401", "403", "408", "410", "413", "415", "421", "422", "429", "500", "503"];
     assert_eq!(answers.keys().collect::<Vec<_>>(), statuses);
     let of_health = paths["/health"]["get"]["responses"].as_object().unwrap();
     assert_eq!(of_health.keys().collect::<Vec<_>>(), ["200", "400", "403", "421"], "what wants no key says nothing of keys");
@@ -51,7 +51,7 @@ async fn the_description_lists_the_routes_and_their_answers() {
     let headers = answers["200"]["headers"].as_object().unwrap();
     assert_eq!(
         headers.keys().collect::<Vec<_>>(),
-        ["Content-Disposition", "X-Ignored-Fields", "X-Prompt-Truncated", "X-Remarks", "X-Seed"]
+        ["Content-Disposition", "Idempotent-Replayed", "X-Ignored-Fields", "X-Prompt-Truncated", "X-Remarks", "X-Seed"]
     );
 }
 
@@ -108,25 +108,25 @@ async fn the_documented_bounds_of_videos_are_the_ones_that_are_checked() {
         ("GenerateVideoRequest", "scenes", "minItems", 2.0),
         ("GenerateVideoRequest", "scenes", "maxItems", video.max_scenes as f64),
         ("GenerateVideoRequest", "hero_description", "maxLength", limits.max_prompt_chars as f64),
-        ("GenerateVideoRequest", "num_inference_steps", "maximum", limits.max_steps.into()),
-        ("GenerateVideoRequest", "duration_per_scene", "maximum", video.max_scene_seconds),
-        ("GenerateVideoRequest", "width", "minimum", video.min_side.into()),
-        ("GenerateVideoRequest", "width", "maximum", limits.max_side.into()),
-        ("GenerateVideoRequest", "height", "minimum", video.min_side.into()),
-        ("GenerateVideoRequest", "height", "maximum", limits.max_side.into()),
-        ("GenerateVideoRequest", "transition_frames", "maximum", video.max_transition_frames.into()),
-        ("GenerateVideoRequest", "guidance_scale", "maximum", limits.max_guidance_scale),
+        ("GenerateVideoRequest", "num_inference_steps", "maximum", limits.steps.1.into()),
+        ("GenerateVideoRequest", "duration_per_scene", "maximum", video.scene_seconds.1),
+        ("GenerateVideoRequest", "width", "minimum", video.side.0.into()),
+        ("GenerateVideoRequest", "width", "maximum", video.side.1.into()),
+        ("GenerateVideoRequest", "height", "minimum", video.side.0.into()),
+        ("GenerateVideoRequest", "height", "maximum", video.side.1.into()),
+        ("GenerateVideoRequest", "transition_frames", "maximum", video.transition_frames.1.into()),
+        ("GenerateVideoRequest", "guidance_scale", "maximum", limits.guidance_scale.1),
         ("GenerateVideoRequest", "seed", "maximum", limits.max_seed as f64),
-        ("SceneObject", "duration", "maximum", video.max_scene_seconds),
-        ("SceneObject", "transition_frames", "maximum", video.max_transition_frames.into()),
-        ("Motion", "num_frames", "maximum", video.max_num_frames.into()),
-        ("Motion", "num_inference_steps", "maximum", limits.max_steps.into()),
-        ("Motion", "conditioning_fps", "maximum", video.max_fps),
-        ("Motion", "motion_bucket_id", "maximum", video.max_motion_bucket_id.into()),
-        ("Motion", "noise_aug_strength", "maximum", video.max_noise_aug_strength),
-        ("Motion", "min_guidance_scale", "maximum", limits.max_guidance_scale),
-        ("Motion", "max_guidance_scale", "maximum", limits.max_guidance_scale),
-        ("Motion", "decode_chunk_size", "maximum", video.max_num_frames.into()),
+        ("SceneObject", "duration", "maximum", video.scene_seconds.1),
+        ("SceneObject", "transition_frames", "maximum", video.transition_frames.1.into()),
+        ("Motion", "num_frames", "maximum", video.num_frames.1.into()),
+        ("Motion", "num_inference_steps", "maximum", limits.steps.1.into()),
+        ("Motion", "conditioning_fps", "maximum", video.conditioning_fps.1.into()),
+        ("Motion", "motion_bucket_id", "maximum", video.motion_bucket_id.1.into()),
+        ("Motion", "noise_aug_strength", "maximum", video.noise_aug_strength.1),
+        ("Motion", "min_guidance_scale", "maximum", limits.guidance_scale.1),
+        ("Motion", "max_guidance_scale", "maximum", limits.guidance_scale.1),
+        ("Motion", "decode_chunk_size", "maximum", video.decode_chunk_size.1.into()),
     ] {
         assert_eq!(bound(schema, field, name), expected, "{schema} {field} {name}");
     }
@@ -162,11 +162,12 @@ async fn the_documented_bounds_are_the_ones_that_are_checked() {
     let chars = limits.max_prompt_chars as f64;
     assert_eq!(bounds("prompt", &["minLength", "maxLength"]), [1.0, chars]);
     assert_eq!(bounds("negative_prompt", &["maxLength"]), [chars]);
-    assert_eq!(bounds("num_inference_steps", &["minimum", "maximum", "default"]), [1.0, f64::from(limits.max_steps), 25.0]);
-    assert_eq!(bounds("guidance_scale", &["minimum", "maximum", "default"]), [0.0, limits.max_guidance_scale, 7.5]);
+    assert_eq!(bounds("num_inference_steps", &["minimum", "maximum", "default"]), [1.0, f64::from(limits.steps.1), 25.0]);
+    assert_eq!(bounds("guidance_scale", &["minimum", "maximum", "default"]), [0.0, limits.guidance_scale.1, 7.5]);
     assert_eq!(bounds("seed", &["minimum", "maximum"]), [-1.0, limits.max_seed as f64], "-1 is drawn at random");
+    assert_eq!(bounds("eta", &["minimum", "maximum"]), [0.0, 1.0]);
     for side in ["width", "height"] {
-        let expected = [f64::from(limits.min_side), f64::from(limits.max_side), 8.0];
+        let expected = [f64::from(limits.side.0), f64::from(limits.side.1), 8.0];
         assert_eq!(bounds(side, &["minimum", "maximum", "multipleOf"]), expected);
         let sentence = schema["properties"][side]["description"].as_str().unwrap();
         assert!(sentence.contains(&limits.max_pixels.to_string()), "{sentence}");

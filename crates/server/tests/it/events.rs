@@ -193,7 +193,7 @@ async fn a_pictures_steps_are_shown_to_those_who_ask_and_to_nobody_else() {
 async fn what_happened_while_nobody_looked_is_told_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ServerSettings { shutdown_limit: Duration::ZERO, ..settings() };
-    let first = Running::in_folder(folder.path(), settings.clone(), engine(4).await);
+    let first = Running::in_folder(folder.path(), settings.clone(), engine(4).await).await;
     let id = first.submit(json!({"prompt": "slow"})).await;
     let mut stream = Stream::open(&first, &id, None).await;
     let last = loop {
@@ -205,7 +205,7 @@ async fn what_happened_while_nobody_looked_is_told_over_a_restart() {
     // The stream ends with the server, without an end of the task.
     let (rest, ()) = tokio::join!(stream.rest(), first.end());
     assert!(rest.iter().all(|event| event.kind != "cancelled" && event.kind != "failed"), "{rest:?}");
-    let second = Running::in_folder(folder.path(), settings, engine(4).await);
+    let second = Running::in_folder(folder.path(), settings, engine(4).await).await;
     let mut stream = Stream::open(&second, &id, Some(last)).await;
     let mut kinds = Vec::new();
     while !kinds.iter().any(|kind| kind == "started") {
@@ -221,7 +221,7 @@ async fn what_happened_while_nobody_looked_is_told_over_a_restart() {
 #[actix_web::test]
 async fn a_quiet_stream_says_that_it_is_alive() {
     let tasks = TasksSettings { heartbeat: Duration::from_millis(30), ..settings().tasks };
-    let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await);
+    let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await).await;
     // What waits behind another has no news.
     let slow = server.submit(json!({"prompt": "slow"})).await;
     let waiting = server.submit(json!({})).await;
@@ -238,7 +238,7 @@ async fn a_quiet_stream_says_that_it_is_alive() {
 #[actix_web::test]
 async fn streams_are_bounded_and_make_room_when_they_are_closed() {
     let tasks = TasksSettings { streams_per_owner: 2, ..settings().tasks };
-    let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await);
+    let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await).await;
     let id = server.submit(json!({"prompt": "slow"})).await;
     let streams = [Stream::open(&server, &id, None).await, Stream::open(&server, &id, None).await];
     let events = format!("/api/v1/tasks/{id}/events");

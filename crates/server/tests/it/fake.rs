@@ -12,14 +12,27 @@ use actix_web::{
     test,
 };
 use generation::{
-    Engine,
-    jobs::{Jobs, JobsSettings, StoreError},
+    LocalBackend,
+    jobs::{JobsSettings, StoreError},
 };
 use serde_json::Value;
 use server::{ApiState, Server, ServerSettings, routes as app};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::oneshot, task::JoinHandle};
 
-pub(crate) use crate::fake_model::{PATIENCE, engine, model};
+use crate::checked::Checked;
+pub(crate) use crate::fake_model::{PATIENCE, model};
+
+/// A backend, and how many jobs are taken at once.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    pub(crate) local: LocalBackend,
+    pub(crate) places: usize,
+}
+
+/// One whose model is loaded.
+pub(crate) async fn engine(places: usize) -> Engine {
+    Engine { local: crate::fake_model::local().await, places }
+}
 
 /// One answer, read whole.
 #[derive(Debug)]
@@ -51,20 +64,22 @@ pub(crate) async fn ask(request: test::TestRequest) -> Answer {
 
 pub(crate) async fn ask_engine(engine: Engine, request: test::TestRequest) -> Answer {
     let data = tempfile::tempdir().unwrap();
-    let jobs = jobs(data.path(), engine);
-    let app = test::init_service(App::new().configure(|config| app::configure(config, ApiState::new(jobs, std::env::temp_dir())))).await;
+    let jobs = jobs(data.path(), engine).await;
+    let app =
+        test::init_service(App::new().configure(|config| app::configure(config, ApiState::new(jobs.clone(), std::env::temp_dir())))).await;
     let response = test::call_service(&app, request.to_request()).await;
     let (status, headers) = (response.status(), response.headers().clone());
     Answer { status, headers, body: test::read_body(response).await.to_vec() }
 }
 
 /// Jobs that lie in a folder.
-pub(crate) fn jobs(folder: &Path, engine: Engine) -> Jobs {
+pub(crate) async fn jobs(folder: &Path, engine: Engine) -> Checked {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match Jobs::open(JobsSettings::new(folder, SystemTime::now), engine.clone()) {
+        let settings = JobsSettings { queue_capacity: engine.places, ..JobsSettings::new(folder, SystemTime::now) };
+        match Checked::open(settings, engine.local.clone()).await {
             // The threads of a server that has ended let go of the folder a moment later.
-            Err(StoreError::InUse { .. }) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+            Err(StoreError::InUse { .. }) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(1)).await,
             opened => return opened.unwrap(),
         }
     }
@@ -82,8 +97,7 @@ pub(crate) fn post_to(path: &str, body: impl Into<Vec<u8>>) -> test::TestRequest
 
 /// The server behind a real socket; it stops when it is dropped.
 pub(crate) struct Running {
-    pub(crate) engine: Engine,
-    pub(crate) jobs: Jobs,
+    pub(crate) jobs: Checked,
     /// Where its jobs lie, if that is its own.
     pub(crate) _data: Option<tempfile::TempDir>,
     pub(crate) address: SocketAddr,
@@ -93,28 +107,27 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(places: usize) -> Self {
-        Self::with(engine(places).await)
+        Self::with(engine(places).await).await
     }
 
-    pub(crate) fn with(engine: Engine) -> Self {
-        Self::with_settings(ServerSettings::default(), engine)
+    pub(crate) async fn with(engine: Engine) -> Self {
+        Self::with_settings(ServerSettings::default(), engine).await
     }
 
     /// With these settings, at a free port.
-    pub(crate) fn with_settings(settings: ServerSettings, engine: Engine) -> Self {
+    pub(crate) async fn with_settings(settings: ServerSettings, engine: Engine) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let running = Self::in_folder(data.path(), settings, engine);
+        let running = Self::in_folder(data.path(), settings, engine).await;
         Self { _data: Some(data), ..running }
     }
 
     /// With the jobs of a folder, where those of an earlier server may lie.
-    pub(crate) fn in_folder(folder: &Path, settings: ServerSettings, engine: Engine) -> Self {
-        Self::with_jobs(folder, settings, jobs(folder, engine))
+    pub(crate) async fn in_folder(folder: &Path, settings: ServerSettings, engine: Engine) -> Self {
+        Self::with_jobs(folder, settings, jobs(folder, engine).await)
     }
 
     /// With these jobs, which lie in that folder.
-    pub(crate) fn with_jobs(folder: &Path, settings: ServerSettings, jobs: Jobs) -> Self {
-        let engine = jobs.engine().clone();
+    pub(crate) fn with_jobs(folder: &Path, settings: ServerSettings, jobs: Checked) -> Self {
         let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), ..settings };
         let server = Server::bind(&settings, jobs.clone()).unwrap();
         let address = server.addresses()[0];
@@ -122,7 +135,7 @@ impl Running {
         let ended = tokio::spawn(server.run_until(async {
             let _ = stopped.await;
         }));
-        Self { engine, jobs, _data: None, address, stop, ended }
+        Self { jobs, _data: None, address, stop, ended }
     }
 
     /// Stops it, and waits until it has let go of its jobs.
@@ -148,11 +161,11 @@ impl Running {
         stream
     }
 
-    /// Waits until the engine holds this many jobs.
+    /// Waits until this many jobs wait or run.
     pub(crate) async fn wait_for_jobs(&self, jobs: usize) {
         let deadline = Instant::now() + PATIENCE;
-        while self.engine.jobs() != jobs {
-            assert!(Instant::now() < deadline, "{jobs} jobs expected, there are {}", self.engine.jobs());
+        while self.jobs.active() != jobs {
+            assert!(Instant::now() < deadline, "{jobs} jobs expected, there are {}", self.jobs.active());
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

@@ -39,7 +39,7 @@ async fn a_hang_up_frees_the_place_of_a_job_that_waits() {
     server.wait_for_jobs(1).await;
     // The one that stayed on the line is untouched.
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(server.engine.jobs(), 1);
+    assert_eq!(server.jobs.active(), 1);
     drop(running);
     server.wait_for_jobs(0).await;
 }

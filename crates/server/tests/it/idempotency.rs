@@ -28,7 +28,7 @@ const PICTURES: &str = "/api/v1/images/generate";
 #[actix_web::test]
 async fn the_same_request_is_answered_the_same_and_makes_one_job() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Running::in_folder(folder.path(), settings(), engine(4).await);
+    let server = Running::in_folder(folder.path(), settings(), engine(4).await).await;
     let body = clip(json!({"prompt": "a boat"}));
     let first = post(&server, VIDEOS, "one", &body).await;
     assert_eq!((first.status().as_u16(), replayed(&first)), (200, None));
@@ -40,7 +40,7 @@ async fn the_same_request_is_answered_the_same_and_makes_one_job() {
     assert_eq!(again.json::<Value>().await.unwrap(), first);
     assert_eq!(tasks(&server).await, 1);
     server.end().await;
-    let server = Running::in_folder(folder.path(), settings(), engine(4).await);
+    let server = Running::in_folder(folder.path(), settings(), engine(4).await).await;
     let later = post(&server, VIDEOS, "one", &body).await;
     assert_eq!(replayed(&later), Some("true"));
     assert_eq!(later.json::<Value>().await.unwrap(), first);

@@ -5,6 +5,8 @@ mod access;
 mod attacks;
 mod bad_input;
 mod characters;
+#[path = "../../../generation/tests/it/checked.rs"]
+mod checked;
 mod disk_faults;
 mod dispatch;
 mod docs;
@@ -14,6 +16,7 @@ mod fake;
 mod fake_model;
 mod generate;
 mod hang_up;
+mod held;
 mod idempotency;
 mod load;
 mod methods;

@@ -126,13 +126,13 @@ async fn every_path_names_its_methods() {
             }
         }
     }
-    assert_eq!(server.engine.jobs(), 0);
+    assert_eq!(server.jobs.active(), 0);
 }
 
 #[actix_web::test]
 async fn head_tells_nobody_what_get_would_not() {
     let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
-    let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(4).await);
+    let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(4).await).await;
     let body = json!({"text": "a boat"});
     let made = client().post(server.url("/generate-video")).bearer_auth(ALICES_KEY).json(&body).send().await.unwrap();
     let made: Value = made.json().await.unwrap();
@@ -172,7 +172,7 @@ async fn head_tells_nobody_what_get_would_not() {
 #[actix_web::test]
 async fn head_begins_nothing_and_holds_nothing() {
     let tasks = TasksSettings { streams_per_owner: 1, ..settings().tasks };
-    let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await);
+    let server = Running::with_settings(ServerSettings { tasks, ..settings() }, engine(4).await).await;
     let id = server.submit(json!({"prompt": "slow"})).await;
     let events = format!("/api/v1/tasks/{id}/events");
     // The task does not end by itself, and a stream would not either.
@@ -190,10 +190,10 @@ async fn head_begins_nothing_and_holds_nothing() {
     assert_eq!(full.status().as_u16(), 429, "as GET would be");
     drop(stream);
 
-    let (before, length) = (server.engine.jobs(), "Content-Length: 18");
+    let (before, length) = (server.jobs.active(), "Content-Length: 18");
     let head = exchange(server.address, request("HEAD /generate", &["Host: localhost", length], r#"{"prompt": "boat"}"#)).await;
     assert_eq!((head.status(), head.body()), (405, ""));
-    assert_eq!(server.engine.jobs(), before);
+    assert_eq!(server.jobs.active(), before);
 
     // Not a byte of a body stands between two answers on a connection.
     let mut connection = TcpStream::connect(server.address).await.unwrap();

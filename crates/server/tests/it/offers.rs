@@ -29,7 +29,7 @@ const OFFERS: [(&str, &[&str]); 12] = [
 async fn a_request_that_offers_another_protocol_is_answered_at_once() {
     // A body that were waited for would be waited for beyond the test's end.
     let settings = ServerSettings { body_timeout: PATIENCE * 10, ..ServerSettings::default() };
-    let server = Running::with_settings(settings, engine(4).await);
+    let server = Running::with_settings(settings, engine(4).await).await;
     let body = r#"{"prompt": "a boat", "num_inference_steps": 1}"#;
     for (name, lines) in OFFERS {
         let lines: String = lines.iter().map(|line| format!("{}\r\n", line.replace('N', &body.len().to_string()))).collect();

@@ -3,13 +3,13 @@
 use std::{sync::mpsc, time::Instant};
 
 use actix_web::{http::StatusCode, test::TestRequest};
-use generation::{Engine, EngineSettings};
+use generation::{LocalBackend, LocalSettings};
 use serde_json::{Value, json};
 use server::{ServerSettings, access::AccessSettings};
 
 use crate::{
     attacks::{ALICES_KEY, keys},
-    fake::{Running, ask, ask_engine, engine, model},
+    fake::{Engine, Running, ask, ask_engine, engine, model},
 };
 
 /// The numbers, as a client that accepts this is told them.
@@ -71,11 +71,11 @@ async fn a_server_is_ready_when_work_can_be_handed_in() {
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, ready));
 
     let (go, wait) = mpsc::channel::<()>();
-    let loading = Engine::start(EngineSettings::new(Instant::now), move || {
+    let local = LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let _ = wait.recv();
         Ok(model())
-    })
-    .unwrap();
+    });
+    let loading = Engine { local: local.unwrap(), places: 4 };
     let answer = ask_engine(loading, TestRequest::get().uri("/ready")).await;
     let waits = json!({"ready": false, "model_loaded": false, "store_writable": true, "detail": "Model not loaded yet"});
     assert_eq!((answer.status, answer.json()), (StatusCode::SERVICE_UNAVAILABLE, waits));
@@ -86,7 +86,7 @@ async fn a_server_is_ready_when_work_can_be_handed_in() {
 #[actix_web::test]
 async fn a_store_that_cannot_be_written_is_not_ready_while_health_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Running::in_folder(folder.path(), ServerSettings::default(), engine(2).await);
+    let server = Running::in_folder(folder.path(), ServerSettings::default(), engine(2).await).await;
     // Another program holds the database.
     let other = rusqlite::Connection::open(folder.path().join("jobs.sqlite")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -101,7 +101,7 @@ async fn a_store_that_cannot_be_written_is_not_ready_while_health_answers() {
 #[actix_web::test]
 async fn metrics_tell_of_requests_jobs_and_the_machine() {
     let settings = ServerSettings { resident_memory: || Some(1_234_567), ..ServerSettings::default() };
-    let server = Running::with_settings(settings, engine(8).await);
+    let server = Running::with_settings(settings, engine(8).await).await;
     let client = reqwest::Client::new();
     let text = |text: &'static str| client.post(server.url("/generate-video")).json(&json!({ "text": text })).send();
     let job: Value = text("a boat").await.unwrap().json().await.unwrap();
@@ -152,7 +152,7 @@ async fn metrics_tell_of_requests_jobs_and_the_machine() {
 #[actix_web::test]
 async fn metrics_want_a_key_where_there_are_keys_and_probes_do_not() {
     let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
-    let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(2).await);
+    let server = Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(2).await).await;
     let ask = |path: &str, key: Option<&str>| {
         let request = reqwest::Client::new().get(server.url(path));
         key.map_or(request.try_clone().unwrap(), |key| request.bearer_auth(key)).send()

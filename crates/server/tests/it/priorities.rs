@@ -27,7 +27,7 @@ async fn what_an_urgent_key_asks_for_comes_before_what_another_does() {
     let keys = [("alice", ALICES_KEY, Priority::Low), ("bob", BOBS_KEY, Priority::High)];
     let keys = keys.map(|(name, key, priority)| ApiKey::new(name, key).unwrap().with_priority(priority)).to_vec();
     let access = AccessSettings { keys, ..AccessSettings::default() };
-    let server = Running::with_settings(ServerSettings { access, ..settings() }, engine(8).await);
+    let server = Running::with_settings(ServerSettings { access, ..settings() }, engine(8).await).await;
     let mut waiting = vec![post(&server, ALICES_KEY, "/generate", &json!({"prompt": "slow"}))];
     server.wait_for_jobs(1).await;
     let taken = post(&server, ALICES_KEY, "/api/v1/videos/generate", &clip(json!({}))).await.unwrap();

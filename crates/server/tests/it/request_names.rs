@@ -231,3 +231,28 @@ async fn a_script_that_the_model_does_not_read_gets_a_remark() {
         assert_eq!(sent("/generate", &json!({"prompt": prompt})).await.header("x-remarks"), None, "{prompt}");
     }
 }
+
+#[actix_web::test]
+async fn eta_is_a_field_of_every_body_of_an_image() {
+    let told = "eta has no effect with the scheduler euler; the schedulers that take it are ddim, euler-ancestral, tcd";
+    let images = bodies().into_iter().filter(|(path, _)| *path == "/generate" || path.contains("/images/"));
+    let mut tried = 0;
+    for (path, body) in images {
+        let made = sent(path, &with(&body, json!({"eta": 0.5, "scheduler": "ddim"}))).await;
+        assert_eq!((made.status, made.header("x-remarks")), (StatusCode::OK, None), "{path}: {}", made.text());
+        let parameters = made.json()["parameters"].as_str().unwrap().to_owned();
+        assert!(parameters.contains(", Eta DDIM: 0.5,"), "{path}: {parameters}");
+        let idle = sent(path, &with(&body, json!({"eta": 0.5, "scheduler": "euler"}))).await;
+        assert_eq!(
+            (idle.status, idle.header("x-remarks"), idle.json()["remarks"].take()),
+            (StatusCode::OK, Some(told), json!([told])),
+            "{path}"
+        );
+        for (eta, kind) in [(json!(1.5), "less_than_equal"), (json!(-0.1), "greater_than_equal"), (json!("much"), "float_parsing")] {
+            let fault = sent(path, &with(&body, json!({"eta": eta}))).await.json()["detail"][0].take();
+            assert_eq!((&fault["type"], &fault["loc"]), (&json!(kind), &json!(["body", "eta"])), "{path} {eta}: {fault}");
+        }
+        tried += 1;
+    }
+    assert_eq!(tried, 3);
+}

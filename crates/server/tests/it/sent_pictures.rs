@@ -144,7 +144,7 @@ async fn of_storage(server: &Running, storage: SocketAddr, lines: &str) -> (u16,
 async fn a_url_is_taken_whatever_its_storage_calls_the_picture() {
     let storage = storage().await;
     let guard = GuardSettings { allow: vec![storage.to_string().parse().unwrap()], ..GuardSettings::default() };
-    let server = Running::with_settings(ServerSettings { guard, ..ServerSettings::default() }, engine(64).await);
+    let server = Running::with_settings(ServerSettings { guard, ..ServerSettings::default() }, engine(64).await).await;
     for lines in [
         "",
         // What boto3's put_object leaves.

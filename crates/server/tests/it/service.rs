@@ -3,10 +3,10 @@
 use std::{sync::mpsc, time::Instant};
 
 use actix_web::{http::StatusCode, test::TestRequest};
-use generation::{Engine, EngineSettings};
+use generation::{LocalBackend, LocalSettings};
 use serde_json::json;
 
-use crate::fake::{Running, ask, ask_engine, model, post};
+use crate::fake::{Engine, Running, ask, ask_engine, model, post};
 
 #[actix_web::test]
 async fn the_root_tells_what_runs_and_where_things_are() {
@@ -62,11 +62,11 @@ async fn health_has_the_keys_that_clients_look_for() {
 #[actix_web::test]
 async fn while_the_model_loads_the_service_is_healthy_and_makes_no_pictures() {
     let (go, wait) = mpsc::channel::<()>();
-    let engine = Engine::start(EngineSettings::new(Instant::now), move || {
+    let local = LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let _ = wait.recv();
         Ok(model())
-    })
-    .unwrap();
+    });
+    let engine = Engine { local: local.unwrap(), places: 4 };
     let health = ask_engine(engine.clone(), TestRequest::get().uri("/health")).await.json();
     assert_eq!((&health["status"], &health["model_loaded"], &health["device"]), (&json!("healthy"), &json!(false), &json!("not set")));
     let root = ask_engine(engine.clone(), TestRequest::get().uri("/")).await.json();

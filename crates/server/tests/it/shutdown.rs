@@ -5,14 +5,14 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use generation::{
-    Engine, EngineSettings,
-    jobs::{Jobs, JobsSettings},
-};
+use generation::{LocalBackend, LocalSettings, jobs::JobsSettings};
 use serde_json::json;
 use server::{Server, ServerSettings};
 
-use crate::fake::{PATIENCE, Running, engine};
+use crate::{
+    checked::Checked,
+    fake::{Engine, PATIENCE, Running, engine},
+};
 
 #[actix_web::test]
 async fn the_end_answers_those_who_wait() {
@@ -32,7 +32,7 @@ async fn the_end_answers_those_who_wait() {
 #[actix_web::test]
 async fn a_model_that_cannot_be_loaded_ends_the_server_with_its_reason() {
     let load = || Err(diffusion_core::Error::file("unet/config.json", "missing"));
-    let server = Running::with(Engine::start(EngineSettings::new(Instant::now), load).unwrap());
+    let server = Running::with(Engine { local: LocalBackend::start(LocalSettings::new(Instant::now), load).unwrap(), places: 4 }).await;
     let ended = tokio::time::timeout(PATIENCE, server.ended).await.expect("the server ends").unwrap();
     assert_eq!(ended.unwrap_err().to_string(), "unet/config.json: missing");
 }
@@ -43,7 +43,7 @@ async fn a_port_in_use_is_told_by_its_number() {
     let port = taken.local_addr().unwrap().port();
     let settings = ServerSettings { port, ..ServerSettings::default() };
     let data = tempfile::tempdir().unwrap();
-    let jobs = Jobs::open(JobsSettings::new(data.path(), SystemTime::now), engine(1).await).unwrap();
-    let Err(error) = Server::bind(&settings, jobs) else { panic!("the port is taken") };
+    let jobs = Checked::open(JobsSettings::new(data.path(), SystemTime::now), engine(1).await.local).await.unwrap();
+    let Err(error) = Server::bind(&settings, jobs.clone()) else { panic!("the port is taken") };
     assert_eq!(error.to_string(), format!("port {port} of 127.0.0.1 is in use; choose another with --port"));
 }

@@ -15,7 +15,7 @@ const SHORT: Duration = Duration::from_millis(200);
 
 /// A server with short deadlines.
 async fn hurried() -> Running {
-    Running::with_settings(ServerSettings { body_timeout: SHORT, head_timeout: SHORT, ..ServerSettings::default() }, engine(1).await)
+    Running::with_settings(ServerSettings { body_timeout: SHORT, head_timeout: SHORT, ..ServerSettings::default() }, engine(1).await).await
 }
 
 /// Sends `head`, then one more byte of `rest` every few milliseconds; the answer, once the server has closed the connection.
@@ -67,5 +67,5 @@ async fn a_picture_may_take_longer_than_its_request() {
     let _slow = server.request("slow").await;
     server.wait_for_jobs(1).await;
     tokio::time::sleep(2 * SHORT).await;
-    assert_eq!(server.engine.jobs(), 1, "the deadline is the body's alone");
+    assert_eq!(server.jobs.active(), 1, "the deadline is the body's alone");
 }

@@ -15,7 +15,7 @@ use crate::fake::{PATIENCE, Running, engine};
 
 /// A server whose clips do what their prompts say: see the fake model. Four places.
 pub(crate) async fn start() -> Running {
-    Running::with_settings(settings(), engine(4).await)
+    Running::with_settings(settings(), engine(4).await).await
 }
 
 /// Prompts repaint the picture, and so reach the model.

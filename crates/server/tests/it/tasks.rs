@@ -185,7 +185,7 @@ async fn why_a_task_failed_is_told_in_one_line() {
 
 #[actix_web::test]
 async fn tasks_are_listed_page_by_page() {
-    let server = Running::with_settings(settings(), engine(8).await);
+    let server = Running::with_settings(settings(), engine(8).await).await;
     let mut ids = Vec::new();
     for prompt in ["", "broken", "", ""] {
         ids.push(server.submit(json!({ "prompt": prompt })).await);
@@ -287,7 +287,7 @@ async fn a_picture_is_fetched_from_where_the_operator_allows_it() {
     let handle = running.handle();
     tokio::spawn(running);
     let guard = GuardSettings { allow: vec![address.to_string().parse().unwrap()], ..GuardSettings::default() };
-    let server = Running::with_settings(ServerSettings { guard, ..settings() }, engine(4).await);
+    let server = Running::with_settings(ServerSettings { guard, ..settings() }, engine(4).await).await;
     let id = server.submit(json!({"image": format!("http://{address}/a.png")})).await;
     assert_eq!(server.ended(&id).await["status"], "completed");
     let (status, answer) =
@@ -306,7 +306,7 @@ async fn the_length_is_the_models_where_nobody_says() {
 
 #[actix_web::test]
 async fn a_full_queue_is_429() {
-    let server = Running::with_settings(settings(), engine(1).await);
+    let server = Running::with_settings(settings(), engine(1).await).await;
     let slow = server.submit(json!({"prompt": "slow"})).await;
     let answer = reqwest::Client::new().post(server.url("/api/v1/videos/generate")).json(&clip(json!({}))).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 429);
@@ -319,13 +319,13 @@ async fn a_full_queue_is_429() {
 async fn tasks_outlive_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ServerSettings { shutdown_limit: std::time::Duration::ZERO, ..settings() };
-    let first = Running::in_folder(folder.path(), settings.clone(), engine(4).await);
+    let first = Running::in_folder(folder.path(), settings.clone(), engine(4).await).await;
     let (done, slow, waiting) =
         (first.submit(json!({})).await, first.submit(json!({"prompt": "slow"})).await, first.submit(json!({"seed": 9})).await);
     first.ended(&done).await;
     first.task_when(&slow, |task| task["status"] == "processing").await;
     first.end().await;
-    let second = Running::in_folder(folder.path(), settings, engine(4).await);
+    let second = Running::in_folder(folder.path(), settings, engine(4).await).await;
     assert_eq!(second.task(&done).await["status"], "completed");
     let task = second.task_when(&slow, |task| task["status"] == "processing").await;
     assert_eq!(task["attempts"], 2);

@@ -45,7 +45,7 @@ impl Person<'_> {
 
 async fn serving() -> Running {
     let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
-    Running::with_settings(ServerSettings { access, ..settings() }, engine(4).await)
+    Running::with_settings(ServerSettings { access, ..settings() }, engine(4).await).await
 }
 
 #[actix_web::test]

@@ -158,7 +158,7 @@ async fn every_fault_is_told_with_its_place() {
 async fn what_fails_behind_it_is_told_and_leaves_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let settings = ServerSettings { scratch: scratch.path().to_owned(), ..ServerSettings::default() };
-    let running = Running::with_settings(settings, engine(4).await);
+    let running = Running::with_settings(settings, engine(4).await).await;
     let client = reqwest::Client::new();
     let ask = |prompt: &str| client.post(running.url("/generate-video")).json(&with(json!({"scenes": [prompt, "a star"]}))).send();
     for (prompt, detail) in [
@@ -222,7 +222,7 @@ async fn a_picture_that_is_none_is_refused() {
 async fn a_folder_that_is_gone_is_503_and_not_named() {
     let folder = tempfile::tempdir().unwrap();
     let settings = ServerSettings { scratch: folder.path().join("nowhere-to-write"), ..ServerSettings::default() };
-    let server = Running::with_settings(settings, engine(2).await);
+    let server = Running::with_settings(settings, engine(2).await).await;
     let answer = reqwest::Client::new().post(server.url("/generate-video")).json(&example()).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 503);
     assert!(answer.headers().contains_key("retry-after"));

@@ -1,95 +1,81 @@
-//! Understanding the body of a video of a character, and what is noted of it.
+//! Understanding the body of a video of a character, and what is kept of it.
 //!
 //! It must not know how a job is handed in. The invariant: the cheap is judged before the dear, so that nothing is fetched for a body that
 //! is wrong anyway.
 
 use actix_web::HttpRequest;
 use generation::{
-    FieldError, FieldErrorKind,
+    FieldError, FieldErrorKind, Limits,
     video::{ClipRequest, ClipRules, ClipSpec, FpsRequest},
 };
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    api::characters::picture::{self, Found},
-    http::{IgnoredField, Problem, RequestNotes},
-    inputs::{Asker, Fields, NamedBody, Shape, SourceError, callback_fault, integer, judged, random_seed, seed, string, value_error},
+    api::characters::{
+        metadata::CharacterMetadata,
+        picture::{self, Found},
+    },
+    http::{Problem, RequestNotes},
+    inputs::{Asker, Body, EXAMPLE_PICTURE, SourceError, body_table, check_callback, random_seed, value_error},
     state::ApiState,
 };
 
 /// How long a video lasts when nobody says, and how long it may, in seconds.
-const DEFAULT_SECONDS: i128 = 5;
-const SECONDS: (f64, f64) = (1.0, 10.0);
+const DEFAULT_SECONDS: u32 = 5;
+const SECONDS: (u32, u32) = (1, 10);
 /// The longer side when nobody says, in pixels.
 const DEFAULT_QUALITY: &str = "768";
 /// Frames in a second: this API has no words for it.
 const FPS: f64 = 24.0;
-/// The order in which faults are told.
-const FIELDS: [&str; 6] = ["characterImageUrl", "script", "duration", "quality", "seed", "callback_url"];
-/// The body's names.
-pub(crate) static SHAPE: Shape = Shape::new(&FIELDS, &[]);
 
-/// What is noted with a job, for its answers later on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Note {
-    /// That it is one of ours: jobs of other APIs have another word here, or none.
-    api: Api,
-    /// What the caller called this server: messages to a callback have no request of their own to tell it by.
-    base_url: String,
-    pub(crate) character_image_url: String,
-    pub(crate) script: String,
-    pub(crate) duration: u32,
-    pub(crate) quality: String,
-    pub(crate) script_used: bool,
-    pub(crate) notes: Vec<String>,
-    pub(crate) seed: u64,
-    #[serde(default)]
-    pub(crate) ignored_fields: Vec<IgnoredField>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Api {
-    Characters,
-}
-
-/// A body whose fields have the right types.
-pub(crate) struct Body {
-    named: NamedBody,
-    source: String,
-    script: String,
-    duration: i128,
-    quality: String,
-    seed: i128,
+/// A request for a video of a character as clients of this API write it.
+#[derive(Clone, Default)]
+pub(crate) struct Character {
+    source: Option<String>,
+    script: Option<String>,
+    duration: Option<i128>,
+    quality: Option<String>,
+    seed: Option<i128>,
     pub(crate) callback_url: Option<String>,
 }
 
-impl Body {
-    /// Reads all fields; whatever is missing or of another type is told at once, before anything is fetched.
-    pub(crate) fn read(request: &HttpRequest, named: NamedBody, state: &ApiState) -> Result<Self, Problem> {
-        RequestNotes::new(named.ignored.clone(), Vec::new()).tell(request);
-        let mut fields = Fields::new(&named.json);
-        let source = fields.required("characterImageUrl", string);
-        let script = fields.required("script", string);
-        let duration = fields.read("duration", integer);
-        let quality = fields.read("quality", string);
-        let seed = fields.read("seed", seed);
-        let callback_url = fields.read("callback_url", string);
-        let mut faults = fields.faults;
-        faults.extend(callback_url.as_deref().and_then(|url| callback_fault(url, &state.guard)));
-        let missing = ["characterImageUrl", "script"].into_iter().filter(|field| !named.json.contains_key(*field));
-        let missing: Vec<_> = missing.map(|field| FieldError::new(field, "", FieldErrorKind::Missing)).collect();
-        let checked = source.zip(script).ok_or(missing);
-        let (source, script) = judged(checked, faults, &named, &FIELDS)?;
-        let duration = duration.unwrap_or(DEFAULT_SECONDS);
-        let quality = quality.unwrap_or_else(|| DEFAULT_QUALITY.into());
-        Ok(Self { source, script, duration, quality, seed: seed.unwrap_or(random_seed().into()), callback_url, named })
+body_table! {
+    /// What `POST /generate-video` takes for a character in motion. Keys that no field has are ignored, and named in the answer.
+    pub(crate) CHARACTER: Character, CharacterBody as "CharacterToVideoRequest",
+    example {"characterImageUrl": EXAMPLE_PICTURE, "script": "The boat sails away at sunset", "duration": 5, "quality": DEFAULT_QUALITY},
+    {
+        /// The picture: a path that `POST /upload-character` gave, an http or https address of a PNG, JPEG or WebP file, or, for a
+        /// small one, a data URL.
+        characterImageUrl: Text(|r| &mut r.source).required(),
+        /// What happens. It guides how the picture is repainted before it moves; the answer's `scriptUsed` says whether.
+        script: Text(|r| &mut r.script).required().length(0, Limits::DEFAULT.max_prompt_chars),
+        /// How long the video lasts, in seconds.
+        duration: Whole(SECONDS, |r| &mut r.duration).or(|| DEFAULT_SECONDS.into()),
+        /// The longer side of the video, in pixels, as a text: 256 to 1024. The motion model works at that size as far as it goes.
+        quality: Text(|r| &mut r.quality).or(|| DEFAULT_QUALITY.into()),
+        /// The noise's seed. Drawn at random if absent or -1.
+        seed: Seed(Limits::DEFAULT.max_seed, |r| &mut r.seed),
+        /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
+        callback_url: Text(|r| &mut r.callback_url),
     }
+}
 
-    /// Fetches the picture and checks the rest.
-    pub(crate) async fn into_spec(self, asker: Asker<'_>, state: &ApiState) -> Result<(ClipSpec, Note), Problem> {
-        let Self { named, source, script, duration, quality, seed, callback_url: _ } = self;
+impl Body<Character> {
+    /// What is missing or of another type is told at once, before anything is fetched; then the picture is fetched, and the rest checked.
+    pub(crate) async fn into_spec(
+        mut self,
+        request: &HttpRequest,
+        asker: Asker<'_>,
+        state: &ApiState,
+    ) -> Result<(ClipSpec, CharacterMetadata), Problem> {
+        RequestNotes::new(self.named.ignored.clone(), Vec::new()).tell(request);
+        check_callback(&mut self, |character| character.callback_url.as_deref(), &state.guard);
+        let missing = ["characterImageUrl", "script"].into_iter().filter(|field| !self.named.json.contains_key(*field));
+        let missing = missing.map(|field| FieldError::new(field, "", FieldErrorKind::Missing)).collect();
+        let Character { source, script, duration, quality, seed, .. } = self.request.clone();
+        let (source, script) = self.judged(source.zip(script).ok_or(missing))?;
+        let duration = duration.unwrap_or(DEFAULT_SECONDS.into());
+        let quality = quality.unwrap_or_else(|| DEFAULT_QUALITY.into());
         let strength = state.repaint_strength;
         let script_used = strength > 0.0 && !script.trim().is_empty();
         let request = ClipRequest {
@@ -100,11 +86,11 @@ impl Body {
             duration: Some(duration as f64),
             fps: Some(FpsRequest::Number(FPS)),
             quality: Some(quality.clone()),
-            seed: Some(seed),
+            seed: Some(seed.unwrap_or_else(|| random_seed().into())),
             ..ClipRequest::default()
         };
-        let rules = ClipRules { seconds: SECONDS, ..ClipRules::default() };
-        judged(request.clone().validate(&rules, &state.limits).map_err(renamed), Vec::new(), &named, &FIELDS)?;
+        let rules = ClipRules { seconds: (SECONDS.0.into(), SECONDS.1.into()), ..ClipRules::default() };
+        self.judged(request.clone().validate(&rules, &state.limits).map_err(renamed))?;
         let Found { picture, name } = match picture::find(&source, asker, state).await {
             Ok(found) => found,
             Err(SourceError::Failed(error)) => return Err(*error),
@@ -113,11 +99,10 @@ impl Body {
             }
         };
         let request = ClipRequest { image: Some(picture), ..request };
-        let spec = judged(request.validate(&rules, &state.limits).map_err(renamed), Vec::new(), &named, &FIELDS)?;
+        let spec = self.judged(request.validate(&rules, &state.limits).map_err(renamed))?;
         let model = state.ready_model()?;
         let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
-        let note = Note {
-            api: Api::Characters,
+        let metadata = CharacterMetadata {
             base_url: asker.base_url.to_owned(),
             character_image_url: name,
             notes: [about_script(&script, strength)].into_iter().chain(remarks).collect(),
@@ -126,9 +111,9 @@ impl Body {
             quality,
             script_used,
             seed: spec.seed(),
-            ignored_fields: named.ignored,
+            ignored_fields: self.named.ignored,
         };
-        Ok((spec, note))
+        Ok((spec, metadata))
     }
 }
 

@@ -5,14 +5,15 @@
 //! `quality` act, and the script guides how the picture is repainted before it moves (at the operator's strength; at 0 it does not, and the
 //! answer says so). The invariants: a generation answers to its owner alone, and what it says of itself was noted when it was taken.
 
-use std::{fs::File, time::SystemTime};
+use std::time::SystemTime;
 
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{self, Data, Path, Payload},
 };
 use generation::{
-    jobs::{Job, JobState, Page, Submitted, Work},
+    jobs::{ArtifactReader, Job, JobState, Page, Submitted, Work},
+    sandbox::SandboxError,
     video::VideoSpec,
 };
 use jiff::{Timestamp, Unit};
@@ -22,19 +23,20 @@ use crate::{
     access::Caller,
     api::{
         characters::{
-            body::{Body, Note},
+            body::Character,
             wire::{Generation, UploadForm, Uploaded, VideoFacts},
         },
+        metadata::JobMetadata,
         submission::Submission,
         tasks::task_view,
         videos::stored_video,
     },
-    files::{PngFile, SandboxError},
+    files::PngFile,
     http::{
         ErrorBody, FileAnswer, FileAnswers, Problem, RequestNotes, StoreProblems, ValidationErrorBody, idempotency,
         multipart_file::{FileLimits, MultipartBody},
     },
-    inputs::{Asker, Fields, NamedBody, entries, fields::MOST_LISTED, query_values},
+    inputs::{Asker, Body, Fields, entries, fields::MOST_LISTED, query_values},
     state::ApiState,
 };
 
@@ -102,21 +104,18 @@ pub(crate) async fn uploaded(
 ) -> Result<HttpResponse, Problem> {
     let (uploads, name) = (state.uploads.clone(), name.into_inner());
     let tag = name.clone();
-    let opened = web::block(move || -> Result<(File, u64), SandboxError> {
-        let file = uploads.open(&caller.owner, &name)?.file;
-        let length = file.metadata()?.len();
-        Ok((file, length))
-    });
-    let (file, length) = opened.await??;
+    let opened =
+        web::block(move || -> Result<ArtifactReader, SandboxError> { Ok(ArtifactReader::file(uploads.open(&caller.owner, &name)?.file)?) });
+    let file = opened.await??;
     // Its name is given to no other, and it is never written to: that says as much as a digest.
-    Ok(FileAnswer { file, length, name: tag.clone(), media_type: "image/png".into(), tag }.to(&request))
+    Ok(FileAnswer { file, name: tag.clone(), media_type: "image/png".into(), tag }.to(&request))
 }
 
 /// Takes a video of a character.
 pub(crate) async fn generate(
     request: &HttpRequest,
     mut asked: Submission,
-    named: NamedBody,
+    body: Body<Character>,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
     let caller = asked.caller.clone();
@@ -125,18 +124,16 @@ pub(crate) async fn generate(
     }
     state.ready_model()?;
     let base_url = state.access.base_url(request);
-    let mut body = Body::read(request, named, state)?;
-    asked.callback_url = body.callback_url.take();
-    let (spec, note) = body.into_spec(Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
-    // It holds nothing that JSON cannot.
-    let note = serde_json::to_value(note).map_err(|_| Problem::internal())?;
-    let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(VideoSpec::Clip(spec)), note).await?;
+    asked.callback_url.clone_from(&body.request.callback_url);
+    let (spec, metadata) = body.into_spec(request, Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
+    let metadata = JobMetadata::Character(metadata);
+    let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(VideoSpec::Clip(spec)), metadata).await?;
     taken(request, submitted, &caller, state)
 }
 
 fn taken(
     request: &HttpRequest,
-    Submitted { job, replayed }: Submitted,
+    Submitted { job, replayed, .. }: Submitted,
     caller: &Caller,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
@@ -149,7 +146,7 @@ fn taken(
 
 /// A generation as it stands; none if the job is of another API.
 fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
-    let note: Note = serde_json::from_value(job.note.clone()).ok()?;
+    let Some(JobMetadata::Character(metadata)) = JobMetadata::of(job) else { return None };
     let (status, error) = match job.state {
         JobState::Queued => ("pending", None),
         JobState::Running => ("processing", None),
@@ -159,9 +156,9 @@ fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
         JobState::Cancelled => ("failed", Some("cancelled".to_owned())),
     };
     let link = |path: &str| state.access.link(caller, path, SystemTime::now());
-    let is_upload = note.character_image_url.starts_with('/');
+    let is_upload = metadata.character_image_url.starts_with('/');
     let path = stored_video::path(job);
-    let mut notes = note.notes;
+    let mut notes = metadata.notes;
     if job.state == JobState::Completed && path.is_none() {
         notes.push("The video is no longer kept: it was removed for its age or to make room".into());
     }
@@ -171,12 +168,12 @@ fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
     Some(Generation {
         id: job.id.clone(),
         character_image_url: match is_upload {
-            true => link(&note.character_image_url),
-            false => note.character_image_url,
+            true => link(&metadata.character_image_url),
+            false => metadata.character_image_url,
         },
-        script: note.script,
-        duration: note.duration,
-        quality: note.quality,
+        script: metadata.script,
+        duration: metadata.duration,
+        quality: metadata.quality,
         video_url: path.map(|path| link(&path)),
         status: status.into(),
         created_at: timestamp(job.created_at),
@@ -184,10 +181,10 @@ fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
         error,
         queue_position: job.position,
         eta_seconds: job.eta.map(|eta| (eta.as_secs_f64() * 10.0).ceil() / 10.0),
-        script_used: note.script_used,
+        script_used: metadata.script_used,
         notes,
-        ignored_fields: note.ignored_fields,
-        seed: note.seed,
+        ignored_fields: metadata.ignored_fields,
+        seed: metadata.seed,
         video: job.outcome.as_ref().map(|outcome| VideoFacts {
             width: outcome.width,
             height: outcome.height,
@@ -243,7 +240,13 @@ pub(crate) async fn generations(request: HttpRequest, caller: Caller, state: Dat
     let mut found = Vec::new();
     let mut beyond = None;
     while found.len() < limit {
-        let page = state.jobs.list(&caller.owner, Page { beyond, limit: PAGE, state: None, newest_first: true }).await?;
+        let page = state
+            .jobs
+            .list(
+                &caller.owner,
+                Page { beyond, limit: PAGE, state: None, kind: Some(JobMetadata::CHARACTER.to_owned()), newest_first: true },
+            )
+            .await?;
         let Some(last) = page.last() else { break };
         beyond = Some(last.number);
         found.extend(page.iter().filter_map(|job| shown(job, &caller, &state)));

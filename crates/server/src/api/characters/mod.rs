@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod handlers;
+pub(crate) mod metadata;
 mod picture;
 pub(crate) mod wire;
 

@@ -4,12 +4,11 @@
 //! is fetched through the guard alone.
 
 use actix_web::web;
-use generation::field_error::shortened;
+use generation::{field_error::shortened, sandbox::SandboxError};
 use image::RgbImage;
 use url::Url;
 
 use crate::{
-    files::SandboxError,
     http::Problem,
     inputs::{Asker, SourceError, picture_source},
     state::ApiState,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{http::IgnoredField, inputs::EXAMPLE_PICTURE};
+use crate::http::IgnoredField;
 
 /// What `POST /upload-character` takes: `multipart/form-data` with one file.
 #[derive(ToSchema)]
@@ -24,34 +24,6 @@ pub(crate) struct Uploaded {
     /// Where the picture is now, for `characterImageUrl`.
     #[schema(example = "/uploads/character_5f0c6f5e-3f4b-4d0e-9d3c-0a5f9c1b2d3e.png")]
     pub(crate) image_url: String,
-}
-
-/// What `POST /generate-video` takes for a character in motion. Keys that no field has are ignored, and named in the answer.
-#[derive(ToSchema)]
-#[schema(as = CharacterToVideoRequest, rename_all = "camelCase", example = json!({
-    "characterImageUrl": EXAMPLE_PICTURE, "script": "The boat sails away at sunset", "duration": 5, "quality": "768"
-}))]
-#[expect(dead_code, reason = "it describes what is read field by field")]
-pub(crate) struct CharacterBody {
-    /// The picture: a path that `POST /upload-character` gave, an http or https address of a PNG, JPEG or WebP file, or, for a small one, a
-    /// data URL.
-    #[schema(example = "/uploads/character_5f0c6f5e-3f4b-4d0e-9d3c-0a5f9c1b2d3e.png")]
-    character_image_url: String,
-    /// What happens. It guides how the picture is repainted before it moves; the answer's `scriptUsed` says whether.
-    #[schema(max_length = 2000, example = "The character waves hello and smiles at the camera")]
-    script: String,
-    /// How long the video lasts, in seconds.
-    #[schema(minimum = 1, maximum = 10, default = 5, example = 5)]
-    duration: Option<i64>,
-    /// The longer side of the video, in pixels, as a text: 256 to 1024. The motion model works at that size as far as it goes.
-    #[schema(default = "768", example = "768")]
-    quality: Option<String>,
-    /// The noise's seed. Drawn at random if absent or -1.
-    #[schema(minimum = -1, maximum = 9223372036854775807i64)]
-    seed: Option<i64>,
-    /// Where to tell that the job has ended: an http or https address.
-    #[serde(rename = "callback_url")]
-    callback_url: Option<String>,
 }
 
 /// A video of a character, as it stands.

@@ -1,7 +1,9 @@
 //! `POST /generate`: one picture, as a PNG file or as base64 in JSON.
 //!
-//! The handler holds the job's handle while it waits. A client that hangs up makes actix drop the handler, which drops the handle, which
-//! frees the job's place: nothing else is needed, and nothing may keep the handle alive elsewhere.
+//! It is a held job: a client that hangs up makes actix drop the handler, which drops the [`generation::jobs::HeldJob`], which cancels the job.
+//! Nothing else is needed, and nothing may keep that alive elsewhere.
+
+use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -9,17 +11,25 @@ use actix_web::{
     web::{Data, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use generation::{ImageSpec, ModelInfo, job::GeneratedImage};
+use generation::{GeneratedImage, ImageSpec, JobOutput, ModelInfo, Work};
 use uuid::Uuid;
 
 use crate::{
     access::Caller,
-    api::images::{
-        generate_body,
-        wire::{GenerateRequest, GenerateResponse},
+    api::{
+        images::{
+            generate_body::{GENERATE, GenerateRequest},
+            wire::GenerateResponse,
+        },
+        metadata::JobMetadata,
+        submission::{Submission, finished},
+        tasks::metadata::TaskMetadata,
     },
     files::PngFile,
-    http::{JsonBodyProblems, NotMade, Problem, QueueProblems, RequestBody, RequestNotes, aside, check_type, file_answer::AS_MADE},
+    http::{
+        IdempotencyHeader, JsonBodyProblems, NotMade, Problem, QueueProblems, RequestBody, RequestNotes, aside, check_type,
+        file_answer::AS_MADE, idempotency,
+    },
     inputs::random_seed,
     state::ApiState,
 };
@@ -32,6 +42,7 @@ use crate::{
     path = "/generate",
     tag = "generation",
     request_body = GenerateRequest,
+    params(IdempotencyHeader),
     responses(
         (
             status = 200,
@@ -44,6 +55,7 @@ use crate::{
                     "X-Prompt-Truncated" = bool,
                     description = "true if the prompt or the negative prompt was cut, for the model reads no more; else absent"
                 ),
+                ("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"),
             )
         ),
         JsonBodyProblems,
@@ -53,25 +65,34 @@ use crate::{
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     let mut body = RequestBody::new(payload);
-    let answer = answer(&request, &caller, &mut body, &state).await;
+    let answer = answer(&request, caller, &mut body, &state).await;
     body.held_by(answer)
 }
 
-async fn answer(request: &HttpRequest, caller: &Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    let body = aside(bytes.len(), move || generate_body::parse(&bytes)).await??;
-    let return_base64 = body.return_base64();
-    let mut notes = RequestNotes::new(body.ignored(), Vec::new());
+    let submission = Submission::by(caller, request, &bytes).await?;
+    let mut body = aside(bytes.len(), move || GENERATE.parse(&bytes)).await??;
+    let return_base64 = body.request.return_base64.unwrap_or(false);
+    let mut notes = RequestNotes::new(std::mem::take(&mut body.named.ignored), Vec::new());
     notes.tell(request);
     let model = state.ready_model()?;
-    let spec = body.into_spec(random_seed(), &state.limits, &model)?;
-    notes.remarks = model.unread_scripts([spec.prompt(), spec.negative_prompt()]);
+    let mut image = std::mem::take(&mut body.request.image);
+    image.seed.get_or_insert_with(|| random_seed().into());
+    let spec = body.judged(image.validate(&state.limits, &model))?;
+    notes.remarks = spec.remarks_on(&model);
     notes.tell(request);
-    let job = state.engine.submit_in(spec.clone(), caller.context())?;
-    // The request asks for one picture, so one is what comes.
-    let image = job.finished().await?.into_iter().next().ok_or_else(Problem::internal)?;
-    Ok(if return_base64 { as_json(&image, &spec, &model, notes) } else { as_file(image) })
+    let (base_url, seed) = (state.access.base_url(request), Some(spec.seed()));
+    let metadata = JobMetadata::Task(TaskMetadata { base_url, notes: notes.clone(), seed, native_size: None });
+    let (job, replayed) = submission.hold(state, "img", Work::Image(spec.clone()), None, metadata).await?;
+    let output = finished(state, "Generation", job).await?;
+    // The request asks for one image, so one is what comes.
+    let JobOutput::Images(images) = Arc::unwrap_or_clone(output).output else { return Err(Problem::internal()) };
+    let image = images.into_iter().next().ok_or_else(Problem::internal)?;
+    let mut response = if return_base64 { as_json(&image, &spec, &model, notes) } else { as_file(image) };
+    idempotency::mark(&mut response, replayed);
+    Ok(response)
 }
 
 /// What stands in the head of both kinds of answer.

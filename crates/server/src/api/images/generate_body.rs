@@ -1,82 +1,70 @@
-//! Understanding the body of `POST /generate`: its type, then JSON, then fields, each with its own error.
+//! The body of `POST /generate`, and the fields of every body that images are made of.
+//!
+//! Names and shapes are those of the service that this API is compatible with; keys that it lacks are additions, never replacements.
 
-use generation::{ImageRequest, Limits, ModelInfo, spec::ImageSpec};
-
-use crate::{
-    api::images::wire::GenerateRequest,
-    http::{IgnoredField, Problem, ValidationErrorDetail},
-    inputs::{Fields, NamedBody, Shape, boolean, field_names::one_picture, float, integer, judged, parse_named, scheduler, seed, string},
+use generation::{
+    ImageRequest, Limits,
+    limits::SHARE,
+    validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
 };
 
-/// The order in which faults are told.
-const FIELDS: [&str; 11] = [
-    "prompt",
-    "num_inference_steps",
-    "return_base64",
-    "seed",
-    "negative_prompt",
-    "guidance_scale",
-    "width",
-    "height",
-    "scheduler",
-    "sampler",
-    "n",
-];
-static SHAPE: Shape = Shape::new(&FIELDS, &[]);
+use crate::inputs::{Holds, Row, body_table, field_names::one_picture, rows};
 
-/// A body that is JSON, and its fields so far.
-#[derive(Debug)]
-pub(crate) struct GenerateBody {
-    named: NamedBody,
-    request: GenerateRequest,
-    faults: Vec<ValidationErrorDetail>,
+const LIMITS: Limits = Limits::DEFAULT;
+
+/// A request for an image, and how it is answered.
+#[derive(Default)]
+pub(crate) struct Generate {
+    pub(crate) image: ImageRequest,
+    /// Whether the answer is JSON.
+    pub(crate) return_base64: Option<bool>,
 }
 
-/// Reads the fields that are there; faults are kept for [`GenerateBody::into_spec`].
-pub(crate) fn parse(body: &[u8]) -> Result<GenerateBody, Problem> {
-    let named = parse_named(body, &SHAPE)?;
-    let mut fields = Fields::new(&named.json);
-    let request = GenerateRequest {
-        prompt: fields.required("prompt", string),
-        num_inference_steps: fields.read("num_inference_steps", integer),
-        return_base64: fields.read("return_base64", boolean),
-        seed: fields.read("seed", seed),
-        negative_prompt: fields.read("negative_prompt", string),
-        guidance_scale: fields.read("guidance_scale", float),
-        width: fields.read("width", integer),
-        height: fields.read("height", integer),
-        scheduler: scheduler(&mut fields),
-    };
-    let mut faults = fields.faults;
-    faults.extend(named.json.get("n").and_then(one_picture));
-    Ok(GenerateBody { named, request, faults })
+impl Holds<ImageRequest> for Generate {
+    fn held(&mut self) -> &mut ImageRequest {
+        &mut self.image
+    }
 }
 
-impl GenerateBody {
-    /// Whether the answer is to be JSON.
-    pub(crate) fn return_base64(&self) -> bool {
-        self.request.return_base64.unwrap_or(false)
-    }
+body_table! {
+    /// What `POST /generate` takes. What other programs call a field is understood too (`steps`, `cfg_scale`, `sampler_name`, ..); keys
+    /// that no field has are ignored, and named in the answer's `X-Ignored-Fields`.
+    pub(crate) GENERATE: Generate, GenerateRequest as "GenerateRequest",
+    example {"prompt": "a red circle on a blue background", "num_inference_steps": 25, "return_base64": false},
+    [
+        &rows! { Generate;
+            /// What the picture shows. The model reads its first 75 tokens; the answer's `X-Prompt-Truncated` tells if there are more.
+            prompt: Text(|r| &mut r.image.prompt).required().length(1, LIMITS.max_prompt_chars),
+            /// Denoising steps: more is better and slower.
+            num_inference_steps: Whole(LIMITS.steps, |r| &mut r.image.num_inference_steps).or(|| DEFAULT_STEPS.into()),
+            /// Answer with JSON that holds the picture as base64, instead of with the PNG itself.
+            return_base64: Truth(|r| &mut r.return_base64),
+            /// The noise's seed: the same request with the same seed gives the same bytes. Drawn at random if absent or -1, and told in the
+            /// answer.
+            seed: Seed(LIMITS.max_seed, |r| &mut r.image.seed),
+            /// What the picture should not show.
+            negative_prompt: Text(|r| &mut r.image.negative_prompt).length(0, LIMITS.max_prompt_chars),
+            /// Classifier-free guidance: how closely the picture follows the prompt; 1 or less turns it off.
+            guidance_scale: Number(LIMITS.guidance_scale, |r| &mut r.image.guidance_scale).or(|| DEFAULT_GUIDANCE_SCALE.into()),
+            /// Width in pixels, a multiple of 8; the model's own if absent. Width x height is at most 2097152.
+            width: Side(LIMITS.side, |r| &mut r.image.width),
+            /// Height in pixels, a multiple of 8; the model's own if absent. Width x height is at most 2097152.
+            height: Side(LIMITS.side, |r| &mut r.image.height),
+        },
+        &image_rows(),
+    ]
+}
 
-    /// The keys that nobody reads.
-    pub(crate) fn ignored(&self) -> Vec<IgnoredField> {
-        self.named.ignored.clone()
-    }
-
-    /// Validates the request, with `random_seed` if it names none.
-    pub(crate) fn into_spec(self, random_seed: u32, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Problem> {
-        let Self { named, request, faults } = self;
-        let raw = ImageRequest {
-            prompt: request.prompt,
-            negative_prompt: request.negative_prompt,
-            num_inference_steps: request.num_inference_steps,
-            guidance_scale: request.guidance_scale,
-            width: request.width,
-            height: request.height,
-            seed: Some(request.seed.unwrap_or(random_seed.into())),
-            scheduler: request.scheduler,
-            ..ImageRequest::default()
-        };
-        judged(raw.validate(limits, model), faults, &named, &FIELDS)
+/// The rows of every body that an image is made of; a new field of all of them goes here.
+pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 4] {
+    rows! { R;
+        /// The scheduler; the model's own if absent. The names of AUTOMATIC1111 ("DPM++ 2M Karras"), ComfyUI and diffusers are understood
+        /// too.
+        scheduler: Scheduler(|r| &mut r.held().scheduler),
+        sampler: Silent(|_, _, _| {}),
+        /// The share of fresh noise in a step, for the schedulers that take one: `ddim` and `tcd`, 0 if absent, and `euler-ancestral`, 1 if
+        /// absent. With others it does nothing, which the answer's remarks say.
+        eta: Number(SHARE, |r| &mut r.held().eta),
+        n: Silent(|_, fields, name| fields.faults.extend(fields.get(name).and_then(one_picture))),
     }
 }

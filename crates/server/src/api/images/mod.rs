@@ -1,7 +1,7 @@
 //! `POST /generate`: a picture that is waited for.
 
 pub(crate) mod generate;
-mod generate_body;
+pub(crate) mod generate_body;
 mod wire;
 
 use actix_web::web::ServiceConfig;

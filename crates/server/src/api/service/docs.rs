@@ -16,9 +16,12 @@ use utoipa::{
 
 use crate::{
     access,
-    api::tasks::{
-        problems::rendered,
-        wire::{PictureTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
+    api::{
+        tasks::{
+            problems::rendered,
+            wire::{PictureTaskResponse, PreviewData, TaskErrorBody, TaskValidationErrorBody},
+        },
+        videos::wire::Scene,
     },
     http::{
         ErrorBody, Problem, ValidationErrorBody,
@@ -62,7 +65,7 @@ use crate::{
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
         (name = "service", description = "The service itself")
     ),
-    components(schemas(PictureTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
+    components(schemas(Scene, PictureTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),
     modifiers(&Keys, &GateAnswers, &NoteHeaders, &RetryHeaders, &TaskProblems)
 )]
 pub(crate) struct ApiDoc;

@@ -1,7 +1,7 @@
-//! `GET /health`: answers at once, whatever the engine is doing.
+//! `GET /health`: answers at once, whatever the device is doing.
 
 use actix_web::web::{Data, Json};
-use generation::EngineStatus;
+use generation::ModelStatus;
 use jiff::{Timestamp, Unit};
 
 use crate::{api::service::wire::HealthResponse, state::ApiState};
@@ -12,9 +12,9 @@ pub(crate) const NO_DEVICE: &str = "not set";
 /// Whether the service is up, and whether its model is loaded.
 #[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, description = "The service is up", body = HealthResponse)))]
 pub(crate) async fn health(state: Data<ApiState>) -> Json<HealthResponse> {
-    let device = match state.engine.status() {
-        EngineStatus::Ready(info) => Some(info.device.clone()),
-        EngineStatus::Loading | EngineStatus::Failed(_) => None,
+    let device = match state.local().status() {
+        ModelStatus::Ready(info) => Some(info.device.clone()),
+        ModelStatus::Loading | ModelStatus::Failed(_) => None,
     };
     let now = Timestamp::now();
     Json(HealthResponse {
@@ -25,6 +25,6 @@ pub(crate) async fn health(state: Data<ApiState>) -> Json<HealthResponse> {
         version: env!("CARGO_PKG_VERSION").into(),
         // Rounding fails only at the ends of time.
         timestamp: now.round(Unit::Millisecond).unwrap_or(now).to_string(),
-        jobs: state.engine.jobs(),
+        jobs: state.jobs.active(),
     })
 }

@@ -9,7 +9,7 @@ use actix_web::{
     http::header::{CONTENT_TYPE, RETRY_AFTER, VARY},
     web::Data,
 };
-use generation::EngineStatus;
+use generation::ModelStatus;
 
 use crate::{
     api::service::wire::ReadyResponse,
@@ -36,10 +36,10 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
     )
 )]
 pub(crate) async fn ready(state: Data<ApiState>) -> HttpResponse {
-    let model = match state.engine.status() {
-        EngineStatus::Ready(_) => Ok(()),
-        EngineStatus::Loading => Err("Model not loaded yet".to_owned()),
-        EngineStatus::Failed(_) => Err("The model cannot be used".to_owned()),
+    let model = match state.local().status() {
+        ModelStatus::Ready(_) => Ok(()),
+        ModelStatus::Loading => Err("Model not loaded yet".to_owned()),
+        ModelStatus::Failed(_) => Err("The model cannot be used".to_owned()),
     };
     let check = async {
         match tokio::time::timeout(STORE_PATIENCE, state.jobs.check_writable()).await {
@@ -96,13 +96,13 @@ pub(crate) async fn metrics(request: HttpRequest, state: Data<ApiState>) -> Resu
         }
         Err(_) => None,
     };
-    let engine = &state.engine;
-    let (held, waiting) = (engine.jobs(), engine.waiting());
+    let (active, waiting) = (state.jobs.active(), state.jobs.waiting());
     let now = Now {
-        model_loaded: matches!(engine.status(), EngineStatus::Ready(_)),
+        model_loaded: matches!(state.local().status(), ModelStatus::Ready(_)),
         waiting,
-        running: held.saturating_sub(waiting),
-        measured: engine.measured(),
+        running: active.saturating_sub(waiting),
+        jobs: state.jobs.metrics(),
+        steps: state.local().metrics(),
         stats,
         resident_memory: (state.resident_memory)(),
     };

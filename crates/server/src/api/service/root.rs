@@ -8,7 +8,7 @@ use actix_web::{
     http::header::{ACCEPT, HeaderValue, VARY},
     web::{Bytes, Data},
 };
-use generation::EngineStatus;
+use generation::ModelStatus;
 
 use crate::{
     api::service::{
@@ -31,7 +31,7 @@ const PAGE: &str = include_str!("root_page.html");
     content((RootResponse = "application/json"), (String = "text/html"))
 )))]
 pub(crate) async fn root(request: HttpRequest, state: Data<ApiState>) -> HttpResponse {
-    let status = state.engine.status();
+    let status = state.local().status();
     let mut answer = if wants_page(&request) {
         pages::page(Bytes::from(page(&status, &state.access.base_url(&request))))
     } else {
@@ -42,10 +42,10 @@ pub(crate) async fn root(request: HttpRequest, state: Data<ApiState>) -> HttpRes
     answer
 }
 
-fn summary(status: &EngineStatus) -> RootResponse {
+fn summary(status: &ModelStatus) -> RootResponse {
     let (device, model) = match status {
-        EngineStatus::Ready(info) => (info.device.clone(), Some(info.name.clone())),
-        EngineStatus::Loading | EngineStatus::Failed(_) => (NO_DEVICE.to_owned(), None),
+        ModelStatus::Ready(info) => (info.device.clone(), Some(info.name.clone())),
+        ModelStatus::Loading | ModelStatus::Failed(_) => (NO_DEVICE.to_owned(), None),
     };
     RootResponse {
         status: "running".into(),
@@ -78,12 +78,12 @@ fn wants_page(request: &HttpRequest) -> bool {
     html > 0.0 && html >= json
 }
 
-fn page(status: &EngineStatus, base_url: &str) -> String {
+fn page(status: &ModelStatus, base_url: &str) -> String {
     let (state, model) = match status {
-        EngineStatus::Ready(info) => ("Running", format!("{} on {}", info.name, info.device)),
-        EngineStatus::Loading => ("Loading its model", "being loaded".to_owned()),
+        ModelStatus::Ready(info) => ("Running", format!("{} on {}", info.name, info.device)),
+        ModelStatus::Loading => ("Loading its model", "being loaded".to_owned()),
         // The reason may name folders of this machine, and anyone may read this page.
-        EngineStatus::Failed(_) => ("Without a model", "could not be loaded; the server's log says why".to_owned()),
+        ModelStatus::Failed(_) => ("Without a model", "could not be loaded; the server's log says why".to_owned()),
     };
     let values = [("{state}", state), ("{model}", &model), ("{version}", env!("CARGO_PKG_VERSION")), ("{url}", base_url)];
     values.into_iter().fold(PAGE.to_owned(), |page, (name, value)| page.replace(name, &escaped(value)))
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn values_are_text_and_never_markup() {
-        let page = page(&EngineStatus::Loading, "http://localhost:8000/<script>alert(1)</script> {url}");
+        let page = page(&ModelStatus::Loading, "http://localhost:8000/<script>alert(1)</script> {url}");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &#123;url}") && !page.contains("<script"), "{page}");
     }
 
     #[test]
     fn a_stranger_does_not_learn_why_there_is_no_model() {
-        let page = page(&EngineStatus::Failed("cannot read /srv/models/secret".into()), "http://localhost:8000");
+        let page = page(&ModelStatus::Failed("cannot read /srv/models/secret".into()), "http://localhost:8000");
         assert!(page.contains("could not be loaded; the server's log says why") && !page.contains("/srv"), "{page}");
         assert!(page.contains("http://localhost:8000/generate"));
     }

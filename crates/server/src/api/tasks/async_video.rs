@@ -14,9 +14,10 @@ use generation::{
 
 use crate::{
     api::{
+        metadata::JobMetadata,
         submission::{Submission, new_id},
         tasks::{
-            note::TaskNote,
+            metadata::TaskMetadata,
             wire::{TaskStatus, VideoTaskResponse},
         },
     },
@@ -42,16 +43,17 @@ pub(crate) async fn answer(
     state: &ApiState,
     read: impl Future<Output = Result<(VideoSpec, RequestNotes), Problem>>,
 ) -> Result<HttpResponse, Problem> {
-    let Submitted { job, replayed } = match asked.before(state).await? {
+    let Submitted { job, replayed, .. } = match asked.before(state).await? {
         Some(submitted) => submitted,
         None => {
             let (spec, notes) = read.await?;
-            let note = TaskNote { base_url: state.access.base_url(request), notes, seed: Some(spec.seed()), ..TaskNote::default() };
-            asked.submit(state, new_id("vid"), Work::Video(spec), note.into_value()).await?
+            let metadata =
+                TaskMetadata { base_url: state.access.base_url(request), notes, seed: Some(spec.seed()), ..TaskMetadata::default() };
+            asked.submit(state, new_id("vid"), Work::Video(spec), JobMetadata::Task(metadata)).await?
         }
     };
     let id = &job.id;
-    let TaskNote { notes, seed, .. } = TaskNote::of(&job);
+    let TaskMetadata { notes, seed, .. } = TaskMetadata::of(&job);
     notes.tell(request);
     let mut response = HttpResponse::Accepted().json(VideoTaskResponse {
         task_id: id.clone(),

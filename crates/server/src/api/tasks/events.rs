@@ -88,7 +88,7 @@ pub(crate) async fn events(request: HttpRequest, caller: Caller, id: Path<String
     let place = state.streams.open(&owner, state.tasks.streams_per_owner)?;
     let jobs = state.jobs.clone();
     // Before the first look, so that nothing that happens in between is missed.
-    let (changes, stopping) = (jobs.changes(), jobs.stopping());
+    let (changes, stopping) = (jobs.subscribe(&id), jobs.stopping());
     let job = jobs.get(&owner, &id).await?.ok_or_else(|| task_not_found(&id))?;
     if job.state.is_final() && jobs.events(&owner, &id, query.after, 1).await?.is_none_or(|events| events.is_empty()) {
         return Ok(HttpResponse::NoContent().finish());
@@ -160,7 +160,7 @@ struct Reader {
     wants_previews: bool,
     /// What is being made, while it is, for those who want to see that.
     previews: Option<Previews>,
-    changes: watch::Receiver<u64>,
+    changes: watch::Receiver<()>,
     stopping: watch::Receiver<bool>,
     _place: OpenStream,
 }

@@ -47,5 +47,5 @@ pub(crate) async fn file(
 ) -> Result<HttpResponse, Problem> {
     let (job, name) = path.into_inner();
     let found = state.jobs.artifact(&caller.owner, &job, &name).await?;
-    artifacts::answer(&request, found.ok_or_else(Problem::not_found)?).await
+    artifacts::answer(&request, &state.jobs, &job, found.ok_or_else(Problem::not_found)?).await
 }

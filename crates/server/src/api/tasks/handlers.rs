@@ -77,7 +77,7 @@ pub(crate) async fn list(request: HttpRequest, caller: Caller, state: Data<ApiSt
         None => None,
         Some(id) => Some(state.jobs.get(&owner, &id).await?.ok_or_else(|| task_not_found(&id))?.number),
     };
-    let page = Page { beyond, limit, state: status.as_deref().and_then(TaskStatus::state_named), newest_first };
+    let page = Page { beyond, limit, state: status.as_deref().and_then(TaskStatus::state_named), kind: None, newest_first };
     let jobs = state.jobs.list(&owner, page).await?;
     let mut response = HttpResponse::Ok();
     if let Some(last) = jobs.last().filter(|_| jobs.len() == limit) {

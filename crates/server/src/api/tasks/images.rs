@@ -10,27 +10,24 @@ use actix_web::{
     web::{self, Data, Json, Payload},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use generation::jobs::{Idempotency, Job, JobState, Jobs, NewJob, Priority, Submitted, Work};
+use generation::jobs::{Job, JobState, Jobs, Submitted, Work};
 
 use crate::{
     access::Caller,
     api::{
-        submission::new_id,
+        metadata::JobMetadata,
+        submission::{Submission, new_id},
         tasks::{
-            note::TaskNote,
-            picture_body::{self, PictureBody, picture_field},
-            problems::{held_up, image_failed, task_cancelled, task_not_found},
-            request_wire::{PictureFromPictureBody, PictureTaskBody},
+            metadata::TaskMetadata,
+            picture_body::{self, Picture, PictureFromPictureBody, PictureTaskBody, picture_field},
+            problems::{held_up, task_cancelled, task_not_found},
             task_view::{self, Links},
             wire::{PictureTaskResponse, SERVICE},
         },
     },
     files::artifacts,
-    http::{
-        ErrorBody, HeldMemory, IdempotencyHeader, JsonBodyProblems, NotMade, Problem, QueueProblems, RequestBody, aside, check_type,
-        idempotency,
-    },
-    inputs::{Asker, SourceError, value_error},
+    http::{HeldMemory, IdempotencyHeader, JsonBodyProblems, NotMade, Problem, QueueProblems, RequestBody, aside, check_type, idempotency},
+    inputs::{Asker, Body, SourceError, value_error},
     state::ApiState,
 };
 
@@ -44,9 +41,6 @@ enum Made {
     /// The picture
     #[response(status = 200, headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent")))]
     Picture(PictureTaskResponse),
-    /// The task was cancelled meanwhile
-    #[response(status = 410)]
-    Cancelled(ErrorBody),
 }
 
 /// Makes a picture from a text.
@@ -109,20 +103,16 @@ async fn made(
         true => state.read_large(body, request, &caller.owner).await?,
         false => (body.read(state.body_limit, state.body_timeout).await?, HeldMemory::default()),
     };
-    let Caller { owner, priority } = caller;
-    let idempotency = idempotency::of(request, &bytes).await?;
-    let before = match &idempotency {
-        Some(name) => state.jobs.replayed(&owner, name).await?,
-        None => None,
-    };
-    let asker = Asker { owner: &owner, base_url: &base_url };
-    let (job, replayed, is_kept) = match before {
-        Some(job) => (job, true, true),
+    let owner = caller.owner.clone();
+    let mut submission = Submission::by(caller, request, &bytes).await?;
+    let (job, replayed, is_kept) = match submission.before(state).await? {
+        Some(Submitted { job, .. }) => (job, true, true),
         None => {
             let guard = state.guard.clone();
-            let picture = aside(bytes.len(), move || picture_body::parse(&bytes, wants_picture, &guard)).await??;
-            let is_kept = idempotency.is_some() || picture.callback_url.is_some();
-            let Submitted { job, replayed } = submitted(request, picture, (asker, priority), idempotency, state).await?;
+            let mut picture = aside(bytes.len(), move || picture_body::parse(&bytes, wants_picture, &guard)).await??;
+            submission.callback_url = picture.request.callback_url.take();
+            let is_kept = submission.can_be_asked_after();
+            let Submitted { job, replayed, .. } = submitted(request, picture, &base_url, submission, state).await?;
             (job, replayed, is_kept)
         }
     };
@@ -135,7 +125,7 @@ async fn made(
     }
     // It has ended. One that waits for the program's next life is not kept: a caller who has no name for it is told to ask anew.
     waiting.is_kept = true;
-    TaskNote::of(&job).notes.tell(request);
+    TaskMetadata::of(&job).notes.tell(request);
     let mut response = answer(&job, &state.jobs, Links { access: &state.access, base_url: &base_url }).await?;
     idempotency::mark(&mut response, replayed);
     Ok(response)
@@ -143,31 +133,32 @@ async fn made(
 
 async fn submitted(
     request: &HttpRequest,
-    mut picture: PictureBody,
-    (asker, priority): (Asker<'_>, Priority),
-    idempotency: Option<Idempotency>,
+    mut picture: Body<Picture>,
+    base_url: &str,
+    submission: Submission,
     state: &ApiState,
 ) -> Result<Submitted, Problem> {
     let model = state.ready_model()?;
-    let notes = picture.notes(&model);
+    let mut notes = picture.notes(&model);
     notes.tell(request);
-    picture.check(&state.limits, &model)?;
-    let image = match picture.source.take() {
+    picture.check_picture(&state.limits, &model)?;
+    let image = match picture.request.source.take() {
         None => None,
-        Some(source) => Some(state.pictures().picture(source, asker).await.map_err(|error| match error {
-            SourceError::Refused(reason) => picture.picture_fault(reason),
-            SourceError::Failed(error) => *error,
-        })?),
+        Some(source) => Some(state.pictures().picture(source, Asker { owner: &submission.caller.owner, base_url }).await.map_err(
+            |error| match error {
+                SourceError::Refused(reason) => picture.fault("image", reason),
+                SourceError::Failed(error) => *error,
+            },
+        )?),
     };
-    let callback_url = picture.callback_url.take();
     let limits = state.limits.clone();
     // A given picture is resized.
-    let spec = web::block(move || picture.into_spec(image, &limits, &model)).await??;
+    let spec = web::block(move || picture.picture_spec(image, &limits, &model).map(|spec| (spec.remarks_on(&model), spec)));
+    let (remarks, spec) = spec.await??;
+    notes.remarks = remarks;
     let native_size = Some((spec.width(), spec.height()));
-    let note = TaskNote { base_url: asker.base_url.to_owned(), native_size, notes, seed: Some(spec.seed()) }.into_value();
-    let (id, owner) = (new_id("img"), asker.owner.to_owned());
-    let new = NewJob { id, owner, priority, work: Work::Pictures(spec), note, idempotency, callback_url };
-    Ok(state.jobs.submit(new).await?)
+    let metadata = TaskMetadata { base_url: base_url.to_owned(), native_size, notes, seed: Some(spec.seed()) };
+    submission.submit(state, new_id("img"), Work::Image(spec), JobMetadata::Task(metadata)).await
 }
 
 /// A job that somebody waits for; called off when they are gone, unless they can come back for it.
@@ -201,19 +192,16 @@ async fn answer(job: &Job, jobs: &Jobs, links: Links<'_>) -> Result<HttpResponse
             if let Some((field, reason)) = error.refused_field() {
                 return Err(Problem::invalid(vec![value_error(picture_field(field), reason.to_owned(), &serde_json::Value::Null)]));
             }
-            return Err(image_failed(&error));
+            return Err(Problem::job_failed("Image generation", &error));
         }
     }
     let outcome = job.outcome.as_ref().ok_or_else(Problem::internal)?;
-    let file = jobs.artifact(&job.owner, &job.id, PICTURE).await?.filter(|file| !file.artifact.expired);
+    let file = jobs.artifact(&job.owner, &job.id, PICTURE).await?.filter(|file| !file.expired);
     let image_b64 = match file {
         None => None,
-        Some(file) => {
-            let read = web::block(move || artifacts::read(&file.path).map(|png| BASE64_STANDARD.encode(png)));
-            Some(read.await??)
-        }
+        Some(file) => Some(BASE64_STANDARD.encode(artifacts::read(jobs, &job.id, &file.name).await?)),
     };
-    let TaskNote { native_size, notes, .. } = TaskNote::of(job);
+    let TaskMetadata { native_size, notes, .. } = TaskMetadata::of(job);
     let (native_width, native_height) = native_size.unwrap_or((outcome.width, outcome.height));
     Ok(HttpResponse::Ok().json(PictureTaskResponse {
         task_id: Some(job.id.clone()),

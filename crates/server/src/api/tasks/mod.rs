@@ -4,8 +4,7 @@
 //! lacks are additions, and where its source and its documentation differ, the documentation counts.
 //!
 //! * [`videos`] and [`images`] take requests, [`handlers`] tells how they stand, [`events`] tells of it as it happens;
-//! * [`clip_body`] and [`picture_body`] read the bodies ([`request_wire`] describes them), [`wire`] is what is answered, [`task_view`]
-//!   writes a job down as a task;
+//! * [`clip_body`] and [`picture_body`] are the bodies, [`wire`] is what is answered, [`task_view`] writes a job down as a task;
 //! * [`problems`] gives every error below `/api/v1` the `error` object that these clients look for, beside FastAPI's `detail`.
 //!
 //! The invariant: what a task says of itself comes from the job store; nothing is remembered here.
@@ -16,10 +15,9 @@ pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod handlers;
 pub(crate) mod images;
-pub(crate) mod note;
+pub(crate) mod metadata;
 mod picture_body;
 pub(crate) mod problems;
-mod request_wire;
 pub(crate) mod task_view;
 pub(crate) mod videos;
 pub(crate) mod webhook;

@@ -4,155 +4,193 @@
 //! beyond that is resizing.
 
 use diffusion_core::preprocess::{self, Part};
-use generation::{FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo, field_error::Bound, limits::SIDE_MULTIPLE};
+use generation::{
+    FieldError, FieldErrorKind, ImageRequest, ImageSpec, Limits, ModelInfo,
+    limits::{SHARE, SIDE_MULTIPLE},
+    validate::DEFAULT_GUIDANCE_SCALE,
+};
 use guarded_http::Guard;
 use image::RgbImage;
-use serde_json::Value;
 
 use crate::{
-    api::tasks::{
-        clip_body::not_optimized,
-        request_wire::{DEFAULT_SIZE, SIDES},
+    api::{
+        images::generate_body::image_rows,
+        tasks::clip_body::{DEFAULT_SIZE, NO_OPTIMIZER},
     },
-    http::{Problem, RequestNotes, ValidationErrorDetail},
-    inputs::{
-        Fields, NamedBody, Shape, TypeFault, callback_fault, field_names::one_picture, float, integer, judged, parse_named, random_seed,
-        scheduler, seed, string, value_error,
-    },
+    http::{Problem, RequestNotes},
+    inputs::{Body, EXAMPLE_PICTURE, Holds, Row, TypeFault, body_table, check_callback, random_seed, rows},
 };
 
-/// The order in which faults are told.
-const FIELDS: [&str; 18] = [
-    "prompt",
-    "image",
-    "service",
-    "width",
-    "height",
-    "reference_weight",
-    "strength",
-    "quality",
-    "style",
-    "negative_prompt",
-    "seed",
-    "cfg_scale",
-    "steps",
-    "scheduler",
-    "sampler",
-    "n",
-    "optimize_prompt",
-    "callback_url",
-];
-static SHAPE: Shape = Shape::new(&FIELDS, &[]);
-/// Without a picture to start from, what is said of one is ignored.
-static SHAPE_WITHOUT_PICTURE: Shape = Shape::new(&FIELDS_WITHOUT_PICTURE, &[]);
-const FIELDS_WITHOUT_PICTURE: [&str; 15] = [
-    "prompt",
-    "service",
-    "width",
-    "height",
-    "quality",
-    "style",
-    "negative_prompt",
-    "seed",
-    "cfg_scale",
-    "steps",
-    "scheduler",
-    "sampler",
-    "n",
-    "optimize_prompt",
-    "callback_url",
-];
-
+const LIMITS: Limits = Limits::DEFAULT;
+/// The bounds of a picture's sides.
+const SIDE: (u32, u32) = (64, 4096);
 /// The services that clients name; whichever it is, this machine makes the picture.
 const SERVICES: [&str; 4] = ["local", "doubao", "nano_banana", "midjourney"];
-/// The steps of each quality, and the quality when nobody says.
+const SERVICE_FAULT: TypeFault = ("enum", "Input should be 'local', 'doubao', 'nano_banana' or 'midjourney'");
+/// The qualities with their steps, and the quality when nobody says.
 const QUALITIES: [(&str, u32); 4] = [("low", 10), ("medium", 20), ("high", 30), ("ultra", 50)];
+const QUALITY_FAULT: TypeFault = ("enum", "Input should be 'low', 'medium', 'high' or 'ultra'");
 const DEFAULT_STEPS: u32 = 30;
 /// How much of a given picture stays when nobody says.
 const DEFAULT_REFERENCE_WEIGHT: f64 = 0.7;
 /// Proportions beyond 4:1 are none that a model has seen.
 const LONGEST: f64 = 4.0;
 
-/// A body that is JSON, and its fields so far.
-#[derive(Debug)]
-pub(crate) struct PictureBody {
-    named: NamedBody,
-    request: ImageRequest,
-    size: [Option<i128>; 2],
-    /// How much of the given picture stays; only where there is one.
+/// A request for a picture as clients of this API write it.
+#[derive(Default)]
+pub(crate) struct Picture {
+    /// All but its size, and what of it hangs on other fields.
+    image: ImageRequest,
+    service: Option<String>,
+    quality: Option<String>,
+    style: Option<String>,
+    width: Option<i128>,
+    height: Option<i128>,
+    /// How much of the given picture stays.
     reference_weight: Option<f64>,
+    /// How much of it is painted anew.
+    strength: Option<f64>,
     /// The given picture, as the caller names or sends it.
     pub(crate) source: Option<String>,
-    wants_picture: bool,
-    /// Where to tell of the end.
+    optimize_prompt: Option<bool>,
     pub(crate) callback_url: Option<String>,
-    faults: Vec<ValidationErrorDetail>,
 }
 
-/// Reads the fields that are there; faults are kept for [`PictureBody::check`]. `wants_picture` where one is to start from.
-pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<PictureBody, Problem> {
-    let named = parse_named(body, if wants_picture { &SHAPE } else { &SHAPE_WITHOUT_PICTURE })?;
-    let mut fields = Fields::new(&named.json);
-    let source = if wants_picture { fields.required("image", string) } else { None };
-    let reference_weight = if wants_picture { weight(&mut fields) } else { None };
-    let prompt = fields.required("prompt", string);
-    let style = fields.read("style", string).filter(|style| !style.trim().is_empty());
-    fields.read("service", |value| known(value, &SERVICES, SERVICE_FAULT));
-    let quality = fields.read("quality", |value| known(value, &QUALITIES.map(|(name, _)| name), QUALITY_FAULT));
-    let steps = quality.and_then(|name| QUALITIES.into_iter().find(|(known, _)| *known == name)).map_or(DEFAULT_STEPS, |(_, steps)| steps);
-    let size = [fields.read("width", integer), fields.read("height", integer)];
-    let request = ImageRequest {
-        // A prompt of blanks stays one, and is told so.
-        prompt: prompt.map(|prompt| match style {
-            Some(style) if !prompt.trim().is_empty() => format!("{prompt}, {style}"),
-            Some(_) | None => prompt,
-        }),
-        negative_prompt: fields.read("negative_prompt", string),
-        num_inference_steps: Some(fields.read("steps", integer).unwrap_or(steps.into())),
-        guidance_scale: fields.read("cfg_scale", float),
-        seed: Some(fields.read("seed", seed).unwrap_or(random_seed().into())),
-        scheduler: scheduler(&mut fields),
-        ..ImageRequest::default()
-    };
-    fields.read("optimize_prompt", not_optimized);
-    let callback_url = fields.read("callback_url", string);
-    let mut faults = fields.faults;
-    faults.extend(callback_url.as_deref().and_then(|url| callback_fault(url, guard)));
-    faults.extend(named.json.get("n").and_then(one_picture));
-    Ok(PictureBody { named, request, size, reference_weight, source, wants_picture, callback_url, faults })
-}
-
-const SERVICE_FAULT: TypeFault = ("enum", "Input should be 'local', 'doubao', 'nano_banana' or 'midjourney'");
-const QUALITY_FAULT: TypeFault = ("enum", "Input should be 'low', 'medium', 'high' or 'ultra'");
-
-/// How much of a given picture stays: as it is said here, or as the share that is painted anew, as diffusers and AUTOMATIC1111 say it.
-fn weight(fields: &mut Fields<'_>) -> Option<f64> {
-    let (weight, strength) = (fields.read("reference_weight", float), fields.read("strength", float));
-    match (weight, strength) {
-        (None, Some(strength)) if (0.0..=1.0).contains(&strength) => Some(1.0 - strength),
-        (None, Some(_)) => {
-            fields.rule_fault("strength", FieldErrorKind::Value { error: "a strength is 0 to 1".into() });
-            None
-        }
-        // Six digits, so that 0.3 and 0.7 make one.
-        (Some(weight), Some(strength)) if ((weight + strength - 1.0) * 1e6).round() != 0.0 => {
-            let error = format!("it says the same as reference_weight, which would be {}: give one of them", 1.0 - strength);
-            fields.rule_fault("strength", FieldErrorKind::Value { error });
-            None
-        }
-        (weight, _) => weight,
+impl Holds<ImageRequest> for Picture {
+    fn held(&mut self) -> &mut ImageRequest {
+        &mut self.image
     }
 }
 
-fn known(value: &Value, names: &[&str], fault: TypeFault) -> Result<String, TypeFault> {
-    let name = string(value)?;
-    if names.contains(&name.as_str()) { Ok(name) } else { Err(fault) }
+body_table! {
+    /// What `POST /api/v1/images/generate` takes. Other programs' names of the fields are understood; keys that no field has are ignored,
+    /// and named in the answer's `ignored_fields`.
+    PICTURE: Picture, PictureTaskBody as "PictureTaskRequest",
+    example {"prompt": "a peaceful sunrise over mountains with mist", "width": 1920, "height": 1080, "quality": "high"},
+    [&PROMPT, &SIZE, &SETTINGS, &image_rows(), &TASK]
 }
 
-impl PictureBody {
-    /// What is to be said of the body.
+body_table! {
+    /// What `POST /api/v1/images/generate-i2i` takes: all that `POST /api/v1/images/generate` takes, and a picture.
+    PICTURE_FROM_PICTURE: Picture, PictureFromPictureBody as "PictureFromPictureRequest",
+    example {
+        "image": EXAMPLE_PICTURE, "prompt": "the sea at night with boats and a moon", "reference_weight": 0.5, "width": 1024, "height": 1024
+    },
+    [
+        &PROMPT,
+        &rows! { Picture;
+            /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cut to the wanted
+            /// proportions about its middle.
+            image: Text(|r| &mut r.source).required().checked(),
+        },
+        &SIZE,
+        &rows! { Picture;
+            /// How much of it stays: 1 - `reference_weight` of the steps are run on it, and at least one.
+            reference_weight: Number(SHARE, |r| &mut r.reference_weight).or(|| DEFAULT_REFERENCE_WEIGHT.into()),
+            /// The same said the other way round, as diffusers says it: the share of the steps.
+            strength: Number(SHARE, |r| &mut r.strength),
+        },
+        &SETTINGS,
+        &image_rows(),
+        &TASK,
+    ]
+}
+
+const PROMPT: [Row<Picture>; 1] = rows! { Picture;
+    /// What the picture shows.
+    prompt: Text(|r| &mut r.image.prompt).required().length(1, LIMITS.max_prompt_chars),
+};
+
+const SIZE: [Row<Picture>; 3] = rows! { Picture;
+    /// Which service is meant to make it. Whichever is named, this machine does, and says so in the answer.
+    service: Text(|r| &mut r.service).one_of(|| SERVICES.to_vec()).or(|| "local".into()),
+    /// Pixels across. The model makes the picture at about its own number of pixels in these proportions, then it is resized; the answer
+    /// names both sizes.
+    width: Whole(SIDE, |r| &mut r.width).checked().or(|| DEFAULT_SIZE.0.into()),
+    /// Pixels down.
+    height: Whole(SIDE, |r| &mut r.height).checked().or(|| DEFAULT_SIZE.1.into()),
+};
+
+const SETTINGS: [Row<Picture>; 6] = rows! { Picture;
+    /// How many denoising steps: 10, 20, 30 or 50.
+    quality: Text(|r| &mut r.quality).one_of(|| QUALITIES.map(|(name, _)| name).to_vec()).or(|| "high".into()),
+    /// Stands behind the prompt, after a comma: "watercolour".
+    style: Text(|r| &mut r.style).length(0, LIMITS.max_prompt_chars),
+    /// What the picture should not show.
+    negative_prompt: Text(|r| &mut r.image.negative_prompt).length(0, LIMITS.max_prompt_chars),
+    /// The noise's seed. Drawn at random if absent or -1, and told in the answer.
+    seed: Seed(LIMITS.max_seed, |r| &mut r.image.seed),
+    /// How closely the picture follows the prompt; 1 or less turns it off.
+    cfg_scale: Number(LIMITS.guidance_scale, |r| &mut r.image.guidance_scale).or(|| DEFAULT_GUIDANCE_SCALE.into()),
+    /// Denoising steps, whatever `quality` says.
+    steps: Whole(LIMITS.steps, |r| &mut r.image.num_inference_steps),
+};
+
+const TASK: [Row<Picture>; 2] = rows! { Picture;
+    /// true is refused: there is nothing here that rewrites prompts.
+    optimize_prompt: Truth(|r| &mut r.optimize_prompt),
+    /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
+    callback_url: Text(|r| &mut r.callback_url),
+};
+
+/// Reads the fields that are there; faults are kept for [`Body::check_picture`]. `wants_picture` where one is to start from: else what is said
+/// of one is ignored.
+pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<Body<Picture>, Problem> {
+    let mut body = if wants_picture { &PICTURE_FROM_PICTURE } else { &PICTURE }.parse(body)?;
+    check_callback(&mut body, |picture| picture.callback_url.as_deref(), guard);
+    check_weight(&mut body);
+    if body.request.service.as_deref().is_some_and(|name| !SERVICES.contains(&name)) {
+        body.look(|fields| fields.value_fault("service", SERVICE_FAULT));
+    }
+    if body.request.optimize_prompt == Some(true) {
+        body.look(|fields| fields.value_fault("optimize_prompt", NO_OPTIMIZER));
+    }
+    let quality = body.request.quality.take();
+    let steps = quality.as_deref().and_then(|quality| QUALITIES.into_iter().find(|(name, _)| *name == quality));
+    if quality.is_some() && steps.is_none() {
+        body.look(|fields| fields.value_fault("quality", QUALITY_FAULT));
+    }
+    let Picture { image, style, .. } = &mut body.request;
+    image.num_inference_steps.get_or_insert(steps.map_or(DEFAULT_STEPS, |(_, steps)| steps).into());
+    image.seed.get_or_insert_with(|| random_seed().into());
+    // A prompt of blanks stays one, and is told so.
+    if let (Some(prompt), Some(style)) = (&mut image.prompt, style)
+        && !prompt.trim().is_empty()
+        && !style.trim().is_empty()
+    {
+        *prompt = format!("{prompt}, {style}");
+    }
+    Ok(body)
+}
+
+/// How much of a given picture stays: as it is said here, or as the share that is painted anew, as diffusers and AUTOMATIC1111 say it.
+fn check_weight(body: &mut Body<Picture>) {
+    let Picture { reference_weight, strength, .. } = body.request;
+    let value = |error: String| FieldErrorKind::Value { error };
+    let fault = match (reference_weight, strength) {
+        (None, Some(strength)) if (0.0..=1.0).contains(&strength) => {
+            body.request.reference_weight = Some(1.0 - strength);
+            return;
+        }
+        (None, Some(_)) => Some(("strength", value("a strength is 0 to 1".into()))),
+        // Six digits, so that 0.3 and 0.7 make one.
+        (Some(weight), Some(strength)) if ((weight + strength - 1.0) * 1e6).round() != 0.0 => {
+            let error = format!("it says the same as reference_weight, which would be {}: give one of them", 1.0 - strength);
+            Some(("strength", value(error)))
+        }
+        (weight, _) => weight.and_then(|weight| Some(("reference_weight", FieldErrorKind::of_float(weight, SHARE)?))),
+    };
+    if let Some((field, kind)) = fault {
+        body.look(|fields| fields.rule_fault(field, kind));
+        body.request.reference_weight = None;
+    }
+}
+
+impl Body<Picture> {
+    /// What is to be said of the body before it is checked.
     pub(crate) fn notes(&self, model: &ModelInfo) -> RequestNotes {
-        let texts = [&self.request.prompt, &self.request.negative_prompt].into_iter().flatten();
+        let image = &self.request.image;
+        let texts = [&image.prompt, &image.negative_prompt].into_iter().flatten();
         RequestNotes::new(self.named.ignored.clone(), model.unread_scripts(texts.map(String::as_str)))
     }
 
@@ -160,79 +198,39 @@ impl PictureBody {
     ///
     /// # Errors
     /// 422 with every fault.
-    pub(crate) fn check(&self, limits: &Limits, model: &ModelInfo) -> Result<(), Problem> {
-        let image = self.source.as_ref().map(|_| RgbImage::new(1, 1));
-        judged(self.validated(image, limits, model), self.faults.clone(), &self.named, &FIELDS).map(drop)
-    }
-
-    /// The fault of the given picture.
-    pub(crate) fn picture_fault(&self, error: String) -> Problem {
-        let faults = vec![value_error("image", error, self.named.json.get("image").unwrap_or(&Value::Null))];
-        Problem::invalid(self.named.at_sent_keys(faults))
+    pub(crate) fn check_picture(&self, limits: &Limits, model: &ModelInfo) -> Result<(), Problem> {
+        self.picture_spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits, model).map(drop)
     }
 
     /// The spec of what is to be made, of the given picture where there is one. Resizes that, which takes a moment.
     ///
     /// # Errors
     /// 422 with every fault.
-    pub(crate) fn into_spec(self, image: Option<RgbImage>, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Problem> {
-        judged(self.validated(image, limits, model), self.faults, &self.named, &FIELDS)
-    }
-
-    fn validated(&self, image: Option<RgbImage>, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Vec<FieldError>> {
-        let mut errors = Vec::new();
-        let [width, height] = [("width", self.size[0], DEFAULT_SIZE.0), ("height", self.size[1], DEFAULT_SIZE.1)]
-            .map(|(field, given, default)| side(field, given, default, &mut errors));
-        let wanted = (width, height);
+    pub(crate) fn picture_spec(&self, image: Option<RgbImage>, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Problem> {
+        let Picture { image: request, width, height, .. } = &self.request;
+        let side = |given: &Option<i128>, default| given.and_then(|given| u32::try_from(given).ok()).unwrap_or(default);
+        let wanted = (side(width, DEFAULT_SIZE.0), side(height, DEFAULT_SIZE.1));
         let (native_width, native_height) = native_size(wanted, limits, model);
-        let (init_image, strength) = if self.wants_picture {
-            let weight = self.weight(&mut errors);
-            if image.is_none() {
-                errors.push(FieldError::new("image", "", FieldErrorKind::Missing));
-            }
-            let image = image.and_then(|image| {
-                let part = Part::covering(image.dimensions(), wanted);
-                preprocess::resized_part(&image, part, native_width, native_height).ok()
-            });
-            let strength = image.is_some().then(|| self.strength(weight));
-            (image, strength)
-        } else {
-            (None, None)
-        };
+        let init_image = image.and_then(|image| {
+            let part = Part::covering(image.dimensions(), wanted);
+            preprocess::resized_part(&image, part, native_width, native_height).ok()
+        });
         let request = ImageRequest {
             width: Some(native_width.into()),
             height: Some(native_height.into()),
             output_size: Some(wanted),
+            strength: init_image.is_some().then(|| self.strength()),
             init_image,
-            strength,
-            ..self.request.clone()
+            ..request.clone()
         };
-        match request.validate(limits, model) {
-            Ok(spec) if errors.is_empty() => Ok(spec),
-            Ok(_) => Err(errors),
-            Err(more) => {
-                errors.extend(more.into_iter().map(renamed));
-                Err(errors)
-            }
-        }
+        self.judged(request.validate(limits, model).map_err(|errors| errors.into_iter().map(renamed).collect()))
     }
 
-    fn weight(&self, errors: &mut Vec<FieldError>) -> f64 {
-        let weight = self.reference_weight.unwrap_or(DEFAULT_REFERENCE_WEIGHT);
-        if !(0.0..=1.0).contains(&weight) {
-            let kind = if weight < 0.0 {
-                FieldErrorKind::GreaterThanEqual { ge: Bound::Float(0.0) }
-            } else {
-                FieldErrorKind::LessThanEqual { le: Bound::Float(1.0) }
-            };
-            errors.push(FieldError::new("reference_weight", weight, kind));
-        }
-        weight.clamp(0.0, 1.0)
-    }
-
-    /// The share of the steps that are run on a picture of which so much is to stay: at least one step's.
-    fn strength(&self, weight: f64) -> f64 {
-        let steps = self.request.num_inference_steps.unwrap_or(DEFAULT_STEPS.into()).max(1) as f64;
+    /// The share of the steps that are run on the given picture: at least one step's.
+    fn strength(&self) -> f64 {
+        let Picture { image, reference_weight, .. } = &self.request;
+        let weight = reference_weight.unwrap_or(DEFAULT_REFERENCE_WEIGHT);
+        let steps = image.num_inference_steps.unwrap_or(DEFAULT_STEPS.into()).max(1) as f64;
         // Six digits, so that 1 - 0.7 is 0.3; and a little more than a step's share, which may have been rounded down.
         let strength = ((1.0 - weight) * 1e6).round() / 1e6;
         strength.max((1.0 / steps).next_up()).min(1.0)
@@ -256,30 +254,13 @@ fn renamed(error: FieldError) -> FieldError {
     FieldError { field, ..error }
 }
 
-/// A wanted side; the default's stands in for one that is wrong, which leaves an error behind.
-fn side(field: &'static str, given: Option<i128>, default: u32, errors: &mut Vec<FieldError>) -> u32 {
-    let (least, most) = SIDES;
-    let Some(given) = given else { return default };
-    match u32::try_from(given) {
-        Ok(side) if (least..=most).contains(&side) => return side,
-        Ok(_) | Err(_) => {}
-    }
-    let kind = if given < i128::from(least) {
-        FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(least.into()) }
-    } else {
-        FieldErrorKind::LessThanEqual { le: Bound::Integer(most.into()) }
-    };
-    errors.push(FieldError::new(field, given, kind));
-    default
-}
-
 /// The size at which the model makes a picture of these proportions: about its own number of pixels, in multiples of eight.
 pub(crate) fn native_size(wanted: (u32, u32), limits: &Limits, model: &ModelInfo) -> (u32, u32) {
     let pixels = f64::from(model.default_width) * f64::from(model.default_height);
     let ratio = (f64::from(wanted.0.max(1)) / f64::from(wanted.1.max(1))).clamp(1.0 / LONGEST, LONGEST);
     let side = |pixels: f64| {
         let multiples = (pixels.sqrt() / f64::from(SIDE_MULTIPLE)).round() as u32;
-        multiples.saturating_mul(SIDE_MULTIPLE).clamp(limits.min_side, limits.max_side)
+        multiples.saturating_mul(SIDE_MULTIPLE).clamp(limits.side.0, limits.side.1)
     };
     (side(pixels * ratio), side(pixels / ratio))
 }
@@ -303,7 +284,6 @@ mod tests {
             default_height: height,
             scheduler: Some(SchedulerKind::Ddim.into()),
             scheduler_reason: String::new(),
-            memory: generation::MemoryPlan::default(),
             scripts: diffusion_core::tokenizer::Scripts::default(),
             remarks: Vec::new(),
         })

@@ -1,16 +1,13 @@
 //! Problems as the Tasks API says them: an `error` object beside FastAPI's `detail`; and those that tasks alone have.
 
 use actix_web::http::StatusCode;
-use generation::jobs::{DiskFault, JobError, JobState};
+use generation::jobs::{DiskFault, JobState};
 use serde_json::{Value, json};
 
 use crate::{
     api::tasks::wire::{SERVICE, TaskErrorBody, TaskErrorObject, TaskValidationErrorBody, TaskValidationErrorObject},
     http::Problem,
 };
-
-/// When it is worth asking again for what failed and need not fail again, in seconds: memory may be free by then.
-const FAILED_SECONDS: u64 = 30;
 
 /// There is no such task, or it is another's.
 pub(crate) fn task_not_found(id: &str) -> Problem {
@@ -31,15 +28,6 @@ pub(crate) fn task_ended(id: &str, state: JobState) -> Problem {
 /// The task that is waited for was called off.
 pub(crate) fn task_cancelled(id: &str) -> Problem {
     Problem::new(StatusCode::GONE, "task_cancelled", format!("Task {id} has been cancelled"))
-}
-
-/// The picture that is waited for could not be made.
-pub(crate) fn image_failed(error: &JobError) -> Problem {
-    let message = format!("Image generation failed: {}", error.message);
-    match error.retryable {
-        true => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "generation_failed", message).retry_after(FAILED_SECONDS),
-        false => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "generation_failed", message),
-    }
 }
 
 /// What was made waits for the disk, and is stored by itself as soon as that lets it.

@@ -10,7 +10,7 @@ use jiff::{Timestamp, Unit};
 use crate::{
     access::{Access, Caller},
     api::tasks::{
-        note::TaskNote,
+        metadata::TaskMetadata,
         wire::{NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus},
     },
 };
@@ -84,10 +84,10 @@ pub(crate) fn video_status(job: &Job, links: Links<'_>) -> VideoStatus {
 
 fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
     let outcome = job.outcome.as_ref()?;
-    let note = TaskNote::of(job);
+    let metadata = TaskMetadata::of(job);
     let is_video = outcome.frames > 0;
     let native = outcome.native.map(|native| NativeOutput { width: native.width, height: native.height, frames: Some(native.frames) });
-    let native = native.or_else(|| note.native_size.map(|(width, height)| NativeOutput { width, height, frames: None }));
+    let native = native.or_else(|| metadata.native_size.map(|(width, height)| NativeOutput { width, height, frames: None }));
     let file = |artifact: &Artifact| TaskFile {
         name: artifact.name.clone(),
         url: links.file(job, &artifact.name),
@@ -107,8 +107,8 @@ fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
         native,
         seed: outcome.seed,
         prompt_truncated: outcome.truncated,
-        remarks: note.notes.remarks,
-        ignored_fields: note.notes.ignored_fields,
+        remarks: metadata.notes.remarks,
+        ignored_fields: metadata.notes.ignored_fields,
     };
     Some(TaskResult { service: SERVICE.to_owned(), result: output, duration: rounded(outcome.seconds) })
 }

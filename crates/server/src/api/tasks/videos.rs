@@ -15,12 +15,12 @@ use generation::{
 use crate::{
     access::Caller,
     api::{
+        metadata::JobMetadata,
         submission::{Submission, new_id},
         tasks::{
-            clip_body,
-            note::TaskNote,
+            clip_body::{self, VideoTaskBody},
+            metadata::TaskMetadata,
             problems::task_not_found,
-            request_wire::VideoTaskBody,
             task_view::{self, Links},
             wire::{TaskStatus, VideoStatus, VideoTaskResponse},
         },
@@ -87,32 +87,31 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     check_type(request)?;
     let (bytes, held) = state.read_large(body, request, &caller.owner).await?;
     let mut asked = Submission::by(caller, request, &bytes).await?;
-    if let Some(Submitted { job, replayed }) = asked.before(state).await? {
+    if let Some(Submitted { job, replayed, .. }) = asked.before(state).await? {
         return Ok(answer(request, &job, replayed));
     }
     let model = state.ready_model()?;
     let (tasks, guard) = (state.tasks.clone(), state.guard.clone());
     // The picture alone is wanted from here on, and a body may be long.
-    let mut clip = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &guard)).await??;
+    let (mut clip, mut notes) = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &guard)).await??;
     if state.tasks.repaint_strength > 0.0 {
-        clip.notes.remarks.extend(model.unread_scripts(clip.prompt()));
+        notes.remarks.extend(model.unread_scripts(clip.request.clip.prompt.as_deref()));
     }
-    clip.notes.tell(request);
+    notes.tell(request);
     clip.check(&state.limits)?;
     let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
-    let source = clip.source.take().ok_or_else(Problem::internal)?;
+    let source = clip.request.source.take().ok_or_else(Problem::internal)?;
     let image = state.pictures().picture(source, Asker { owner: &asked.caller.owner, base_url: &base_url }).await;
     let image = image.map_err(|error| match error {
-        SourceError::Refused(reason) => clip.picture_fault(reason),
+        SourceError::Refused(reason) => clip.fault("image", reason),
         SourceError::Failed(error) => *error,
     })?;
-    let notes = std::mem::take(&mut clip.notes);
-    asked.callback_url = clip.callback_url.take();
-    let spec = clip.into_spec(image, &state.limits)?;
-    let note = TaskNote { base_url, native_size: None, notes, seed: Some(spec.seed()) }.into_value();
+    asked.callback_url = clip.request.callback_url.take();
+    let spec = clip.spec(Some(image), &state.limits)?;
+    let metadata = JobMetadata::Task(TaskMetadata { base_url, native_size: None, notes, seed: Some(spec.seed()) });
     let work = Work::Video(VideoSpec::Clip(spec));
-    let Submitted { job, replayed } = asked.submit(state, new_id("vid"), work, note).await?;
+    let Submitted { job, replayed, .. } = asked.submit(state, new_id("vid"), work, metadata).await?;
     drop(held);
     Ok(answer(request, &job, replayed))
 }
@@ -120,7 +119,7 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
 /// The same for one request, however its task stands by now.
 fn answer(request: &HttpRequest, job: &Job, replayed: bool) -> HttpResponse {
     let id = &job.id;
-    let TaskNote { notes, seed, .. } = TaskNote::of(job);
+    let TaskMetadata { notes, seed, .. } = TaskMetadata::of(job);
     notes.tell(request);
     let mut response = HttpResponse::Ok().json(VideoTaskResponse {
         task_id: id.clone(),

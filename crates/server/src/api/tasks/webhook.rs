@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 use crate::{
     access::Access,
     api::tasks::{
-        note::TaskNote,
+        metadata::TaskMetadata,
         task_view::{self, Links},
     },
 };
 
 /// The task as `GET /api/v1/tasks/{id}` tells of it, and what has happened to it.
 pub(crate) fn body(access: &Access, job: &Job, event: &str) -> Vec<u8> {
-    let note = TaskNote::of(job);
-    let task = task_view::task(job, Links { access, base_url: &note.base_url });
+    let metadata = TaskMetadata::of(job);
+    let task = task_view::task(job, Links { access, base_url: &metadata.base_url });
     let mut body = json!({"type": format!("task.{event}"), "timestamp": job.finished_at.map(task_view::time)});
     if let (Value::Object(body), Ok(Value::Object(task))) = (&mut body, serde_json::to_value(task)) {
         body.extend(task);

@@ -8,23 +8,22 @@ use std::time::SystemTime;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use generation::{
     Limits,
-    field_error::{Bound, FieldError, FieldErrorKind},
     jobs::{Job, JobState, Submitted, Work},
     video::{FpsRequest, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec, VideoSpec},
 };
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     access::Caller,
     api::{
+        metadata::JobMetadata,
         submission::{Submission, new_id},
         tasks::task_view,
-        text_video::wire::{DEFAULT_TEXT_SEED, MAX_TEXT_CHARS, MAX_TEXT_SEED, TextStatus},
+        text_video::{metadata::TextVideoMetadata, wire::TextStatus},
         videos::stored_video,
     },
-    http::{ErrorBody, Problem, RequestNotes, StoreProblems, ValidationErrorBody, ValidationErrorDetail, idempotency},
-    inputs::{Fields, NamedBody, Shape, callback_fault, detail, integer, judged, query_values, random_seed, string},
+    http::{ErrorBody, Problem, RequestNotes, StoreProblems, ValidationErrorBody, idempotency},
+    inputs::{Body, body_table, check_callback, detail, query_values, random_seed},
     state::{ApiState, TextRoute},
 };
 
@@ -33,10 +32,33 @@ const SECONDS: f64 = 6.0;
 const FPS: f64 = 24.0;
 const SIZE: (i128, i128) = (1280, 720);
 
-/// The order in which faults are told.
-const FIELDS: [&str; 3] = ["text", "seed", "callback_url"];
-/// The body's names.
-pub(crate) static SHAPE: Shape = Shape::new(&FIELDS, &[]);
+/// The highest seed: one below what a signed 32-bit number holds, as Nova Reel has it.
+const MAX_SEED: u64 = 2_147_483_646;
+/// The seed when nobody says.
+const DEFAULT_SEED: u32 = 42;
+
+/// A request for a video from a text.
+#[derive(Default)]
+pub(crate) struct Text {
+    text: Option<String>,
+    seed: Option<i128>,
+    callback_url: Option<String>,
+}
+
+body_table! {
+    /// What `POST /generate-video` takes for a video from a text: six seconds of 1280x720 at 24 frames a second. Keys that no field has are
+    /// ignored, and named in the answer.
+    pub(crate) TEXT: Text, TextBody as "TextToVideoRequest",
+    example {"text": "a peaceful sunrise over mountains with mist", "seed": 42},
+    {
+        /// What the video shows.
+        text: Text(|r| &mut r.text).required().checked().length(1, 512),
+        /// The noise's seed; null or -1 draws one at random.
+        seed: Seed(MAX_SEED, |r| &mut r.seed).checked().or(|| DEFAULT_SEED.into()),
+        /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
+        callback_url: Text(|r| &mut r.callback_url),
+    }
+}
 
 /// What is asked of Bedrock.
 const NO_BEDROCK: &str = "Videos from texts go to Amazon Bedrock here (routing.text), which this version cannot ask yet; \
@@ -50,48 +72,28 @@ fn no_bedrock() -> Problem {
 pub(crate) async fn generate(
     request: &HttpRequest,
     mut asked: Submission,
-    named: NamedBody,
+    mut body: Body<Text>,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
     if let Some(before) = asked.before(state).await? {
         return Ok(taken(request, before));
     }
-    let mut notes = RequestNotes::new(named.ignored.clone(), Vec::new());
+    let mut notes = RequestNotes::new(body.named.ignored.clone(), Vec::new());
     notes.tell(request);
-    let (spec, callback_url) = spec(&named, state)?;
+    check_callback(&mut body, |text| text.callback_url.as_deref(), &state.guard);
+    let spec = scenes(&body, &state.limits)?;
     match state.text_route {
         TextRoute::Bedrock => return Err(no_bedrock()),
         TextRoute::Local => notes.remarks = state.ready_model()?.unread_scripts(spec.scenes().iter().map(SceneSpec::prompt)),
     }
-    asked.callback_url = callback_url;
-    let note = Note { api: "text".into(), base_url: state.access.base_url(request), seed: Some(spec.seed()), notes };
-    // It holds nothing that JSON cannot.
-    let note = serde_json::to_value(note).map_err(|_| Problem::internal())?;
-    Ok(taken(request, asked.submit(state, new_id("vid"), Work::Video(VideoSpec::Scenes(spec)), note).await?))
-}
-
-/// What is noted with a job, for its answers later on.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Note {
-    /// Which API's job it is.
-    api: String,
-    /// What the caller called this server: messages to a callback have no request of their own to tell it by.
-    base_url: String,
-    seed: Option<u64>,
-    #[serde(flatten)]
-    notes: RequestNotes,
-}
-
-impl Note {
-    fn of(job: &Job) -> Self {
-        serde_json::from_value(job.note.clone()).unwrap_or_default()
-    }
+    asked.callback_url = body.request.callback_url;
+    let metadata = JobMetadata::TextVideo(TextVideoMetadata { base_url: state.access.base_url(request), seed: Some(spec.seed()), notes });
+    Ok(taken(request, asked.submit(state, new_id("vid"), Work::Video(VideoSpec::Scenes(spec)), metadata).await?))
 }
 
 /// The same for one request, however its job stands by now.
-fn taken(request: &HttpRequest, Submitted { job, replayed }: Submitted) -> HttpResponse {
-    let Note { seed, notes, .. } = Note::of(&job);
+fn taken(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -> HttpResponse {
+    let TextVideoMetadata { seed, notes, .. } = TextVideoMetadata::of(&job);
     notes.tell(request);
     let mut answer = HttpResponse::Ok().json(TextStatus {
         job_id: job.id,
@@ -108,29 +110,15 @@ fn taken(request: &HttpRequest, Submitted { job, replayed }: Submitted) -> HttpR
     answer
 }
 
-/// What is to be made, and who is told of its end.
-fn spec(named: &NamedBody, state: &ApiState) -> Result<(ScenesSpec, Option<String>), Problem> {
-    let callback_url = Fields::new(&named.json).read("callback_url", string);
-    let fault = callback_url.as_deref().and_then(|url| callback_fault(url, &state.guard));
-    Ok((scenes(named, fault, &state.limits)?, callback_url))
-}
-
-fn scenes(named: &NamedBody, fault: Option<ValidationErrorDetail>, limits: &Limits) -> Result<ScenesSpec, Problem> {
-    let mut fields = Fields::new(&named.json);
-    let text = fields.required("text", string);
-    let drawn = || i128::from(random_seed()) % (MAX_TEXT_SEED + 1);
-    let seed = match named.json.get("seed") {
-        // Explicit null is no default.
-        Some(Value::Null) => Some(drawn()),
-        None => Some(DEFAULT_TEXT_SEED.into()),
-        Some(_) => fields.read("seed", integer).map(|seed| if seed == -1 { drawn() } else { seed }),
+/// What is to be made.
+fn scenes(body: &Body<Text>, limits: &Limits) -> Result<ScenesSpec, Problem> {
+    body.judged(Ok(()))?;
+    let scene = SceneRequest { prompt: body.request.text.clone(), source: Some("moving".into()), ..SceneRequest::default() };
+    let default_seed = || match body.named.json.get("seed") {
+        // Explicit null is no default, nor is -1.
+        Some(_) => i128::from(u64::from(random_seed()) % (MAX_SEED + 1)),
+        None => DEFAULT_SEED.into(),
     };
-    let _checked_already = fields.read("callback_url", string);
-    let mut faults = fields.faults;
-    faults.extend(fault);
-    let checked = check_text(text).and_then(|text| check_seed(seed).map(|seed| (text, seed)));
-    let (text, seed) = judged(checked, faults, named, &FIELDS)?;
-    let scene = SceneRequest { prompt: Some(text), source: Some("moving".into()), ..SceneRequest::default() };
     let request = ScenesRequest {
         scenes: Some(vec![scene]),
         duration_per_scene: Some(SECONDS),
@@ -139,34 +127,11 @@ fn scenes(named: &NamedBody, fault: Option<ValidationErrorDetail>, limits: &Limi
         height: Some(SIZE.1),
         // What the model knows as round stays round.
         proportional: true,
-        seed: Some(seed),
+        seed: Some(body.request.seed.unwrap_or_else(default_seed)),
         ..ScenesRequest::default()
     };
     // The limits that the service ships with allow all of this; others may not.
-    judged(request.validate(limits), Vec::new(), named, &FIELDS)
-}
-
-fn check_text(text: Option<String>) -> Result<String, Vec<FieldError>> {
-    let fault = |value: &str, kind| Err(vec![FieldError::new("text", value, kind)]);
-    match text {
-        None => fault("", FieldErrorKind::Missing),
-        Some(text) if text.trim().is_empty() => fault(&text, FieldErrorKind::StringTooShort { min_length: 1 }),
-        Some(text) if text.chars().nth(MAX_TEXT_CHARS).is_some() => {
-            fault(&text, FieldErrorKind::StringTooLong { max_length: MAX_TEXT_CHARS })
-        }
-        Some(text) => Ok(text),
-    }
-}
-
-fn check_seed(seed: Option<i128>) -> Result<i128, Vec<FieldError>> {
-    let fault = |value: i128, kind| Err(vec![FieldError::new("seed", value, kind)]);
-    match seed {
-        // Its type was wrong, which is told already.
-        None => Ok(0),
-        Some(seed) if seed < 0 => fault(seed, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(-1) }),
-        Some(seed) if seed > MAX_TEXT_SEED => fault(seed, FieldErrorKind::LessThanEqual { le: Bound::Integer(MAX_TEXT_SEED) }),
-        Some(seed) => Ok(seed),
-    }
+    body.judged(request.validate(limits))
 }
 
 /// Tells how a video from a text stands.
@@ -208,7 +173,7 @@ fn status(job: Job, video_url: Option<String>) -> TextStatus {
         }
         JobState::Cancelled => ("failed", "Video generation failed: it was cancelled".to_owned()),
     };
-    let Note { seed, notes, .. } = Note::of(&job);
+    let TextVideoMetadata { seed, notes, .. } = TextVideoMetadata::of(&job);
     TextStatus {
         video_url,
         progress: task_view::progress(&job),
@@ -232,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_text_is_six_seconds_of_one_moving_scene() {
-        let body = |json: Value| scenes(&NamedBody::new(json.as_object().unwrap().clone(), &SHAPE), None, &Limits::DEFAULT);
+        let body = |json: Value| scenes(&TEXT.read(json.as_object().unwrap().clone()), &Limits::DEFAULT);
         let made = body(json!({"text": "a boat"})).unwrap();
         assert_eq!((made.timeline().frames(), made.fps().to_string(), made.seed()), (144, "24".into(), 42));
         assert_eq!((made.width(), made.height(), made.moves()), (1280, 720, true));

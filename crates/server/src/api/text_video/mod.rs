@@ -1,6 +1,7 @@
 //! Videos from texts, as jobs.
 
 pub(crate) mod handlers;
+pub(crate) mod metadata;
 pub(crate) mod wire;
 
 use actix_web::web::ServiceConfig;

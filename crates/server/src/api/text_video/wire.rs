@@ -5,29 +5,6 @@ use utoipa::ToSchema;
 
 use crate::http::IgnoredField;
 
-/// The most characters of a text.
-pub(crate) const MAX_TEXT_CHARS: usize = 512;
-/// The highest seed: one below what a signed 32-bit number holds, as Amazon's Nova Reel has it.
-pub(crate) const MAX_TEXT_SEED: i128 = 2_147_483_646;
-/// The seed when nobody says.
-pub(crate) const DEFAULT_TEXT_SEED: u64 = 42;
-
-/// What `POST /generate-video` takes for a video from a text: six seconds of 1280x720 at 24 frames a second. Keys that
-/// no field has are ignored, and named in the answer.
-#[derive(ToSchema)]
-#[schema(as = TextToVideoRequest, example = json!({"text": "a peaceful sunrise over mountains with mist", "seed": 42}))]
-#[expect(dead_code, reason = "it describes what is read field by field")]
-pub(crate) struct TextBody {
-    /// What the video shows.
-    #[schema(min_length = 1, max_length = 512, example = "a peaceful sunrise over mountains with mist")]
-    text: String,
-    /// The noise's seed; null or -1 draws one at random.
-    #[schema(minimum = -1, maximum = 2147483646, default = 42, example = 42)]
-    seed: Option<i64>,
-    /// Where to tell that the job has ended: an http or https address.
-    callback_url: Option<String>,
-}
-
 /// How a video from a text stands.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TextToVideoStatus)]

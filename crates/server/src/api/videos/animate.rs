@@ -4,7 +4,10 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use generation::video::{AnimationRequest, AnimationSpec, VideoSpec};
+use generation::{
+    Limits,
+    video::{AnimationRequest, AnimationSpec, MotionRequest, VideoSpec},
+};
 use image::RgbImage;
 
 use crate::{
@@ -14,8 +17,7 @@ use crate::{
         tasks::async_video::{self, TaskAccepted},
         videos::{
             scenes::make,
-            scenes_body::{fps, motion_fields},
-            wire::AnimateBody,
+            scenes_body::{fps, fps_schema, motion_run, motion_settings},
         },
     },
     files::{Mp4File, decoding, picture_text},
@@ -23,27 +25,51 @@ use crate::{
         IdempotencyHeader, JsonBodyProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, RequestNotes, check_type, insert,
         respond_async,
     },
-    inputs::{Fields, Shape, integer, judged, parse_named, picture_source, random_seed, seed, string, value_error},
+    inputs::{EXAMPLE_PICTURE, Holds, body_table, picture_source, random_seed, rows, value_error},
     state::ApiState,
 };
 
-/// The order in which faults are told.
-const FIELDS: [&str; 13] = [
-    "image",
-    "num_frames",
-    "num_inference_steps",
-    "fps",
-    "conditioning_fps",
-    "motion_bucket_id",
-    "noise_aug_strength",
-    "min_guidance_scale",
-    "max_guidance_scale",
-    "decode_chunk_size",
-    "width",
-    "height",
-    "seed",
-];
-static SHAPE: Shape = Shape::new(&FIELDS, &[]);
+const LIMITS: Limits = Limits::DEFAULT;
+
+/// A request for an animation, its picture still a text.
+#[derive(Default)]
+struct Animate {
+    request: AnimationRequest,
+    image: Option<String>,
+}
+
+impl Holds<MotionRequest> for Animate {
+    fn held(&mut self) -> &mut MotionRequest {
+        &mut self.request.motion
+    }
+}
+
+body_table! {
+    /// What `POST /animate` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and named in the
+    /// answer's `X-Ignored-Fields`.
+    ANIMATE: Animate, AnimateBody as "AnimateRequest",
+    example {"image": EXAMPLE_PICTURE, "motion_bucket_id": 127, "seed": 42},
+    [
+        &rows! { Animate;
+            /// The picture: base64 of a PNG, JPEG or WebP file, or a data URL.
+            image: Text(|r| &mut r.image).required(),
+        },
+        &motion_run(),
+        &rows! { Animate;
+            /// Frames in a second, which the model is told too unless `conditioning_fps` says otherwise.
+            fps: Other(fps_schema, |r, fields, name| r.request.fps = fields.read(name, fps)),
+        },
+        &motion_settings(),
+        &rows! { Animate;
+            /// Pixels across, a multiple of 8; the model's own if absent.
+            width: Side(LIMITS.side, |r| &mut r.request.width),
+            /// Pixels down, a multiple of 8; the model's own if absent.
+            height: Side(LIMITS.side, |r| &mut r.request.height),
+            /// The noise's seed. Drawn at random if absent or -1, and told in the answer.
+            seed: Seed(LIMITS.max_seed, |r| &mut r.request.seed),
+        },
+    ]
+}
 
 /// Sets a picture in motion.
 ///
@@ -65,6 +91,7 @@ static SHAPE: Shape = Shape::new(&FIELDS, &[]);
                 ("Content-Disposition" = String, description = "attachment, with a unique file name"),
                 ("X-Video-FPS" = String, description = "Frames in a second: a number or a fraction"),
                 ("X-Seed" = u64, description = "The seed that it was made with"),
+                ("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"),
             )
         ),
         TaskAccepted,
@@ -84,22 +111,19 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     state.ready_model()?;
     let (bytes, held) = state.read_large(body, request, &caller.owner).await?;
     let limits = state.limits.clone();
-    let named = match respond_async::is_wanted(request) {
-        true => Some(Submission::by(caller.clone(), request, &bytes).await?),
-        false => None,
-    };
+    let submission = Submission::by(caller, request, &bytes).await?;
     let read = async {
         // A large picture takes a while to decode, and much memory while it is.
         let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
         actix_web::web::block(move || spec(&bytes, &limits)).await?
     };
-    if let Some(asked) = named {
+    if respond_async::is_wanted(request) {
         let read = async {
             let (spec, notes) = read.await?;
             notes.tell(request);
             Ok((VideoSpec::Animation(spec?), notes))
         };
-        let answer = async_video::answer(request, asked, state, read).await;
+        let answer = async_video::answer(request, submission, state, read).await;
         drop(held);
         return answer;
     }
@@ -108,32 +132,21 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let spec = spec?;
     drop(held);
     let fps = spec.fps().to_string();
-    let made = make(state, &caller, VideoSpec::Animation(spec)).await?;
+    let made = make(state, request, submission, VideoSpec::Animation(spec), notes).await?;
     Ok(made.answer(|response| insert(response, "X-Video-FPS", &fps)))
 }
 
 /// What a body asks for, or all that is wrong with it; and what is to be said of it.
-fn spec(body: &[u8], limits: &generation::Limits) -> Result<(Result<AnimationSpec, Problem>, RequestNotes), Problem> {
-    let named = parse_named(body, &SHAPE)?;
-    let mut fields = Fields::new(&named.json);
-    let image = fields.required("image", string).and_then(|text| match picture(&text) {
-        Ok(picture) => Some(picture),
-        Err(sentence) => {
-            fields.faults.push(value_error("image", sentence, &text.into()));
-            None
-        }
+fn spec(body: &[u8], limits: &Limits) -> Result<(Result<AnimationSpec, Problem>, RequestNotes), Problem> {
+    let mut body = ANIMATE.parse(body)?;
+    let mut request = std::mem::take(&mut body.request.request);
+    request.image = body.request.image.take().and_then(|text| {
+        let sentence = |sentence| body.faults.push(value_error("image", sentence, &text.as_str().into()));
+        picture(&text).map_err(sentence).ok()
     });
-    let request = AnimationRequest {
-        image,
-        motion: motion_fields(&mut fields),
-        fps: fields.read("fps", fps),
-        width: fields.read("width", integer),
-        height: fields.read("height", integer),
-        seed: Some(fields.read("seed", seed).unwrap_or(random_seed().into())),
-    };
-    let faults = fields.faults;
-    let spec = judged(request.validate(limits), faults, &named, &FIELDS);
-    Ok((spec, RequestNotes::new(named.ignored, Vec::new())))
+    request.seed.get_or_insert_with(|| random_seed().into());
+    let spec = body.judged(request.validate(limits));
+    Ok((spec, RequestNotes::new(body.named.ignored, Vec::new())))
 }
 
 /// A picture from base64 or a data URL.

@@ -7,7 +7,10 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
 };
-use generation::{field_error::shortened, video::VideoSpec};
+use generation::{
+    field_error::shortened,
+    video::{ScenesRequest, VideoSpec},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -15,22 +18,27 @@ use crate::{
     api::{
         characters::{
             self,
-            wire::{CharacterBody, Generation},
+            body::{CHARACTER, Character, CharacterBody},
+            wire::Generation,
         },
         submission::Submission,
         tasks::async_video::{self, TaskAccepted},
         text_video::{
             self,
-            wire::{TextBody, TextStatus},
+            handlers::{TEXT, Text, TextBody},
+            wire::TextStatus,
         },
-        videos::{scenes, scenes_body, wire::ScenesBody},
+        videos::{
+            scenes,
+            scenes_body::{SCENES, ScenesBody},
+        },
     },
     files::Mp4File,
     http::{
         ErrorBody, IdempotencyHeader, JsonBodyProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, ValidationErrorBody,
         aside, check_type, respond_async,
     },
-    inputs::{NamedBody, echo, field_names::is_same_name, parse_object, value_fault},
+    inputs::{Body, echo, field_names::is_same_name, fields::parse_object, value_fault},
     state::ApiState,
 };
 
@@ -82,20 +90,20 @@ impl Shape {
     }
 }
 
-/// A body by its shape, its fields under their own names.
-enum Named {
-    Scenes(Box<scenes_body::ScenesBody>),
-    Character(NamedBody),
-    Text(NamedBody),
+/// A body by its shape.
+enum AnyBody {
+    Scenes(Box<Body<ScenesRequest>>),
+    Character(Body<Character>),
+    Text(Body<Text>),
 }
 
-impl Named {
+impl AnyBody {
     fn read(bytes: &[u8]) -> Result<Self, Problem> {
         let json = parse_object(bytes)?;
         Ok(match Shape::of(&json)? {
-            Shape::Scenes => Self::Scenes(Box::new(scenes_body::read(json))),
-            Shape::Character => Self::Character(NamedBody::new(json, &characters::body::SHAPE)),
-            Shape::Text => Self::Text(NamedBody::new(json, &text_video::handlers::SHAPE)),
+            Shape::Scenes => Self::Scenes(Box::new(SCENES.read(json))),
+            Shape::Character => Self::Character(CHARACTER.read(json)),
+            Shape::Text => Self::Text(TEXT.read(json)),
         })
     }
 }
@@ -104,7 +112,7 @@ impl Named {
 #[derive(utoipa::ToSchema)]
 #[schema(as = AnyVideoRequest)]
 #[serde(untagged)]
-#[expect(dead_code, clippy::large_enum_variant, reason = "it describes what is read field by field, and is never made")]
+#[expect(dead_code, reason = "it describes what is read field by field, and is never made")]
 pub(crate) enum VideoBody {
     /// A video of scenes, which is waited for.
     Scenes(ScenesBody),
@@ -151,6 +159,7 @@ pub(crate) enum VideoJobAnswer {
                 ("X-Hero-Used" = bool, description = "Whether a hero's description stands before the prompts"),
                 ("X-Seed" = u64, description = "The seed that it was made with"),
                 ("X-Prompt-Truncated" = bool, description = "true if a text was cut, for the model reads no more; else absent"),
+                ("Idempotent-Replayed" = String, description = "true if this request was answered before, or is being answered; else absent"),
             )
         ),
         TaskAccepted,
@@ -170,21 +179,21 @@ pub(crate) async fn generate_video(request: HttpRequest, caller: Caller, payload
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    let named = aside(bytes.len(), {
+    let body = aside(bytes.len(), {
         let bytes = bytes.clone();
-        move || Named::read(&bytes)
+        move || AnyBody::read(&bytes)
     });
-    match named.await?? {
-        Named::Scenes(body) if respond_async::is_wanted(request) => {
+    match body.await?? {
+        AnyBody::Scenes(body) if respond_async::is_wanted(request) => {
             let asked = Submission::by(caller, request, &bytes).await?;
             let spec = std::future::ready(scenes::scenes(request, *body, state).map(|(spec, notes)| (VideoSpec::Scenes(spec), notes)));
             async_video::answer(request, asked, state, spec).await
         }
-        Named::Scenes(body) => scenes::video(request, &caller, *body, state).await,
-        Named::Character(body) => {
+        AnyBody::Scenes(body) => scenes::video(request, Submission::by(caller, request, &bytes).await?, *body, state).await,
+        AnyBody::Character(body) => {
             characters::handlers::generate(request, Submission::by(caller, request, &bytes).await?, body, state).await
         }
-        Named::Text(body) => text_video::handlers::generate(request, Submission::by(caller, request, &bytes).await?, body, state).await,
+        AnyBody::Text(body) => text_video::handlers::generate(request, Submission::by(caller, request, &bytes).await?, body, state).await,
     }
 }
 

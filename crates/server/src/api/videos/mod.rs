@@ -5,7 +5,7 @@ pub(crate) mod generate_video;
 pub(crate) mod scenes;
 pub mod scenes_body;
 pub(crate) mod stored_video;
-mod wire;
+pub(crate) mod wire;
 
 use actix_web::web::ServiceConfig;
 

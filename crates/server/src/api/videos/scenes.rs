@@ -1,10 +1,10 @@
 //! A video of scenes as an MP4 file, which is one of the three things that `POST /generate-video` makes
 //! ([`crate::api::videos::generate_video`]); and `POST /generate-video/info`: what it will be.
 //!
-//! The handler holds the job's handle while it waits, as that of `POST /generate` does: a client that hangs up cancels the job. The video
-//! lies in a folder of its own while it is written; the answer is read from the open file, whose name is gone by then.
+//! It is a held job, as that of `POST /generate` is: a client that hangs up cancels it. The video lies in a folder of its own, which goes when
+//! nobody needs the job's result any more; the answer is read from the open file, whose name may be gone by then.
 
-use std::{fs::File, io};
+use std::{fs::File, io, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -15,25 +15,33 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use generation::{
-    jobs::DiskFault,
-    video::{GeneratedVideo, ScenesSpec, VideoOutput, VideoSpec},
+    JobOutput, Limits, Work,
+    jobs::{ArtifactReader, DiskFault, HeldOutput, HeldVideo},
+    video::{GeneratedVideo, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
 };
 use uuid::Uuid;
 
 use crate::{
-    access::Caller,
-    api::videos::{
-        scenes_body,
-        wire::{ScenesBody, VideoInfo},
+    api::{
+        metadata::JobMetadata,
+        submission::{Submission, finished},
+        tasks::metadata::TaskMetadata,
+        videos::{
+            scenes_body::{SCENES, ScenesBody},
+            wire::VideoInfo,
+        },
     },
     http::{
         JsonBodyProblems, Problem, RequestBody, RequestNotes, aside, check_type,
         file_answer::{self, AS_MADE},
-        insert,
+        idempotency, insert,
     },
-    inputs::random_seed,
+    inputs::{Body, random_seed},
     state::ApiState,
 };
+
+/// What a failure says could not be done.
+const WHAT: &str = "Video generation";
 
 /// What a video will be: its frames, its length, and how long it will take here.
 #[utoipa::path(
@@ -53,32 +61,34 @@ pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Da
 }
 
 /// The video of scenes that a body describes, and what is to be said of the body.
-pub(crate) fn scenes(
-    request: &HttpRequest,
-    body: scenes_body::ScenesBody,
-    state: &ApiState,
-) -> Result<(ScenesSpec, RequestNotes), Problem> {
-    let mut notes = RequestNotes::new(body.ignored(), Vec::new());
+pub(crate) fn scenes(request: &HttpRequest, body: Body<ScenesRequest>, state: &ApiState) -> Result<(ScenesSpec, RequestNotes), Problem> {
+    let mut notes = RequestNotes::new(body.named.ignored.clone(), Vec::new());
     notes.tell(request);
-    if body.scene_count().is_some_and(|count| count < 2) {
+    if body.request.scenes.as_ref().is_some_and(|scenes| scenes.len() < 2) {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "too_few_scenes", "At least 2 scenes required"));
     }
-    let spec = body.into_spec(random_seed(), &state.limits)?;
+    let spec = spec(body, &state.limits)?;
     let model = state.ready_model()?;
     notes.remarks = model.unread_scripts(spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]));
     notes.tell(request);
     Ok((spec, notes))
 }
 
+fn spec(mut body: Body<ScenesRequest>, limits: &Limits) -> Result<ScenesSpec, Problem> {
+    let mut request = std::mem::take(&mut body.request);
+    request.seed.get_or_insert_with(|| random_seed().into());
+    body.judged(request.validate(limits))
+}
+
 /// Makes the video and answers with it.
 pub(crate) async fn video(
     request: &HttpRequest,
-    caller: &Caller,
-    body: scenes_body::ScenesBody,
+    submission: Submission,
+    body: Body<ScenesRequest>,
     state: &ApiState,
 ) -> Result<HttpResponse, Problem> {
-    let (spec, _) = scenes(request, body, state)?;
-    let made = make(state, caller, VideoSpec::Scenes(spec.clone())).await?;
+    let (spec, notes) = scenes(request, body, state)?;
+    let made = make(state, request, submission, VideoSpec::Scenes(spec.clone()), notes).await?;
     Ok(made.answer(|response| {
         for (name, value) in [
             ("X-Video-Scenes", spec.scenes().len().to_string()),
@@ -95,11 +105,11 @@ pub(crate) async fn video(
 async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let bytes = body.read(state.body_limit, state.body_timeout).await?;
-    let body = aside(bytes.len(), move || scenes_body::parse(&bytes)).await??;
-    let ignored_fields = body.ignored();
+    let body = aside(bytes.len(), move || SCENES.parse(&bytes)).await??;
+    let ignored_fields = body.named.ignored.clone();
     RequestNotes::new(ignored_fields.clone(), Vec::new()).tell(request);
-    let spec = body.into_spec(random_seed(), &state.limits)?;
-    let estimate = state.engine.timings().estimate(&spec);
+    let spec = spec(body, &state.limits)?;
+    let estimate = state.local().timings().estimate(&spec);
     Ok(HttpResponse::Ok().json(VideoInfo {
         scenes_count: spec.scenes().len(),
         frames_per_scene: spec.frames_per_scene(),
@@ -130,28 +140,31 @@ pub(crate) fn scratch(error: io::Error) -> Problem {
 
 /// A video that is made and open.
 pub(crate) struct MadeVideo {
-    file: File,
-    /// Its bytes.
-    length: u64,
-    video: GeneratedVideo,
-    seed: u64,
+    file: ArtifactReader,
+    /// What made it; its folder goes with this.
+    output: Arc<HeldOutput>,
+    replayed: bool,
 }
 
-/// Makes a video for a caller and opens its file; a folder of its own is gone when this returns, or is dropped.
-pub(crate) async fn make(state: &ApiState, caller: &Caller, spec: VideoSpec) -> Result<MadeVideo, Problem> {
+/// Makes a video for a caller who waits, and opens its file.
+pub(crate) async fn make(
+    state: &ApiState,
+    request: &HttpRequest,
+    submission: Submission,
+    spec: VideoSpec,
+    notes: RequestNotes,
+) -> Result<MadeVideo, Problem> {
     let folder = tempfile::Builder::new().prefix("framewright-").tempdir_in(&state.scratch).map_err(scratch)?;
-    let failed = |error| Problem::not_made("Video generation", &error);
-    let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| failed(error.into()))?;
-    let seed = spec.seed();
-    let video = state.engine.submit_video_in(spec, output, caller.context())?.finished().await.map_err(failed)?;
-    let path = video.path.clone();
-    let opened = web::block(move || -> io::Result<(File, u64)> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        Ok((file, length))
-    });
-    let (file, length) = opened.await?.map_err(scratch)?;
-    Ok(MadeVideo { file, length, video, seed })
+    let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| Problem::not_made(WHAT, &error.into()))?;
+    let video = HeldVideo { output, folder: Some(Arc::new(folder)) };
+    let (base_url, seed) = (state.access.base_url(request), Some(spec.seed()));
+    let metadata = TaskMetadata { base_url, notes, seed, native_size: None };
+    let (job, replayed) = submission.hold(state, "vid", Work::Video(spec), Some(video), JobMetadata::Task(metadata)).await?;
+    let output = finished(state, WHAT, job).await?;
+    let JobOutput::Video(GeneratedVideo { path, .. }) = &output.output else { return Err(Problem::internal()) };
+    let path = path.clone();
+    let file = web::block(move || ArtifactReader::file(File::open(path)?)).await?.map_err(scratch)?;
+    Ok(MadeVideo { file, output, replayed })
 }
 
 impl MadeVideo {
@@ -161,12 +174,16 @@ impl MadeVideo {
         let disposition = ContentDisposition { disposition: DispositionType::Attachment, parameters: vec![name] };
         let mut head = HttpResponse::Ok();
         head.content_type("video/mp4").insert_header((CONTENT_DISPOSITION, disposition)).insert_header((CACHE_CONTROL, AS_MADE));
-        let mut response = file_answer::body(&mut head, self.file, 0, self.length);
-        insert(&mut response, "X-Seed", &self.seed.to_string());
-        if !self.video.truncated.is_empty() {
-            insert(&mut response, "X-Prompt-Truncated", "true");
+        let length = self.file.bytes();
+        let mut response = file_answer::body(&mut head, self.file, 0, length);
+        if let JobOutput::Video(video) = &self.output.output {
+            insert(&mut response, "X-Seed", &video.seed.to_string());
+            if !video.truncated.is_empty() {
+                insert(&mut response, "X-Prompt-Truncated", "true");
+            }
         }
         add(&mut response);
+        idempotency::mark(&mut response, self.replayed);
         response
     }
 }

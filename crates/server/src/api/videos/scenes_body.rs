@@ -3,59 +3,119 @@
 //! The command reads its `--scenes FILE.json` with it too, through [`parse_scenes`].
 
 use generation::{
-    Limits,
-    video::{FpsRequest, MotionRequest, SceneRequest, ScenesRequest, ScenesSpec},
-};
-use serde_json::{Map, Value};
-
-use crate::{
-    http::{IgnoredField, Problem, ValidationErrorDetail},
-    inputs::{
-        Fields, NamedBody, Shape, TypeFault, field_names::MOST_ENTRIES, float, integer, judged, parse_object, scheduler, seed, string,
+    Limits, VideoLimits,
+    validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
+    video::{
+        DEFAULT_CONDITIONING_FPS, DEFAULT_MOTION_BUCKET_ID, DEFAULT_MOTION_GUIDANCE, DEFAULT_NOISE_AUG_STRENGTH, DEFAULT_SCENE_SECONDS,
+        DEFAULT_SIDE, DEFAULT_TRANSITION_FRAMES, FpsRequest, JOINS, MotionRequest, SOURCES, SceneRequest, ScenesRequest,
     },
 };
+use serde_json::{Value, json};
 
-/// The order in which faults are told.
-const FIELDS: [&str; 15] = [
-    "scenes",
-    "hero_description",
-    "num_inference_steps",
-    "duration_per_scene",
-    "fps",
-    "width",
-    "height",
-    "transition_frames",
-    "join",
-    "seed",
-    "negative_prompt",
-    "guidance_scale",
-    "scheduler",
-    "sampler",
-    "motion",
-];
-static SHAPE: Shape = Shape::new(&FIELDS, &[("scenes", &SCENE), ("motion", &MOTION)]);
-static SCENE: Shape =
-    Shape::new(&["prompt", "negative_prompt", "seed", "duration", "source", "motion", "join", "transition_frames"], &[("motion", &MOTION)]);
-static MOTION: Shape = Shape::new(&MOTION_FIELDS, &[]);
+use crate::{
+    http::{IgnoredField, ValidationErrorDetail},
+    inputs::{Body, Fields, Holds, Row, Table, TypeFault, body_table, field_names::MOST_ENTRIES, nested, rows},
+};
 
-/// The fields of a motion.
-pub(crate) const MOTION_FIELDS: [&str; 8] = [
-    "num_frames",
-    "num_inference_steps",
-    "conditioning_fps",
-    "motion_bucket_id",
-    "noise_aug_strength",
-    "min_guidance_scale",
-    "max_guidance_scale",
-    "decode_chunk_size",
-];
+const LIMITS: Limits = Limits::DEFAULT;
+const VIDEO: VideoLimits = LIMITS.video;
 
-/// A body that is JSON, and its fields so far.
-#[derive(Debug)]
-pub(crate) struct ScenesBody {
-    named: NamedBody,
-    request: ScenesRequest,
-    faults: Vec<ValidationErrorDetail>,
+body_table! {
+    /// What `POST /generate-video` takes. Other programs' names of the fields are understood; keys that no field has are ignored, and named
+    /// in the answer's `X-Ignored-Fields`.
+    pub(crate) SCENES: ScenesRequest, ScenesBody as "GenerateVideoRequest",
+    example {
+        "scenes": ["a peaceful sunrise over mountains with mist", "a beach at noon with boats", "a snowy forest at night under the moon"],
+        "num_inference_steps": 25, "duration_per_scene": 3.0, "fps": 24, "width": 512, "height": 512, "transition_frames": 12
+    },
+    {
+        /// What is shown, one after another: texts, or objects where a scene differs from the rest. At least two.
+        scenes: Other(scenes_schema, |r, fields, name| r.scenes = scenes(fields, name)).required().inside(|| SCENE.facts()),
+        /// Stands before each scene's prompt, so that a character stays the same.
+        hero_description: Text(|r| &mut r.hero_description).length(0, LIMITS.max_prompt_chars),
+        /// Denoising steps of each picture.
+        num_inference_steps: Whole(LIMITS.steps, |r| &mut r.num_inference_steps).or(|| DEFAULT_STEPS.into()),
+        /// How long a scene lasts, in seconds: `trunc(duration * fps)` frames.
+        duration_per_scene: Number(VIDEO.scene_seconds, |r| &mut r.duration_per_scene).or(|| DEFAULT_SCENE_SECONDS.into()),
+        /// Frames in a second: a number, or a fraction as a text ("30000/1001").
+        fps: Other(fps_schema, |r, fields, name| r.fps = fields.read(name, fps)),
+        /// Pixels across a frame; pictures are made at the model's own size and resized. An odd number is raised by one.
+        width: Whole(VIDEO.side, |r| &mut r.width).or(|| DEFAULT_SIDE.into()),
+        /// Pixels down a frame. Width x height is at most 2097152.
+        height: Whole(VIDEO.side, |r| &mut r.height).or(|| DEFAULT_SIDE.into()),
+        /// Frames between two scenes.
+        transition_frames: Whole(VIDEO.transition_frames, |r| &mut r.transition_frames).or(|| DEFAULT_TRANSITION_FRAMES.into()),
+        /// How scenes go over into one another: at once, by crossfade, or through pictures between them.
+        join: Text(|r| &mut r.join).one_of(|| JOINS.to_vec()).or(|| "crossfade".into()),
+        /// Scene k has the seed plus k, unless it has its own. Drawn at random if absent or -1, and told in the answer.
+        seed: Seed(LIMITS.max_seed, |r| &mut r.seed),
+        /// What no scene should show.
+        negative_prompt: Text(|r| &mut r.negative_prompt).length(0, LIMITS.max_prompt_chars),
+        /// How closely the pictures follow the prompts; 1 or less turns it off.
+        guidance_scale: Number(LIMITS.guidance_scale, |r| &mut r.guidance_scale).or(|| DEFAULT_GUIDANCE_SCALE.into()),
+        /// The scheduler; the model's own if absent. The names of AUTOMATIC1111 ("DPM++ 2M Karras"), ComfyUI and diffusers are understood
+        /// too.
+        scheduler: Scheduler(|r| &mut r.scheduler),
+        sampler: Silent(|_, _, _| {}),
+        /// How moving scenes move.
+        motion: Object(|r, fields, name| r.motion = nested(fields, name, &MOTION).unwrap_or_default()).inside(|| MOTION.facts()),
+    }
+}
+
+body_table! {
+    /// A scene that differs from the rest.
+    SCENE: SceneRequest, SceneObject as "SceneObject",
+    example null,
+    {
+        /// What it shows.
+        prompt: Text(|r| &mut r.prompt).required().length(1, LIMITS.max_prompt_chars),
+        /// What it should not show, in the place of the request's.
+        negative_prompt: Text(|r| &mut r.negative_prompt).length(0, LIMITS.max_prompt_chars),
+        /// Its own seed; -1 draws one at random.
+        seed: DrawnSeed(LIMITS.max_seed, |r| &mut r.seed),
+        /// How long it lasts, in seconds.
+        duration: Number(VIDEO.scene_seconds, |r| &mut r.duration),
+        /// Whether its picture stands still or is set in motion; still if absent, unless it has a motion.
+        source: Text(|r| &mut r.source).one_of(|| SOURCES.to_vec()),
+        /// How it moves, in the place of the request's; makes it a moving one.
+        motion: Object(|r, fields, name| r.motion = nested(fields, name, &MOTION)).inside(|| MOTION.facts()),
+        /// How it goes over into the next scene.
+        join: Text(|r| &mut r.join).one_of(|| JOINS.to_vec()),
+        /// Frames between it and the next scene.
+        transition_frames: Whole(VIDEO.transition_frames, |r| &mut r.transition_frames),
+    }
+}
+
+static MOTION: Table<MotionRequest> =
+    Table::new("Motion", "How a picture is set in motion.", || Value::Null, &[&motion_run(), &motion_settings()]);
+
+/// The rows of a motion model's run.
+pub(super) const fn motion_run<R: Holds<MotionRequest>>() -> [Row<R>; 2] {
+    rows! { R;
+        /// Frames that the model makes at once; as many as it was made for if absent.
+        num_frames: Whole(VIDEO.num_frames, |r| &mut r.held().num_frames),
+        /// Denoising steps.
+        num_inference_steps: Whole(LIMITS.steps, |r| &mut r.held().num_inference_steps).or(|| DEFAULT_STEPS.into()),
+    }
+}
+
+/// The rows of how a motion model moves a picture.
+pub(super) const fn motion_settings<R: Holds<MotionRequest>>() -> [Row<R>; 6] {
+    rows! { R;
+        /// The frame rate that the model is told.
+        conditioning_fps: Whole(VIDEO.conditioning_fps, |r| &mut r.held().conditioning_fps).or(|| DEFAULT_CONDITIONING_FPS.into()),
+        /// How much moves: from hardly anything (1) to a lot (255).
+        motion_bucket_id: Whole(VIDEO.motion_bucket_id, |r| &mut r.held().motion_bucket_id).or(|| DEFAULT_MOTION_BUCKET_ID.into()),
+        /// Noise added to the picture first: more lets the video leave it further behind.
+        noise_aug_strength: Number(VIDEO.noise_aug_strength, |r| &mut r.held().noise_aug_strength)
+            .or(|| DEFAULT_NOISE_AUG_STRENGTH.into()),
+        /// Guidance of the first frame.
+        min_guidance_scale: Number(LIMITS.guidance_scale, |r| &mut r.held().min_guidance_scale).or(|| DEFAULT_MOTION_GUIDANCE.0.into()),
+        /// Guidance of the last frame.
+        max_guidance_scale: Number(LIMITS.guidance_scale, |r| &mut r.held().max_guidance_scale).or(|| DEFAULT_MOTION_GUIDANCE.1.into()),
+        /// Frames that are decoded at once: fewer need less memory, and flicker more. All if absent.
+        decode_chunk_size: Whole(VIDEO.decode_chunk_size, |r| &mut r.held().decode_chunk_size),
+    }
 }
 
 /// Reads a body of `POST /generate-video` from a file's bytes, and the keys that nobody reads: whatever it lacks is left open.
@@ -70,8 +130,8 @@ pub fn parse_scenes(body: &[u8]) -> Result<(ScenesRequest, Vec<IgnoredField>), S
         };
         faults.iter().map(|fault| format!("{}: {}", place(&fault.loc), fault.msg)).collect::<Vec<_>>().join("; ")
     };
-    match parse(body) {
-        Ok(ScenesBody { named, request, faults }) => {
+    match SCENES.parse(body) {
+        Ok(Body { request, faults, named, .. }) => {
             let faults = [named.conflicts(), &faults].concat();
             if faults.is_empty() { Ok((request, named.ignored)) } else { Err(one_line(&named.at_sent_keys(faults))) }
         }
@@ -80,120 +140,42 @@ pub fn parse_scenes(body: &[u8]) -> Result<(ScenesRequest, Vec<IgnoredField>), S
     }
 }
 
-/// Parses a body and reads the fields that are there; faults are kept for [`ScenesBody::into_spec`].
-pub(crate) fn parse(body: &[u8]) -> Result<ScenesBody, Problem> {
-    Ok(read(parse_object(body)?))
-}
-
-/// As [`parse`], of what is parsed already.
-pub(crate) fn read(json: Map<String, Value>) -> ScenesBody {
-    let named = NamedBody::new(json, &SHAPE);
-    let json = &named.json;
-    let mut fields = Fields::new(json);
-    let mut inner = Vec::new();
-    let request = ScenesRequest {
-        scenes: fields.required("scenes", list).map(|entries| scenes(&entries, &mut fields, &mut inner)),
-        hero_description: fields.read("hero_description", string),
-        negative_prompt: fields.read("negative_prompt", string),
-        num_inference_steps: fields.read("num_inference_steps", integer),
-        guidance_scale: fields.read("guidance_scale", float),
-        scheduler: scheduler(&mut fields),
-        duration_per_scene: fields.read("duration_per_scene", float),
-        fps: fields.read("fps", fps),
-        width: fields.read("width", integer),
-        height: fields.read("height", integer),
-        proportional: false,
-        transition_frames: fields.read("transition_frames", integer),
-        join: fields.read("join", string),
-        // Whoever has no seed draws one.
-        seed: fields.read("seed", integer).filter(|seed| *seed != -1),
-        motion: motion(json, &mut fields, &mut inner).unwrap_or_default(),
-    };
-    let mut faults = fields.faults;
-    faults.extend(inner);
-    ScenesBody { named, request, faults }
-}
-
-impl ScenesBody {
-    /// How many scenes there are, if there are scenes at all.
-    pub(crate) fn scene_count(&self) -> Option<usize> {
-        self.request.scenes.as_ref().map(Vec::len)
-    }
-
-    /// The keys that nobody reads.
-    pub(crate) fn ignored(&self) -> Vec<IgnoredField> {
-        self.named.ignored.clone()
-    }
-
-    /// Validates the request, with `random_seed` if it names none.
-    pub(crate) fn into_spec(self, random_seed: u32, limits: &Limits) -> Result<ScenesSpec, Problem> {
-        let Self { named, mut request, faults } = self;
-        request.seed.get_or_insert(random_seed.into());
-        judged(request.validate(limits), faults, &named, &FIELDS)
-    }
-}
-
-fn scenes(entries: &[Value], body: &mut Fields<'_>, faults: &mut Vec<ValidationErrorDetail>) -> Vec<SceneRequest> {
+fn scenes(body: &mut Fields<'_>, name: &'static str) -> Option<Vec<SceneRequest>> {
+    let entries = body.required(name, list)?;
     let mut scenes = Vec::new();
     // More than there may be are refused by their number, whatever is in them.
     for (index, entry) in entries.iter().enumerate().take(MOST_ENTRIES) {
-        let place = [Value::from("scenes"), Value::from(index)];
+        let place = [Value::from(name), Value::from(index)];
         scenes.push(match entry {
             Value::String(prompt) => SceneRequest { prompt: Some(prompt.clone()), ..SceneRequest::default() },
-            Value::Object(object) => scene(object, body.inside(object, &place), faults),
+            Value::Object(object) => {
+                let mut fields = body.inside(object, &place);
+                let scene = SCENE.fill(&mut fields);
+                let faults = fields.faults;
+                body.faults.extend(faults);
+                scene
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
                 body.fault(&place, ("string_type", "Input should be a valid string, or an object with a prompt"), entry);
                 SceneRequest::default()
             }
         });
     }
-    scenes
+    Some(scenes)
 }
 
-fn scene(object: &Map<String, Value>, mut fields: Fields<'_>, faults: &mut Vec<ValidationErrorDetail>) -> SceneRequest {
-    let scene = SceneRequest {
-        prompt: fields.required("prompt", string),
-        negative_prompt: fields.read("negative_prompt", string),
-        seed: fields.read("seed", seed),
-        duration: fields.read("duration", float),
-        source: fields.read("source", string),
-        motion: motion(object, &mut fields, faults),
-        join: fields.read("join", string),
-        transition_frames: fields.read("transition_frames", integer),
-    };
-    faults.extend(fields.faults);
-    scene
+fn scenes_schema() -> Value {
+    json!({"type": "array", "items": {"$ref": "#/components/schemas/Scene"}, "minItems": 2, "maxItems": VIDEO.max_scenes})
 }
 
-/// The `motion` of the request or of a scene; its own faults go to `faults`.
-fn motion(object: &Map<String, Value>, outer: &mut Fields<'_>, faults: &mut Vec<ValidationErrorDetail>) -> Option<MotionRequest> {
-    let value = object.get("motion").filter(|value| !value.is_null())?;
-    let Value::Object(inner) = value else {
-        outer.fault(&["motion".into()], ("dict_type", "Input should be a valid dictionary"), value);
-        return None;
-    };
-    let mut fields = outer.inside(inner, &["motion".into()]);
-    let motion = motion_fields(&mut fields);
-    faults.extend(fields.faults);
-    Some(motion)
-}
-
-/// The fields of a motion, wherever they stand.
-pub(crate) fn motion_fields(fields: &mut Fields<'_>) -> MotionRequest {
-    MotionRequest {
-        num_frames: fields.read("num_frames", integer),
-        num_inference_steps: fields.read("num_inference_steps", integer),
-        conditioning_fps: fields.read("conditioning_fps", integer),
-        motion_bucket_id: fields.read("motion_bucket_id", integer),
-        noise_aug_strength: fields.read("noise_aug_strength", float),
-        min_guidance_scale: fields.read("min_guidance_scale", float),
-        max_guidance_scale: fields.read("max_guidance_scale", float),
-        decode_chunk_size: fields.read("decode_chunk_size", integer),
-    }
+/// A number, or a fraction as a text.
+pub(super) fn fps_schema() -> Value {
+    let (min, max) = VIDEO.fps;
+    json!({"type": ["number", "string", "null"], "minimum": min, "maximum": max, "examples": [24, "30000/1001"]})
 }
 
 /// A number, or a fraction as text.
-pub(crate) fn fps(value: &Value) -> Result<FpsRequest, TypeFault> {
+pub(super) fn fps(value: &Value) -> Result<FpsRequest, TypeFault> {
     match value {
         Value::Number(number) => number.as_f64().map(FpsRequest::Number).ok_or(("float_type", "Input should be a valid number")),
         Value::String(text) => Ok(FpsRequest::Text(text.clone())),

@@ -47,5 +47,5 @@ pub(crate) async fn video(
 ) -> Result<HttpResponse, Problem> {
     let id = name.strip_prefix("video_").and_then(|rest| rest.strip_suffix(".mp4")).ok_or_else(Problem::not_found)?;
     let found = state.jobs.artifact(&caller.owner, id, FILE).await?.ok_or_else(Problem::not_found)?;
-    artifacts::answer(&request, found).await
+    artifacts::answer(&request, &state.jobs, id, found).await
 }

@@ -48,8 +48,14 @@ pub(crate) enum QueueProblems {
 
 /// Of a route that waits for a job.
 #[derive(IntoResponses)]
-#[response(status = 500, description = "The job failed: `detail` says why", example = json!({"detail": "Generation failed: internal error"}))]
-pub(crate) struct NotMade(ErrorBody);
+pub(crate) enum NotMade {
+    /// The task was cancelled meanwhile
+    #[response(status = 410, example = json!({"detail": "Task img_abc123def456 has been cancelled"}))]
+    Cancelled(ErrorBody),
+    /// The job failed: `detail` says why
+    #[response(status = 500, example = json!({"detail": "Generation failed: internal error"}))]
+    Failed(ErrorBody),
+}
 
 /// Of a route that asks the store of jobs or the disk.
 #[derive(IntoResponses)]

@@ -5,13 +5,28 @@
 
 use actix_web::http::StatusCode;
 use generation::{
-    GenerationError, SubmitError,
-    jobs::{DiskFault, StoreError, SubmitJobError},
+    BackendError, Refusal, SubmitError,
+    jobs::{DiskFault, JobError, StoreError},
 };
 use serde_json::{Map, Value};
 
 use super::Problem;
 use crate::http::error_bodies::ValidationErrorDetail;
+
+/// When it is worth asking again for what failed and need not fail again, in seconds: memory may be free by then.
+const FAILED_SECONDS: u64 = 30;
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::TooLarge(error) => Self::invalid(vec![value_error("body", error.field(), &message, false)]),
+            Refusal::OtherKind { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_served", message),
+            Refusal::Loading => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_loading", message).retry_after(1),
+            Refusal::Failed(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", message),
+        }
+    }
+}
 
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
@@ -23,22 +38,11 @@ impl From<SubmitError> for Problem {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", message).retry_after(seconds.max(1))
             }
             SubmitError::TooManyWaiting { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_waiting", message).retry_after(1),
-            SubmitError::TooLarge(error) => Self::invalid(vec![value_error("body", error.field(), &message, false)]),
-            SubmitError::Loading => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_loading", message).retry_after(1),
-            SubmitError::Failed(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", message),
+            SubmitError::Refused(refusal) => refusal.into(),
             SubmitError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
-        }
-    }
-}
-
-impl From<SubmitJobError> for Problem {
-    fn from(error: SubmitJobError) -> Self {
-        let message = error.to_string();
-        match error {
-            SubmitJobError::Submit(error) => error.into(),
-            SubmitJobError::Store(error) => error.into(),
-            SubmitJobError::IdempotencyConflict { .. } => Self::invalid(vec![value_error("header", "Idempotency-Key", &message, false)]),
-            SubmitJobError::IdTaken(_) | SubmitJobError::BadId(_) => Self::internal(),
+            SubmitError::IdempotencyConflict { .. } => Self::invalid(vec![value_error("header", "Idempotency-Key", &message, false)]),
+            SubmitError::IdTaken(_) | SubmitError::BadId(_) => Self::internal(),
+            SubmitError::Store(error) => error.into(),
         }
     }
 }
@@ -54,33 +58,41 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// Of a picture that was waited for.
-impl From<GenerationError> for Problem {
-    fn from(error: GenerationError) -> Self {
-        Self::not_made("Generation", &error)
-    }
-}
-
 impl Problem {
-    /// Of what was waited for, in words.
-    pub(crate) fn not_made(what: &str, error: &GenerationError) -> Self {
-        if let GenerationError::Cancelled = error {
+    /// A held job has no result; `what` was waited for.
+    pub(crate) fn not_made(what: &str, error: &BackendError) -> Self {
+        if let BackendError::Cancelled = error {
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "The server is shutting down");
         }
         // What only the model can judge, such as steps that a scheduler cannot space, or a scheduler file that a scheduler cannot run.
         if let Some((field, reason)) = error.refusal() {
             return Self::invalid(vec![value_error("body", field, &reason, true)]);
         }
-        tracing::error!(%error, "a picture or a video that was waited for could not be made");
-        let message = format!("{what} failed: {}", for_clients(error));
-        match disk_fault(error) {
+        tracing::error!(%error, "an image or a video that was waited for could not be made");
+        let message = match error {
+            BackendError::Internal(_) => error.to_string(),
+            BackendError::Cancelled | BackendError::Model(_) | BackendError::Encode(_) | BackendError::Video(_) => {
+                JobError::from(error).message
+            }
+        };
+        let message = format!("{what} failed: {message}");
+        match DiskFault::of(error).filter(|_| error.is_of_output()) {
             Some(fault) => Self::disk(fault, message),
             None => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "generation_failed", message),
         }
     }
+
+    /// A stored job has failed; `what` was waited for.
+    pub(crate) fn job_failed(what: &str, error: &JobError) -> Self {
+        let message = format!("{what} failed: {}", error.message);
+        match error.retryable {
+            true => Self::new(StatusCode::SERVICE_UNAVAILABLE, "generation_failed", message).retry_after(FAILED_SECONDS),
+            false => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "generation_failed", message),
+        }
+    }
 }
 
-/// The fault of a field that only the engine can judge; `explained` says the reason in its context, too.
+/// The fault of a field that only the backend can judge; `explained` says the reason in its context, too.
 fn value_error(place: &str, field: &str, reason: &str, explained: bool) -> ValidationErrorDetail {
     ValidationErrorDetail {
         kind: "value_error".into(),
@@ -88,32 +100,5 @@ fn value_error(place: &str, field: &str, reason: &str, explained: bool) -> Valid
         msg: format!("Value error, {reason}"),
         input: Value::Null,
         ctx: explained.then(|| Map::from_iter([("error".to_owned(), Value::from(reason))])),
-    }
-}
-
-/// What is wrong with the disk, if that is why a picture or a video was not made.
-fn disk_fault(error: &GenerationError) -> Option<DiskFault> {
-    match error {
-        GenerationError::Store(error) => Some(error.fault()),
-        GenerationError::Video(_) | GenerationError::Encode(_) | GenerationError::Model(diffusion_core::Error::Sink(_)) => {
-            DiskFault::of(error)
-        }
-        GenerationError::Cancelled | GenerationError::Model(_) | GenerationError::Internal(_) => None,
-    }
-}
-
-/// What clients are told of a failure.
-fn for_clients(error: &GenerationError) -> String {
-    match error {
-        GenerationError::Video(error) => match DiskFault::of(error) {
-            Some(fault) => format!("the video could not be written: {fault}"),
-            None => "the video could not be written".to_owned(),
-        },
-        GenerationError::Encode(_) => "the picture could not be written".to_owned(),
-        GenerationError::Store(error) => format!("what is stored of the job cannot be used: {}", error.fault()),
-        // Some tensor errors carry a backtrace behind their first line, which belongs in the log.
-        GenerationError::Cancelled | GenerationError::Model(_) | GenerationError::Internal(_) => {
-            error.to_string().lines().next().unwrap_or_default().to_owned()
-        }
     }
 }

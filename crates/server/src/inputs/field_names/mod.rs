@@ -5,7 +5,7 @@
 
 mod synonyms;
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::collections::HashMap;
 
 use generation::{
     Limits,
@@ -31,28 +31,16 @@ const LONGEST_NAME: usize = 64;
 
 /// The fields of an object, and the objects that stand in some of them, alone or in a list.
 pub(crate) struct Shape {
-    fields: &'static [&'static str],
-    inside: &'static [(&'static str, &'static Shape)],
+    fields: Vec<&'static str>,
+    inside: Vec<(&'static str, &'static Shape)>,
     /// The field of each name, squashed: a body may have a million keys.
-    names: OnceLock<HashMap<String, &'static str>>,
+    names: HashMap<String, &'static str>,
 }
 
 impl Shape {
-    pub(crate) const fn new(fields: &'static [&'static str], inside: &'static [(&'static str, &'static Shape)]) -> Self {
-        Self { fields, inside, names: OnceLock::new() }
-    }
-
-    /// The field that a client means by a key.
-    fn field(&self, key: &str) -> Option<&'static str> {
-        if key.len() > LONGEST_NAME {
-            return None;
-        }
-        self.names.get_or_init(|| self.names()).get(&squashed(key)).copied()
-    }
-
-    fn names(&self) -> HashMap<String, &'static str> {
+    pub(crate) fn new(fields: Vec<&'static str>, inside: Vec<(&'static str, &'static Shape)>) -> Self {
         let mut names = HashMap::new();
-        for field in self.fields {
+        for field in &fields {
             let name = squashed(field);
             let synonyms = SYNONYMS.into_iter().find(|names| names.iter().any(|synonym| squashed(synonym) == name)).unwrap_or_default();
             for synonym in synonyms {
@@ -60,8 +48,21 @@ impl Shape {
             }
         }
         // What is a field itself is no other's synonym.
-        names.extend(self.fields.iter().map(|field| (squashed(field), *field)));
-        names
+        names.extend(fields.iter().map(|field| (squashed(field), *field)));
+        Self { fields, inside, names }
+    }
+
+    /// The fields, in the order in which their faults are told.
+    pub(crate) fn fields(&self) -> &[&'static str] {
+        &self.fields
+    }
+
+    /// The field that a client means by a key.
+    fn field(&self, key: &str) -> Option<&'static str> {
+        if key.len() > LONGEST_NAME {
+            return None;
+        }
+        self.names.get(&squashed(key)).copied()
     }
 }
 
@@ -117,7 +118,7 @@ impl NamedBody {
                 None => self.ignore(&key, shape, place),
             }
         }
-        for (field, inner) in shape.inside {
+        for (field, inner) in &shape.inside {
             if let Some(value) = named.get_mut(*field) {
                 place.push((*field).into());
                 *value = self.inside(std::mem::take(value), inner, place);
@@ -230,15 +231,18 @@ pub(crate) fn one_picture(value: &Value) -> Option<ValidationErrorDetail> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::sync::LazyLock;
+
     use serde_json::json;
 
     use super::*;
 
-    static SCENE: Shape = Shape::new(&["prompt", "duration", "seed"], &[]);
-    static BODY: Shape = Shape::new(
-        &["scenes", "prompt", "num_inference_steps", "guidance_scale", "negative_prompt", "width", "height", "duration_per_scene"],
-        &[("scenes", &SCENE)],
-    );
+    static SCENE: LazyLock<Shape> = LazyLock::new(|| Shape::new(vec!["prompt", "duration", "seed"], vec![]));
+    static BODY: LazyLock<Shape> = LazyLock::new(|| {
+        let fields =
+            ["scenes", "prompt", "num_inference_steps", "guidance_scale", "negative_prompt", "width", "height", "duration_per_scene"];
+        Shape::new(fields.to_vec(), vec![("scenes", &SCENE)])
+    });
 
     fn named(json: Value) -> NamedBody {
         NamedBody::new(json.as_object().unwrap().clone(), &BODY)
@@ -261,7 +265,7 @@ mod tests {
         assert_eq!(all.len(), distinct.len());
         for names in SYNONYMS {
             for name in names {
-                let shape = Shape::new(&names[..1], &[]);
+                let shape = Shape::new(vec![names[0]], vec![]);
                 assert_eq!(shape.field(name), Some(names[0]), "{name}");
                 assert_eq!(shape.field(&name.to_uppercase().replace('_', "-")), Some(names[0]), "{name}");
             }

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{FileServer, Raw, UPLOAD_BYTES, exchange, pictures, request, spec};
+use super::{FileServer, Raw, UPLOAD_BYTES, exchange, new_job, pictures, request};
 use crate::fake::PATIENCE;
 
 /// Short enough for a test.
@@ -170,7 +170,7 @@ async fn large_bodies_together_are_bounded_too() {
 #[actix_web::test]
 async fn a_large_body_is_not_read_for_a_job_that_is_not_taken() {
     let server = FileServer::start(Vec::new(), PATIENCE).await;
-    let _running = server.jobs.engine().submit(spec("slow")).unwrap();
+    server.jobs.submit(new_job("", "slow", "slow")).await.unwrap();
     for path in WITH_PICTURES {
         // The body never comes, and is not waited for.
         let answer = exchange(server.address, large(path, 2 << 20, "")).await;

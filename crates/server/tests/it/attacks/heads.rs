@@ -7,7 +7,7 @@ use super::{exchange, request};
 use crate::fake::{Running, engine};
 
 async fn server() -> Running {
-    Running::with_settings(ServerSettings::default(), engine(4).await)
+    Running::with_settings(ServerSettings::default(), engine(4).await).await
 }
 
 /// The target and the lines that name a host, with the status that refuses them. `PORT` is the server's.
@@ -125,7 +125,7 @@ async fn no_strange_page_makes_a_job() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
-    assert_eq!(server.engine.jobs(), 0);
+    assert_eq!(server.jobs.active(), 0);
     // Our own page, and a program.
     for lines in [vec!["Origin: http://HOST", "Sec-Fetch-Site: same-origin"], vec!["Origin: https://HOST"], vec![]] {
         let lines: Vec<_> = lines.iter().map(|line| line.replace("HOST", &host)).collect();
@@ -189,7 +189,7 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
-    assert_eq!(server.engine.jobs(), 0);
+    assert_eq!(server.jobs.active(), 0);
 }
 
 /// Words that would make another method of a request, for readers who believe them.
@@ -211,7 +211,7 @@ async fn a_method_is_what_the_first_line_says() {
         let answer = exchange(server.address, request(first, &all, BODY)).await;
         assert_eq!((answer.status(), answer.0.contains("secret")), (405, false), "{name}: {}", answer.0);
     }
-    assert_eq!(server.engine.jobs(), 0);
+    assert_eq!(server.jobs.active(), 0);
 }
 
 /// Names that a client gives its request and that are no names: the answer has one of ours.

@@ -13,7 +13,7 @@ use crate::fake::{PATIENCE, Running, engine};
 
 async fn server() -> Running {
     let access = AccessSettings { keys: keys(), ..AccessSettings::default() };
-    Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(4).await)
+    Running::with_settings(ServerSettings { access, ..ServerSettings::default() }, engine(4).await).await
 }
 
 /// `POST` to a path with a body that any handler would understand.
@@ -97,7 +97,7 @@ async fn no_other_key_opens_anything() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
-    assert_eq!(server.engine.jobs(), 0);
+    assert_eq!(server.jobs.active(), 0);
     // A path that there is not is told to nobody who may not ask.
     assert_eq!((ask(&server, "/none", &[]).await.status(), ask(&server, "/generate", &[]).await.status()), (401, 401));
     for right in

@@ -14,7 +14,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use actix_web::{App, HttpServer};
 use generation::{
     ImageRequest, ImageSpec, Limits,
-    jobs::{JobState, Jobs, NewJob, Priority, Work},
+    jobs::{Durability, JobState, Jobs, Metadata, NewJob, Priority, Work},
 };
 use server::{
     ApiState,
@@ -104,13 +104,27 @@ pub(crate) fn spec(prompt: &str) -> ImageSpec {
 /// The longest upload of [`FileServer`].
 pub(crate) const UPLOAD_BYTES: usize = 1 << 20;
 
+/// A stored job of an image.
+pub(crate) fn new_job(owner: &str, id: &str, prompt: &str) -> NewJob {
+    NewJob {
+        id: id.to_owned(),
+        owner: owner.to_owned(),
+        priority: Priority::Normal,
+        work: Work::Image(spec(prompt)),
+        durability: Durability::Stored,
+        metadata: Metadata::default(),
+        idempotency: None,
+        callback_url: None,
+    }
+}
+
 impl FileServer {
     /// With these keys; a body may take `timeout` to arrive.
     pub(crate) async fn start(keys: Vec<ApiKey>, timeout: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = AccessSettings { keys, ..AccessSettings::default() };
         let access = Arc::new(Access::new(settings, &["127.0.0.1".parse().unwrap()], LinkSecret::from_text("a test's")).unwrap());
-        let jobs = jobs(&folder.path().join("jobs"), engine(1).await);
+        let jobs = jobs(&folder.path().join("jobs"), engine(1).await).await;
         let limits = UploadLimits { bytes: UPLOAD_BYTES, ..UploadLimits::default() };
         let state = ApiState {
             access: Arc::clone(&access),
@@ -126,21 +140,13 @@ impl FileServer {
         let server = server.workers(1).disable_signals().h1_allow_half_closed(false).bind(("127.0.0.1", 0)).unwrap();
         let address = server.addrs()[0];
         tokio::spawn(server.run());
-        Self { address, folder, access, jobs, memory }
+        // Its jobs' files are replaced by the tests, so they are not checked at the end.
+        Self { address, folder, access, jobs: jobs.clone(), memory }
     }
 
     /// Makes a job of `owner`'s whose one file is [`PICTURE`], and then holds this text; the folder where it lies.
     pub(crate) async fn job(&self, owner: &str, id: &str, text: &str) -> PathBuf {
-        let new = NewJob {
-            id: id.to_owned(),
-            owner: owner.to_owned(),
-            priority: Priority::Normal,
-            work: Work::Pictures(spec("a boat")),
-            note: serde_json::Value::Null,
-            idempotency: None,
-            callback_url: None,
-        };
-        self.jobs.submit(new).await.unwrap();
+        self.jobs.submit(new_job(owner, id, "a boat")).await.unwrap();
         let job = self.jobs.finished(owner, id).await.unwrap().unwrap();
         assert_eq!(job.state, JobState::Completed);
         let folder = self.folder.path().join("jobs/artifacts").join(id);

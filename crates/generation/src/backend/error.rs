@@ -1,0 +1,69 @@
+//! Why a backend does not take work, and why it has no result.
+
+use super::too_large::TooLarge;
+
+/// Why a backend does not take work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It does nothing of this kind.
+    #[error("{backend} does not make {kind}")]
+    OtherKind {
+        /// The backend's name.
+        backend: String,
+        /// What was asked for: "images" or "videos".
+        kind: &'static str,
+    },
+    /// Its model is still being loaded.
+    #[error("Model not loaded yet")]
+    Loading,
+    /// Its model could not be loaded, or its device is lost.
+    #[error("the model cannot be used: {0}")]
+    Failed(String),
+    /// There is not enough memory for it, whenever it came.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+}
+
+/// Why a backend has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The job was cancelled, by its caller or because the program is going down.
+    #[error("cancelled")]
+    Cancelled,
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] diffusion_core::Error),
+    /// The image could not be encoded as PNG.
+    #[error("PNG: {0}")]
+    Encode(#[from] png::EncodingError),
+    /// The video could not be written; no file is left of it.
+    #[error(transparent)]
+    Video(#[from] video_encode::Error),
+    /// A fault of ours: the job panicked. The backend goes on with the next job.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl BackendError {
+    /// Where the model does not take what was asked for: the field of the request, and the reason in one line.
+    pub fn refusal(&self) -> Option<(&str, String)> {
+        let Self::Model(error) = self else { return None };
+        let reason = if let diffusion_core::Error::Params { reason, .. } = error { reason.clone() } else { error.to_string() };
+        Some((error.refused_parameter()?, reason.lines().next().unwrap_or_default().to_owned()))
+    }
+
+    /// Whether the same work may well succeed at another time.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Model(diffusion_core::Error::OutOfMemory { .. }) | Self::Encode(_) | Self::Video(_))
+    }
+
+    /// Whether the result could not be written, be it encoded or put on the disk.
+    pub fn is_of_output(&self) -> bool {
+        matches!(self, Self::Encode(_) | Self::Video(_) | Self::Model(diffusion_core::Error::Sink(_)))
+    }
+
+    /// Whether the backend is lost with the job.
+    pub(crate) fn is_device_lost(&self) -> bool {
+        matches!(self, Self::Model(diffusion_core::Error::Device { .. }))
+    }
+}

@@ -1,0 +1,359 @@
+//! The models of this machine's device: one that makes pictures, one that sets them in motion, each loaded from its source.
+//!
+//! The specs' variants are the dispatch: one pipeline verb each. A prompt that is longer than the model reads is cut as diffusers cuts it,
+//! and both the picture and the log say so. The model that sets pictures in motion is loaded when it is first asked for.
+
+mod clip;
+
+use diffusion_core::{
+    Error, Result,
+    denoise::{StepMonitor, StepReport},
+    frames::FrameSink,
+    journal::{Journal, Kept, Run},
+    pipelines::{
+        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionMemory, MotionParams, PictureParams, StableDiffusion,
+        StableVideoDiffusion, TextToImageParams,
+        scenes::{Activity, SceneMonitor, SceneParams, SceneProgress, ScenesParams},
+    },
+    policy::ExecutionPolicy,
+    weights::WeightSource,
+};
+
+use crate::{
+    backend::{
+        local::{
+            memory::MemoryPlan,
+            model::{DeviceModel, LoadedModel, Picture},
+        },
+        video_file::VideoShape,
+    },
+    model_info::{ModelInfo, TruncatedText},
+    spec::{
+        image::{ImageMode, ImageSpec},
+        video::{AnimationSpec, MotionSpec, ScenesSpec, VideoSpec},
+    },
+};
+
+impl LoadedModel {
+    /// Loads a model that makes pictures; to be called on the thread that is to own it, which is the device's. The weights of the model
+    /// that sets them in motion are read from `motion` when that is first asked for. `memory_limit` is what the process may hold in all,
+    /// on the models' device, in bytes: jobs are held against it, and no more frames are decoded together than it has room for.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the model's files, by name.
+    pub fn load(
+        source: &dyn WeightSource,
+        policy: &ExecutionPolicy,
+        motion: Box<dyn WeightSource>,
+        memory_limit: Option<u64>,
+    ) -> Result<Self> {
+        let pictures = StableDiffusion::load(source, policy)?;
+        let (default_width, default_height) = pictures.default_size();
+        // One that cannot be read is told when it is asked for.
+        let of_motion = MotionMemory::of(motion.as_ref(), policy).ok();
+        let memory = MemoryPlan::new(Some(pictures.memory()), (default_width, default_height), of_motion, memory_limit);
+        let scheduler = pictures.scheduler_name();
+        if let Err(error) = &scheduler {
+            tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
+        }
+        let info = ModelInfo {
+            name: pictures.name().to_owned(),
+            motion: motion.name(),
+            default_width,
+            default_height,
+            scheduler_reason: scheduler.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+            scheduler: scheduler.ok(),
+            scripts: pictures.scripts(),
+            remarks: source.remarks(),
+            ..facts(pictures.policy())
+        };
+        let motion = Motion::Closed(motion, policy.clone());
+        Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { pictures: Some(pictures), motion, memory }) })
+    }
+
+    /// Loads a model that sets pictures in motion, and none that makes them. `memory_limit` is as for [`Self::load`].
+    ///
+    /// # Errors
+    /// Whatever is wrong with the model's files, by name.
+    pub fn load_motion(source: &dyn WeightSource, policy: &ExecutionPolicy, memory_limit: Option<u64>) -> Result<Self> {
+        let motion = StableVideoDiffusion::load(source, policy)?;
+        let (default_width, default_height) = motion.default_size();
+        let memory = MemoryPlan::new(None, (default_width, default_height), Some(motion.memory()), memory_limit);
+        let info = ModelInfo {
+            name: motion.name().to_owned(),
+            motion: motion.name().to_owned(),
+            default_width,
+            default_height,
+            scheduler: Some(motion.scheduler_name()),
+            remarks: source.remarks(),
+            ..facts(motion.policy())
+        };
+        let model = Box::new(LocalModel { pictures: None, motion: Motion::Open(Box::new(motion)), memory: memory.clone() });
+        Ok(Self { info, memory, model })
+    }
+}
+
+fn facts(policy: &ExecutionPolicy) -> ModelInfo {
+    ModelInfo {
+        name: String::new(),
+        motion: String::new(),
+        device: policy.device_name().to_owned(),
+        precision: policy.unet.as_str().to_owned(),
+        device_reason: policy.reason.clone(),
+        default_width: 0,
+        default_height: 0,
+        scheduler: None,
+        scheduler_reason: String::new(),
+        scripts: diffusion_core::tokenizer::Scripts::default(),
+        remarks: Vec::new(),
+    }
+}
+
+struct LocalModel {
+    pictures: Option<StableDiffusion>,
+    motion: Motion,
+    memory: MemoryPlan,
+}
+
+enum Motion {
+    Closed(Box<dyn WeightSource>, ExecutionPolicy),
+    Open(Box<StableVideoDiffusion>),
+}
+
+impl Motion {
+    fn open(&mut self, memory: &MemoryPlan) -> Result<&StableVideoDiffusion> {
+        if let Self::Closed(source, policy) = self {
+            *self = Self::Open(Box::new(StableVideoDiffusion::load(source.as_ref(), policy)?));
+            memory.motion_is_loaded();
+        }
+        match self {
+            Self::Open(motion) => Ok(motion),
+            Self::Closed(..) => Err(no_model("it could not be loaded")),
+        }
+    }
+}
+
+fn no_model(reason: &str) -> Error {
+    Error::Params { field: "model", reason: reason.to_owned() }
+}
+
+fn no_pictures() -> Error {
+    no_model("this model sets pictures in motion, and makes none")
+}
+
+impl LocalModel {
+    fn pictures(&self) -> Result<&StableDiffusion> {
+        self.pictures.as_ref().ok_or_else(no_pictures)
+    }
+}
+
+impl DeviceModel for LocalModel {
+    fn picture(&mut self, spec: &ImageSpec, seed: u64, monitor: &mut dyn StepMonitor, kept: Kept<'_>) -> Result<Picture> {
+        let model = self.pictures()?;
+        let truncated = truncated(model, [spec.prompt()], [spec.negative_prompt()], spec.guidance_scale())?;
+        let base = TextToImageParams {
+            prompt: spec.prompt().to_owned(),
+            negative_prompt: spec.negative_prompt().to_owned(),
+            width: spec.width(),
+            height: spec.height(),
+            num_inference_steps: count(spec.num_inference_steps()),
+            guidance_scale: spec.guidance_scale(),
+            seed,
+            scheduler: spec.scheduler(),
+            eta: spec.eta(),
+            clip_skip: count(spec.clip_skip()),
+        };
+        let image = match spec.mode() {
+            ImageMode::TextToImage => model.picture(PictureParams::TextToImage(&base), monitor, kept),
+            ImageMode::ImageToImage { init_image, strength } => {
+                let params = ImageToImageParams { base, init_image: init_image.clone(), strength: *strength };
+                model.picture(PictureParams::ImageToImage(&params), monitor, kept)
+            }
+            ImageMode::Inpaint { init_image, mask_image, strength } => {
+                let (init_image, mask_image) = (init_image.clone(), mask_image.clone());
+                let params = InpaintParams { base, init_image, mask_image, strength: *strength };
+                model.picture(PictureParams::Inpaint(&params), monitor, kept)
+            }
+        }?;
+        Ok(Picture { image, truncated })
+    }
+
+    fn video_shape(&mut self, spec: &VideoSpec) -> Result<VideoShape> {
+        match spec {
+            VideoSpec::Scenes(spec) => {
+                self.pictures()?;
+                if spec.moves() {
+                    self.motion.open(&self.memory)?;
+                }
+                Ok(VideoShape {
+                    width: spec.width(),
+                    height: spec.height(),
+                    fps: spec.fps(),
+                    frames: spec.timeline().frames(),
+                    native: None,
+                })
+            }
+            VideoSpec::Animation(spec) => {
+                let model = self.motion.open(&self.memory)?;
+                let (width, height) = spec.size().unwrap_or_else(|| model.default_size());
+                let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
+                Ok(VideoShape { width, height, fps: spec.fps(), frames, native: None })
+            }
+            VideoSpec::Clip(spec) => self.clip_shape(spec),
+        }
+    }
+
+    fn video(
+        &mut self,
+        spec: &VideoSpec,
+        first_frame: usize,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
+    ) -> Result<Vec<TruncatedText>> {
+        match spec {
+            VideoSpec::Scenes(spec) => self.scenes(spec, first_frame, monitor, sink, journal),
+            VideoSpec::Animation(spec) => {
+                self.animate(spec, monitor, sink, Kept::new(journal, Run::Motion { scene: 0, run: 0 }))?;
+                Ok(Vec::new())
+            }
+            VideoSpec::Clip(spec) => self.clip(spec, first_frame, monitor, sink, journal),
+        }
+    }
+}
+
+impl LocalModel {
+    fn scenes(
+        &mut self,
+        spec: &ScenesSpec,
+        first_frame: usize,
+        monitor: &mut dyn SceneMonitor,
+        sink: &mut dyn FrameSink,
+        journal: &mut dyn Journal,
+    ) -> Result<Vec<TruncatedText>> {
+        let motion = if spec.moves() { Some(self.motion.open(&self.memory)?) } else { None };
+        let model = self.pictures.as_ref().ok_or_else(no_pictures)?;
+        let prompts = spec.scenes().iter().map(|scene| scene.prompt());
+        let negatives = spec.scenes().iter().map(|scene| scene.negative_prompt());
+        let truncated = truncated(model, prompts, negatives, spec.guidance_scale())?;
+        let size = (spec.width(), spec.height());
+        let (width, height) = if spec.proportional() { model.size_for(size) } else { model.default_size() };
+        let moving = |model: &StableVideoDiffusion, motion: &MotionSpec| {
+            let native = spec.proportional().then(|| model.size_for(size, None, motion.num_frames().map(count)));
+            motion_params(motion, native, &self.memory)
+        };
+        let scenes = spec.scenes().iter().map(|scene| SceneParams {
+            picture: TextToImageParams {
+                negative_prompt: scene.negative_prompt().to_owned(),
+                num_inference_steps: count(spec.num_inference_steps()),
+                guidance_scale: spec.guidance_scale(),
+                seed: scene.seed(),
+                scheduler: spec.scheduler(),
+                ..TextToImageParams::new(scene.prompt(), (width, height))
+            },
+            frames: scene.frames(),
+            motion: motion.zip(scene.motion()).map(|(model, spec)| moving(model, spec)),
+        });
+        let params = ScenesParams {
+            scenes: scenes.collect(),
+            joins: spec.joins().to_vec(),
+            width: spec.width(),
+            height: spec.height(),
+            fps: spec.fps().as_f64(),
+            first_frame,
+        };
+        model.scenes_kept(&params, motion, monitor, sink, journal)?;
+        Ok(truncated)
+    }
+
+    fn animate(&mut self, spec: &AnimationSpec, monitor: &mut dyn SceneMonitor, sink: &mut dyn FrameSink, kept: Kept<'_>) -> Result<()> {
+        let model = self.motion.open(&self.memory)?;
+        let frames = spec.motion().num_frames().map_or_else(|| model.default_num_frames(), count);
+        let motion = motion_params(spec.motion(), spec.size(), &self.memory);
+        let work_total = motion.num_inference_steps as f64;
+        let progress = SceneProgress {
+            scene: 0,
+            scenes: 1,
+            activity: Activity::Motion,
+            step: 0,
+            steps: 0,
+            frame: 0,
+            frames,
+            work_done: 0.0,
+            work_total,
+        };
+        let params = ImageToVideoParams { image: spec.image().clone(), motion, seed: spec.seed() };
+        model.image_to_video_kept(&params, &mut AnimationMonitor { monitor, progress }, sink, kept)
+    }
+}
+
+/// An animation's steps and frames as a video's progress.
+struct AnimationMonitor<'a> {
+    monitor: &'a mut dyn SceneMonitor,
+    progress: SceneProgress,
+}
+
+impl StepMonitor for AnimationMonitor<'_> {
+    fn on_step(&mut self, step: &StepReport<'_>) -> std::ops::ControlFlow<()> {
+        // Frames that were kept may have counted for more, if the rest is made again.
+        let work_done = (self.progress.work_total * step.step as f64 / step.steps.max(1) as f64).max(self.progress.work_done);
+        self.progress = SceneProgress { step: step.step, steps: step.steps, work_done, ..self.progress };
+        self.monitor.on_model_step(step);
+        self.monitor.on_progress(&self.progress)
+    }
+
+    fn on_kept(&mut self) {
+        self.progress.work_done = self.progress.work_total;
+    }
+
+    fn on_step_down(&mut self, what: &str) {
+        self.monitor.on_step_down(what);
+    }
+
+    fn on_frame(&mut self, frame: usize, _: usize) -> std::ops::ControlFlow<()> {
+        self.progress.frame = frame;
+        self.monitor.on_progress(&self.progress)
+    }
+}
+
+/// Of the frames that are decoded together there are as many as the request says, or as there is memory for.
+fn motion_params(spec: &MotionSpec, size: Option<(u32, u32)>, memory: &MemoryPlan) -> MotionParams {
+    MotionParams {
+        size,
+        num_frames: spec.num_frames().map(count),
+        num_inference_steps: count(spec.num_inference_steps()),
+        conditioning_fps: spec.conditioning_fps(),
+        motion_bucket_id: spec.motion_bucket_id(),
+        noise_aug_strength: spec.noise_aug_strength(),
+        min_guidance_scale: spec.min_guidance_scale(),
+        max_guidance_scale: spec.max_guidance_scale(),
+        decode_chunk_size: spec.decode_chunk_size().map(count).or_else(|| memory.decode_chunk_of(spec, size)),
+    }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// The texts that the model does not read to their end. Without guidance it reads no negative prompt at all, so none is cut.
+fn truncated<'a>(
+    model: &StableDiffusion,
+    prompts: impl IntoIterator<Item = &'a str>,
+    negative_prompts: impl IntoIterator<Item = &'a str>,
+    guidance_scale: f64,
+) -> Result<Vec<TruncatedText>> {
+    let prompts = prompts.into_iter().map(|text| ("prompt", text));
+    let negatives = negative_prompts.into_iter().map(|text| ("negative_prompt", text)).filter(|_| guidance_scale > 1.0);
+    let mut truncated = Vec::new();
+    for (field, text) in prompts.chain(negatives) {
+        let (tokens, limit) = model.text_length(text)?;
+        if tokens > limit {
+            truncated.push(TruncatedText { field, tokens, limit });
+        }
+    }
+    truncated.dedup();
+    for text in &truncated {
+        tracing::warn!("{text}");
+    }
+    Ok(truncated)
+}

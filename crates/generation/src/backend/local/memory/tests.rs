@@ -1,0 +1,179 @@
+//! Estimates against what runs took, and what is refused with which proposal.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use diffusion_core::{
+    pipelines::{StableDiffusion, nano_sd, nano_svd},
+    policy::ExecutionPolicy,
+};
+use image::RgbImage;
+
+use super::*;
+use crate::{
+    Limits,
+    model_info::ModelInfo,
+    spec::{
+        image::ImageRequest,
+        video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest},
+    },
+};
+
+const MIB: u64 = 1 << 20;
+
+fn plan(limit: Option<u64>) -> MemoryPlan {
+    let policy = ExecutionPolicy::cpu_f32();
+    let pictures = StableDiffusion::load(&nano_sd(), &policy).unwrap();
+    let motion = MotionMemory::of(&nano_svd(), &policy).unwrap();
+    MemoryPlan::new(Some(pictures.memory()), pictures.default_size(), Some(motion), limit)
+}
+
+fn motion_alone() -> MemoryPlan {
+    let motion = MotionMemory::of(&nano_svd(), &ExecutionPolicy::cpu_f32()).unwrap();
+    MemoryPlan::new(None, (128, 128), Some(motion), None)
+}
+
+fn picture(size: (u32, u32)) -> ImageSpec {
+    let request = ImageRequest {
+        prompt: Some("a boat".into()),
+        seed: Some(1),
+        width: Some(size.0.into()),
+        height: Some(size.1.into()),
+        ..ImageRequest::default()
+    };
+    request.validate(&Limits::default(), &ModelInfo::for_tests()).unwrap()
+}
+
+fn animation(size: (u32, u32), frames: u32, chunk: Option<u32>) -> VideoSpec {
+    let request = AnimationRequest {
+        image: Some(RgbImage::new(8, 8)),
+        width: Some(size.0.into()),
+        height: Some(size.1.into()),
+        motion: MotionRequest { num_frames: Some(frames.into()), decode_chunk_size: chunk.map(Into::into), ..MotionRequest::default() },
+        seed: Some(1),
+        ..AnimationRequest::default()
+    };
+    VideoSpec::Animation(request.validate(&Limits::default()).unwrap())
+}
+
+/// MiB at the peak of `framewright image` and `framewright animate` in f32 on two cores (an EPYC with AVX-512), as the system counted
+/// them (`ru_maxrss`).
+const PICTURES: [((u32, u32), u64); 6] =
+    [((128, 128), 121), ((256, 256), 142), ((512, 512), 215), ((768, 768), 339), ((1024, 1024), 510), ((2048, 1024), 328)];
+const ANIMATIONS: [((u32, u32), u32, u32, u64); 5] =
+    [((128, 128), 8, 8, 263), ((256, 256), 8, 8, 687), ((512, 512), 8, 8, 2368), ((512, 512), 8, 2, 850), ((512, 512), 25, 1, 692)];
+
+#[test]
+fn estimates_lie_above_what_runs_took_and_not_far() {
+    let mut lines = Vec::new();
+    let mut check = |what: String, estimate: Option<u64>, measured: u64| {
+        let ratio = estimate.unwrap() as f64 / (measured * MIB) as f64;
+        lines.push(format!("{what}: {} MiB estimated, {measured} measured: {ratio:.2}", estimate.unwrap() / MIB));
+        (1.0..2.0).contains(&ratio)
+    };
+    let mut all = true;
+    let plan = plan(None);
+    for (size, measured) in PICTURES {
+        all &= check(format!("a picture of {size:?}"), plan.pictures(&picture(size)), measured);
+    }
+    let plan = motion_alone();
+    for (size, frames, chunk, measured) in ANIMATIONS {
+        let spec = animation(size, frames, Some(chunk));
+        all &= check(format!("{frames} frames of {size:?} by {chunk}"), plan.video(&spec), measured);
+    }
+    assert!(all, "\n{}", lines.join("\n"));
+}
+
+#[test]
+fn where_nothing_is_known_nothing_is_refused() {
+    let huge = picture((2048, 1024));
+    assert_eq!(MemoryPlan::default().check_pictures(&huge), Ok(()));
+    assert_eq!(plan(None).check_pictures(&huge), Ok(()));
+    let unknown = MemoryPlan { limit: Some(1), ..MemoryPlan::default() };
+    assert_eq!(unknown.check_pictures(&huge), Ok(()));
+    assert_eq!(unknown.check_video(&animation((512, 512), 25, None)), Ok(()));
+}
+
+#[test]
+fn a_picture_that_is_too_large_is_told_the_largest_of_its_shape() {
+    let needed = |size| plan(None).pictures(&picture(size)).unwrap();
+    let limit = needed((640, 320));
+    let plan = plan(Some(limit));
+    assert_eq!(plan.check_pictures(&picture((640, 320))), Ok(()));
+    for (asked, largest, field) in [((1024, 512), (640, 320), "width"), ((512, 1024), (320, 640), "height")] {
+        let refused = plan.check_pictures(&picture(asked)).unwrap_err();
+        assert_eq!((refused.asked, refused.largest), (Asked::Size(asked), Some(Asked::Size(largest))));
+        assert_eq!((refused.field(), refused.available, refused.needed), (field, limit, needed(asked)));
+    }
+    let refused = TooLarge { needed: 3 << 30, available: 5 << 29, ..plan.check_pictures(&picture((1024, 512))).unwrap_err() };
+    let text = "width: 1024 x 512 would take 3.0 GiB of memory, and there are 2.5 GiB; the most that would do is 640 x 320";
+    assert_eq!(refused.to_string(), text);
+}
+
+#[test]
+fn where_the_model_alone_is_too_much_nothing_smaller_is_proposed() {
+    let refused = plan(Some(MIB)).check_pictures(&picture((64, 64))).unwrap_err();
+    assert_eq!(refused.largest, None);
+    assert!(refused.to_string().ends_with("nothing smaller would do either, for the model itself takes most of it"), "{refused}");
+}
+
+#[test]
+fn frames_are_decoded_together_as_far_as_there_is_memory() {
+    let needed = |chunk| plan(None).video(&animation((256, 256), 8, Some(chunk))).unwrap();
+    assert!((1..8).all(|chunk| needed(chunk) < needed(chunk + 1)));
+    let chunk_with = |limit: u64| {
+        let plan = plan(Some(limit));
+        let VideoSpec::Animation(spec) = animation((256, 256), 8, None) else { unreachable!() };
+        assert_eq!(plan.check_video(&VideoSpec::Animation(spec.clone())).is_ok(), limit >= needed(1));
+        plan.decode_chunk_of(spec.motion(), spec.size())
+    };
+    assert_eq!(
+        [needed(8), needed(8) - 1, needed(3), needed(3) - 1, needed(1), MIB].map(chunk_with),
+        [None, Some(7), Some(3), Some(2), Some(1), Some(1)]
+    );
+    // Who says how many is told how many would do.
+    let refused = plan(Some(needed(3))).check_video(&animation((256, 256), 8, Some(8))).unwrap_err();
+    assert_eq!((refused.field(), refused.largest), ("decode_chunk_size", Some(Asked::Chunk(3))));
+    assert!(refused.to_string().contains("8 frames decoded together would take"), "{refused}");
+}
+
+#[test]
+fn a_run_that_is_too_long_is_told_the_most_frames_and_one_too_large_the_largest_size() {
+    let needed = |size, frames| plan(None).video(&animation(size, frames, Some(1))).unwrap();
+    let limit = needed((256, 256), 20);
+    let refused = plan(Some(limit)).check_video(&animation((256, 256), 64, None)).unwrap_err();
+    assert_eq!((refused.field(), refused.asked), ("num_frames", Asked::Frames { frames: 64, size: (256, 256) }));
+    let Some(Asked::Frames { frames, size: (256, 256) }) = refused.largest else { panic!("{refused}") };
+    let of = |frames: usize| needed((256, 256), u32::try_from(frames).unwrap());
+    assert!(of(frames) <= limit && of(frames + 1) > limit, "{refused}");
+    let refused = plan(Some(needed((256, 128), 2))).check_video(&animation((1024, 512), 2, None)).unwrap_err();
+    assert_eq!((refused.field(), refused.largest), ("width", Some(Asked::Size((256, 128)))));
+}
+
+#[test]
+fn a_video_of_scenes_takes_what_its_largest_part_takes() {
+    let spec = |join: &str, source: &str, size: (u32, u32)| {
+        let scene = |source: &str| SceneRequest { prompt: Some("a boat".into()), source: Some(source.into()), ..SceneRequest::default() };
+        let request = ScenesRequest {
+            scenes: Some(vec![scene("still"), scene(source)]),
+            join: Some(join.into()),
+            width: Some(size.0.into()),
+            height: Some(size.1.into()),
+            seed: Some(1),
+            ..ScenesRequest::default()
+        };
+        VideoSpec::Scenes(request.validate(&Limits::default()).unwrap())
+    };
+    let plan_of = plan(None);
+    let needed = |join, source, side| plan_of.video(&spec(join, source, (side, side))).unwrap();
+    assert!(needed("cut", "still", 64) < needed("cut", "still", 1024));
+    assert!(needed("cut", "still", 64) < needed("slerp", "still", 64));
+    assert!(needed("cut", "still", 64) + plan_of.motion.as_ref().unwrap().weights() < needed("cut", "moving", 64));
+    // Once it is loaded the motion model is there for every job.
+    let before = needed("cut", "still", 64);
+    plan_of.motion_is_loaded();
+    assert!(plan_of.video(&spec("cut", "still", (64, 64))).unwrap() > before);
+
+    let limited = plan(plan(None).video(&spec("cut", "still", (512, 512))));
+    let refused = limited.check_video(&spec("cut", "still", (2048, 512))).unwrap_err();
+    assert_eq!((refused.field(), refused.largest), ("width", Some(Asked::Size((1024, 256)))));
+    assert_eq!(limited.check_video(&spec("cut", "moving", (64, 64))).unwrap_err().field(), "num_frames");
+}

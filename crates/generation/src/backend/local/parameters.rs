@@ -1,0 +1,120 @@
+//! The text that tells how a picture was made, in the form that AUTOMATIC1111's web UI writes and its tools read:
+//! the prompt, "Negative prompt: ..", and a line of "Key: value" pairs, with values quoted as JSON where they hold a comma, colon or newline.
+//!
+//! The invariant: a picture made again from this text with the same model is the same picture, and the same request has the same text. So
+//! prompts are [escaped](crate::literal_prompt); one that no escape saves from that reader is told once more among the pairs, as it is.
+
+use diffusion_core::schedulers::{SchedulerKind, SchedulerName, SigmaSchedule};
+
+use crate::{
+    model_info::ModelInfo,
+    spec::{escaped, has_comment, image::ImageSpec},
+};
+
+/// What stands behind "Version:".
+const VERSION: &str = concat!("framewright ", env!("CARGO_PKG_VERSION"));
+
+/// The parameters of the picture with this seed.
+pub(crate) fn text(spec: &ImageSpec, seed: u64, model: &ModelInfo) -> String {
+    let mut pairs = vec![("Steps", spec.num_inference_steps().to_string())];
+    if let Some((sampler, schedule)) = spec.scheduler().or(model.scheduler).map(sampler) {
+        pairs.push(("Sampler", sampler.to_owned()));
+        pairs.extend(schedule.map(|schedule| ("Schedule type", schedule.to_owned())));
+    }
+    pairs.extend([
+        ("CFG scale", spec.guidance_scale().to_string()),
+        ("Seed", seed.to_string()),
+        ("Size", format!("{}x{}", spec.width(), spec.height())),
+        ("Model", model.name.clone()),
+    ]);
+    pairs.extend(spec.output_size().map(|(width, height)| ("Resized to", format!("{width}x{height}"))));
+    pairs.extend(spec.mode().strength().map(|strength| ("Denoising strength", strength.to_string())));
+    pairs.extend(eta(spec, model));
+    // There, 1 means the last layer; here, 0 layers are left out.
+    pairs.extend((spec.clip_skip() > 0).then(|| ("Clip skip", (spec.clip_skip() + 1).to_string())));
+    // Noise comes from torch's generator for CPUs, whatever the device; there, those for CUDA are meant if nothing is said.
+    pairs.push(("RNG", "CPU".to_owned()));
+    let prompts = [("Literal prompt", spec.prompt()), ("Literal negative prompt", spec.negative_prompt())];
+    pairs.extend(prompts.into_iter().filter(|(_, prompt)| has_comment(prompt)).map(|(key, prompt)| (key, prompt.to_owned())));
+    pairs.push(("Version", VERSION.to_owned()));
+
+    let mut text = escaped(spec.prompt());
+    if !spec.negative_prompt().is_empty() {
+        text.push_str("\nNegative prompt: ");
+        text.push_str(&escaped(spec.negative_prompt()));
+    }
+    text.push('\n');
+    let line: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
+    text.push_str(&line.join(", "));
+    // A PNG text chunk ends at a NUL.
+    text.replace('\0', "")
+}
+
+/// The eta, where the scheduler takes one and another than its own was asked for; DDIM's has a key of its own there.
+fn eta(spec: &ImageSpec, model: &ModelInfo) -> Option<(&'static str, String)> {
+    let kind = spec.scheduler().or(model.scheduler)?.kind;
+    let eta = spec.eta().filter(|eta| kind.default_eta().is_some_and(|default| *eta != default))?;
+    Some((if kind == SchedulerKind::Ddim { "Eta DDIM" } else { "Eta" }, eta.to_string()))
+}
+
+/// A value that holds a separator, or might be taken for one that is quoted, is written as a JSON string.
+fn quoted(value: &str) -> String {
+    if value.contains([',', ':', '\n', '"']) || value != value.trim() {
+        serde_json::Value::from(value).to_string()
+    } else {
+        value.to_owned()
+    }
+}
+
+/// A scheduler in AUTOMATIC1111's vocabulary: the sampler, and the schedule type where it is not the sampler's own.
+/// Names that it lacks (DDPM, DEIS, TCD, the single-step DPM++ 2S) are written as their papers write them.
+fn sampler(scheduler: SchedulerName) -> (&'static str, Option<&'static str>) {
+    let sampler = match scheduler.kind {
+        SchedulerKind::Ddim => "DDIM",
+        SchedulerKind::Ddpm => "DDPM",
+        SchedulerKind::Pndm => "PLMS",
+        SchedulerKind::Lms => "LMS",
+        SchedulerKind::Euler => "Euler",
+        SchedulerKind::EulerAncestral => "Euler a",
+        SchedulerKind::Heun => "Heun",
+        SchedulerKind::DpmMultistep => "DPM++ 2M",
+        SchedulerKind::DpmMultistepSde => "DPM++ 2M SDE",
+        SchedulerKind::DpmSinglestep => "DPM++ 2S",
+        SchedulerKind::UniPc => "UniPC",
+        SchedulerKind::Deis => "DEIS",
+        SchedulerKind::Lcm => "LCM",
+        SchedulerKind::Tcd => "TCD",
+        // A kind that is newer than this table goes by its own name.
+        newer => newer.as_str(),
+    };
+    let schedule = scheduler.sigmas.map(|sigmas| match sigmas {
+        SigmaSchedule::Karras => "Karras",
+        SigmaSchedule::Exponential => "Exponential",
+        SigmaSchedule::Beta => "Beta",
+    });
+    (sampler, schedule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_with_separators_are_quoted_as_json() {
+        assert_eq!(quoted("nano-sd (embedded)"), "nano-sd (embedded)");
+        assert_eq!(quoted("a, \"b\""), r#""a, \"b\"""#);
+        assert_eq!(quoted("C:\\models"), r#""C:\\models""#);
+        assert_eq!(quoted("\"mine\""), r#""\"mine\"""#);
+    }
+
+    fn named(name: &str) -> (&'static str, Option<&'static str>) {
+        name.parse().map(sampler).unwrap_or_default()
+    }
+
+    #[test]
+    fn schedulers_have_the_names_that_other_tools_know() {
+        assert_eq!(named("dpmpp-2m-karras"), ("DPM++ 2M", Some("Karras")));
+        assert_eq!(named("euler-ancestral"), ("Euler a", None));
+        assert_eq!(named("dpmpp-2m-sde-exponential"), ("DPM++ 2M SDE", Some("Exponential")));
+    }
+}

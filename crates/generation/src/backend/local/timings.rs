@@ -1,0 +1,172 @@
+//! How fast this machine has been, and how long a video will take on it.
+//!
+//! It reads no clock: times arrive as values. The invariant: an estimate is made of what was measured here, or there is none.
+
+use std::time::Duration;
+
+use diffusion_core::pipelines::scenes::Join;
+
+use crate::{
+    backend::video_file::VideoShape,
+    spec::video::{ClipSpec, MotionSpec, ScenesSpec, VideoSpec},
+};
+
+/// How much of a new measurement an average takes on: the last four or so decide.
+const WEIGHT: f64 = 0.3;
+
+/// Model timings on this machine, at the model's own picture size.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Timings {
+    /// One guided denoising step of a picture, in seconds.
+    step: Option<f64>,
+    /// What a picture takes beside its steps (its texts, its decoding), in seconds.
+    rest: Option<f64>,
+    /// One denoising step of a motion model for one frame, in seconds, everything around it included.
+    motion_frame_step: Option<f64>,
+    /// The frames of one run of the motion model, where nobody says otherwise.
+    window_frames: Option<usize>,
+}
+
+impl Timings {
+    /// One guided denoising step of a picture of the model's own size; `None` until one was measured.
+    pub fn step(&self) -> Option<Duration> {
+        self.step.map(Duration::from_secs_f64)
+    }
+
+    /// Takes on a picture of the model's own size: the time of all its steps, and of the whole.
+    pub(crate) fn picture(&mut self, steps: usize, stepping: Duration, whole: Duration) {
+        if steps > 0 {
+            let rest = whole.saturating_sub(stepping);
+            average(&mut self.step, stepping.as_secs_f64() / steps as f64);
+            average(&mut self.rest, rest.as_secs_f64());
+        }
+    }
+
+    /// Takes on a video of which little but its motion took time, at about the model's own size: nothing of others is learnt.
+    pub(crate) fn video(&mut self, spec: &VideoSpec, shape: &VideoShape, whole: Duration) {
+        let (motion, frames) = match (spec, shape.native) {
+            (VideoSpec::Animation(spec), _) if spec.size().is_none() => (spec.motion(), shape.frames),
+            (VideoSpec::Clip(spec), Some(native)) if spec.longer_side().is_none() && spec.repaint().is_none() => {
+                self.window_frames = spec.motion().num_frames().is_none().then_some(native.window_frames).or(self.window_frames);
+                (spec.motion(), native.windows * native.window_frames)
+            }
+            (VideoSpec::Animation(_) | VideoSpec::Clip(_) | VideoSpec::Scenes(_), _) => return,
+        };
+        self.motion(steps(motion), frames, whole);
+    }
+
+    fn motion(&mut self, steps: f64, frames: usize, whole: Duration) {
+        if steps > 0.0 && frames > 0 {
+            average(&mut self.motion_frame_step, whole.as_secs_f64() / (steps * frames as f64));
+        }
+    }
+
+    /// How long the models will take for a clip; `None` if something like it was never measured here. The encoder's time is left out, and
+    /// so is what a larger size than the model's own costs.
+    pub fn clip(&self, spec: &ClipSpec) -> Option<Duration> {
+        let motion = spec.motion();
+        let window = motion.num_frames().map_or(self.window_frames, |frames| usize::try_from(frames).ok())?;
+        let frames = match spec.frames() {
+            None => window,
+            Some(frames) => {
+                let native = (frames.saturating_sub(1) as f64 * f64::from(motion.conditioning_fps()) / spec.fps().as_f64()).ceil();
+                // Each window but the first begins with a frame that is there.
+                let windows = (native / window.saturating_sub(1).max(1) as f64).ceil().max(1.0);
+                windows as usize * window
+            }
+        };
+        let mut seconds = self.motion_frame_step? * steps(motion) * frames as f64;
+        if let Some(repaint) = spec.repaint() {
+            seconds += self.step? * repaint.strength() * f64::from(repaint.num_inference_steps()) + self.rest?;
+        }
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+
+    /// How long the models will take for a video of scenes; `None` if something like it was never measured here. The encoder's time is
+    /// left out.
+    pub fn estimate(&self, spec: &ScenesSpec) -> Option<Duration> {
+        let between: usize = spec.joins().iter().filter(|join| matches!(join, Join::Slerp { .. })).map(Join::frames).sum();
+        let picture = self.step? * f64::from(spec.num_inference_steps()) + self.rest?;
+        let mut seconds = picture * (spec.scenes().len() + between) as f64;
+        for scene in spec.scenes() {
+            if let Some(motion) = scene.motion() {
+                let frames = scene.frames() as f64 * f64::from(motion.conditioning_fps()) / spec.fps().as_f64();
+                seconds += self.motion_frame_step? * f64::from(motion.num_inference_steps()) * frames.max(1.0);
+            }
+        }
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+fn steps(motion: &MotionSpec) -> f64 {
+    f64::from(motion.num_inference_steps())
+}
+
+fn average(so_far: &mut Option<f64>, measured: f64) {
+    *so_far = Some(so_far.map_or(measured, |average| average + WEIGHT * (measured - average)));
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use diffusion_core::pipelines::clip::NativeFrames;
+    use image::RgbImage;
+    use video_encode::FrameRate;
+
+    use crate::{
+        Limits,
+        spec::video::{ClipRequest, ClipRules, SceneRequest, ScenesRequest},
+    };
+
+    use super::*;
+
+    fn spec(source: &str) -> ScenesSpec {
+        let scene = |source: &str| SceneRequest { prompt: Some("a boat".into()), source: Some(source.into()), ..SceneRequest::default() };
+        let request = ScenesRequest {
+            scenes: Some(vec![scene("still"), scene(source)]),
+            num_inference_steps: Some(10),
+            seed: Some(1),
+            ..ScenesRequest::default()
+        };
+        request.validate(&Limits::DEFAULT).unwrap()
+    }
+
+    #[test]
+    fn an_estimate_is_made_of_what_was_measured() {
+        let mut timings = Timings::default();
+        assert_eq!(timings.estimate(&spec("still")), None);
+        timings.picture(10, Duration::from_millis(500), Duration::from_millis(700));
+        assert_eq!(timings.estimate(&spec("still")), Some(Duration::from_millis(1400)));
+        assert_eq!(timings.estimate(&spec("moving")), None);
+        // Three seconds at 7 frames are 21 frames of 25 steps.
+        timings.motion(25.0, 8, Duration::from_secs(2));
+        assert_eq!(timings.estimate(&spec("moving")), Some(Duration::from_millis(6650)));
+    }
+
+    #[test]
+    fn a_clip_teaches_how_long_the_next_one_takes() {
+        let clip = |duration, prompt: Option<&str>| {
+            let request = ClipRequest {
+                image: Some(RgbImage::new(8, 8)),
+                prompt: prompt.map(str::to_owned),
+                duration,
+                seed: Some(1),
+                ..ClipRequest::default()
+            };
+            request.validate(&ClipRules::default(), &Limits::DEFAULT).unwrap()
+        };
+        let native = NativeFrames { width: 128, height: 128, frames: 15, windows: 2, window_frames: 8 };
+        let shape = VideoShape { width: 8, height: 8, fps: FrameRate::whole(30), frames: 60, native: Some(native) };
+        let mut timings = Timings::default();
+        assert_eq!(timings.clip(&clip(Some(2.0), None)), None);
+        timings.video(&VideoSpec::Clip(clip(Some(2.0), None)), &shape, Duration::from_secs(4));
+        assert_eq!(timings.clip(&clip(Some(2.0), None)), Some(Duration::from_secs(4)));
+        assert_eq!(timings.clip(&clip(None, None)), Some(Duration::from_secs(2)));
+        // Ten seconds are 70 frames of the model: ten windows, each from the last frame of the one before.
+        assert_eq!(timings.clip(&clip(Some(10.0), None)), Some(Duration::from_secs(20)));
+        assert_eq!(timings.clip(&clip(None, Some("a boat"))), None);
+        timings.picture(10, Duration::from_secs(1), Duration::from_millis(1500));
+        assert_eq!(timings.clip(&clip(None, Some("a boat"))), Some(Duration::from_millis(3500)));
+    }
+}

@@ -1,0 +1,60 @@
+//! What makes images and videos: the seam that a device here, a remote provider and another machine all fit.
+//!
+//! It must not know stores, queues or who waits for a job. The invariants: a backend is handed a job only if it [accepts](Backend::accepts) its
+//! work; it stops soon after the job's [`CancelSwitch`](job::CancelSwitch) was used; what it returns is whole, or it returns an error that says
+//! whether another try can help.
+
+mod error;
+pub mod job;
+pub mod local;
+pub mod too_large;
+pub mod video_file;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use self::{
+    error::{BackendError, Refusal},
+    job::{GeneratedImage, JobContext, JobOutput, JobProgress},
+};
+use crate::work::Work;
+
+/// Makes images and videos.
+#[async_trait]
+pub trait Backend: fmt::Debug + Send + Sync {
+    /// What people call it: "local", "bedrock".
+    fn name(&self) -> &str;
+
+    /// How many jobs it works on at once; at least 1.
+    fn slots(&self) -> usize {
+        1
+    }
+
+    /// Waits until it can work.
+    ///
+    /// # Errors
+    /// The reason, in one line, if it never will.
+    async fn ready(&self) -> Result<(), String>;
+
+    /// Whether it takes this work.
+    ///
+    /// # Errors
+    /// Why it does not, now or ever.
+    fn accepts(&self, work: &Work) -> Result<(), Refusal>;
+
+    /// How long it will need, from what was measured here; `None` rather than a guess.
+    fn estimate(&self, work: &Work) -> Option<Duration>;
+
+    /// What the bytes of its results depend on beside the work: build, model, precision, device. A job that was broken off resumes from its journal
+    /// on an equal fingerprint only.
+    fn fingerprint(&self) -> String;
+
+    /// Does the work.
+    ///
+    /// # Errors
+    /// [`BackendError::Cancelled`] if the job was cancelled, or the backend is going down; otherwise what kept it from the result.
+    ///
+    /// Cancel safety: dropping the future cancels the job, at the backend's next step.
+    async fn run(&self, work: Arc<Work>, job: JobContext) -> Result<JobOutput, BackendError>;
+}

@@ -1,0 +1,193 @@
+//! The file that a video becomes: which one, and writing it frame by frame.
+//!
+//! It must not know models. The invariants: the encoder is open before the first frame is made, so that one that is missing is known at
+//! once; no more than a frame is held; the file is there when it is whole, and not before.
+
+use std::path::PathBuf;
+
+use diffusion_core::{error::BoxError, frames::FrameSink, pipelines::clip::NativeFrames};
+use image::RgbImage;
+use video_encode::{Codec, ContactSheet, Container, EncoderSettings, FrameRate, OddSize, PngFolder, Quality, VideoEncoder};
+
+use super::BackendError;
+use crate::model_info::TruncatedText;
+
+/// A contact sheet: so many frames, so many of them in a row, each so many pixels wide.
+const SHEET_PICTURES: u32 = 24;
+const SHEET_COLUMNS: u32 = 6;
+const SHEET_WIDTH: u32 = 192;
+
+/// Which files a video is written to, and how.
+#[derive(Clone, Debug)]
+pub struct VideoOutput {
+    /// The file, or the folder of PNG files.
+    pub path: PathBuf,
+    /// Its kind.
+    pub container: Container,
+    /// Its encoder.
+    pub codec: Codec,
+    /// How much is kept.
+    pub quality: Quality,
+    /// What becomes of odd sides.
+    pub odd_size: OddSize,
+    /// Where the first frame goes too, as a picture of its own.
+    pub poster: Option<PathBuf>,
+    /// Where some of the frames go too, side by side in one picture.
+    pub contact_sheet: Option<PathBuf>,
+    /// Frames of this same video that a folder of PNG files has already, and that are gone on behind; `None` begins anew.
+    pub resume: Option<u64>,
+}
+
+impl VideoOutput {
+    /// A file of the kind that its ending says, with that kind's usual encoder.
+    ///
+    /// # Errors
+    /// [`video_encode::Error`] if the ending is not known.
+    pub fn new(path: impl Into<PathBuf>) -> Result<Self, video_encode::Error> {
+        let path = path.into();
+        let container = Container::from_path(&path)?;
+        Ok(Self {
+            path,
+            container,
+            codec: Codec::Auto,
+            quality: Quality::Auto,
+            odd_size: OddSize::Pad,
+            poster: None,
+            contact_sheet: None,
+            resume: None,
+        })
+    }
+
+    /// The encoder's settings for frames of this shape.
+    pub fn settings(&self, shape: &VideoShape) -> EncoderSettings {
+        let settings = EncoderSettings::new(shape.width, shape.height, shape.fps, self.container);
+        EncoderSettings { codec: self.codec, quality: self.quality, odd_size: self.odd_size, ..settings }
+    }
+}
+
+/// What is known of a video before its first frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VideoShape {
+    /// Pixels across a frame.
+    pub width: u32,
+    /// Pixels down a frame.
+    pub height: u32,
+    /// Frames in a second.
+    pub fps: FrameRate,
+    /// All frames.
+    pub frames: usize,
+    /// What of a clip is the motion model's own, before it is brought to the video's rate and size; `None` for other videos.
+    pub native: Option<NativeFrames>,
+}
+
+/// A finished video.
+#[derive(Clone, Debug)]
+pub struct GeneratedVideo {
+    /// The file, or the folder of PNG files.
+    pub path: PathBuf,
+    /// Frames and their size and rate; sides that were odd may be one larger in the file.
+    pub shape: VideoShape,
+    /// The file's length in bytes; of a folder, that of all frames written this time.
+    pub bytes: u64,
+    /// The encoder's name.
+    pub codec: String,
+    /// The seed that it was made with.
+    pub seed: u64,
+    /// The texts of the request that were cut, for the model reads no more; empty if all was read.
+    pub truncated: Vec<TruncatedText>,
+}
+
+/// Writes a video while its frames are made.
+///
+/// Dropping it leaves no file; a folder of PNG files keeps its whole frames.
+#[derive(Debug)]
+pub struct VideoWriter {
+    sink: Sink,
+    shape: VideoShape,
+    output: VideoOutput,
+    first_frame: usize,
+    sheet: Option<ContactSheet>,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Encoder(VideoEncoder),
+    /// A folder that is gone on with.
+    Folder(PngFolder),
+}
+
+impl VideoWriter {
+    /// Opens the encoder and its file.
+    ///
+    /// # Errors
+    /// [`BackendError::Video`] if the encoder is missing or cannot write this, or the folder cannot be written to.
+    pub fn open(output: &VideoOutput, shape: &VideoShape) -> Result<Self, BackendError> {
+        let mut first_frame = 0;
+        let sink = if let Some(there) = output.resume.filter(|_| output.container == Container::PngFolder) {
+            first_frame = usize::try_from(there).unwrap_or(usize::MAX).min(shape.frames);
+            Sink::Folder(PngFolder::open(&output.path, shape.width, shape.height, first_frame as u64)?)
+        } else {
+            Sink::Encoder(VideoEncoder::open(&output.path, &output.settings(shape))?)
+        };
+        let sheet = |_| ContactSheet::new(shape.frames as u64, SHEET_PICTURES, SHEET_COLUMNS, SHEET_WIDTH);
+        let sheet = output.contact_sheet.as_ref().map(sheet);
+        Ok(Self { sink, shape: *shape, output: output.clone(), first_frame, sheet })
+    }
+
+    /// The first frame that is not there yet; 0 unless a folder is gone on with.
+    pub fn first_frame(&self) -> usize {
+        self.first_frame
+    }
+
+    /// Writes what is still on its way and puts the file in place.
+    ///
+    /// # Errors
+    /// [`BackendError::Video`] if the encoder or the disk fails; then there is no file.
+    pub(crate) fn finish(self, seed: u64, truncated: Vec<TruncatedText>) -> Result<GeneratedVideo, BackendError> {
+        let Self { sink, shape, output, sheet, .. } = self;
+        let (bytes, codec) = match sink {
+            Sink::Encoder(encoder) => {
+                let file = encoder.finish()?;
+                (file.bytes, file.codec)
+            }
+            Sink::Folder(folder) => (folder.finish()?, "png"),
+        };
+        if let (Some(path), Some(sheet)) = (&output.contact_sheet, sheet.and_then(ContactSheet::finish)) {
+            video_encode::poster(&sheet, path)?;
+        }
+        Ok(GeneratedVideo { path: output.path, shape, bytes, codec: codec.to_owned(), seed, truncated })
+    }
+
+    fn take(&mut self, frame: &RgbImage) -> Result<(), video_encode::Error> {
+        match &mut self.sink {
+            Sink::Encoder(encoder) => encoder.push(frame)?,
+            Sink::Folder(folder) => folder.push(frame)?,
+        }
+        if let Some(path) = self.output.poster.take() {
+            video_encode::poster(frame, &path)?;
+        }
+        if let Some(sheet) = &mut self.sheet {
+            sheet.push(frame);
+        }
+        Ok(())
+    }
+}
+
+impl FrameSink for VideoWriter {
+    fn push(&mut self, frame: RgbImage) -> Result<(), BoxError> {
+        Ok(self.take(&frame)?)
+    }
+}
+
+/// The encoder's own error, where a pipeline hands it back as its sink's.
+pub(crate) fn unwrapped(error: BackendError) -> BackendError {
+    match error {
+        BackendError::Model(diffusion_core::Error::Sink(source)) => match source.downcast::<video_encode::Error>() {
+            Ok(source) => BackendError::Video(*source),
+            Err(source) => BackendError::Model(diffusion_core::Error::Sink(source)),
+        },
+        BackendError::Cancelled | BackendError::Model(_) | BackendError::Encode(_) | BackendError::Video(_) | BackendError::Internal(_) => {
+            error
+        }
+    }
+}

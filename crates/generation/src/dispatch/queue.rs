@@ -1,0 +1,362 @@
+//! The jobs that wait for a backend, and which of them is served next.
+//!
+//! It must not know backends but by number, nor where jobs are kept. The invariants: it takes at most `capacity` jobs, the running ones
+//! included (jobs that were taken in an earlier life of the program come in beyond that); a cancelled job that waits leaves at once; once
+//! closed, it takes and hands out nothing more. No owner holds more than `capacity_per_owner` of the places, so that one who fills theirs again
+//! and again leaves room for the others.
+//!
+//! Who is served next: the most urgent; among those the owner who has had the least of the backends' time; among theirs the oldest. Time
+//! is counted from when an owner last had nothing here: who comes back starts level with whoever has had least among those who are
+//! here, so that nobody saves up turns while away, and nobody can keep others waiting with many jobs. (This is fair queueing by start
+//! times, as networks do it for packets.)
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::work::Priority;
+
+/// How many recent jobs the estimate of waiting times looks back on.
+const REMEMBERED_JOBS: usize = 8;
+/// The estimate while no job has finished yet.
+const FIRST_GUESS: Duration = Duration::from_secs(5);
+
+/// A job that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Its number in this queue, from 1, given by [`Queue::push`].
+    pub(crate) number: u64,
+    /// Its id.
+    pub(crate) id: String,
+    /// Whose it is.
+    pub(crate) owner: String,
+    pub(crate) priority: Priority,
+    /// The backends that take it.
+    pub(crate) backends: BackendSet,
+    /// When it came in.
+    pub(crate) handed_in: Instant,
+}
+
+/// Some of at most 64 backends, by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BackendSet(u64);
+
+impl FromIterator<usize> for BackendSet {
+    fn from_iter<T: IntoIterator<Item = usize>>(backends: T) -> Self {
+        Self(backends.into_iter().fold(0, |set, backend| set | 1 << backend))
+    }
+}
+
+impl BackendSet {
+    pub(crate) fn insert(&mut self, backend: usize) {
+        self.0 |= 1 << backend;
+    }
+
+    fn remove(&mut self, others: Self) {
+        self.0 &= !others.0;
+    }
+
+    pub(crate) fn contains(self, backend: usize) -> bool {
+        self.0 >> backend & 1 == 1
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    capacity: usize,
+    capacity_per_owner: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// In the order in which they came.
+    waiting: Vec<Entry>,
+    /// The owners of jobs on their way in, for whom a place is kept; one entry for each job.
+    reserved: Vec<String>,
+    /// The jobs that run: number, owner, and the backend's number.
+    running: Vec<(u64, String, usize)>,
+    /// The backends' time that each owner has had who has a job here.
+    served: BTreeMap<String, Duration>,
+    recent: VecDeque<Duration>,
+    last_number: u64,
+    /// The backends that will never work again.
+    lost: BackendSet,
+    /// Nothing is taken in or handed out any more, and the running jobs go on.
+    draining: bool,
+    closed: bool,
+}
+
+/// Why a job is not taken in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum PushError {
+    Full {
+        retry_after: Duration,
+    },
+    OwnerFull {
+        waiting: usize,
+    },
+    Closed,
+    /// Every backend that takes the job is lost.
+    Lost,
+}
+
+/// A place that is kept; it is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    /// None once a job has it.
+    queue: Option<Arc<Queue>>,
+    owner: String,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.take() {
+            queue.lock().give_back(&self.owner);
+        }
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(capacity: usize, capacity_per_owner: usize) -> Self {
+        Self { capacity: capacity.max(1), capacity_per_owner: capacity_per_owner.max(1), state: Mutex::default() }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The most places that an owner has.
+    pub(crate) fn capacity_per_owner(&self) -> usize {
+        self.capacity_per_owner
+    }
+
+    /// Keeps a place for a job that cannot come in yet.
+    pub(crate) fn reserve(self: &Arc<Self>, owner: &str) -> Result<Reservation, PushError> {
+        let mut state = self.lock();
+        self.check(&state, owner)?;
+        state.reserved.push(owner.to_owned());
+        Ok(Reservation { queue: Some(Arc::clone(self)), owner: owner.to_owned() })
+    }
+
+    /// Takes in a job that has a place, or was taken before, and returns its number.
+    pub(crate) fn push(&self, mut entry: Entry, place: Option<Reservation>) -> Result<u64, PushError> {
+        let mut state = self.lock();
+        entry.backends.remove(state.lost);
+        if state.closed || entry.backends.is_empty() {
+            let error = if state.closed { PushError::Closed } else { PushError::Lost };
+            // The reservation's own drop wants the lock.
+            drop(state);
+            return Err(error);
+        }
+        if let Some(mut place) = place
+            && place.queue.take().is_some()
+        {
+            state.give_back(&place.owner);
+        }
+        state.last_number += 1;
+        entry.number = state.last_number;
+        state.take_in(entry);
+        Ok(state.last_number)
+    }
+
+    /// The next job for a backend, which runs from now on; `None` if none waits for it, or none is handed out any more.
+    pub(crate) fn take(&self, backend: usize) -> Option<Entry> {
+        let mut state = self.lock();
+        if state.closed || state.draining {
+            return None;
+        }
+        let index = state.next_of(backend)?;
+        let entry = state.waiting.remove(index);
+        state.running.push((entry.number, entry.owner.clone(), backend));
+        Some(entry)
+    }
+
+    /// Frees a running job's place. `has_ended` for jobs that ran to their end, whose times the estimate goes by.
+    pub(crate) fn done(&self, number: u64, took: Duration, has_ended: bool) {
+        let mut state = self.lock();
+        if let Some(index) = state.running.iter().position(|(running, ..)| *running == number) {
+            let (_, owner, _) = state.running.swap_remove(index);
+            if let Some(served) = state.served.get_mut(&owner) {
+                *served += took;
+            }
+            state.forget_if_gone(&owner);
+        }
+        if has_ended {
+            state.recent.push_back(took);
+            if state.recent.len() > REMEMBERED_JOBS {
+                state.recent.pop_front();
+            }
+        }
+    }
+
+    /// Takes a waiting job out; false if it runs or is gone.
+    pub(crate) fn remove(&self, number: u64) -> bool {
+        let mut state = self.lock();
+        let Some(index) = state.waiting.iter().position(|entry| entry.number == number) else { return false };
+        let removed = state.waiting.remove(index);
+        state.forget_if_gone(&removed.owner);
+        true
+    }
+
+    /// Takes a backend out of the choice of every job, now and later, and returns the jobs that no backend takes any more.
+    pub(crate) fn lose(&self, backend: usize) -> Vec<Entry> {
+        let mut state = self.lock();
+        state.lost.insert(backend);
+        let State { waiting, lost, .. } = &mut *state;
+        waiting.iter_mut().for_each(|entry| entry.backends.remove(*lost));
+        let lost: Vec<Entry> = waiting.extract_if(.., |entry| entry.backends.is_empty()).collect();
+        lost.iter().for_each(|entry| state.forget_if_gone(&entry.owner));
+        lost
+    }
+
+    /// Takes nothing more and hands nothing out, while the running jobs go on.
+    pub(crate) fn drain(&self) {
+        self.lock().draining = true;
+    }
+
+    /// Takes nothing more, and returns the jobs that waited.
+    pub(crate) fn close(&self) -> Vec<Entry> {
+        let mut state = self.lock();
+        state.closed = true;
+        std::mem::take(&mut state.waiting)
+    }
+
+    /// The jobs that hold a place: those that wait and those that run.
+    pub(crate) fn jobs(&self) -> usize {
+        self.lock().jobs()
+    }
+
+    /// The jobs that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// Whether a job of this owner's would find a place now.
+    pub(crate) fn check_room(&self, owner: &str) -> Result<(), PushError> {
+        self.check(&self.lock(), owner)
+    }
+
+    fn check(&self, state: &State, owner: &str) -> Result<(), PushError> {
+        if state.closed || state.draining {
+            return Err(PushError::Closed);
+        }
+        let waiting = state.jobs_of(owner);
+        if waiting >= self.capacity_per_owner {
+            return Err(PushError::OwnerFull { waiting });
+        }
+        // A place is free when the running job ends: at most one job's time. Without a running one, the first that waits must run first.
+        if state.jobs() + state.reserved.len() >= self.capacity {
+            return Err(PushError::Full { retry_after: state.usual_time() });
+        }
+        Ok(())
+    }
+
+    /// The running jobs' numbers, and those of their backends.
+    pub(crate) fn running(&self) -> Vec<(u64, usize)> {
+        self.lock().running.iter().map(|(number, _, backend)| (*number, *backend)).collect()
+    }
+
+    /// The waiting jobs in the order in which they would be served if nothing else came in and each took as long as the
+    /// recent ones.
+    pub(crate) fn order(&self) -> Vec<(u64, BackendSet)> {
+        let state = self.lock();
+        let each = state.usual_time();
+        let mut served = state.served.clone();
+        for (_, owner, _) in &state.running {
+            if let Some(served) = served.get_mut(owner) {
+                *served += each;
+            }
+        }
+        let mut order = Vec::with_capacity(state.waiting.len());
+        for priority in Priority::ALL.into_iter().rev() {
+            // Each owner's jobs in the order in which they came, the next first.
+            let mut of: BTreeMap<&str, VecDeque<(usize, &Entry)>> = BTreeMap::new();
+            for (place, entry) in state.waiting.iter().enumerate().filter(|(_, entry)| entry.priority == priority) {
+                of.entry(entry.owner.as_str()).or_default().push_back((place, entry));
+            }
+            let had = |served: &BTreeMap<String, Duration>, owner: &str| served.get(owner).copied().unwrap_or_default();
+            let first = |jobs: &VecDeque<(usize, &Entry)>| jobs.front().map(|(place, _)| *place);
+            let mut turns: BinaryHeap<_> =
+                of.iter().filter_map(|(owner, jobs)| Some(Reverse((had(&served, owner), first(jobs)?, *owner)))).collect();
+            while let Some(Reverse((_, _, owner))) = turns.pop() {
+                let Some(jobs) = of.get_mut(owner) else { continue };
+                order.extend(jobs.pop_front().map(|(_, entry)| (entry.number, entry.backends)));
+                if let Some(served) = served.get_mut(owner) {
+                    *served += each;
+                }
+                turns.extend(first(jobs).map(|place| Reverse((had(&served, owner), place, owner))));
+            }
+        }
+        order
+    }
+
+    /// How long a job takes, by the recent ones; `None` if there are none yet.
+    pub(crate) fn usual_time(&self) -> Option<Duration> {
+        self.lock().measured_time()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock, and every change to the state is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn jobs(&self) -> usize {
+        self.waiting.len() + self.running.len()
+    }
+
+    /// The index of the job that a backend serves next.
+    fn next_of(&self, backend: usize) -> Option<usize> {
+        let had = |entry: &Entry| self.served.get(&entry.owner).copied().unwrap_or_default();
+        let open = self.waiting.iter().enumerate().filter(|(_, entry)| entry.backends.contains(backend));
+        // Of several that are equal the first is taken, which is the oldest.
+        open.min_by_key(|(_, entry)| (Reverse(entry.priority), had(entry))).map(|(index, _)| index)
+    }
+
+    fn give_back(&mut self, owner: &str) {
+        if let Some(index) = self.reserved.iter().position(|reserved| reserved == owner) {
+            self.reserved.swap_remove(index);
+        }
+    }
+
+    /// The places that an owner holds.
+    fn jobs_of(&self, owner: &str) -> usize {
+        let waiting = self.waiting.iter().filter(|entry| entry.owner == owner).count();
+        let running = self.running.iter().filter(|(_, running, _)| running == owner).count();
+        let reserved = self.reserved.iter().filter(|reserved| *reserved == owner).count();
+        waiting + running + reserved
+    }
+
+    fn take_in(&mut self, entry: Entry) {
+        if !self.served.contains_key(&entry.owner) {
+            let least = self.served.values().min().copied().unwrap_or_default();
+            self.served.insert(entry.owner.clone(), least);
+        }
+        self.waiting.push(entry);
+    }
+
+    fn forget_if_gone(&mut self, owner: &str) {
+        let runs = self.running.iter().any(|(_, running, _)| running == owner);
+        if !runs && self.waiting.iter().all(|entry| entry.owner != owner) {
+            self.served.remove(owner);
+        }
+    }
+
+    fn usual_time(&self) -> Duration {
+        self.measured_time().unwrap_or(FIRST_GUESS)
+    }
+
+    fn measured_time(&self) -> Option<Duration> {
+        let count = u32::try_from(self.recent.len()).ok().filter(|count| *count > 0)?;
+        Some(self.recent.iter().sum::<Duration>() / count)
+    }
+}

@@ -1,0 +1,63 @@
+//! What is known of a job beside its row, while it has not ended.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::watch;
+
+use super::{record::Durability, store::QueuedJob};
+use crate::{
+    backend::{JobProgress, job::CancelSwitch},
+    preview::PreviewSlot,
+};
+
+/// A job that waits or runs.
+#[derive(Clone, Debug)]
+pub(super) struct ActiveJob {
+    /// What its queue needs of it.
+    pub(super) queued: QueuedJob,
+    pub(super) durability: Durability,
+    /// Its number in the queue.
+    pub(super) number: u64,
+    pub(super) cancel: CancelSwitch,
+    pub(super) progress: watch::Sender<JobProgress>,
+    pub(super) previews: PreviewSlot,
+    /// When a backend took it, and how far it was then.
+    pub(super) began: Option<(SystemTime, f64)>,
+    /// How long a backend will need, where something like it was measured.
+    pub(super) expected: Option<Duration>,
+}
+
+impl ActiveJob {
+    pub(super) fn new(queued: QueuedJob, durability: Durability, expected: Option<Duration>) -> Self {
+        let progress = JobProgress { parts: queued.parts, ..JobProgress::default() };
+        Self {
+            queued,
+            durability,
+            number: 0,
+            cancel: CancelSwitch::default(),
+            progress: watch::Sender::new(progress),
+            previews: PreviewSlot::default(),
+            began: None,
+            expected,
+        }
+    }
+}
+
+/// All jobs that wait or run, by id.
+#[derive(Debug, Default)]
+pub(super) struct ActiveJobs(Mutex<HashMap<String, ActiveJob>>);
+
+impl ActiveJobs {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<String, ActiveJob>> {
+        // No code panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<ActiveJob> {
+        self.lock().get(id).cloned()
+    }
+}

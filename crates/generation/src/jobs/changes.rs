@@ -1,0 +1,58 @@
+//! Announces changes per job, so that who follows one job is not woken by all the others.
+//!
+//! The invariant: who subscribed before a change learns of it.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+
+/// The jobs that are followed, by id.
+#[derive(Debug, Default)]
+pub(super) struct Changes(Mutex<HashMap<String, watch::Sender<()>>>);
+
+impl Changes {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<()>>> {
+        // No code panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes with every change of this job, whether or not there is such a job.
+    pub(super) fn subscribe(&self, job: &str) -> watch::Receiver<()> {
+        let mut followed = self.lock();
+        if let Some(sender) = followed.get(job) {
+            return sender.subscribe();
+        }
+        followed.retain(|_, sender| sender.receiver_count() > 0);
+        let (sender, receiver) = watch::channel(());
+        followed.insert(job.to_owned(), sender);
+        receiver
+    }
+
+    /// Wakes those who follow a job.
+    pub(super) fn announce(&self, job: &str) {
+        if let Some(sender) = self.lock().get(job) {
+            sender.send_replace(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_wakes_those_who_follow_that_job_alone() {
+        let changes = Changes::default();
+        let (mut first, mut again, other) = (changes.subscribe("a"), changes.subscribe("a"), changes.subscribe("b"));
+        changes.announce("a");
+        changes.announce("nobody follows this one");
+        assert!(first.changed().await.is_ok() && again.changed().await.is_ok());
+        assert!(matches!(other.has_changed(), Ok(false)));
+        drop((first, again, other));
+        let _later = changes.subscribe("c");
+        assert_eq!(changes.lock().len(), 1, "those that nobody follows any more are forgotten");
+    }
+}

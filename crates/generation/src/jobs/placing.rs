@@ -1,0 +1,79 @@
+//! Puts what a backend made of a stored job in its place, and removes what is left of one.
+
+use std::sync::Arc;
+
+use super::{
+    artifacts::Content,
+    error::StoreError,
+    inner::Inner,
+    record::{Artifact, NativeVideo, Outcome},
+    state::JobState,
+};
+use crate::backend::JobOutput;
+
+/// The name of a job's video.
+pub(super) const VIDEO: &str = "video.mp4";
+
+/// Puts a job's files in their places. An earlier attempt that did so and was then killed made the same ones.
+pub(super) async fn place(inner: &Inner, id: &str, output: &JobOutput, seconds: f64) -> Result<(Vec<Artifact>, Outcome), StoreError> {
+    let mut files = Vec::new();
+    match output {
+        JobOutput::Images(images) => {
+            for (index, image) in images.iter().enumerate() {
+                files.push(inner.files.put(id, &format!("image-{index}.png"), "image/png", Content::Bytes(&image.png)).await?);
+            }
+        }
+        JobOutput::Video(video) => files.push(inner.files.put(id, VIDEO, "video/mp4", Content::File(video.path.clone())).await?),
+    }
+    Ok((files, outcome(output, seconds)))
+}
+
+/// What came of a job, beside its files.
+pub(super) fn outcome(output: &JobOutput, seconds: f64) -> Outcome {
+    match output {
+        JobOutput::Images(images) => {
+            let first = images.first();
+            let (width, height) = first.map_or((0, 0), |image| image.image.dimensions());
+            Outcome {
+                width,
+                height,
+                seed: first.map_or(0, |image| image.seed),
+                frames: 0,
+                fps: String::new(),
+                native: None,
+                parameters: images.iter().map(|image| image.parameters.clone()).collect(),
+                truncated: images.iter().any(|image| !image.truncated.is_empty()),
+                seconds,
+            }
+        }
+        JobOutput::Video(video) => Outcome {
+            width: video.shape.width,
+            height: video.shape.height,
+            seed: video.seed,
+            frames: video.shape.frames,
+            fps: video.shape.fps.to_string(),
+            native: video.shape.native.map(|native| NativeVideo { width: native.width, height: native.height, frames: native.frames }),
+            parameters: Vec::new(),
+            truncated: !video.truncated.is_empty(),
+            seconds,
+        },
+    }
+}
+
+/// Removes all that there is of a job that has ended; if it is completed, what it made stays. (A store that refuses may have persisted an
+/// end all the same.)
+pub(super) async fn remove(inner: &Arc<Inner>, id: &str) -> Result<(), StoreError> {
+    if inner.stored.state(id).await? != Some(JobState::Completed) {
+        inner.files.remove(id).await?;
+    }
+    clear(inner, id).await;
+    Ok(())
+}
+
+/// Removes what a job needed on its way. It has ended however that goes, and the next start removes what is left.
+pub(super) async fn clear(inner: &Arc<Inner>, id: &str) {
+    let name = id.to_owned();
+    if let Err(error) = inner.off_thread(move |inner| inner.scratch()?.clear(&name)).await {
+        tracing::warn!(job = %id, %error, "what a job needed on its way stays until the next start");
+    }
+}

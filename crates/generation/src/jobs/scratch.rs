@@ -1,0 +1,145 @@
+//! A worker's own folders on its disk: `staging/<job>`, where files are made, and `journal/<job>`, with what a job needs to go on.
+//!
+//! It must not know the job store or what a journal holds. The invariants: a job's staging folder is empty when the job begins; a journal
+//! holds pieces of one fingerprint (program, model, precision, device), so that a job never goes on with another model's; both go with
+//! the job.
+
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    error::StoreError,
+    folders::{self, JOURNALS, STAGING},
+};
+
+/// The file in a journal that names its fingerprint.
+const FINGERPRINT: &str = "maker";
+
+/// The folders of one worker's jobs.
+#[derive(Clone, Debug)]
+pub(super) struct Scratch {
+    staging: PathBuf,
+    journals: PathBuf,
+}
+
+impl Scratch {
+    /// The folders in a root; created if need be.
+    ///
+    /// # Errors
+    /// As all of these methods: [`StoreError::Folder`] with the path and the operating system's reason.
+    pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
+        folders::make(root, &[STAGING, JOURNALS])?;
+        Ok(Self { staging: root.join(STAGING), journals: root.join(JOURNALS) })
+    }
+
+    /// An empty folder for the files that a job makes.
+    pub(super) fn begin(&self, job: &str) -> Result<PathBuf, StoreError> {
+        let staging = self.staging.join(job);
+        folders::remove(&staging)?;
+        folders::make_again(&self.staging)?;
+        fs::create_dir(&staging).map_err(folders::refused(&staging))?;
+        Ok(staging)
+    }
+
+    /// Where a job's journal is.
+    pub(super) fn journal_of(&self, job: &str) -> PathBuf {
+        self.journals.join(job)
+    }
+
+    /// Names the fingerprint of what goes into a job's journal from now on. Pieces of another fingerprint are removed.
+    pub(super) fn begin_journal(&self, job: &str, fingerprint: &str) -> Result<(), StoreError> {
+        let journal = self.journal_of(job);
+        let sign = journal.join(FINGERPRINT);
+        if fs::read_to_string(&sign).is_ok_and(|found| found == fingerprint) {
+            return Ok(());
+        }
+        folders::remove(&journal)?;
+        crate::artifact::write(&sign, fingerprint.as_bytes())?;
+        Ok(())
+    }
+
+    /// Removes a job's folders.
+    pub(super) fn clear(&self, job: &str) -> Result<(), StoreError> {
+        folders::remove(&self.staging.join(job))?;
+        folders::remove(&self.journal_of(job))
+    }
+
+    /// Removes staging folders of jobs that are not `open`, and journals of `known` jobs that are not open. Journals of unknown jobs and
+    /// whatever is no job's stay, with a warning.
+    pub(super) fn sweep(&self, open: &HashSet<String>, known: &HashSet<String>) -> Result<(), StoreError> {
+        folders::sweep(&self.staging, |name| !open.contains(name))?;
+        folders::sweep(&self.journals, |name| known.contains(name) && !open.contains(name))?;
+        folders::warn_of_unknown(&self.journals, |name| known.contains(name))
+    }
+
+    /// The jobs with a piece in their journals, by name.
+    pub(super) fn jobs_with_journals(&self) -> Result<Vec<String>, StoreError> {
+        folders::jobs_in(&self.journals, |name| name != FINGERPRINT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn scratch() -> (tempfile::TempDir, Scratch) {
+        let root = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(root.path()).unwrap();
+        (root, scratch)
+    }
+
+    #[test]
+    fn a_job_begins_with_an_empty_folder_even_where_all_of_them_were_removed() {
+        let (root, scratch) = scratch();
+        fs::write(scratch.begin("a").unwrap().join("video.mp4"), "half").unwrap();
+        assert_eq!(fs::read_dir(scratch.begin("a").unwrap()).unwrap().count(), 0);
+        fs::remove_dir_all(root.path().join(STAGING)).unwrap();
+        assert!(scratch.begin("a").unwrap().is_dir());
+        fs::remove_dir_all(root.path()).unwrap();
+        assert_eq!(scratch.begin("a").unwrap_err().fault(), crate::jobs::DiskFault::Gone, "the root may only be away for a time");
+    }
+
+    #[test]
+    fn a_journal_is_of_one_fingerprint() {
+        let (_root, scratch) = scratch();
+        let kept = scratch.journal_of("a").join("scene-0.safetensors");
+        scratch.begin_journal("a", "one model").unwrap();
+        assert!(scratch.jobs_with_journals().unwrap().is_empty(), "a fingerprint alone took no work");
+        fs::write(&kept, "latents").unwrap();
+        scratch.begin_journal("a", "one model").unwrap();
+        assert!(kept.exists());
+        assert_eq!(scratch.jobs_with_journals().unwrap(), ["a"]);
+        scratch.begin_journal("a", "another model").unwrap();
+        assert!(!kept.exists());
+    }
+
+    #[test]
+    fn what_no_job_needs_is_swept_and_nothing_else() {
+        let (root, scratch) = scratch();
+        for job in ["open", "ended", "unknown"] {
+            scratch.begin(job).unwrap();
+            scratch.begin_journal(job, "a model").unwrap();
+        }
+        for folder in [&scratch.staging, &scratch.journals] {
+            fs::write(folder.join("notes.txt"), "mine").unwrap();
+            fs::create_dir(folder.join("lost+found")).unwrap();
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(root.path(), folder.join("link")).unwrap();
+        }
+        let known = HashSet::from(["open", "ended", "link"].map(String::from));
+        scratch.sweep(&HashSet::from(["open".into()]), &known).unwrap();
+        let found = |folder: &Path| ["open", "ended", "unknown"].map(|job| folder.join(job).exists());
+        assert_eq!((found(&scratch.staging), found(&scratch.journals)), ([true, false, false], [true, false, true]));
+        for folder in [&scratch.staging, &scratch.journals] {
+            assert!(folder.join("notes.txt").exists() && folder.join("lost+found").exists());
+            assert!(!cfg!(unix) || folder.join("link").exists());
+        }
+        scratch.clear("open").unwrap();
+        assert_eq!((found(&scratch.staging), found(&scratch.journals)), ([false; 3], [false, false, true]));
+    }
+}

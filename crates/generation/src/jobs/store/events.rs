@@ -1,0 +1,65 @@
+//! The words of events and failures that every job store writes, so that all write the same.
+//!
+//! It must not know where they are stored.
+
+use serde_json::{Value, json};
+
+use crate::jobs::{
+    record::{JobError, JobErrorKind},
+    state::{JobState, Transition},
+};
+
+/// Why a job waits again that ran when the program ended.
+pub(super) const RESTARTED: &str = "the server was restarted";
+/// Why a job waits again whose worker gave no sign of life.
+pub(super) const LEASE_EXPIRED: &str = "its worker's lease expired";
+
+/// The kind of the event that announces a transition to a state.
+pub(super) const fn kind(transition: Transition, next: JobState) -> &'static str {
+    match transition {
+        Transition::Start => "started",
+        Transition::Requeue => "requeued",
+        Transition::Complete | Transition::Fail | Transition::Cancel => next.name(),
+    }
+}
+
+/// The state that an event of this kind announces; `None` for progress.
+pub(super) fn announces(kind: &str) -> Option<JobState> {
+    match kind {
+        "queued" | "requeued" => Some(JobState::Queued),
+        "started" => Some(JobState::Running),
+        "progress" | "part" => None,
+        end => end.parse().ok(),
+    }
+}
+
+/// The data of "started": which attempt it is, from 1.
+pub(super) fn attempt(attempt: u32) -> Value {
+    json!({ "attempt": attempt })
+}
+
+/// The data of "requeued".
+pub(super) fn reason(reason: &str) -> Value {
+    json!({ "reason": reason })
+}
+
+/// The data of "completed": the files' names.
+pub(super) fn files<'a>(names: impl Iterator<Item = &'a str>) -> Value {
+    json!({ "files": names.collect::<Vec<_>>() })
+}
+
+/// The data of "failed".
+pub(super) fn failure(error: &JobError) -> Value {
+    json!({ "kind": error.kind.name(), "message": error.message, "retryable": error.retryable })
+}
+
+/// The failure of a job that was claimed too often without getting further.
+pub(super) fn crashed(idle: u32, percent: u32) -> JobError {
+    let message = format!("the server went down {idle} times while it worked on this, each time at {percent} %");
+    JobError { kind: JobErrorKind::Crashed, message, retryable: false }
+}
+
+/// The failure of a job that cannot be read any more.
+pub(super) fn unreadable(message: String) -> JobError {
+    JobError { kind: JobErrorKind::Internal, message, retryable: false }
+}

@@ -1,0 +1,45 @@
+//! Webhook messages in memory, and which come first.
+
+use std::{collections::HashMap, time::SystemTime};
+
+use super::table::Jobs;
+use crate::jobs::record::Delivery;
+
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) delivery: Delivery,
+    pub(super) due_at: Option<SystemTime>,
+    pub(super) number: i64,
+}
+
+impl Jobs {
+    /// Messages that are due: of all owners in turn, of each owner those of all hosts, and of each host first tries and later ones.
+    pub(super) fn due_deliveries(&self, limit: usize, now: SystemTime) -> Vec<Delivery> {
+        let mut due: Vec<(SystemTime, &Delivery)> =
+            self.deliveries.values().filter_map(|message| Some((message.due_at.filter(|at| *at <= now)?, &message.delivery))).collect();
+        due.sort_by_key(|(at, delivery)| (*at, delivery.id));
+        let mut lines: HashMap<(&str, &str, bool), usize> = HashMap::new();
+        let mut turns: Vec<(usize, SystemTime, &Delivery)> = Vec::with_capacity(due.len());
+        for (at, delivery) in due {
+            let turn = lines.entry((&delivery.owner, host(&delivery.url), delivery.attempts > 0)).or_default();
+            turns.push((*turn, at, delivery));
+            *turn += 1;
+        }
+        turns.sort_by_key(|(turn, at, delivery)| (*turn, *at, delivery.id));
+        let mut owners: HashMap<&str, usize> = HashMap::new();
+        let mut order: Vec<(usize, SystemTime, &Delivery)> = Vec::with_capacity(turns.len());
+        for (_, at, delivery) in turns {
+            let turn = owners.entry(&delivery.owner).or_default();
+            order.push((*turn, at, delivery));
+            *turn += 1;
+        }
+        order.sort_by_key(|(turn, at, delivery)| (*turn, *at, delivery.id));
+        order.into_iter().take(limit).map(|(_, _, delivery)| delivery.clone()).collect()
+    }
+}
+
+/// A URL's scheme and host.
+fn host(url: &str) -> &str {
+    let host = url.get(8..).and_then(|rest| rest.find('/')).map(|end| end + 8);
+    host.and_then(|end| url.get(..end)).unwrap_or(url)
+}

@@ -1,0 +1,226 @@
+//! Jobs in memory, for callers who wait for them: they end with the program.
+//!
+//! It must not know backends, files or HTTP. No call waits for anything while it holds the lock. Stricter than the contract: a worker's
+//! write is an error under an epoch that no claim returned, or when progress falls within one epoch.
+
+mod deliveries;
+mod table;
+
+use std::{
+    collections::btree_map::Entry,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Instant, SystemTime},
+};
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use self::table::{Jobs, Row};
+use super::{
+    Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, ProgressRecord, QueuedJob, Stats, Synced,
+    events::{self, RESTARTED},
+};
+use crate::jobs::{
+    error::{StoreError, SubmitError},
+    record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
+    state::{JobState, Transition},
+};
+
+/// The store.
+#[derive(Debug)]
+pub struct MemoryStore {
+    now: fn() -> SystemTime,
+    jobs: Mutex<Jobs>,
+}
+
+impl MemoryStore {
+    /// An empty store. Numbers of jobs, events and messages begin at `first`: 2^62 makes its jobs newer than any on disk where lists are
+    /// merged, and tells its messages from theirs.
+    pub fn new(now: fn() -> SystemTime, first: i64) -> Self {
+        Self { now, jobs: Mutex::new(Jobs::new(first)) }
+    }
+
+    /// The jobs without those that are too old to be kept, and the time.
+    fn lock(&self) -> (MutexGuard<'_, Jobs>, SystemTime) {
+        // No code panics while it holds the lock.
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = (self.now)();
+        jobs.forget_old(now);
+        (jobs, now)
+    }
+
+    /// Leaves a job as no call leaves it.
+    #[cfg(test)]
+    fn tear(&self, id: &str, fault: impl FnOnce(&mut table::Row)) {
+        let (mut jobs, _) = self.lock();
+        fault(jobs.row_mut(id).unwrap_or_else(|| panic!("no job {id}")));
+    }
+}
+
+#[async_trait]
+impl JobStore for MemoryStore {
+    async fn insert(&self, new: NewJob, _until: Instant) -> Result<Inserted, SubmitError> {
+        let (mut jobs, now) = self.lock();
+        jobs.insert(new, now)
+    }
+
+    async fn find_replay(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError> {
+        self.lock().0.replay(owner, name)
+    }
+
+    async fn recover(&self) -> Result<Vec<QueuedJob>, StoreError> {
+        let (mut jobs, now) = self.lock();
+        let running = jobs.by_number.values().filter(|row| row.job.state == JobState::Running);
+        for id in running.map(|row| row.job.id.clone()).collect::<Vec<_>>() {
+            jobs.transit(&id, Transition::Requeue, events::reason(RESTARTED), now);
+        }
+        let queued = jobs.by_number.values().filter(|row| row.job.state == JobState::Queued).map(|row| QueuedJob {
+            id: row.job.id.clone(),
+            owner: row.job.owner.clone(),
+            priority: row.job.priority,
+            parts: row.job.progress.parts,
+        });
+        Ok(queued.collect())
+    }
+
+    async fn claim(&self, id: &str, _worker: &str, most_idle: u32) -> Result<Claimed, StoreError> {
+        let (mut jobs, now) = self.lock();
+        Ok(jobs.claim(id, most_idle, now))
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let (mut jobs, now) = self.lock();
+        let held = jobs.held_by(lease)?.and_then(|row| row.held.as_mut());
+        Ok(held.map(|held| held.until = now + LEASE).is_some())
+    }
+
+    async fn record_progress(&self, lease: &Lease, progress: ProgressRecord, _synced: Synced) -> Result<bool, StoreError> {
+        let (mut jobs, now) = self.lock();
+        jobs.record_progress(lease, progress, now)
+    }
+
+    async fn complete(&self, lease: &Lease, outcome: &Outcome, files: &[Artifact]) -> Result<bool, StoreError> {
+        let (mut jobs, now) = self.lock();
+        jobs.complete(lease, outcome, files, now)
+    }
+
+    async fn fail(&self, lease: &Lease, error: &JobError) -> Result<bool, StoreError> {
+        let (mut jobs, now) = self.lock();
+        let is_held = jobs.held_by(lease)?.is_some();
+        Ok(is_held && jobs.fail(&lease.job, error, now))
+    }
+
+    async fn release(&self, lease: &Lease, reason: &str) -> Result<bool, StoreError> {
+        let (mut jobs, now) = self.lock();
+        let Some(row) = jobs.held_by(lease)? else { return Ok(false) };
+        row.idle_attempts = row.idle_attempts.saturating_sub(1);
+        Ok(jobs.transit(&lease.job, Transition::Requeue, events::reason(reason), now))
+    }
+
+    async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
+        let (mut jobs, now) = self.lock();
+        if jobs.owned(owner, id).is_none() {
+            return Ok(Cancelled::Unknown);
+        }
+        let is_cancelled = jobs.transit(id, Transition::Cancel, json!({}), now);
+        let Some(row) = jobs.row(id) else { return Ok(Cancelled::Unknown) };
+        Ok(if is_cancelled { Cancelled::Done(row.view()) } else { Cancelled::Finished(row.view()) })
+    }
+
+    async fn state(&self, id: &str) -> Result<Option<JobState>, StoreError> {
+        Ok(self.lock().0.row(id).map(|row| row.job.state))
+    }
+
+    async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
+        Ok(self.lock().0.owned(owner, id).map(Row::view))
+    }
+
+    async fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
+        let (jobs, _) = self.lock();
+        let is_wanted = |row: &&Row| {
+            row.job.owner == owner
+                && page.state.is_none_or(|state| row.job.state == state)
+                && page.kind.as_ref().is_none_or(|kind| row.job.metadata.kind == *kind)
+                && page.beyond.is_none_or(|beyond| if page.newest_first { row.job.number < beyond } else { row.job.number > beyond })
+        };
+        let rows: Box<dyn Iterator<Item = &Row> + Send> =
+            if page.newest_first { Box::new(jobs.by_number.values().rev()) } else { Box::new(jobs.by_number.values()) };
+        Ok(rows.filter(is_wanted).take(page.limit).map(Row::view).collect())
+    }
+
+    async fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
+        let (jobs, _) = self.lock();
+        let Some(row) = jobs.owned(owner, id) else { return Ok(None) };
+        Ok(Some(row.events.iter().filter(|event| event.id > after).take(limit).cloned().collect()))
+    }
+
+    async fn due_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        let (jobs, now) = self.lock();
+        Ok(jobs.due_deliveries(limit, now))
+    }
+
+    async fn delivery_tried(&self, id: i64, next: Option<SystemTime>, _reason: Option<&str>) -> Result<(), StoreError> {
+        if let Entry::Occupied(mut entry) = self.lock().0.deliveries.entry(id) {
+            let message = entry.get_mut();
+            message.delivery.attempts += 1;
+            message.due_at = next;
+        }
+        Ok(())
+    }
+
+    async fn kept_files(&self) -> Result<Vec<KeptFile>, StoreError> {
+        let (jobs, _) = self.lock();
+        let mut kept: Vec<KeptFile> = Vec::new();
+        for job in jobs.by_number.values().map(|row| &row.job) {
+            let finished_at = job.finished_at.unwrap_or(job.updated_at);
+            let files = job.artifacts.iter().filter(|file| !file.expired);
+            kept.extend(files.map(|file| KeptFile { job: job.id.clone(), name: file.name.clone(), bytes: file.bytes, finished_at }));
+        }
+        kept.sort_by_key(|file| file.finished_at);
+        Ok(kept)
+    }
+
+    async fn file_removed(&self, id: &str, name: &str) -> Result<(), StoreError> {
+        let (mut jobs, _) = self.lock();
+        let file = jobs.row_mut(id).and_then(|row| row.job.artifacts.iter_mut().find(|file| file.name == name && !file.expired));
+        if let Some(bytes) = file.map(|file| {
+            file.expired = true;
+            file.bytes
+        }) {
+            jobs.counts.removed(bytes);
+        }
+        Ok(())
+    }
+
+    async fn forget_before(&self, time: SystemTime) -> Result<usize, StoreError> {
+        let (mut jobs, _) = self.lock();
+        Ok(jobs.forget_before(time))
+    }
+
+    async fn ids(&self) -> Result<JobIds, StoreError> {
+        let (jobs, _) = self.lock();
+        let ids = |is_wanted: &dyn Fn(&Job) -> bool| {
+            jobs.by_number.values().map(|row| &row.job).filter(|job| is_wanted(job)).map(|job| job.id.clone()).collect()
+        };
+        Ok(JobIds {
+            known: ids(&|_| true),
+            open: ids(&|job| !job.state.is_final()),
+            with_files: ids(&|job| job.artifacts.iter().any(|file| !file.expired)),
+        })
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        Ok(self.lock().0.counts.stats())
+    }
+
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn inconsistencies(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.lock().0.inconsistencies())
+    }
+}
+
+#[cfg(test)]
+mod tests;

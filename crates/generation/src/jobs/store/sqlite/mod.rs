@@ -1,0 +1,340 @@
+//! Jobs on disk: SQLite in a folder that one program uses at a time.
+//!
+//! It must not know backends, files or HTTP. The invariants: every call is one transaction, and runs off the async threads; what is written
+//! is on the disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes
+//! it, but for [`Synced::Later`]: a claim, which a lost machine may forget, and then the job is claimed again. A call that cannot write
+//! fails within [`PATIENCE`] of its arrival, however many calls wait.
+//!
+//! Readers wait for no writer, nor for the disk that a writer waits for.
+
+mod database;
+mod migrations;
+mod rows;
+mod survey;
+mod write;
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, TransactionBehavior};
+use rusqlite_migration::MigrationDefinitionError;
+
+use self::{
+    database::{Identity, check_whole, connect, identity, unusable},
+    write::{Change, corrupt, outcome_text},
+};
+use super::{Claimed, JobIds, JobStore, KeptFile, Lease, ProgressRecord, QueuedJob, Stats, Synced, counts::Counts};
+use crate::jobs::{
+    error::{StoreError, SubmitError},
+    folders::{ARTIFACTS, JOURNALS},
+    record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
+    state::JobState,
+};
+
+/// The database's name in its folder.
+const FILE: &str = "jobs.sqlite";
+/// The file that is locked while a program uses the folder.
+const LOCK: &str = "lock";
+/// How long a call waits for another program's transaction, such as a backup's, and for earlier calls that wait for the same.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// How long [`JobStore::check_writable`] waits: a monitor asks again.
+const PATIENCE_OF_CHECKS: Duration = Duration::from_secs(1);
+
+/// The store.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    /// Tells the file that is open from another of its name.
+    identity: Identity,
+    now: fn() -> SystemTime,
+    writer: Mutex<Writer>,
+    reader: Mutex<Connection>,
+    /// Changed with each commit, while the writer is locked.
+    counts: Mutex<Counts>,
+    /// Held as long as the store is open; the system releases it however the program ends.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Writer {
+    connection: Connection,
+    /// How the connection syncs now.
+    synced: Option<Synced>,
+}
+
+impl SqliteStore {
+    /// Opens the folder's database and migrates it to this version. `made` are the jobs that have files or journals beside it. Blocks while it
+    /// reads, so it is for the program's start.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the database is unchanged then. [`StoreError::Emptied`] if jobs have made something and the database knows no job: it
+    /// was lost, and a sweep would remove all that is left.
+    pub fn open(folder: &Path, now: fn() -> SystemTime, made: &[String]) -> Result<Self, StoreError> {
+        let refused = |path: PathBuf| move |source| StoreError::Folder { path, source };
+        std::fs::create_dir_all(folder).map_err(refused(folder.to_owned()))?;
+        let path = folder.join(LOCK);
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(refused(path.clone()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: folder.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(StoreError::Folder { path, source }),
+        }
+        let path = folder.join(FILE);
+        let emptied = || match made {
+            [] => Ok(()),
+            [first, ..] => Err(StoreError::Emptied {
+                path: path.clone(),
+                folders: format!("{} and {}", folder.join(ARTIFACTS).display(), folder.join(JOURNALS).display()),
+                count: made.len(),
+                first: first.clone(),
+            }),
+        };
+        // Before SQLite makes a new database where one was lost.
+        if std::fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
+            emptied()?;
+        }
+        let unusable = |source| unusable(&path, source);
+        let mut writer = connect(&path).map_err(unusable)?;
+        check_whole(&writer, &path)?;
+        migrations::migrate(&mut writer).map_err(|error| {
+            let is_newer = matches!(error, rusqlite_migration::Error::MigrationDefinition(MigrationDefinitionError::DatabaseTooFarAhead));
+            if is_newer { StoreError::Newer { path: path.clone() } } else { error.into() }
+        })?;
+        if !writer.query_row("SELECT EXISTS (SELECT 1 FROM jobs)", [], |row| row.get::<_, bool>(0)).map_err(unusable)? {
+            emptied()?;
+        }
+        let counts = survey::count(&writer)?;
+        let reader = connect(&path).map_err(unusable)?;
+        reader.pragma_update(None, "query_only", true)?;
+        let identity = identity(&path).map_err(refused(path.clone()))?;
+        let inner = Inner {
+            path,
+            identity,
+            now,
+            writer: Mutex::new(Writer { connection: writer, synced: None }),
+            reader: Mutex::new(reader),
+            counts: Mutex::new(counts),
+            _lock: lock,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Runs what blocks off the async threads.
+    async fn off_thread<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let inner = Arc::clone(&self.inner);
+        // Joining fails only where the runtime shuts down, or the work panicked.
+        tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|_| E::from(StoreError::ShuttingDown))?
+    }
+
+    async fn read<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let until = Instant::now() + PATIENCE;
+        self.off_thread(move |inner| work(&*inner.reader(until)?)).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        synced: Synced,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let until = Instant::now() + PATIENCE;
+        self.off_thread(move |inner| inner.change(synced, until, work)).await
+    }
+}
+
+impl Inner {
+    /// Sees all that was committed when it begins to read.
+    fn reader(&self, until: Instant) -> Result<MutexGuard<'_, Connection>, StoreError> {
+        let connection = lock(&self.reader);
+        wait_until(&connection, until)?;
+        Ok(connection)
+    }
+
+    /// Runs one transaction, which is rolled back if `work` fails.
+    fn change<T, E: From<StoreError>>(
+        &self,
+        synced: Synced,
+        until: Instant,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.check_there()?;
+        // A transaction that a panic broke off was rolled back when it was dropped.
+        let mut writer = lock(&self.writer);
+        wait_until(&writer.connection, until)?;
+        writer.sync(synced)?;
+        let transaction = writer.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
+        let mut change = Change { transaction, now: (self.now)(), counts: *lock(&self.counts) };
+        let done = work(&mut change)?;
+        let counts = change.counts;
+        change.transaction.commit().map_err(StoreError::from)?;
+        *lock(&self.counts) = counts;
+        Ok(done)
+    }
+
+    /// Fails if the file that is open is no longer where it was: what is written to a removed file is lost with the program.
+    fn check_there(&self) -> Result<(), StoreError> {
+        let is_there = identity(&self.path).is_ok_and(|found| found == self.identity);
+        if is_there { Ok(()) } else { Err(StoreError::Gone { path: self.path.clone() }) }
+    }
+}
+
+impl Writer {
+    fn sync(&mut self, synced: Synced) -> Result<(), StoreError> {
+        if self.synced != Some(synced) {
+            let mode = match synced {
+                Synced::Now => "full",
+                Synced::Later => "normal",
+            };
+            self.connection.pragma_update(None, "synchronous", mode)?;
+            self.synced = Some(synced);
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets a connection wait for other programs until then. Earlier calls for the connection gave up earlier, so no call waits for much longer
+/// than that in all.
+fn wait_until(connection: &Connection, until: Instant) -> Result<(), StoreError> {
+    Ok(connection.busy_timeout(until.saturating_duration_since(Instant::now()))?)
+}
+
+#[async_trait]
+impl JobStore for SqliteStore {
+    async fn insert(&self, new: NewJob, until: Instant) -> Result<Inserted, SubmitError> {
+        self.off_thread(move |inner| {
+            // There may be images in it: nobody waits for the writer meanwhile.
+            let work = serde_json::to_string(&new.work).map_err(|error| corrupt(&new.id, "the work", &error))?;
+            inner.change(Synced::Now, until, |change| change.insert(&new, &work))
+        })
+        .await
+    }
+
+    async fn find_replay(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError> {
+        let (owner, name) = (owner.to_owned(), name.clone());
+        self.read(move |connection| rows::replay(connection, &owner, &name)).await
+    }
+
+    async fn recover(&self) -> Result<Vec<QueuedJob>, StoreError> {
+        self.write(Synced::Now, |change| change.recover()).await
+    }
+
+    async fn claim(&self, id: &str, worker: &str, most_idle: u32) -> Result<Claimed, StoreError> {
+        let (id, worker) = (id.to_owned(), worker.to_owned());
+        // The device waits for this, and must not wait for the disk.
+        self.write(Synced::Later, move |change| change.claim(&id, &worker, most_idle)).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let lease = lease.clone();
+        // A lost machine takes the worker along.
+        self.write(Synced::Later, move |change| change.renew(&lease)).await
+    }
+
+    async fn record_progress(&self, lease: &Lease, progress: ProgressRecord, synced: Synced) -> Result<bool, StoreError> {
+        let lease = lease.clone();
+        self.write(synced, move |change| change.record_progress(&lease, &progress)).await
+    }
+
+    async fn complete(&self, lease: &Lease, outcome: &Outcome, files: &[Artifact]) -> Result<bool, StoreError> {
+        let (lease, outcome, files) = (lease.clone(), outcome_text(&lease.job, outcome)?, files.to_vec());
+        self.write(Synced::Now, move |change| change.complete(&lease, &outcome, &files)).await
+    }
+
+    async fn fail(&self, lease: &Lease, error: &JobError) -> Result<bool, StoreError> {
+        let (lease, error) = (lease.clone(), error.clone());
+        self.write(Synced::Now, move |change| change.fail(&lease, &error)).await
+    }
+
+    async fn release(&self, lease: &Lease, reason: &str) -> Result<bool, StoreError> {
+        let (lease, reason) = (lease.clone(), reason.to_owned());
+        self.write(Synced::Now, move |change| change.release(&lease, &reason)).await
+    }
+
+    async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
+        let (owner, id) = (owner.to_owned(), id.to_owned());
+        self.write(Synced::Now, move |change| change.cancel(&owner, &id)).await
+    }
+
+    async fn state(&self, id: &str) -> Result<Option<JobState>, StoreError> {
+        let id = id.to_owned();
+        self.read(move |connection| rows::state(connection, &id)).await
+    }
+
+    async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
+        let (owner, id) = (owner.to_owned(), id.to_owned());
+        self.read(move |connection| rows::job(connection, Some(&owner), &id)).await
+    }
+
+    async fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
+        let (owner, page) = (owner.to_owned(), page.clone());
+        self.read(move |connection| rows::jobs(connection, &owner, &page)).await
+    }
+
+    async fn events(&self, owner: &str, id: &str, after: i64, limit: usize) -> Result<Option<Vec<JobEvent>>, StoreError> {
+        let (owner, id) = (owner.to_owned(), id.to_owned());
+        self.read(move |connection| rows::events(connection, &owner, &id, after, limit)).await
+    }
+
+    async fn due_deliveries(&self, limit: usize) -> Result<Vec<Delivery>, StoreError> {
+        let now = self.inner.now;
+        self.read(move |connection| rows::due_deliveries(connection, limit, now())).await
+    }
+
+    async fn delivery_tried(&self, id: i64, next: Option<SystemTime>, reason: Option<&str>) -> Result<(), StoreError> {
+        let reason = reason.map(str::to_owned);
+        self.write(Synced::Now, move |change| change.delivery_tried(id, next, reason.as_deref())).await
+    }
+
+    async fn kept_files(&self) -> Result<Vec<KeptFile>, StoreError> {
+        self.read(survey::kept_files).await
+    }
+
+    async fn file_removed(&self, id: &str, name: &str) -> Result<(), StoreError> {
+        let (id, name) = (id.to_owned(), name.to_owned());
+        self.write(Synced::Now, move |change| change.file_removed(&id, &name)).await
+    }
+
+    async fn forget_before(&self, time: SystemTime) -> Result<usize, StoreError> {
+        self.write(Synced::Now, move |change| change.forget_before(time)).await
+    }
+
+    async fn ids(&self) -> Result<JobIds, StoreError> {
+        self.read(survey::ids).await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        Ok(lock(&self.inner.counts).stats())
+    }
+
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        let until = Instant::now() + PATIENCE_OF_CHECKS;
+        self.off_thread(move |inner| inner.change(Synced::Now, until, |change| change.check_writable())).await
+    }
+
+    async fn inconsistencies(&self) -> Result<Vec<String>, StoreError> {
+        // With the writer, so that the numbers do not change meanwhile.
+        self.write(Synced::Now, |change| survey::inconsistencies(&change.transaction, &change.counts)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! Reading jobs, their events and their webhook messages. Nothing here writes.
+//!
+//! The invariant: a damaged row is read as far as it can be, names what cannot be read, and hides no other.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params, types::FromSql};
+
+use crate::{
+    backend::job::JobProgress,
+    jobs::{
+        error::{StoreError, SubmitError},
+        record::{Artifact, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, Metadata, Page},
+        state::JobState,
+    },
+    work::Priority,
+};
+
+const COLUMNS: &str = "number, id, owner, state, priority, kind, metadata, created_at, updated_at, started_at, finished_at, attempts,
+                       percent, parts, error_kind, error_message, error_retryable, outcome";
+
+/// Milliseconds since 1970; times beyond what a number holds are its ends.
+pub(super) fn millis(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis),
+    }
+}
+
+/// A time by its milliseconds since 1970.
+pub(super) fn time(millis: i64) -> SystemTime {
+    let distance = Duration::from_millis(millis.unsigned_abs());
+    let time = if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    time.unwrap_or(UNIX_EPOCH)
+}
+
+/// Reads a row's columns, and notes the first that cannot be read.
+struct Reader<'a, 'r> {
+    row: &'a Row<'r>,
+    damage: Option<String>,
+}
+
+impl Reader<'_, '_> {
+    /// A column as it is stored; its default where it cannot be read.
+    fn get<T: FromSql + Default>(&mut self, column: &str) -> T {
+        self.row.get(column).unwrap_or_else(|error| self.damaged(column, &error))
+    }
+
+    /// A column whose words `read` understands; a column without words has none to misunderstand.
+    fn words<T: Default, E: fmt::Display>(&mut self, column: &str, read: impl FnOnce(&str) -> Result<T, E>) -> T {
+        let words: Option<String> = self.get(column);
+        words.map_or_else(T::default, |words| read(&words).unwrap_or_else(|error| self.damaged(column, &error)))
+    }
+
+    fn damaged<T: Default>(&mut self, column: &str, reason: &dyn fmt::Display) -> T {
+        self.damage.get_or_insert_with(|| format!("what is stored of it is damaged: its {column} cannot be read ({reason})"));
+        T::default()
+    }
+}
+
+/// A row of `COLUMNS` as a job, but for its files. What cannot be read is left out and named.
+fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
+    let number = row.get("number")?;
+    // It names the job to its owner, so a damaged id is returned as far as it can be read.
+    let id = row.get_ref("id")?.as_bytes().map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default();
+    let mut reader = Reader { row, damage: None };
+    let percent: u32 = reader.get("percent");
+    let parts: u32 = reader.get("parts");
+    let error_kind = reader.words("error_kind", |word| {
+        let known = JobErrorKind::ALL.into_iter().find(|known| known.name() == word);
+        known.map(Some).ok_or("unknown kind")
+    });
+    let mut job = Job {
+        number,
+        id,
+        owner: reader.get("owner"),
+        priority: reader.words("priority", |word| word.parse().map(Some::<Priority>)).unwrap_or(Priority::Normal),
+        state: reader.words("state", |word| word.parse().map(Some::<JobState>)).unwrap_or(JobState::Failed),
+        created_at: time(reader.get("created_at")),
+        updated_at: time(reader.get("updated_at")),
+        started_at: reader.get::<Option<i64>>("started_at").map(time),
+        finished_at: reader.get::<Option<i64>>("finished_at").map(time),
+        attempts: reader.get("attempts"),
+        progress: JobProgress { parts, share: f64::from(percent.min(100)) / 100.0, ..JobProgress::default() },
+        position: None,
+        eta: None,
+        metadata: Metadata { kind: reader.get("kind"), data: reader.words("metadata", |data| serde_json::from_str(data)) },
+        error: error_kind.map(|kind| JobError {
+            kind,
+            message: reader.get::<Option<String>>("error_message").unwrap_or_default(),
+            retryable: reader.get::<Option<bool>>("error_retryable").unwrap_or_default(),
+        }),
+        outcome: reader.words("outcome", |outcome| serde_json::from_str(outcome).map(Some)),
+        artifacts: Vec::new(),
+        held_up_by: None,
+        damage: None,
+    };
+    job.progress.started = job.started_at.is_some();
+    job.damage = reader.damage;
+    Ok(job)
+}
+
+/// The job with its files. One whose outcome cannot be read is returned as failed.
+fn with_files(connection: &Connection, mut job: Job) -> Result<Job, StoreError> {
+    if job.state == JobState::Completed {
+        job.progress.part = job.progress.parts;
+        job.artifacts = artifacts(connection, job.number)?;
+        if job.outcome.is_none() {
+            job.state = JobState::Failed;
+        }
+    }
+    if job.state == JobState::Failed && job.error.is_none() {
+        let message = job.damage.clone().unwrap_or_else(|| "what is stored of it is damaged: its outcome is missing".to_owned());
+        job.error = Some(JobError { kind: JobErrorKind::Internal, message, retryable: false });
+    }
+    Ok(job)
+}
+
+/// A job by its id; with an owner only if it is that owner's.
+pub(super) fn job(connection: &Connection, owner: Option<&str>, id: &str) -> Result<Option<Job>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)");
+    let found = connection.prepare_cached(&sql)?.query_row(params![id, owner], read_job).optional()?;
+    found.map(|found| with_files(connection, found)).transpose()
+}
+
+/// Where a job stands; one whose state cannot be read has failed, as far as anyone can tell.
+pub(super) fn state(connection: &Connection, id: &str) -> Result<Option<JobState>, StoreError> {
+    let mut select = connection.prepare_cached("SELECT state FROM jobs WHERE id = ?1")?;
+    let read = |row: &Row<'_>| Ok(row.get_ref(0)?.as_str().ok().and_then(|state| state.parse().ok()).unwrap_or(JobState::Failed));
+    Ok(select.query_row([id], read).optional()?)
+}
+
+/// An owner's jobs.
+pub(super) fn jobs(connection: &Connection, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {
+    let (beyond, order) = if page.newest_first { ("number < :beyond", "DESC") } else { ("number > :beyond", "ASC") };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM jobs WHERE owner = :owner AND (:beyond IS NULL OR {beyond}) AND (:state IS NULL OR state = :state)
+         AND (:kind IS NULL OR kind = :kind) ORDER BY number {order} LIMIT :limit"
+    );
+    let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
+    let state = page.state.map(JobState::name);
+    let wanted = named_params! {":owner": owner, ":beyond": page.beyond, ":state": state, ":kind": page.kind, ":limit": limit};
+    let rows: Vec<Job> = connection.prepare_cached(&sql)?.query_map(wanted, read_job)?.collect::<Result<_, _>>()?;
+    rows.into_iter().map(|row| with_files(connection, row)).collect()
+}
+
+fn artifacts(connection: &Connection, number: i64) -> Result<Vec<Artifact>, StoreError> {
+    let sql = "SELECT name, media_type, bytes, sha256, removed_at IS NOT NULL FROM artifacts WHERE job = ?1 ORDER BY rowid";
+    let mut select = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        Ok(Artifact { name: row.get(0)?, media_type: row.get(1)?, bytes: length(row.get(2)?), sha256: row.get(3)?, expired: row.get(4)? })
+    };
+    readable(select.query_map([number], read)?)
+}
+
+/// A file's length. A damaged one counts as none: it is no reason to remove a file.
+pub(super) fn length(bytes: i64) -> u64 {
+    u64::try_from(bytes).unwrap_or(0)
+}
+
+/// The rows that can be read, with a line in the log for each that cannot: a damaged one does not hide the others. An error of the database
+/// itself fails the call.
+pub(super) fn readable<T>(rows: impl Iterator<Item = rusqlite::Result<T>>) -> Result<Vec<T>, StoreError> {
+    let mut found = Vec::new();
+    for row in rows {
+        match row {
+            Ok(row) => found.push(row),
+            Err(error) if error.sqlite_error().is_some() => return Err(error.into()),
+            Err(error) => tracing::warn!(%error, "a row of the job store cannot be read and is left out"),
+        }
+    }
+    Ok(found)
+}
+
+/// What happened to an owner's job after an event, the oldest first; `None` if there is no such job.
+pub(super) fn events(
+    connection: &Connection,
+    owner: &str,
+    id: &str,
+    after: i64,
+    limit: usize,
+) -> Result<Option<Vec<JobEvent>>, StoreError> {
+    let mut select = connection.prepare_cached("SELECT number FROM jobs WHERE id = ?1 AND owner = ?2")?;
+    let Some(number) = select.query_row([id, owner], |row| row.get::<_, i64>(0)).optional()? else { return Ok(None) };
+    let sql = "SELECT id, at, kind, data FROM events WHERE job = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+    let mut select = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        let data: String = row.get(3)?;
+        Ok(JobEvent {
+            id: row.get(0)?,
+            at: time(row.get(1)?),
+            kind: row.get(2)?,
+            // We wrote it; data that cannot be read is left out.
+            data: serde_json::from_str(&data).unwrap_or_default(),
+        })
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    readable(select.query_map(params![number, after, limit], read)?).map(Some)
+}
+
+/// The job that was taken under a name; an error if the name was used with another request.
+pub(super) fn replay(connection: &Connection, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError> {
+    let sql = "SELECT jobs.id, fingerprint FROM idempotency JOIN jobs ON jobs.number = job WHERE idempotency.owner = ?1 AND key = ?2";
+    let mut select = connection.prepare_cached(sql).map_err(StoreError::from)?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let found = select.query_row(params![owner, name.key], read).optional().map_err(StoreError::from)?;
+    match found {
+        None => Ok(None),
+        Some((id, fingerprint)) if fingerprint == name.fingerprint => Ok(job(connection, Some(owner), &id)?),
+        Some(_) => Err(SubmitError::IdempotencyConflict { key: name.key.clone() }),
+    }
+}
+
+/// Webhook messages that are due: of all owners in turn, of each owner those of all hosts, and of each host first tries and later ones.
+pub(super) fn due_deliveries(connection: &Connection, limit: usize, now: SystemTime) -> Result<Vec<Delivery>, StoreError> {
+    // Otherwise a thousand messages to a host that does not answer, due longest, would hide all others. A URL up to its path is its host.
+    let sql = "SELECT id, job, owner, url, event, attempts, created_at FROM
+               (SELECT deliveries.id, jobs.id AS job, owner, url, event, deliveries.attempts, deliveries.created_at, due_at,
+                row_number() OVER (PARTITION BY owner, substr(url, 1, 8 + instr(substr(url, 9) || '/', '/')), deliveries.attempts > 0
+                                   ORDER BY due_at, deliveries.id) AS turn
+                FROM deliveries JOIN jobs ON jobs.number = job WHERE due_at <= ?1)
+               ORDER BY row_number() OVER (PARTITION BY owner ORDER BY turn, due_at, id), due_at, id LIMIT ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        Ok(Delivery {
+            id: row.get(0)?,
+            job: row.get(1)?,
+            owner: row.get(2)?,
+            url: row.get(3)?,
+            event: row.get(4)?,
+            attempts: row.get(5)?,
+            created_at: time(row.get(6)?),
+        })
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    readable(select.query_map(params![millis(now), limit], read)?)
+}

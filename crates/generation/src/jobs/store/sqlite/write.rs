@@ -1,0 +1,320 @@
+//! Every change of the job store, each inside one transaction.
+//!
+//! It must not know connections or locks. The invariants: a job changes its state in [`Change::transit`] only, by [`JobState::after`] and
+//! together with the event that announces it and the numbers of [`Counts`]; a worker's write goes through [`Change::held_by`] or names
+//! the epoch in its statement.
+
+use std::{fmt, time::SystemTime};
+
+use rusqlite::{OptionalExtension as _, Row, ToSql, Transaction, params};
+use serde_json::{Value, json};
+
+use super::{
+    rows::{self, length, millis, readable},
+    survey,
+};
+use crate::{
+    jobs::{
+        error::{StoreError, SubmitError},
+        record::{Artifact, Cancelled, Inserted, JobError, NewJob, Outcome},
+        state::{JobState, Transition},
+        store::{
+            Claimed, LEASE, Lease, ProgressRecord, QueuedJob,
+            counts::Counts,
+            events::{self, LEASE_EXPIRED, RESTARTED},
+        },
+    },
+    work::Work,
+};
+
+/// What a worker's hold on a job leaves when it ends.
+const UNHELD: &str = ", worker = NULL, lease_until = NULL";
+
+/// A transaction that changes jobs.
+pub(super) struct Change<'a> {
+    pub(super) transaction: Transaction<'a>,
+    pub(super) now: SystemTime,
+    /// The numbers as they are once this is committed.
+    pub(super) counts: Counts,
+}
+
+/// A job, as far as a transition needs it.
+#[derive(Clone, Copy)]
+struct Head {
+    number: i64,
+    state: JobState,
+    epoch: i64,
+    has_callback: bool,
+}
+
+const HEAD: &str = "number, state, epoch, callback_url IS NOT NULL";
+
+impl Head {
+    /// From a row of [`HEAD`]. `None` if its state cannot be read: no transition leads on from there.
+    fn read(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
+        let state = row.get_ref(1)?.as_str().ok().and_then(|state| state.parse().ok());
+        let (number, epoch, has_callback) = (row.get(0)?, row.get(2)?, row.get(3)?);
+        Ok(state.map(|state| Self { number, state, epoch, has_callback }))
+    }
+}
+
+impl Change<'_> {
+    fn at(&self) -> i64 {
+        millis(self.now)
+    }
+
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+        Ok(self.transaction.prepare_cached(sql)?.execute(params)?)
+    }
+
+    fn head(&self, id: &str) -> Result<Option<Head>, StoreError> {
+        let mut select = self.transaction.prepare_cached(&format!("SELECT {HEAD} FROM jobs WHERE id = ?1"))?;
+        Ok(select.query_row([id], Head::read).optional()?.flatten())
+    }
+
+    /// The job, if it runs under this lease.
+    fn held_by(&self, lease: &Lease) -> Result<Option<Head>, StoreError> {
+        let found = self.head(&lease.job)?;
+        Ok(found.filter(|job| job.state == JobState::Running && u64::try_from(job.epoch) == Ok(lease.epoch)))
+    }
+
+    /// Moves a job on and announces it; `false` if no such transition leads on from its state. `set` are more columns to change, each behind
+    /// a comma, with parameters from `?4` on.
+    fn transit(&mut self, job: Head, transition: Transition, data: &Value, set: &str, more: &[&dyn ToSql]) -> Result<bool, StoreError> {
+        let Some(next) = job.state.after(transition) else { return Ok(false) };
+        let at = self.at();
+        let end = if next.is_final() { ", finished_at = ?3, work = ''" } else { "" };
+        let sql = format!("UPDATE jobs SET state = ?2, updated_at = ?3{end}{set} WHERE number = ?1");
+        let name = next.name();
+        let mut values: Vec<&dyn ToSql> = vec![&job.number, &name, &at];
+        values.extend(more);
+        self.execute(&sql, values.as_slice())?;
+        self.event(job.number, events::kind(transition, next), data)?;
+        if next.is_final() && job.has_callback {
+            let insert = "INSERT INTO deliveries (job, url, event, created_at, due_at)
+                          SELECT number, callback_url, state, ?2, ?2 FROM jobs WHERE number = ?1";
+            self.execute(insert, params![job.number, at])?;
+        }
+        self.counts.left(job.state);
+        self.counts.entered(next);
+        Ok(true)
+    }
+
+    fn event(&self, number: i64, kind: &str, data: &Value) -> Result<(), StoreError> {
+        let row = params![number, self.at(), kind, data.to_string()];
+        self.execute("INSERT INTO events (job, at, kind, data) VALUES (?1, ?2, ?3, ?4)", row).map(drop)
+    }
+
+    /// Takes a job in; `work` is the job's work as JSON.
+    pub(super) fn insert(&mut self, new: &NewJob, work: &str) -> Result<Inserted, SubmitError> {
+        if let Some(name) = &new.idempotency
+            && let Some(job) = rows::replay(&self.transaction, &new.owner, name)?
+        {
+            return Ok(Inserted { job, replayed: true });
+        }
+        let insert = "INSERT INTO jobs (id, owner, state, priority, work, kind, metadata, callback_url, created_at, updated_at, parts)
+                      VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+        let (metadata, parts) = (new.metadata.data.to_string(), new.work.parts());
+        let row = params![new.id, new.owner, new.priority.name(), work, new.metadata.kind, metadata, new.callback_url, self.at(), parts];
+        if self.execute(insert, row)? == 0 {
+            return Err(SubmitError::IdTaken(new.id.clone()));
+        }
+        let number = self.transaction.last_insert_rowid();
+        if let Some(name) = &new.idempotency {
+            let insert = "INSERT INTO idempotency (owner, key, fingerprint, job) VALUES (?1, ?2, ?3, ?4)";
+            self.execute(insert, params![new.owner, name.key, name.fingerprint, number])?;
+        }
+        self.event(number, "queued", &json!({}))?;
+        self.counts.entered(JobState::Queued);
+        let job = rows::job(&self.transaction, None, &new.id)?;
+        let job = job.ok_or_else(|| corrupt(&new.id, "the row", &"it is not there"))?;
+        Ok(Inserted { job, replayed: false })
+    }
+
+    pub(super) fn recover(&mut self) -> Result<Vec<QueuedJob>, StoreError> {
+        self.end_unreadable()?;
+        let running: Vec<Head> = {
+            let mut select = self.transaction.prepare(&format!("SELECT {HEAD} FROM jobs WHERE state = 'running' ORDER BY number"))?;
+            readable(select.query_map([], Head::read)?)?.into_iter().flatten().collect()
+        };
+        for job in running {
+            self.transit(job, Transition::Requeue, &events::reason(RESTARTED), UNHELD, &[])?;
+        }
+        survey::queued(&self.transaction)
+    }
+
+    /// Ends jobs whose state cannot be read: no program writes such a state, and no transition would ever lead on from it.
+    fn end_unreadable(&mut self) -> Result<(), StoreError> {
+        let known = JobState::ALL.map(|state| format!("'{}'", state.name())).join(", ");
+        let unreadable: Vec<(i64, i64, bool, bool)> = {
+            let sql =
+                format!("SELECT number, epoch, callback_url IS NOT NULL, finished_at IS NOT NULL FROM jobs WHERE state NOT IN ({known})");
+            let mut select = self.transaction.prepare(&sql)?;
+            readable(select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?)?
+        };
+        for (number, epoch, has_callback, had_ended) in unreadable {
+            if had_ended {
+                // That was announced then.
+                self.execute("UPDATE jobs SET state = 'failed' WHERE number = ?1", [number])?;
+                self.counts.entered(JobState::Failed);
+            } else {
+                let job = Head { number, state: JobState::Running, epoch, has_callback };
+                self.counts.entered(job.state);
+                self.end_badly(job, &events::unreadable("what is stored of it is damaged: its state cannot be read".to_owned()))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn claim(&mut self, id: &str, worker: &str, most_idle: u32) -> Result<Claimed, StoreError> {
+        let columns = "work, attempts, idle_attempts, percent, coalesce(lease_until, 0)";
+        let read = |row: &Row<'_>| {
+            // A damaged count must not keep the job from ever running.
+            let count = |column| row.get::<_, u32>(column).unwrap_or_default();
+            let work = row.get_ref(4)?.as_bytes().unwrap_or_default();
+            // The text may hold images, and is parsed in place.
+            let work = serde_json::from_slice::<Work>(work);
+            Ok((Head::read(row)?, work, count(5), count(6), count(7), row.get::<_, i64>(8)?))
+        };
+        let at = self.at();
+        let found = {
+            let sql = format!("SELECT {HEAD}, {columns} FROM jobs WHERE id = ?1 AND state IN ('queued', 'running')");
+            self.transaction.prepare_cached(&sql)?.query_row([id], read).optional()?
+        };
+        let Some((Some(mut job), work, attempts, idle, percent, lease_until)) = found else { return Ok(Claimed::Nothing) };
+        if job.state == JobState::Running && lease_until > at {
+            return Ok(Claimed::Nothing);
+        }
+        if idle >= most_idle {
+            self.end_badly(job, &events::crashed(idle, percent))?;
+            return Ok(Claimed::Nothing);
+        }
+        let work = match work {
+            Ok(work) => work,
+            Err(error) => {
+                self.end_badly(job, &events::unreadable(format!("what was stored of it cannot be read: {error}")))?;
+                return Ok(Claimed::Nothing);
+            }
+        };
+        if job.state == JobState::Running {
+            self.transit(job, Transition::Requeue, &events::reason(LEASE_EXPIRED), UNHELD, &[])?;
+            job.state = JobState::Queued;
+        }
+        let epoch = job.epoch.max(0) + 1;
+        let set = ", attempts = attempts + 1, idle_attempts = idle_attempts + 1, started_at = coalesce(started_at, ?3),
+                   epoch = ?4, worker = ?5, lease_until = ?6";
+        self.transit(job, Transition::Start, &events::attempt(attempts + 1), set, &[&epoch, &worker, &self.lease_end()])?;
+        Ok(Claimed::Work(Lease { job: id.to_owned(), epoch: epoch.cast_unsigned() }, work.into()))
+    }
+
+    fn lease_end(&self) -> i64 {
+        millis(self.now + LEASE)
+    }
+
+    pub(super) fn renew(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let update = "UPDATE jobs SET lease_until = ?3 WHERE id = ?1 AND epoch = ?2 AND state = 'running'";
+        Ok(self.execute(update, params![lease.job, lease.epoch.cast_signed(), self.lease_end()])? > 0)
+    }
+
+    pub(super) fn record_progress(&self, lease: &Lease, progress: &ProgressRecord) -> Result<bool, StoreError> {
+        let update = "UPDATE jobs SET updated_at = ?3, lease_until = ?5, idle_attempts = iif(?4 > percent, 0, idle_attempts),
+                      percent = max(percent, ?4) WHERE id = ?1 AND epoch = ?2 AND state = 'running' RETURNING number";
+        let values = params![lease.job, lease.epoch.cast_signed(), self.at(), progress.percent.min(99), self.lease_end()];
+        let number = self.transaction.prepare_cached(update)?.query_row(values, |row| row.get(0)).optional()?;
+        let Some(number) = number else { return Ok(false) };
+        self.event(number, progress.kind, &progress.data)?;
+        Ok(true)
+    }
+
+    pub(super) fn complete(&mut self, lease: &Lease, outcome: &str, files: &[Artifact]) -> Result<bool, StoreError> {
+        let Some(job) = self.held_by(lease)? else { return Ok(false) };
+        let names = events::files(files.iter().map(|file| file.name.as_str()));
+        let set = format!("{UNHELD}, outcome = ?4, percent = 100");
+        self.transit(job, Transition::Complete, &names, &set, &[&outcome])?;
+        for file in files {
+            let insert = "INSERT INTO artifacts (job, name, media_type, bytes, sha256) VALUES (?1, ?2, ?3, ?4, ?5)";
+            self.execute(insert, params![job.number, file.name, file.media_type, file.bytes.cast_signed(), file.sha256])?;
+            self.counts.kept(1, file.bytes);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn fail(&mut self, lease: &Lease, error: &JobError) -> Result<bool, StoreError> {
+        match self.held_by(lease)? {
+            Some(job) => self.end_badly(job, error),
+            None => Ok(false),
+        }
+    }
+
+    fn end_badly(&mut self, job: Head, error: &JobError) -> Result<bool, StoreError> {
+        let set = format!("{UNHELD}, error_kind = ?4, error_message = ?5, error_retryable = ?6");
+        self.transit(job, Transition::Fail, &events::failure(error), &set, &[&error.kind.name(), &error.message, &error.retryable])
+    }
+
+    pub(super) fn release(&mut self, lease: &Lease, reason: &str) -> Result<bool, StoreError> {
+        let Some(job) = self.held_by(lease)? else { return Ok(false) };
+        let set = format!("{UNHELD}, idle_attempts = max(idle_attempts - 1, 0)");
+        self.transit(job, Transition::Requeue, &events::reason(reason), &set, &[])
+    }
+
+    pub(super) fn cancel(&mut self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
+        let Some(job) = rows::job(&self.transaction, Some(owner), id)? else { return Ok(Cancelled::Unknown) };
+        let is_cancelled = match self.head(id)? {
+            Some(head) => self.transit(head, Transition::Cancel, &json!({}), UNHELD, &[])?,
+            // Its state cannot be read, and its owner is told that it has failed.
+            None => false,
+        };
+        if !is_cancelled {
+            return Ok(Cancelled::Finished(job));
+        }
+        Ok(rows::job(&self.transaction, Some(owner), id)?.map_or(Cancelled::Unknown, Cancelled::Done))
+    }
+
+    pub(super) fn delivery_tried(&self, id: i64, next: Option<SystemTime>, reason: Option<&str>) -> Result<(), StoreError> {
+        let arrived = reason.is_none().then(|| self.at());
+        let update = "UPDATE deliveries SET attempts = attempts + 1, due_at = ?2, last_error = ?3, delivered_at = ?4 WHERE id = ?1";
+        self.execute(update, params![id, next.map(millis), reason, arrived]).map(drop)
+    }
+
+    pub(super) fn file_removed(&mut self, id: &str, name: &str) -> Result<(), StoreError> {
+        let update = "UPDATE artifacts SET removed_at = ?3 WHERE name = ?2 AND job = (SELECT number FROM jobs WHERE id = ?1)
+                      AND removed_at IS NULL RETURNING bytes";
+        let values = params![id, name, self.at()];
+        let bytes = self.transaction.prepare_cached(update)?.query_row(values, |row| row.get(0)).optional()?;
+        if let Some(bytes) = bytes {
+            self.counts.removed(length(bytes));
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget_before(&mut self, time: SystemTime) -> Result<usize, StoreError> {
+        let delete = "DELETE FROM jobs WHERE finished_at < ?1 AND NOT EXISTS
+                      (SELECT 1 FROM artifacts WHERE job = jobs.number AND removed_at IS NULL)
+                      AND NOT EXISTS (SELECT 1 FROM deliveries WHERE job = jobs.number AND due_at IS NOT NULL) RETURNING state";
+        let forgotten: Vec<Option<JobState>> = {
+            let mut delete = self.transaction.prepare(delete)?;
+            let read = |row: &Row<'_>| Ok(row.get_ref(0)?.as_str().ok().and_then(|state| state.parse().ok()));
+            readable(delete.query_map([millis(time)], read)?)?
+        };
+        for state in forgotten.iter().flatten() {
+            self.counts.left(*state);
+        }
+        Ok(forgotten.len())
+    }
+
+    /// Writes for the sake of writing.
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
+        // The same number as before: what counts is that a page reaches the disk.
+        let number: i64 = self.transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        Ok(self.transaction.pragma_update(None, "application_id", number)?)
+    }
+}
+
+/// An outcome as it is stored.
+pub(super) fn outcome_text(job: &str, outcome: &Outcome) -> Result<String, StoreError> {
+    serde_json::to_string(outcome).map_err(|error| corrupt(job, "the outcome", &error))
+}
+
+pub(super) fn corrupt(job: &str, what: &'static str, reason: &dyn fmt::Display) -> StoreError {
+    StoreError::Corrupt { job: job.to_owned(), what, reason: reason.to_string() }
+}

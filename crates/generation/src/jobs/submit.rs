@@ -1,0 +1,158 @@
+//! Submitting a job: the one way in, held or stored.
+//!
+//! The invariants: a stored job that is persisted is queued even if its caller hangs up in between; what is refused leaves nothing behind; a
+//! request with a name of its own makes one job, however often it is sent.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    active::ActiveJob,
+    artifacts::is_plain_name,
+    error::{StoreError, SubmitError},
+    fail_point::FailPoint,
+    held::HeldJob,
+    inner::Inner,
+    record::{Durability, Inserted, Job, NewJob},
+    service::Jobs,
+    store::{JobStore as _, PATIENCE, QueuedJob},
+    supervisor::enqueue,
+};
+use crate::{
+    dispatch::{BackendSet, PushError, Reservation},
+    work::Work,
+};
+
+/// A job that was taken.
+#[derive(Debug)]
+pub struct Submitted {
+    /// The job.
+    pub job: Job,
+    /// Whether it had been taken before, under the same [`Idempotency`].
+    pub replayed: bool,
+    /// The caller's end of a held job; none for a stored one.
+    pub held: Option<HeldJob>,
+}
+
+impl Jobs {
+    /// Takes a job. A stored one is on the disk when this returns, and will end, even if the caller hangs up before that; a held one is
+    /// cancelled when its caller drops [`Submitted::held`].
+    ///
+    /// # Errors
+    /// [`SubmitError`] if it cannot be taken now, or the same idempotency key was used with another request. While another program holds
+    /// the store's file, that is known after some seconds, however many callers wait.
+    pub async fn submit(&self, new: NewJob) -> Result<Submitted, SubmitError> {
+        if !is_plain_name(&new.id) {
+            return Err(SubmitError::BadId(new.id));
+        }
+        let until = Instant::now() + PATIENCE;
+        if matches!(new.durability, Durability::Held { .. }) {
+            return self.hold(new, until).await;
+        }
+        self.inner.scratch()?;
+        let jobs = self.clone();
+        // A task of its own, for a caller that hangs up drops this future: between the store and the queue nothing may break off.
+        let taken = tokio::spawn(async move { jobs.store(new, until).await });
+        taken.await.map_err(|_| StoreError::ShuttingDown)?
+    }
+
+    async fn store(&self, new: NewJob, until: Instant) -> Result<Submitted, SubmitError> {
+        let inner = &self.inner;
+        // Whoever holds this came earlier, and gives up earlier.
+        let _alone = match &new.idempotency {
+            Some(_) => Some(inner.naming.lock().await),
+            None => None,
+        };
+        if let Some(name) = &new.idempotency
+            && let Some(job) = self.replayed(&new.owner, name).await?
+        {
+            return Ok(Submitted { job, replayed: true, held: None });
+        }
+        if let Some(name) = &new.idempotency
+            && inner.held_jobs.has_name(&new.owner, &name.key, inner.now())
+        {
+            // A name of a held job is another request's.
+            return Err(SubmitError::IdempotencyConflict { key: name.key.clone() });
+        }
+        if inner.waits.are_any() {
+            // Where finished jobs wait for room, more of them would only wait too, and fill the memory.
+            inner.check_room().await?;
+        }
+        let (backends, place) = self.admit(&new.owner, &new.work)?;
+        let active = self.active_job(&new, backends);
+        let Inserted { job, replayed } = inner.stored.insert(new, until).await?;
+        if !replayed {
+            inner.settings.fail_hook.reached(FailPoint::Inserted);
+            // Only a program that goes down refuses now; the job is in the store, and the program's next life makes it.
+            let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, active, backends, Some(place));
+        }
+        Ok(Submitted { job: inner.seen(job), replayed, held: None })
+    }
+
+    async fn hold(&self, mut new: NewJob, until: Instant) -> Result<Submitted, SubmitError> {
+        let inner = &self.inner;
+        let _alone = match &new.idempotency {
+            Some(_) => Some(inner.naming.lock().await),
+            None => None,
+        };
+        // A held job's result is kept beside its row, and so is its name.
+        let name = new.idempotency.take();
+        if let Some(name) = &name {
+            // A name of a stored job is another request's.
+            if inner.stored.find_replay(&new.owner, name).await?.is_some() {
+                return Err(SubmitError::IdempotencyConflict { key: name.key.clone() });
+            }
+            if let Some(held) = inner.held_jobs.join(&new.owner, name, self.keep_alive(), inner.now())?
+                && let Some(job) = inner.held.get(&new.owner, held.id()).await?
+            {
+                return Ok(Submitted { job: inner.seen(job), replayed: true, held: Some(held) });
+            }
+        }
+        let (backends, place) = self.admit(&new.owner, &new.work)?;
+        let active = self.active_job(&new, backends);
+        let (id, owner) = (new.id.clone(), new.owner.clone());
+        let Inserted { job, .. } = inner.held.insert(new, until).await?;
+        let weak = Arc::downgrade(inner);
+        let held = inner.held_jobs.open(
+            &id,
+            (active.cancel.clone(), active.progress.subscribe(), active.previews.clone()),
+            name.as_ref().map(|name| (owner.as_str(), name)),
+            self.keep_alive(),
+            move |id| Inner::abandon(&weak, id),
+        );
+        enqueue(inner, active, backends, Some(place))?;
+        Ok(Submitted { job, replayed: false, held: Some(held) })
+    }
+
+    /// The backends that take this work, and a place in the queue.
+    fn admit(&self, owner: &str, work: &Work) -> Result<(BackendSet, Reservation), SubmitError> {
+        if self.inner.is_stopping() {
+            return Err(SubmitError::ShuttingDown);
+        }
+        let backends = self.inner.dispatcher.choose(work)?;
+        Ok((backends, self.inner.dispatcher.reserve(owner).map_err(|error| self.refusal(error))?))
+    }
+
+    fn active_job(&self, new: &NewJob, backends: BackendSet) -> ActiveJob {
+        let (id, owner) = (new.id.clone(), new.owner.clone());
+        let queued = QueuedJob { id, owner, priority: new.priority, parts: new.work.parts() };
+        ActiveJob::new(queued, new.durability.clone(), self.inner.dispatcher.estimate(&new.work, backends))
+    }
+
+    fn refusal(&self, error: PushError) -> SubmitError {
+        let (places, limit) = self.inner.dispatcher.capacity();
+        match error {
+            PushError::Full { retry_after } => SubmitError::QueueFull { places, retry_after },
+            PushError::OwnerFull { waiting } => SubmitError::TooManyWaiting { waiting, limit },
+            PushError::Closed | PushError::Lost => SubmitError::ShuttingDown,
+        }
+    }
+
+    /// Whether a job of this owner's would be taken now, for those who would otherwise read or fetch much for one that is not.
+    ///
+    /// # Errors
+    /// As [`Self::submit`], but for what depends on the job.
+    pub fn check_room(&self, owner: &str) -> Result<(), SubmitError> {
+        self.inner.local.model()?;
+        self.inner.dispatcher.check_room(owner).map_err(|error| self.refusal(error))
+    }
+}

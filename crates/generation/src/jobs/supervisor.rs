@@ -1,0 +1,461 @@
+//! Supervises one job through a backend: claims it, persists that it starts, how far it is and how it ends, and puts its files in place.
+//!
+//! The invariants: the start is persisted before the backend does anything, so that a job that takes the program down is counted; the
+//! files are in place before the job is completed; a job that the program's end broke off is returned to the queue, not failed; one that finds
+//! no room on the disk waits for it, and resumes behind what its journal keeps; an end that cannot be persisted is tried again for as
+//! long as the program runs; a worker that has lost its lease stops, and changes nothing.
+
+use std::{
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt as _;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{
+    DiskFault,
+    active::ActiveJob,
+    disk_waits::MOST,
+    error::{StoreError, SubmitError},
+    fail_point::FailPoint,
+    held::HeldOutput,
+    inner::Inner,
+    journal::FolderJournal,
+    placing::{self, VIDEO},
+    record::{Durability, JobError, JobErrorKind},
+    state::JobState,
+    store::{Claimed, JobStore, LEASE, Lease, ProgressRecord, Synced},
+};
+use crate::{
+    backend::{Backend, BackendError, JobContext, JobOutput, JobProgress, Refusal, video_file::VideoOutput},
+    dispatch::{BackendSet, Ending, PushError, Reservation, Turn},
+    work::Work,
+};
+
+/// Minimum interval between progress writes.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// Puts a job in the queue; it is supervised from its turn on. One that no backend will have, for the program goes down, is set aside.
+pub(super) fn enqueue(inner: &Arc<Inner>, mut job: ActiveJob, backends: BackendSet, place: Option<Reservation>) -> Result<(), SubmitError> {
+    let id = job.queued.id.clone();
+    // Locked until the job is known here, for its turn may come at once.
+    let mut active = inner.active.lock();
+    let queued = (id.as_str(), job.queued.owner.as_str(), job.queued.priority);
+    match inner.dispatcher.push(queued, backends, place) {
+        Ok(number) => job.number = number,
+        Err(PushError::Closed | PushError::Lost | PushError::Full { .. } | PushError::OwnerFull { .. }) => {
+            drop(active);
+            inner.set_aside(&job);
+            return Err(SubmitError::ShuttingDown);
+        }
+    }
+    active.insert(id, job);
+    drop(active);
+    pump(inner);
+    Ok(())
+}
+
+/// Gives every free slot of a backend its next job.
+pub(super) fn pump(inner: &Arc<Inner>) {
+    while let Some(turn) = inner.dispatcher.next() {
+        tokio::spawn(supervise(Arc::clone(inner), turn));
+    }
+}
+
+/// How an attempt ended.
+enum JobEnd {
+    Done(JobOutput),
+    Failed(Arc<BackendError>, JobError),
+    /// The disk refused it, before it was begun or while its file was written; its time comes again.
+    Refused(DiskFault),
+    /// It was cancelled, or the program is going down.
+    BrokenOff,
+    /// The device is lost, and the program goes down for it: whether the job had a part in that shows when it is taken again.
+    DeviceLost(Arc<BackendError>),
+}
+
+/// Looks after a job from its turn until its end is persisted.
+async fn supervise(inner: Arc<Inner>, turn: Turn) {
+    let id = turn.id.clone();
+    let Some(job) = inner.active.get(&id) else {
+        drop(turn);
+        return pump(&inner);
+    };
+    let (lease, end) = match start(&inner, &job, turn.backend.as_ref()).await {
+        Ok(Some(Started { lease, work, staging })) => {
+            // A job of an earlier life of the program may be another backend's: its work is only known now.
+            let end = match turn.backend.accepts(&work) {
+                Err(refusal @ Refusal::OtherKind { .. }) => match inner.dispatcher.others(&work, turn.backend_number()) {
+                    Some(others) => return pass_on(&inner, job, &lease, others, turn, &refusal).await,
+                    None => unserved(&refusal),
+                },
+                Ok(()) | Err(Refusal::Loading | Refusal::Failed(_) | Refusal::TooLarge(_)) => {
+                    attempt(&inner, &job, &lease, work, staging, turn.backend.as_ref()).await
+                }
+            };
+            (Some(lease), end)
+        }
+        Ok(None) => (None, JobEnd::BrokenOff),
+        Err(error) => (None, JobEnd::Refused(error.fault())),
+    };
+    let seconds = seconds_run(&inner, &id);
+    if matches!(end, JobEnd::DeviceLost(_)) {
+        inner.lose_backend(turn.backend_number());
+    }
+    // The place is free before the caller knows, so that whoever has an answer can ask again.
+    match &end {
+        JobEnd::Done(_) => turn.end(Ending::Completed),
+        JobEnd::Failed(..) | JobEnd::Refused(_) | JobEnd::DeviceLost(_) => turn.end(Ending::Failed),
+        JobEnd::BrokenOff => turn.end(Ending::Cancelled),
+    }
+    inner.endings.send_replace(());
+    pump(&inner);
+    match &job.durability {
+        Durability::Held { video } => {
+            let folder = video.as_ref().and_then(|video| video.folder.clone());
+            end_held(&inner, &job, lease.as_ref(), end, (seconds, folder)).await;
+        }
+        Durability::Stored => end_stored(&inner, job, lease, end, seconds).await,
+    }
+}
+
+/// The end of a job that no backend makes.
+fn unserved(refusal: &Refusal) -> JobEnd {
+    let error = JobError { kind: JobErrorKind::Model, message: refusal.to_string(), retryable: false };
+    JobEnd::Failed(Arc::new(BackendError::Internal(error.message.clone())), error)
+}
+
+/// Gives a job that its backend does not take to those that do.
+async fn pass_on(inner: &Arc<Inner>, job: ActiveJob, lease: &Lease, others: BackendSet, turn: Turn, refusal: &Refusal) {
+    let released = inner.store_of(&job.durability).release(lease, &refusal.to_string()).await;
+    drop(turn);
+    inner.endings.send_replace(());
+    match released {
+        // One that was cancelled meanwhile ends at its next turn.
+        Ok(_) => {
+            // Only a program that goes down refuses, and then the job waits in the store.
+            let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, job, others, None);
+        }
+        Err(error) => {
+            tracing::error!(job = %job.queued.id, %error, "a job that its backend does not take cannot be passed on; the next start tries again");
+            inner.set_aside(&job);
+        }
+    }
+    pump(inner);
+}
+
+/// A job that is claimed.
+struct Started {
+    lease: Lease,
+    work: Arc<Work>,
+    /// Where the files of a stored job are made.
+    staging: Option<PathBuf>,
+}
+
+/// Claims a job whose turn has come. `None` if it was cancelled meanwhile, or has failed for good.
+async fn start(inner: &Arc<Inner>, job: &ActiveJob, backend: &dyn Backend) -> Result<Option<Started>, StoreError> {
+    let id = &job.queued.id;
+    let mut staging = None;
+    if let Durability::Stored = job.durability {
+        // Before anything else, for where there is no room for files the job has not been begun.
+        inner.check_crowd()?;
+        inner.check_disk()?;
+        let name = id.clone();
+        staging = Some(inner.off_thread(move |inner| inner.scratch()?.begin(&name)).await?);
+    }
+    let claimed = inner.store_of(&job.durability).claim(id, backend.name(), inner.settings.most_idle_attempts).await?;
+    let Claimed::Work(lease, work) = claimed else { return Ok(None) };
+    if staging.is_some() {
+        tracing::info!(job = %id, backend = backend.name(), "job started");
+        inner.settings.fail_hook.reached(FailPoint::Started);
+    }
+    let now = inner.now();
+    if let Some(active) = inner.active.lock().get_mut(id) {
+        active.began = Some((now, 0.0));
+    }
+    inner.changes.announce(id);
+    Ok(Some(Started { lease, work, staging }))
+}
+
+/// Has the backend do the work.
+async fn attempt(
+    inner: &Arc<Inner>,
+    job: &ActiveJob,
+    lease: &Lease,
+    work: Arc<Work>,
+    staging: Option<PathBuf>,
+    backend: &dyn Backend,
+) -> JobEnd {
+    let id = &job.queued.id;
+    let mut context = JobContext {
+        id: id.clone(),
+        cancel: job.cancel.clone(),
+        progress: job.progress.clone(),
+        previews: job.previews.clone(),
+        ..JobContext::default()
+    };
+    if let Durability::Held { video } = &job.durability {
+        context.output = video.as_ref().map(|video| video.output.clone());
+    }
+    if let (Some(staging), Some(scratch)) = (staging, &inner.scratch) {
+        // Not before the backend has accepted the work: the journal of another is of no use to it, and goes.
+        let (name, fingerprint) = (id.clone(), backend.fingerprint());
+        if let Err(error) = inner.off_thread(move |inner| inner.scratch()?.begin_journal(&name, &fingerprint)).await {
+            return JobEnd::Refused(error.fault());
+        }
+        context.journal = Box::new(FolderJournal::new(scratch.journal_of(id)).watched(inner.settings.fail_hook.clone()));
+        context.output = VideoOutput::new(staging.join(VIDEO)).ok();
+    }
+    // A panic is this job's error, whatever the backend is made of.
+    let run = AssertUnwindSafe(backend.run(work, context)).catch_unwind();
+    let run = run.map(|result| result.unwrap_or_else(|_| Err(BackendError::Internal(format!("{} panicked", backend.name())))));
+    let result = tokio::select! {
+        biased;
+        result = run => result,
+        never = follow(inner, job, lease) => match never {},
+    };
+    let error = match result {
+        Ok(output) => return JobEnd::Done(output),
+        Err(BackendError::Cancelled) => return JobEnd::BrokenOff,
+        Err(error) => Arc::new(error),
+    };
+    if error.is_device_lost() {
+        return JobEnd::DeviceLost(error);
+    }
+    let is_stored = matches!(job.durability, Durability::Stored);
+    if is_stored && error.is_of_output() && DiskFault::of(error.as_ref()) == Some(DiskFault::Full) {
+        return JobEnd::Refused(DiskFault::Full);
+    }
+    let failure = JobError::from(error.as_ref());
+    JobEnd::Failed(error, failure)
+}
+
+/// Persists progress and prolongs the lease, for as long as it is asked to. Cancels the job once the lease is lost.
+async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -> std::convert::Infallible {
+    let (id, store) = (&job.queued.id, inner.store_of(&job.durability));
+    let mut progress = job.progress.subscribe();
+    let (mut seen, mut persisted, mut is_first) = (JobProgress::default(), 0, true);
+    let mut renewed = Instant::now();
+    loop {
+        let is_over = tokio::time::timeout(LEASE / 3, progress.changed()).await.is_err();
+        let now = *progress.borrow_and_update();
+        if !seen.started
+            && now.started
+            && let Some((_, share)) = inner.active.lock().get_mut(id).and_then(|active| active.began.as_mut())
+        {
+            // Of a job that is resumed, a part was there already.
+            *share = now.share;
+        }
+        // A backend may begin anew; what was persisted stays.
+        let (percent, kind) = (percent(&now).max(persisted), if now.part > seen.part { "part" } else { "progress" });
+        let is_news = now.started && (now.part > seen.part || percent > persisted);
+        if now.started {
+            (seen, persisted) = (now, percent);
+        }
+        let written = if is_news {
+            let data = json!({
+                "progress": percent, "part": now.part, "parts": now.parts, "step": now.step, "steps": now.steps,
+                "frame": now.frame, "frames": now.frames,
+            });
+            // What is done in a moment has its end synced at once; what takes longer has its start synced with this.
+            let synced = if is_first { Synced::Later } else { Synced::Now };
+            is_first = false;
+            store.record_progress(lease, ProgressRecord { percent, kind, data }, synced).await
+        } else if is_over || renewed.elapsed() > LEASE / 3 {
+            store.renew(lease).await
+        } else {
+            continue;
+        };
+        match written {
+            Ok(true) => {
+                renewed = Instant::now();
+                if is_news {
+                    if matches!(job.durability, Durability::Stored) {
+                        inner.settings.fail_hook.reached(FailPoint::Progressed);
+                    }
+                    inner.changes.announce(id);
+                }
+            }
+            // It was cancelled, or another worker has it.
+            Ok(false) => job.cancel.cancel(),
+            Err(error) => tracing::warn!(job = %id, %error, "progress was not persisted"),
+        }
+        tokio::time::sleep(QUIET).await;
+    }
+}
+
+/// Whole percent; never 100 before the end, for the file is still to be put in place.
+fn percent(progress: &JobProgress) -> u32 {
+    ((progress.share * 100.0) as u32).min(99)
+}
+
+/// How long the backend had the job, in seconds; called once, when it has returned.
+fn seconds_run(inner: &Inner, id: &str) -> f64 {
+    let began = inner.active.lock().get_mut(id).and_then(|active| active.began.take());
+    began.map_or(0.0, |(began, _)| inner.now().duration_since(began).unwrap_or_default().as_secs_f64())
+}
+
+/// Ends a job that somebody waits for: its row first, so that who has the answer finds it there.
+async fn end_held(inner: &Arc<Inner>, job: &ActiveJob, lease: Option<&Lease>, end: JobEnd, (seconds, folder): (f64, Option<Arc<TempDir>>)) {
+    let id = &job.queued.id;
+    let store = &inner.held;
+    let (is_written, result) = match (end, lease) {
+        (JobEnd::Done(output), Some(lease)) => {
+            let outcome = placing::outcome(&output, seconds);
+            (store.complete(lease, &outcome, &[]).await, Ok(Arc::new(HeldOutput { output, folder })))
+        }
+        (JobEnd::Failed(error, failure), Some(lease)) => (store.fail(lease, &failure).await, Err(error)),
+        (JobEnd::DeviceLost(error), Some(lease)) => (store.fail(lease, &JobError::from(error.as_ref())).await, Err(error)),
+        (JobEnd::Done(_) | JobEnd::Failed(..) | JobEnd::DeviceLost(_) | JobEnd::BrokenOff | JobEnd::Refused(_), _) => {
+            (Ok(false), Err(Arc::new(BackendError::Cancelled)))
+        }
+    };
+    if !matches!(is_written, Ok(true)) {
+        // It was cancelled, if only at the last moment, or the program goes down: the caller is told what the row says.
+        return inner.set_aside(job);
+    }
+    inner.held_jobs.end(id, result, inner.now());
+    inner.forget(id);
+}
+
+/// Ends a stored job, or has it wait for the disk.
+async fn end_stored(inner: &Arc<Inner>, job: ActiveJob, lease: Option<Lease>, mut end: JobEnd, seconds: f64) {
+    let id = job.queued.id.clone();
+    if matches!(end, JobEnd::Done(_)) {
+        // The disk took all of a run, so what it refused before is over.
+        inner.waits.forget(&id);
+    }
+    if let JobEnd::Refused(fault) = end
+        && inner.waits.waited(&id, inner.now()) >= MOST
+    {
+        end = given_up(fault);
+    }
+    while let Err(error) = persist(inner, &id, lease.as_ref(), &end, seconds).await {
+        tracing::error!(job = %id, %error, "how a job ended cannot be persisted; trying again");
+        let again = inner.waits.refused(&id, error.fault(), inner.now());
+        if matches!(end, JobEnd::Done(_)) {
+            inner.waits.is_made(&id);
+            if inner.waits.waited(&id, inner.now()) >= MOST {
+                end = given_up(error.fault());
+            }
+        }
+        inner.changes.announce(&id);
+        // The runtime or the program goes down: the store still says that the job runs, so the next life makes it again, or resumes it from
+        // its journal.
+        if matches!(error, StoreError::ShuttingDown) || !pause(inner, &id, again).await {
+            return inner.forget(&id);
+        }
+    }
+    let JobEnd::Refused(fault) = end else { return inner.forget(&id) };
+    // Its place in the queue is free meanwhile.
+    let mut again = inner.waits.refused(&id, fault, inner.now());
+    inner.active.lock().remove(&id);
+    inner.changes.announce(&id);
+    inner.endings.send_replace(());
+    while pause(inner, &id, again).await {
+        match look(inner, &id).await {
+            Look::Again => {
+                inner.waits.tried_again(&id);
+                // Only a program that goes down refuses, and then the job waits in the store.
+                let job = ActiveJob::new(job.queued, Durability::Stored, None);
+                let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, job, inner.dispatcher.all(), None);
+                return;
+            }
+            Look::Over => return inner.forget(&id),
+            Look::Wait(fault) => again = inner.waits.refused(&id, fault, inner.now()),
+        }
+    }
+}
+
+/// The end of a job that the disk refused for as long as a job waits.
+fn given_up(fault: DiskFault) -> JobEnd {
+    let message = format!("its file could not be stored for {} h: {fault}", MOST.as_secs() / 3600);
+    let error = JobError { kind: JobErrorKind::Encoder, message, retryable: true };
+    JobEnd::Failed(Arc::new(BackendError::Internal(error.message.clone())), error)
+}
+
+/// Waits so long, or until the job is cancelled. False if the program goes down.
+async fn pause(inner: &Inner, id: &str, time: Duration) -> bool {
+    let (mut changes, mut stopping) = (inner.changes.subscribe(id), inner.stopping.subscribe());
+    let is_cancelled = async { while inner.waits.of(id).is_some() && changes.changed().await.is_ok() {} };
+    tokio::select! {
+        () = tokio::time::sleep(time) => true,
+        () = is_cancelled => true,
+        _ = stopping.wait_for(|is_stopping| *is_stopping) => false,
+    }
+}
+
+/// What is to be done about a job that the disk refused.
+enum Look {
+    /// A backend should have it: there is room, or it has waited for as long as a job waits.
+    Again,
+    /// The disk still refuses it.
+    Wait(DiskFault),
+    /// It was cancelled, and nothing is left of it.
+    Over,
+}
+
+async fn look(inner: &Arc<Inner>, id: &str) -> Look {
+    match inner.stored.state(id).await {
+        Err(error) => Look::Wait(error.fault()),
+        Ok(Some(JobState::Queued | JobState::Running)) if inner.waits.waited(id, inner.now()) >= MOST => Look::Again,
+        Ok(Some(JobState::Queued | JobState::Running)) => inner.look_for_room().await.map_or_else(Look::Wait, |()| Look::Again),
+        Ok(Some(JobState::Completed | JobState::Failed | JobState::Cancelled) | None) => {
+            if let Err(error) = placing::remove(inner, id).await {
+                tracing::warn!(job = %id, %error, "what there is of a job that was cancelled stays until the next start");
+            }
+            Look::Over
+        }
+    }
+}
+
+/// Persists how an attempt ended. A job without a lease was not begun.
+async fn persist(inner: &Arc<Inner>, id: &str, lease: Option<&Lease>, end: &JobEnd, seconds: f64) -> Result<(), StoreError> {
+    let store = &inner.stored;
+    match (end, lease) {
+        (JobEnd::Done(output), Some(lease)) => {
+            inner.settings.fail_hook.reached(FailPoint::Made);
+            // Prolonged, so that no other worker has it before its files are in place.
+            if !store.renew(lease).await? {
+                return remove_if_ended(inner, id).await;
+            }
+            inner.check_disk()?;
+            let (files, outcome) = placing::place(inner, id, output, seconds).await?;
+            inner.settings.fail_hook.reached(FailPoint::Placed);
+            if !store.complete(lease, &outcome, &files).await? {
+                return remove_if_ended(inner, id).await;
+            }
+            inner.settings.fail_hook.reached(FailPoint::Completed);
+            placing::clear(inner, id).await;
+            Ok(())
+        }
+        (JobEnd::Failed(_, error), Some(lease)) => {
+            store.fail(lease, error).await?;
+            remove_if_ended(inner, id).await
+        }
+        (JobEnd::Refused(fault), Some(lease)) => {
+            tracing::error!(job = %id, %fault, "the disk refuses a job; trying again");
+            store.release(lease, &fault.to_string()).await.map(drop)
+        }
+        (JobEnd::BrokenOff, Some(lease)) => {
+            // A job that its owner cancelled has ended already, and goes; one that the program's end broke off goes back.
+            store.release(lease, "the server is shutting down").await?;
+            remove_if_ended(inner, id).await
+        }
+        (JobEnd::Refused(fault), None) => {
+            tracing::error!(job = %id, %fault, "the disk refuses a job; trying again");
+            Ok(())
+        }
+        (JobEnd::BrokenOff | JobEnd::Done(_) | JobEnd::Failed(..), None) => remove_if_ended(inner, id).await,
+        (JobEnd::DeviceLost(_), _) => Ok(()),
+    }
+}
+
+/// Removes what is left of a job that has ended; that of one that waits, or that another worker has, stays.
+async fn remove_if_ended(inner: &Arc<Inner>, id: &str) -> Result<(), StoreError> {
+    if inner.stored.state(id).await?.is_none_or(JobState::is_final) { placing::remove(inner, id).await } else { Ok(()) }
+}

@@ -1,0 +1,127 @@
+//! The rules that the fields of every kind of request share, each naming the field, the value and the limit.
+//!
+//! It must not know any one request. The invariant: a method that answers `None` has left an error behind (but for the scheduler, where
+//! `None` may also mean that none was asked for).
+
+use diffusion_core::{pipelines::first_user_step, schedulers::SchedulerName};
+
+use crate::spec::{
+    field_error::{Bound, FieldError, FieldErrorKind},
+    limits::{Limits, SIDE_MULTIPLE},
+};
+
+/// Collects faults while the fields are read one after another.
+#[derive(Debug, Default)]
+pub(crate) struct Check {
+    /// The faults so far, in the order in which they were found.
+    pub(crate) errors: Vec<FieldError>,
+    /// The scene whose fields are being read, of a request that has scenes.
+    pub(crate) scene: Option<usize>,
+    /// The object whose fields are being read, inside the request or the scene.
+    pub(crate) group: Option<&'static str>,
+}
+
+impl Check {
+    pub(crate) fn fail<T>(&mut self, field: &'static str, value: impl std::fmt::Display, kind: FieldErrorKind) -> Option<T> {
+        self.errors.push(FieldError { scene: self.scene, group: self.group, ..FieldError::new(field, value, kind) });
+        None
+    }
+
+    /// What was made of the fields, each read with `?`, or every fault; whatever is `None` has left one behind.
+    pub(crate) fn finish<T>(self, spec: Option<T>) -> Result<T, Vec<FieldError>> {
+        spec.filter(|_| self.errors.is_empty()).ok_or(self.errors)
+    }
+
+    pub(crate) fn prompt(&mut self, prompt: Option<String>, limits: &Limits) -> Option<String> {
+        match prompt {
+            None => self.fail("prompt", "", FieldErrorKind::Missing),
+            // White space alone is as empty as nothing: the tokenizer drops it.
+            Some(text) if text.trim().is_empty() => self.fail("prompt", text, FieldErrorKind::StringTooShort { min_length: 1 }),
+            Some(text) => self.not_too_long("prompt", &text, limits).then_some(text),
+        }
+    }
+
+    pub(crate) fn not_too_long(&mut self, field: &'static str, text: &str, limits: &Limits) -> bool {
+        let fits = text.chars().nth(limits.max_prompt_chars).is_none();
+        if !fits {
+            self.fail::<()>(field, text, FieldErrorKind::StringTooLong { max_length: limits.max_prompt_chars });
+        }
+        fits
+    }
+
+    pub(crate) fn integer(&mut self, field: &'static str, value: Option<i128>, default: u32, (min, max): (u32, u32)) -> Option<u32> {
+        let Some(value) = value else { return Some(default) };
+        match FieldErrorKind::of_integer(value, (min.into(), max.into())) {
+            Some(kind) => self.fail(field, value, kind),
+            None => u32::try_from(value).ok(),
+        }
+    }
+
+    pub(crate) fn float(&mut self, field: &'static str, value: Option<f64>, default: f64, bounds: (f64, f64)) -> Option<f64> {
+        let value = value.unwrap_or(default);
+        match FieldErrorKind::of_float(value, bounds) {
+            Some(kind) => self.fail(field, value, kind),
+            None => Some(value),
+        }
+    }
+
+    pub(crate) fn side(&mut self, field: &'static str, value: Option<i128>, default: u32, limits: &Limits) -> Option<u32> {
+        let side = self.integer(field, value, default, limits.side)?;
+        if side.is_multiple_of(SIDE_MULTIPLE) {
+            Some(side)
+        } else {
+            self.fail(field, side, FieldErrorKind::MultipleOf { multiple_of: SIDE_MULTIPLE })
+        }
+    }
+
+    pub(crate) fn pixels(&mut self, width: Option<u32>, height: Option<u32>, limits: &Limits) {
+        let (Some(width), Some(height)) = (width, height) else { return };
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > limits.max_pixels {
+            // Blamed on the longer side: the one that a caller would shorten.
+            let (field, side) = if width >= height { ("width", width) } else { ("height", height) };
+            let error = format!("{width} x {height} is {pixels} pixels, and a picture has at most {}", limits.max_pixels);
+            self.fail::<()>(field, side, FieldErrorKind::Value { error });
+        }
+    }
+
+    pub(crate) fn seed(&mut self, seed: Option<i128>, limits: &Limits) -> Option<u64> {
+        let Some(value) = seed else { return self.fail("seed", "", FieldErrorKind::Missing) };
+        match u64::try_from(value) {
+            Ok(seed) if seed <= limits.max_seed => Some(seed),
+            Ok(_) => self.fail("seed", value, FieldErrorKind::LessThanEqual { le: Bound::Integer(limits.max_seed.into()) }),
+            // -1 is a caller's word for a random seed, which whoever builds the request draws.
+            Err(_) if value < 0 => self.fail("seed", value, FieldErrorKind::GreaterThanEqual { ge: Bound::Integer(-1) }),
+            Err(_) => self.fail("seed", value, FieldErrorKind::LessThanEqual { le: Bound::Integer(limits.max_seed.into()) }),
+        }
+    }
+
+    pub(crate) fn scheduler(&mut self, name: Option<String>) -> Option<SchedulerName> {
+        let name = name?;
+        match name.parse() {
+            Ok(scheduler) => Some(scheduler),
+            Err(_) => {
+                let expected = SchedulerName::all().iter().map(ToString::to_string).collect();
+                let nearest = SchedulerName::nearest(&name).map(|nearest| nearest.to_string());
+                self.fail("scheduler", name, FieldErrorKind::Enum { expected, nearest })
+            }
+        }
+    }
+
+    /// Refuses a strength that leaves none of so many steps to run; `instead` is what else the caller may do.
+    pub(crate) fn some_step(&mut self, strength: f64, steps: u32, instead: &str) {
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+        if let Err(diffusion_core::Error::Params { reason, .. }) = first_user_step(steps, strength) {
+            self.fail::<()>("strength", strength, FieldErrorKind::Value { error: format!("{reason}{instead}") });
+        }
+    }
+
+    pub(crate) fn not_empty(&mut self, field: &'static str, (width, height): (u32, u32)) -> bool {
+        let has_pixels = width > 0 && height > 0;
+        if !has_pixels {
+            let error = "a picture has at least one pixel".to_owned();
+            self.fail::<()>(field, format!("{width} x {height}"), FieldErrorKind::Value { error });
+        }
+        has_pixels
+    }
+}

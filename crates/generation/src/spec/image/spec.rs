@@ -1,0 +1,152 @@
+//! A validated request. Its fields are private: [`crate::ImageRequest::validate`] is the only way to make one, so whoever holds a spec
+//! holds numbers inside their limits. A stored spec is one that was validated before it was stored.
+
+use diffusion_core::schedulers::{SchedulerKind, SchedulerName};
+use image::{GrayImage, RgbImage};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model_info::ModelInfo,
+    spec::{stored_picture, stored_text},
+};
+
+/// What a picture is made from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageMode {
+    /// From noise alone.
+    TextToImage,
+    /// From noise over a picture.
+    ImageToImage {
+        /// The picture to start from.
+        #[serde(with = "stored_picture::rgb")]
+        init_image: RgbImage,
+        /// How much of it is repainted, 0 to 1.
+        strength: f64,
+    },
+    /// From noise over a part of a picture.
+    Inpaint {
+        /// The picture to start from.
+        #[serde(with = "stored_picture::rgb")]
+        init_image: RgbImage,
+        /// White where it is repainted.
+        #[serde(with = "stored_picture::gray")]
+        mask_image: GrayImage,
+        /// How much of that part is repainted, 0 to 1.
+        strength: f64,
+    },
+}
+
+impl ImageMode {
+    /// The strength, where there is a picture to start from.
+    pub fn strength(&self) -> Option<f64> {
+        match self {
+            Self::TextToImage => None,
+            Self::ImageToImage { strength, .. } | Self::Inpaint { strength, .. } => Some(*strength),
+        }
+    }
+}
+
+/// A validated request: every value is inside its limits, and every default is filled in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImageSpec {
+    pub(crate) prompt: String,
+    pub(crate) negative_prompt: String,
+    pub(crate) num_inference_steps: u32,
+    pub(crate) guidance_scale: f64,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    #[serde(default)]
+    pub(crate) output_size: Option<(u32, u32)>,
+    pub(crate) count: u32,
+    pub(crate) seed: u64,
+    #[serde(with = "stored_text::option")]
+    pub(crate) scheduler: Option<SchedulerName>,
+    #[serde(default)]
+    pub(crate) eta: Option<f64>,
+    pub(crate) clip_skip: u32,
+    pub(crate) mode: ImageMode,
+}
+
+impl ImageSpec {
+    /// What this request does not do with a model as it seems to, a sentence each.
+    pub fn remarks_on(&self, model: &ModelInfo) -> Vec<String> {
+        let mut remarks = model.unread_scripts([self.prompt(), self.negative_prompt()]);
+        let scheduler = self.scheduler().or(model.scheduler);
+        if let (Some(_), Some(scheduler)) = (self.eta(), scheduler.filter(|name| name.kind.default_eta().is_none())) {
+            let takers = SchedulerKind::with_eta().join(", ");
+            remarks.push(format!("eta has no effect with the scheduler {scheduler}; the schedulers that take it are {takers}"));
+        }
+        remarks
+    }
+
+    /// What the picture shows; not blank.
+    pub fn prompt(&self) -> &str {
+        &self.prompt
+    }
+
+    /// What the picture should not show; may be empty.
+    pub fn negative_prompt(&self) -> &str {
+        &self.negative_prompt
+    }
+
+    /// Denoising steps, at least 1.
+    pub fn num_inference_steps(&self) -> u32 {
+        self.num_inference_steps
+    }
+
+    /// Classifier-free guidance, finite, at least 0.
+    pub fn guidance_scale(&self) -> f64 {
+        self.guidance_scale
+    }
+
+    /// Width in pixels as the model makes it, a multiple of 8.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels as the model makes it, a multiple of 8.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// (width, height) in pixels that the picture is brought to when it is made; `None` leaves it as it is.
+    pub fn output_size(&self) -> Option<(u32, u32)> {
+        self.output_size
+    }
+
+    /// The number of pictures, at least 1.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The seed of picture 0.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The seed of picture `index`: `seed + index`. Validation keeps the sum from overflowing.
+    pub fn seed_of(&self, index: u32) -> u64 {
+        self.seed.wrapping_add(index.into())
+    }
+
+    /// The scheduler that was asked for; `None` is the model's own.
+    pub fn scheduler(&self) -> Option<SchedulerName> {
+        self.scheduler
+    }
+
+    /// The share of fresh noise in a step, 0 to 1; `None` is the scheduler's own. One that takes none ignores it.
+    pub fn eta(&self) -> Option<f64> {
+        self.eta
+    }
+
+    /// How many of the text encoder's last layers are left out.
+    pub fn clip_skip(&self) -> u32 {
+        self.clip_skip
+    }
+
+    /// What the picture is made from.
+    pub fn mode(&self) -> &ImageMode {
+        &self.mode
+    }
+}

@@ -1,0 +1,132 @@
+//! From an [`ImageRequest`] to an [`ImageSpec`], or to every fault at once.
+//!
+//! The invariant: nothing that passes here can make a later stage overflow, allocate without bound or divide by zero.
+
+use diffusion_core::schedulers::SchedulerName;
+use image::RgbImage;
+
+use crate::{
+    model_info::ModelInfo,
+    spec::{
+        check::Check,
+        field_error::{FieldError, FieldErrorKind},
+        image::{ImageMode, ImageRequest, ImageSpec},
+        limits::{Limits, SHARE, SIDE_MULTIPLE},
+    },
+};
+
+/// Denoising steps when none are asked for.
+pub const DEFAULT_STEPS: u32 = 25;
+/// Guidance when none is asked for: the default of diffusers' pipelines.
+pub const DEFAULT_GUIDANCE_SCALE: f64 = 7.5;
+/// Strength when none is asked for: between diffusers' defaults for image to image (0.8) and for inpainting (1.0 or 0.75 by version).
+pub const DEFAULT_STRENGTH: f64 = 0.75;
+
+impl ImageRequest {
+    /// Checks everything, and fills in what was left out from the model's own defaults.
+    ///
+    /// # Errors
+    /// Every field that is wrong, in the order of the struct's fields.
+    pub fn validate(self, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Vec<FieldError>> {
+        let mut check = Check::default();
+        let prompt = check.prompt(self.prompt, limits);
+        let negative_prompt = self.negative_prompt.unwrap_or_default();
+        check.not_too_long("negative_prompt", &negative_prompt, limits);
+        let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, DEFAULT_STEPS, limits.steps);
+        let guidance_scale = check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, limits.guidance_scale);
+        let (default_width, default_height) = default_size(self.init_image.as_ref(), limits, model);
+        let width = check.side("width", self.width, default_width, limits);
+        let height = check.side("height", self.height, default_height, limits);
+        check.pixels(width, height, limits);
+        let output_size = match self.output_size {
+            None => Some(None),
+            Some(size) => check.output_size(size, limits).map(Some),
+        };
+        let count = check.integer("count", self.count, 1, limits.count);
+        let seed = check.seed(self.seed, limits);
+        let scheduler = check.scheduler_of(self.scheduler, model);
+        let eta = self.eta.and_then(|eta| check.float("eta", Some(eta), 0.0, SHARE));
+        let clip_skip = check.integer("clip_skip", self.clip_skip, 0, limits.clip_skip);
+        let mode = check.mode(self.strength, num_inference_steps, self.init_image, self.mask_image);
+
+        let spec = || {
+            Some(ImageSpec {
+                prompt: prompt?,
+                negative_prompt,
+                num_inference_steps: num_inference_steps?,
+                guidance_scale: guidance_scale?,
+                width: width?,
+                height: height?,
+                output_size: output_size?,
+                count: count?,
+                seed: seed?,
+                scheduler,
+                eta,
+                clip_skip: clip_skip?,
+                mode: mode?,
+            })
+        };
+        check.finish(spec())
+    }
+}
+
+/// The initial picture's size, rounded down to what a picture may have; without one, the model's own.
+fn default_size(init_image: Option<&RgbImage>, limits: &Limits, model: &ModelInfo) -> (u32, u32) {
+    let fitted = |side: u32| side.clamp(limits.side.0, limits.side.1) / SIDE_MULTIPLE * SIDE_MULTIPLE;
+    match init_image {
+        Some(image) => (fitted(image.width()), fitted(image.height())),
+        None => (model.default_width, model.default_height),
+    }
+}
+
+impl Check {
+    fn output_size(&mut self, (width, height): (u32, u32), limits: &Limits) -> Option<(u32, u32)> {
+        let max = limits.max_output_side;
+        let is_side = |side: u32| (1..=max).contains(&side);
+        if is_side(width) && is_side(height) {
+            return Some((width, height));
+        }
+        let error = format!("a side of a resized picture has 1 to {max} pixels");
+        self.fail("output_size", format!("{width} x {height}"), FieldErrorKind::Value { error })
+    }
+
+    /// The scheduler that was asked for, which one must be where the model's own cannot be run.
+    fn scheduler_of(&mut self, name: Option<String>, model: &ModelInfo) -> Option<SchedulerName> {
+        if name.is_none() && model.scheduler.is_none() && !model.scheduler_reason.is_empty() {
+            let error = format!("the model's own scheduler cannot be run, so name one ({})", model.scheduler_reason);
+            return self.fail("scheduler", "", FieldErrorKind::Value { error });
+        }
+        self.scheduler(name)
+    }
+
+    fn mode(
+        &mut self,
+        strength: Option<f64>,
+        steps: Option<u32>,
+        init_image: Option<RgbImage>,
+        mask_image: Option<image::GrayImage>,
+    ) -> Option<ImageMode> {
+        let needs_picture = |error: &str| FieldErrorKind::Value { error: format!("{error} needs a picture to start from (init_image)") };
+        let given = strength;
+        let strength = self.float("strength", strength, DEFAULT_STRENGTH, SHARE);
+        if let (Some(strength), Some(steps), Some(_)) = (strength, steps, &init_image) {
+            self.some_step(strength, steps, "");
+        }
+        match (init_image, mask_image) {
+            (None, Some(_)) => self.fail("mask_image", "", needs_picture("a mask")),
+            (None, None) => match given {
+                Some(value) => self.fail("strength", value, needs_picture("a strength")),
+                None => Some(ImageMode::TextToImage),
+            },
+            (Some(init_image), None) => {
+                let init_image = self.not_empty("init_image", init_image.dimensions()).then_some(init_image)?;
+                Some(ImageMode::ImageToImage { init_image, strength: strength? })
+            }
+            (Some(init_image), Some(mask_image)) => {
+                let sizes = (init_image.dimensions(), mask_image.dimensions());
+                let both = self.not_empty("init_image", sizes.0) & self.not_empty("mask_image", sizes.1);
+                Some(ImageMode::Inpaint { init_image: both.then_some(init_image)?, mask_image, strength: strength? })
+            }
+        }
+    }
+}

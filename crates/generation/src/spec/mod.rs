@@ -1,0 +1,16 @@
+//! Requests as callers write them, and validated specs as backends read them.
+//!
+//! It must not know jobs or devices. Each kind of request takes the same walk: `request` -> `validate` -> `spec`.
+
+mod check;
+pub mod field_error;
+pub mod given_picture;
+pub mod image;
+pub mod limits;
+mod literal_prompt;
+mod stored_joins;
+mod stored_picture;
+mod stored_text;
+pub mod video;
+
+pub(crate) use self::literal_prompt::{escaped, has_comment};

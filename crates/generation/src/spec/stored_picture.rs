@@ -1,0 +1,117 @@
+//! A picture inside a stored spec: base64 of its PNG, for fields that are written with `#[serde(with = "stored_picture::rgb")]` or `gray`.
+//!
+//! It must not know specs or stores. The invariant: what is read back has the pixels that were written; a text that holds no picture, or
+//! one that [`given_picture`](crate::given_picture) would not read, is an error, never a panic.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use png::{BitDepth, ColorType, Compression, Encoder};
+use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
+
+use crate::spec::given_picture::{MAX_SIDE, PictureError};
+
+/// The picture as text. Quickly rather than small: a spec is written once, and read after a restart at most.
+fn write<S: Serializer>(bytes: &[u8], (width, height): (u32, u32), color: ColorType, serializer: S) -> Result<S::Ok, S::Error> {
+    if width.max(height) > MAX_SIDE {
+        let reason = format!("a picture of {width}x{height} pixels would not be read back: {MAX_SIDE} is the longest side");
+        return Err(ser::Error::custom(reason));
+    }
+    let encoded = || -> Result<Vec<u8>, png::EncodingError> {
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, width, height);
+        encoder.set_color(color);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_compression(Compression::Fast);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(bytes)?;
+        writer.finish()?;
+        Ok(file)
+    };
+    let file = encoded().map_err(ser::Error::custom)?;
+    serializer.serialize_str(&STANDARD.encode(file))
+}
+
+fn read<'de, P, D: Deserializer<'de>>(deserializer: D, decoded: fn(Vec<u8>) -> Result<P, PictureError>) -> Result<P, D::Error> {
+    let file = STANDARD.decode(String::deserialize(deserializer)?).map_err(de::Error::custom)?;
+    decoded(file).map_err(de::Error::custom)
+}
+
+/// For a field of type [`image::RgbImage`].
+pub(crate) mod rgb {
+    use image::RgbImage;
+    use png::ColorType;
+    use serde::{Deserializer, Serializer};
+
+    use crate::spec::given_picture;
+
+    pub(crate) fn serialize<S: Serializer>(picture: &RgbImage, serializer: S) -> Result<S::Ok, S::Error> {
+        super::write(picture.as_raw(), picture.dimensions(), ColorType::Rgb, serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RgbImage, D::Error> {
+        super::read(deserializer, given_picture::rgb)
+    }
+}
+
+/// For a field of type [`image::GrayImage`].
+pub(crate) mod gray {
+    use image::GrayImage;
+    use png::ColorType;
+    use serde::{Deserializer, Serializer};
+
+    use crate::spec::given_picture;
+
+    pub(crate) fn serialize<S: Serializer>(picture: &GrayImage, serializer: S) -> Result<S::Ok, S::Error> {
+        super::write(picture.as_raw(), picture.dimensions(), ColorType::Grayscale, serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GrayImage, D::Error> {
+        super::read(deserializer, given_picture::mask)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use image::{GrayImage, RgbImage};
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Pictures {
+        #[serde(with = "super::rgb")]
+        picture: RgbImage,
+        #[serde(with = "super::gray")]
+        mask: GrayImage,
+    }
+
+    fn pictures() -> Pictures {
+        let bytes = |count: usize| (0..count).map(|index| (index * 7919 % 256) as u8).collect();
+        Pictures { picture: RgbImage::from_raw(5, 3, bytes(45)).unwrap(), mask: GrayImage::from_raw(3, 7, bytes(21)).unwrap() }
+    }
+
+    #[test]
+    fn what_is_read_back_has_the_pixels_that_were_written() {
+        let read: Pictures = serde_json::from_str(&serde_json::to_string(&pictures()).unwrap()).unwrap();
+        assert_eq!(read.picture, pictures().picture);
+        assert_eq!(read.mask, pictures().mask);
+    }
+
+    #[test]
+    fn a_text_that_holds_no_picture_is_an_error() {
+        let whole = serde_json::to_value(pictures()).unwrap();
+        for text in ["", "no base64!", "bm8gcGljdHVyZQ==", &whole["picture"].as_str().unwrap()[..40]] {
+            let broken = serde_json::json!({ "picture": text, "mask": whole["mask"] });
+            assert!(serde_json::from_value::<Pictures>(broken).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_picture_that_could_not_be_read_back_is_not_written() {
+        for (width, height) in [(MAX_SIDE + 1, 1), (0, 0)] {
+            let picture = RgbImage::new(width, height);
+            assert!(serde_json::to_string(&Pictures { picture, ..pictures() }).is_err(), "{width}x{height}");
+        }
+    }
+}

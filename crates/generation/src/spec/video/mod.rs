@@ -1,0 +1,22 @@
+//! Videos: from a raw request to a validated one, and from frames to a file.
+//!
+//! * [`ScenesRequest`], [`AnimationRequest`] and [`ClipRequest`] are what a caller wrote; their `validate` makes a [`VideoSpec`]'s three
+//!   kinds of them;
+//! * [`VideoOutput`] says which file is written and how; [`VideoWriter`] writes it, and is opened before the first frame is made;
+//! * [`Timings`] is how fast this machine has been, and what a video will take.
+
+mod clip;
+mod request;
+mod spec;
+mod validate;
+mod validate_clip;
+
+pub use self::{
+    clip::{ClipRequest, ClipRules, ClipSpec, RepaintSpec},
+    request::{AnimationRequest, FpsRequest, MotionRequest, SceneRequest, ScenesRequest},
+    spec::{AnimationSpec, MotionSpec, SceneSpec, ScenesSpec, VideoSpec},
+    validate::{
+        DEFAULT_CONDITIONING_FPS, DEFAULT_FPS, DEFAULT_MOTION_BUCKET_ID, DEFAULT_MOTION_GUIDANCE, DEFAULT_NOISE_AUG_STRENGTH,
+        DEFAULT_SCENE_SECONDS, DEFAULT_SIDE, DEFAULT_TRANSITION_FRAMES, JOINS, SOURCES,
+    },
+};

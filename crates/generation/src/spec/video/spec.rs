@@ -1,0 +1,280 @@
+//! Validated requests for videos. Their fields are private: validation is the only way to make one, so whoever holds a spec holds numbers
+//! inside their limits.
+
+use diffusion_core::{
+    pipelines::scenes::{Join, Timeline},
+    schedulers::SchedulerName,
+};
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use video_encode::FrameRate;
+
+use super::ClipSpec;
+use crate::spec::{stored_joins, stored_picture, stored_text};
+
+/// A validated request for a video.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VideoSpec {
+    /// A video of scenes.
+    Scenes(ScenesSpec),
+    /// A picture in motion, for one run of a model.
+    Animation(AnimationSpec),
+    /// A picture in motion for as long as is wanted.
+    Clip(ClipSpec),
+}
+
+impl VideoSpec {
+    /// The scenes that progress is counted in; 1 where there are none.
+    pub fn parts(&self) -> u32 {
+        match self {
+            Self::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
+            Self::Animation(_) | Self::Clip(_) => 1,
+        }
+    }
+
+    /// The seed that the request was given.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Scenes(spec) => spec.seed,
+            Self::Animation(spec) => spec.seed,
+            Self::Clip(spec) => spec.seed(),
+        }
+    }
+}
+
+/// How a picture is set in motion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MotionSpec {
+    pub(crate) num_frames: Option<u32>,
+    pub(crate) num_inference_steps: u32,
+    pub(crate) conditioning_fps: u32,
+    pub(crate) motion_bucket_id: u32,
+    pub(crate) noise_aug_strength: f64,
+    pub(crate) min_guidance_scale: f64,
+    pub(crate) max_guidance_scale: f64,
+    pub(crate) decode_chunk_size: Option<u32>,
+}
+
+impl MotionSpec {
+    /// Frames that the model makes at once; `None` is as many as it was made for.
+    pub fn num_frames(&self) -> Option<u32> {
+        self.num_frames
+    }
+
+    /// Denoising steps, at least 1.
+    pub fn num_inference_steps(&self) -> u32 {
+        self.num_inference_steps
+    }
+
+    /// The frame rate that the model is told, at least 1.
+    pub fn conditioning_fps(&self) -> u32 {
+        self.conditioning_fps
+    }
+
+    /// How much moves, at least 1.
+    pub fn motion_bucket_id(&self) -> u32 {
+        self.motion_bucket_id
+    }
+
+    /// Noise added to the picture, finite, at least 0.
+    pub fn noise_aug_strength(&self) -> f64 {
+        self.noise_aug_strength
+    }
+
+    /// Guidance of the first frame, finite, at least 0.
+    pub fn min_guidance_scale(&self) -> f64 {
+        self.min_guidance_scale
+    }
+
+    /// Guidance of the last frame, finite, at least 0.
+    pub fn max_guidance_scale(&self) -> f64 {
+        self.max_guidance_scale
+    }
+
+    /// Frames that are decoded at once, at least 1; `None` is all.
+    pub fn decode_chunk_size(&self) -> Option<u32> {
+        self.decode_chunk_size
+    }
+}
+
+/// One validated scene.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SceneSpec {
+    pub(crate) prompt: String,
+    pub(crate) negative_prompt: String,
+    pub(crate) seed: u64,
+    pub(crate) frames: usize,
+    pub(crate) motion: Option<MotionSpec>,
+}
+
+impl SceneSpec {
+    /// What it shows, the hero's description in front; not blank.
+    pub fn prompt(&self) -> &str {
+        &self.prompt
+    }
+
+    /// What it should not show; may be empty.
+    pub fn negative_prompt(&self) -> &str {
+        &self.negative_prompt
+    }
+
+    /// Its noise's seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Its own frames.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// How it moves; `None` if it stands still.
+    pub fn motion(&self) -> Option<&MotionSpec> {
+        self.motion.as_ref()
+    }
+}
+
+/// A validated request for a video of scenes: every value is inside its limits, and every default is filled in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScenesSpec {
+    pub(crate) scenes: Vec<SceneSpec>,
+    #[serde(with = "stored_joins")]
+    pub(crate) joins: Vec<Join>,
+    pub(crate) has_hero: bool,
+    pub(crate) num_inference_steps: u32,
+    pub(crate) guidance_scale: f64,
+    #[serde(with = "stored_text::option")]
+    pub(crate) scheduler: Option<SchedulerName>,
+    #[serde(with = "stored_text")]
+    pub(crate) fps: FrameRate,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Jobs that were stored by an older version do not say.
+    #[serde(default)]
+    pub(crate) proportional: bool,
+    pub(crate) frames_per_scene: usize,
+    pub(crate) transition_frames: u32,
+    pub(crate) seed: u64,
+}
+
+impl ScenesSpec {
+    /// The scenes; at least one.
+    pub fn scenes(&self) -> &[SceneSpec] {
+        &self.scenes
+    }
+
+    /// The joins, one fewer than scenes.
+    pub fn joins(&self) -> &[Join] {
+        &self.joins
+    }
+
+    /// Whether a hero's description stands before the prompts.
+    pub fn has_hero(&self) -> bool {
+        self.has_hero
+    }
+
+    /// Denoising steps of each picture, at least 1.
+    pub fn num_inference_steps(&self) -> u32 {
+        self.num_inference_steps
+    }
+
+    /// Classifier-free guidance, finite, at least 0.
+    pub fn guidance_scale(&self) -> f64 {
+        self.guidance_scale
+    }
+
+    /// The scheduler that was asked for; `None` is the model's own.
+    pub fn scheduler(&self) -> Option<SchedulerName> {
+        self.scheduler
+    }
+
+    /// Frames in a second.
+    pub fn fps(&self) -> FrameRate {
+        self.fps
+    }
+
+    /// Pixels across a frame.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Pixels down a frame.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Whether pictures are made in the video's proportions; else at the model's own size, and squeezed.
+    pub fn proportional(&self) -> bool {
+        self.proportional
+    }
+
+    /// The frames of a scene that does not say otherwise.
+    pub fn frames_per_scene(&self) -> usize {
+        self.frames_per_scene
+    }
+
+    /// The frames of a join that does not say otherwise.
+    pub fn transition_frames(&self) -> u32 {
+        self.transition_frames
+    }
+
+    /// The seed of scene 0, where that names none of its own.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Whether a scene moves.
+    pub fn moves(&self) -> bool {
+        self.scenes.iter().any(|scene| scene.motion.is_some())
+    }
+
+    /// Which frames are whose.
+    pub fn timeline(&self) -> Timeline {
+        Timeline::new(self.scenes.iter().map(|scene| scene.frames), &self.joins)
+    }
+
+    /// How long the video lasts, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.timeline().frames() as f64 / self.fps.as_f64()
+    }
+}
+
+/// A validated request for a picture in motion.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AnimationSpec {
+    #[serde(with = "stored_picture::rgb")]
+    pub(crate) image: RgbImage,
+    pub(crate) motion: MotionSpec,
+    #[serde(with = "stored_text")]
+    pub(crate) fps: FrameRate,
+    pub(crate) size: Option<(u32, u32)>,
+    pub(crate) seed: u64,
+}
+
+impl AnimationSpec {
+    /// The picture.
+    pub fn image(&self) -> &RgbImage {
+        &self.image
+    }
+
+    /// How it moves.
+    pub fn motion(&self) -> &MotionSpec {
+        &self.motion
+    }
+
+    /// Frames in a second.
+    pub fn fps(&self) -> FrameRate {
+        self.fps
+    }
+
+    /// (width, height) in pixels, multiples of 8; `None` is the model's own.
+    pub fn size(&self) -> Option<(u32, u32)> {
+        self.size
+    }
+
+    /// The noise's seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+}

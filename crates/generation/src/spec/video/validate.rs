@@ -1,0 +1,357 @@
+//! From requests for videos to specs, or to every fault at once.
+//!
+//! The invariant: nothing that passes here can make a later stage overflow, allocate without bound or divide by zero; and the frames that
+//! a spec says are the frames that its video has.
+
+use diffusion_core::pipelines::scenes::{Join, Timeline, scene_frames};
+use video_encode::FrameRate;
+
+use super::{AnimationRequest, AnimationSpec, FpsRequest, MotionRequest, MotionSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec};
+use crate::spec::{
+    check::Check,
+    field_error::{Bound, FieldError, FieldErrorKind},
+    image::validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
+    limits::Limits,
+};
+
+/// How long a scene lasts when nobody says, in seconds.
+pub const DEFAULT_SCENE_SECONDS: f64 = 3.0;
+/// Frames in a second of a video of scenes when nobody says.
+pub const DEFAULT_FPS: u32 = 24;
+/// Pixels of a side of a video of scenes when nobody says, whatever the model's own size.
+pub const DEFAULT_SIDE: u32 = 512;
+/// Frames between two scenes when nobody says.
+pub const DEFAULT_TRANSITION_FRAMES: u32 = 12;
+/// The frame rate that a motion model is told when nobody says: diffusers' default.
+pub const DEFAULT_CONDITIONING_FPS: u32 = 7;
+/// How much moves when nobody says: diffusers' default, the middle of what the model was trained on.
+pub const DEFAULT_MOTION_BUCKET_ID: u32 = 127;
+/// Noise added to the picture when nobody says: diffusers' default.
+pub const DEFAULT_NOISE_AUG_STRENGTH: f64 = 0.02;
+/// Guidance of the first and of the last frame when nobody says: diffusers' defaults.
+pub const DEFAULT_MOTION_GUIDANCE: (f64, f64) = (1.0, 3.0);
+
+/// The motion bucket of a motion strength of 1: the highest that Stable Video Diffusion was trained on.
+pub(super) const MAX_BUCKET_OF_STRENGTH: u32 = 255;
+
+/// The most frames that Stable Video Diffusion's models were made for.
+const USUAL_FRAMES: u32 = 25;
+
+/// The names of the joins.
+pub const JOINS: [&str; 3] = ["cut", "crossfade", "slerp"];
+/// The names of a scene's sources.
+pub const SOURCES: [&str; 2] = ["still", "moving"];
+
+/// A join by name, its frames not yet known.
+type MakeJoin = fn(usize) -> Join;
+
+impl ScenesRequest {
+    /// Checks everything, and fills in what was left out.
+    ///
+    /// # Errors
+    /// Every field that is wrong, the request's own first, then each scene's.
+    pub fn validate(self, limits: &Limits) -> Result<ScenesSpec, Vec<FieldError>> {
+        let mut check = Check::default();
+        let video = &limits.video;
+        let scenes = check.scenes(self.scenes, video.max_scenes);
+        let hero = self.hero_description.unwrap_or_default().trim().to_owned();
+        check.not_too_long("hero_description", &hero, limits);
+        let negative_prompt = self.negative_prompt.unwrap_or_default();
+        check.not_too_long("negative_prompt", &negative_prompt, limits);
+        let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, DEFAULT_STEPS, limits.steps);
+        let guidance_scale = check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, limits.guidance_scale);
+        let scheduler = check.scheduler(self.scheduler);
+        let seconds = check.seconds("duration_per_scene", self.duration_per_scene, DEFAULT_SCENE_SECONDS, limits);
+        let fps = check.fps(self.fps, FrameRate::whole(DEFAULT_FPS), video.fps);
+        let width = check.integer("width", self.width, DEFAULT_SIDE, video.side);
+        let height = check.integer("height", self.height, DEFAULT_SIDE, video.side);
+        check.pixels(width, height, limits);
+        let transition_frames =
+            check.integer("transition_frames", self.transition_frames, DEFAULT_TRANSITION_FRAMES, video.transition_frames);
+        let join = check.join(self.join, Some(|frames| Join::Crossfade { frames }));
+        let seed = check.seed(self.seed, limits);
+        check.group = Some("motion");
+        let motion = check.motion(self.motion, DEFAULT_CONDITIONING_FPS, limits);
+        check.group = None;
+
+        // What a scene inherits stands in with its default where it is wrong, so that the scenes' own faults show too.
+        let base = SceneDefaults {
+            limits,
+            hero: &hero,
+            negative_prompt: &negative_prompt,
+            seed: seed.unwrap_or_default(),
+            seconds: seconds.unwrap_or(DEFAULT_SCENE_SECONDS),
+            fps: fps.unwrap_or(FrameRate::whole(DEFAULT_FPS)),
+            transition_frames: transition_frames.unwrap_or_default(),
+            join: join.unwrap_or(|_| Join::Cut),
+            motion: motion.as_ref(),
+        };
+        let base_join = base.join;
+        let mut joins = Vec::new();
+        let mut made = Vec::new();
+        for (index, scene) in scenes.into_iter().flatten().enumerate() {
+            check.scene = Some(index);
+            if let Some((scene, join)) = check.scene(scene, index, &base) {
+                made.push(scene);
+                joins.push(join);
+            }
+        }
+        check.scene = None;
+        joins.pop();
+        check.video(&made, &joins, limits);
+
+        let spec = || {
+            let (fps, transition_frames) = (fps?, transition_frames?);
+            Some(ScenesSpec {
+                scenes: made,
+                joins,
+                has_hero: !hero.is_empty(),
+                num_inference_steps: num_inference_steps?,
+                guidance_scale: guidance_scale?,
+                scheduler,
+                fps,
+                width: width?,
+                height: height?,
+                proportional: self.proportional,
+                frames_per_scene: scene_frames(seconds?, fps.as_f64()),
+                transition_frames: if base_join(1).frames() == 0 { 0 } else { transition_frames },
+                seed: seed?,
+            })
+        };
+        check.finish(spec())
+    }
+}
+
+impl AnimationRequest {
+    /// Checks everything, and fills in what was left out.
+    ///
+    /// # Errors
+    /// Every field that is wrong, in the order of the struct's fields.
+    pub fn validate(self, limits: &Limits) -> Result<AnimationSpec, Vec<FieldError>> {
+        let mut check = Check::default();
+        let image = match self.image {
+            None => check.fail("image", "", FieldErrorKind::Missing),
+            Some(image) => check.not_empty("image", image.dimensions()).then_some(image),
+        };
+        let fps = check.fps(self.fps, FrameRate::whole(DEFAULT_CONDITIONING_FPS), limits.video.fps);
+        // A video's own rate is what its motion is made for, as far as that is a number that the model knows.
+        let told = fps.map_or(DEFAULT_CONDITIONING_FPS, |fps| {
+            (fps.as_f64().round() as u32).clamp(limits.video.conditioning_fps.0, limits.video.conditioning_fps.1)
+        });
+        let motion = check.motion(self.motion, told, limits);
+        let size = match (self.width, self.height) {
+            (None, None) => Some(None),
+            (Some(width), Some(height)) => {
+                let width = check.side("width", Some(width), DEFAULT_SIDE, limits);
+                let height = check.side("height", Some(height), DEFAULT_SIDE, limits);
+                check.pixels(width, height, limits);
+                width.zip(height).map(Some)
+            }
+            (None, Some(_)) => check.fail("width", "", FieldErrorKind::Value { error: "height is given, so width must be".into() }),
+            (Some(_), None) => check.fail("height", "", FieldErrorKind::Value { error: "width is given, so height must be".into() }),
+        };
+        check.motion_pixels(motion.as_ref(), size.flatten(), limits);
+        let seed = check.seed(self.seed, limits);
+        let spec = || Some(AnimationSpec { image: image?, motion: motion?, fps: fps?, size: size?, seed: seed? });
+        check.finish(spec())
+    }
+}
+
+/// What a scene takes from the request where it says nothing itself.
+struct SceneDefaults<'a> {
+    limits: &'a Limits,
+    hero: &'a str,
+    negative_prompt: &'a str,
+    seed: u64,
+    seconds: f64,
+    fps: FrameRate,
+    transition_frames: u32,
+    join: MakeJoin,
+    motion: Option<&'a MotionSpec>,
+}
+
+impl Check {
+    fn scenes(&mut self, scenes: Option<Vec<SceneRequest>>, max: usize) -> Option<Vec<SceneRequest>> {
+        let Some(scenes) = scenes else { return self.fail("scenes", "", FieldErrorKind::Missing) };
+        let count = scenes.len();
+        if count == 0 {
+            self.fail("scenes", "[]", FieldErrorKind::TooShort { min_length: 1 })
+        } else if count > max {
+            self.fail("scenes", format!("{count} scenes"), FieldErrorKind::TooLong { max_length: max })
+        } else {
+            Some(scenes)
+        }
+    }
+
+    /// A scene and the join behind it.
+    fn scene(&mut self, scene: SceneRequest, index: usize, base: &SceneDefaults<'_>) -> Option<(SceneSpec, Join)> {
+        let limits = base.limits;
+        let prompt = self.prompt(scene.prompt, limits);
+        let negative_prompt = scene.negative_prompt.unwrap_or_else(|| base.negative_prompt.to_owned());
+        let negative_fits = self.not_too_long("negative_prompt", &negative_prompt, limits);
+        // The request's seed plus the index, which the limit keeps from overflowing.
+        let default_seed = i128::from(base.seed.saturating_add(index as u64).min(limits.max_seed));
+        let seed = self.seed(Some(scene.seed.unwrap_or(default_seed)), limits);
+        let seconds = self.seconds("duration", scene.duration, base.seconds, limits);
+        let transition_frames =
+            self.integer("transition_frames", scene.transition_frames, base.transition_frames, limits.video.transition_frames);
+        let join = self.join(scene.join, Some(base.join));
+        let moves = match scene.source.as_deref() {
+            None => Some(scene.motion.is_some()),
+            Some("still") if scene.motion.is_some() => {
+                self.fail("motion", "", FieldErrorKind::Value { error: "a still scene has no motion".into() })
+            }
+            Some("still") => Some(false),
+            Some("moving") => Some(true),
+            Some(other) => self.fail("source", other, FieldErrorKind::not_one_of(other, &SOURCES)),
+        };
+        let motion = match scene.motion {
+            None => base.motion.cloned(),
+            Some(motion) => {
+                self.group = Some("motion");
+                let motion = self.motion(motion, DEFAULT_CONDITIONING_FPS, limits);
+                self.group = None;
+                motion
+            }
+        };
+        let frames = scene_frames(seconds?, base.fps.as_f64());
+        let motion = if moves? { Some(motion?) } else { None };
+        if let Some(motion) = &motion {
+            self.native_frames("scene", motion, frames, base.fps.as_f64(), limits)?;
+        }
+        let prompt = prompt.filter(|_| negative_fits)?;
+        let prompt = if base.hero.is_empty() { prompt } else { format!("{}, {prompt}", base.hero) };
+        let join = join?(usize::try_from(transition_frames?).unwrap_or_default());
+        Some((SceneSpec { prompt, negative_prompt, seed: seed?, frames, motion }, join))
+    }
+
+    /// Bounds what a run of a motion model holds; what is the model's own is bounded by its makers.
+    fn motion_pixels(&mut self, motion: Option<&MotionSpec>, size: Option<(u32, u32)>, limits: &Limits) {
+        let (Some(motion), Some((width, height))) = (motion, size) else { return };
+        let frames = motion.num_frames.unwrap_or(USUAL_FRAMES);
+        let pixels = u64::from(width) * u64::from(height) * u64::from(frames);
+        let max = limits.video.max_motion_pixels;
+        if pixels > max {
+            let error =
+                format!("{frames} frames of {width} x {height} are {pixels} pixels, and a motion model makes at most {max} at once");
+            self.fail::<()>("num_frames", frames, FieldErrorKind::Value { error });
+        }
+    }
+
+    /// Bounds the frames that a motion model makes for a scene or a clip.
+    pub(super) fn native_frames(&mut self, part: &str, motion: &MotionSpec, frames: usize, fps: f64, limits: &Limits) -> Option<()> {
+        let native = (frames as f64 * f64::from(motion.conditioning_fps) / fps).ceil();
+        let max = limits.video.max_motion_frames;
+        if native <= max as f64 {
+            return Some(());
+        }
+        let error = format!("{frames} frames of the video are {native} of the motion model, which makes at most {max} for a {part}");
+        self.fail("duration", frames, FieldErrorKind::Value { error })
+    }
+
+    /// Bounds what only the scenes together decide.
+    fn video(&mut self, scenes: &[SceneSpec], joins: &[Join], limits: &Limits) {
+        let video = &limits.video;
+        let frames = Timeline::new(scenes.iter().map(|scene| scene.frames), joins).frames();
+        if frames > video.max_frames {
+            let error = format!("the video would have {frames} frames, and has at most {}", video.max_frames);
+            self.fail::<()>("duration_per_scene", frames, FieldErrorKind::Value { error });
+        }
+        if frames == 0 && !scenes.is_empty() && self.errors.is_empty() {
+            let error = "the video would have no frame: a scene has as many as fit into its duration".to_owned();
+            self.fail::<()>("duration_per_scene", 0, FieldErrorKind::Value { error });
+        }
+        let between: usize = joins.iter().filter(|join| matches!(join, Join::Slerp { .. })).map(Join::frames).sum();
+        let pictures = scenes.len() + between;
+        if pictures > video.max_pictures {
+            let error = format!("the model would have to make {pictures} pictures, and makes at most {}", video.max_pictures);
+            self.fail::<()>("transition_frames", between, FieldErrorKind::Value { error });
+        }
+        for (index, (join, pair)) in joins.iter().zip(scenes.windows(2)).enumerate() {
+            if matches!(join, Join::Slerp { .. }) && pair.iter().any(|scene| scene.motion.is_some()) {
+                self.scene = Some(index);
+                let error = "a moving scene can be cut or crossfaded: only between still ones are there pictures in between".to_owned();
+                self.fail::<()>("join", "slerp", FieldErrorKind::Value { error });
+            }
+        }
+        self.scene = None;
+    }
+
+    fn seconds(&mut self, field: &'static str, value: Option<f64>, default: f64, limits: &Limits) -> Option<f64> {
+        self.float(field, value, default, limits.video.scene_seconds)
+    }
+
+    pub(super) fn fps(&mut self, value: Option<FpsRequest>, default: FrameRate, (min, max): (f64, f64)) -> Option<FrameRate> {
+        let (text, rate) = match value {
+            None => return Some(default),
+            Some(FpsRequest::Number(number)) if !number.is_finite() => return self.fail("fps", number, FieldErrorKind::FiniteNumber),
+            Some(FpsRequest::Number(number)) if number < min => {
+                let ge = if min.fract() == 0.0 { Bound::Integer(min as i128) } else { Bound::Float(min) };
+                return self.fail("fps", number, FieldErrorKind::GreaterThanEqual { ge });
+            }
+            Some(FpsRequest::Number(number)) if number > max => {
+                return self.fail("fps", number, FieldErrorKind::LessThanEqual { le: Bound::Float(max) });
+            }
+            Some(FpsRequest::Number(number)) => (number.to_string(), FrameRate::from_f64(number)),
+            Some(FpsRequest::Text(text)) => {
+                let rate = text.parse();
+                (text, rate)
+            }
+        };
+        match rate {
+            Ok(rate) if (min..=max).contains(&rate.as_f64()) => Some(rate),
+            Ok(_) => {
+                let error = format!("{text} is outside {min} to {max} frames a second");
+                self.fail("fps", text, FieldErrorKind::Value { error })
+            }
+            Err(error) => self.fail("fps", text, FieldErrorKind::Value { error: error.to_string() }),
+        }
+    }
+
+    fn join(&mut self, name: Option<String>, default: Option<MakeJoin>) -> Option<MakeJoin> {
+        match name.as_deref() {
+            None => default,
+            Some("cut") => Some(|_| Join::Cut),
+            Some("crossfade") => Some(|frames| Join::Crossfade { frames }),
+            Some("slerp") => Some(|frames| Join::Slerp { frames }),
+            Some(other) => self.fail("join", other, FieldErrorKind::not_one_of(other, &JOINS)),
+        }
+    }
+
+    pub(super) fn motion(&mut self, motion: MotionRequest, default_fps: u32, limits: &Limits) -> Option<MotionSpec> {
+        let video = &limits.video;
+        let num_frames = match motion.num_frames {
+            None => Some(None),
+            some => self.integer("num_frames", some, 0, video.num_frames).map(Some),
+        };
+        let steps = self.integer("num_inference_steps", motion.num_inference_steps, DEFAULT_STEPS, limits.steps);
+        let conditioning_fps = self.integer("conditioning_fps", motion.conditioning_fps, default_fps, video.conditioning_fps);
+        let bucket = self.integer("motion_bucket_id", motion.motion_bucket_id, DEFAULT_MOTION_BUCKET_ID, video.motion_bucket_id);
+        let noise_aug_strength =
+            self.float("noise_aug_strength", motion.noise_aug_strength, DEFAULT_NOISE_AUG_STRENGTH, video.noise_aug_strength);
+        let (min, max) = DEFAULT_MOTION_GUIDANCE;
+        let min_guidance_scale = self.float("min_guidance_scale", motion.min_guidance_scale, min, limits.guidance_scale);
+        let max_guidance_scale = self.float("max_guidance_scale", motion.max_guidance_scale, max, limits.guidance_scale);
+        if let (Some(min), Some(max)) = (min_guidance_scale, max_guidance_scale)
+            && min > 1.0
+            && max <= 1.0
+        {
+            let error = format!("it has no effect: a max_guidance_scale of {max} turns guidance off");
+            return self.fail("min_guidance_scale", min, FieldErrorKind::Value { error });
+        }
+        let decode_chunk_size = match motion.decode_chunk_size {
+            None => Some(None),
+            some => self.integer("decode_chunk_size", some, 0, video.decode_chunk_size).map(Some),
+        };
+        Some(MotionSpec {
+            num_frames: num_frames?,
+            num_inference_steps: steps?,
+            conditioning_fps: conditioning_fps?,
+            motion_bucket_id: bucket?,
+            noise_aug_strength: noise_aug_strength?,
+            min_guidance_scale: min_guidance_scale?,
+            max_guidance_scale: max_guidance_scale?,
+            decode_chunk_size: decode_chunk_size?,
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! What a job makes, and how urgent it is: plain data that travels between callers, stores and backends.
+//!
+//! It must not know how or where the work is done.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{image::ImageSpec, video::VideoSpec};
+
+/// What a job makes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Images, as PNG files `image-0.png`, `image-1.png`, ..
+    // The name that stored jobs have it under.
+    #[serde(rename = "pictures")]
+    Image(ImageSpec),
+    /// A video, as `video.mp4`.
+    Video(VideoSpec),
+}
+
+impl Work {
+    /// The images or scenes that progress is counted in.
+    pub fn parts(&self) -> u32 {
+        match self {
+            Self::Image(spec) => spec.count(),
+            Self::Video(spec) => spec.parts(),
+        }
+    }
+}
+
+/// How urgent a job is: one that is more urgent is served before all that are less so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// When nothing else waits.
+    Low,
+    /// As usual.
+    #[default]
+    Normal,
+    /// Before the others.
+    High,
+}
+
+impl Priority {
+    /// Every priority, the least urgent first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
+
+    /// Its name: "low", "normal" or "high".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
+/// A name that no priority has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no priority: {0:?}; there are low, normal and high")]
+pub struct UnknownPriority(pub String);
+
+impl FromStr for Priority {
+    type Err = UnknownPriority;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPriority> {
+        Self::ALL.into_iter().find(|priority| priority.name() == name).ok_or_else(|| UnknownPriority(name.to_owned()))
+    }
+}

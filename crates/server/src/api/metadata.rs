@@ -1,0 +1,49 @@
+//! What each API keeps with its jobs, for later answers: a kind, which is a column of the store, and the data of that kind.
+
+use generation::jobs::{Job, Metadata};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::api::{characters::metadata::CharacterMetadata, tasks::metadata::TaskMetadata, text_video::metadata::TextVideoMetadata};
+
+/// What an API keeps with a job.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum JobMetadata {
+    /// A task, and whatever else is waited for or asked after as one.
+    Task(TaskMetadata),
+    TextVideo(TextVideoMetadata),
+    Character(CharacterMetadata),
+}
+
+impl JobMetadata {
+    /// The kind of the characters' jobs, by which they are listed.
+    pub(crate) const CHARACTER: &str = "character";
+    const TASK: &str = "task";
+    const TEXT_VIDEO: &str = "text_video";
+
+    /// What was kept with a job; `None` if it is of no API that this version knows.
+    pub(crate) fn of(job: &Job) -> Option<Self> {
+        let data = job.metadata.data.clone();
+        match job.metadata.kind.as_str() {
+            Self::TASK => serde_json::from_value(data).ok().map(Self::Task),
+            Self::TEXT_VIDEO => serde_json::from_value(data).ok().map(Self::TextVideo),
+            Self::CHARACTER => serde_json::from_value(data).ok().map(Self::Character),
+            _ => None,
+        }
+    }
+}
+
+impl From<JobMetadata> for Metadata {
+    fn from(metadata: JobMetadata) -> Self {
+        // They hold nothing that JSON cannot.
+        fn data(data: &impl Serialize) -> Value {
+            serde_json::to_value(data).unwrap_or_default()
+        }
+        let (kind, data) = match &metadata {
+            JobMetadata::Task(of) => (JobMetadata::TASK, data(of)),
+            JobMetadata::TextVideo(of) => (JobMetadata::TEXT_VIDEO, data(of)),
+            JobMetadata::Character(of) => (JobMetadata::CHARACTER, data(of)),
+        };
+        Self { kind: kind.to_owned(), data }
+    }
+}
