@@ -82,6 +82,11 @@ fn wrong_files(folder: &Path, database: &Path, are_strangers_there: bool, is_act
     // Before the rows: a file is in its place before its row says so.
     let on_disk = files(&artifacts);
     let database = Connection::open(database.join("jobs.sqlite")).unwrap();
+    let has_tables = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'jobs')";
+    if !database.query_row(has_tables, [], |row| row.get::<_, bool>(0)).unwrap() {
+        // Killed before there was anything.
+        return on_disk.into_iter().map(|(job, name)| format!("{job}/{name} has no row")).collect();
+    }
     let mut select = database.prepare("SELECT id, owner, state IN ('queued', 'running') FROM jobs").unwrap();
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
     let jobs: BTreeMap<String, (String, bool)> = select.query_map([], read).unwrap().map(Result::unwrap).collect();
@@ -115,7 +120,7 @@ fn wrong_files(folder: &Path, database: &Path, are_strangers_there: bool, is_act
 #[allow(dead_code, reason = "as above")]
 pub(crate) fn check_killed(folder: &Path) {
     let copy = tempfile::tempdir().unwrap();
-    for name in ["jobs.sqlite", "jobs.sqlite-wal"] {
+    for name in ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-journal"] {
         // A program that was killed early has written no log yet.
         if folder.join(name).exists() {
             fs::copy(folder.join(name), copy.path().join(name)).unwrap();
