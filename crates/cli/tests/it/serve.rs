@@ -141,7 +141,8 @@ fn a_terminal_that_closes_ends_it_in_order_unless_that_is_ignored() {
         assert!(Command::new("kill").args([name, &served.child.0.id().to_string()]).status().unwrap().success());
     };
     let health = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    let mut served = Served::start(&[]);
+    // Also where the tests themselves were started by `nohup`.
+    let mut served = Served::start_by("exec /usr/bin/env --default-signal=HUP \"$0\" \"$@\"", &[]);
     assert!(exchange(&served.address, health).starts_with(b"HTTP/1.1 200"));
     signal(&served, "-HUP");
     assert_eq!(served.child.0.wait().unwrap().code(), Some(0));
