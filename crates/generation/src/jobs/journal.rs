@@ -2,7 +2,7 @@
 //!
 //! It must not know what the pieces are for. The invariants: the folder is one job's; a piece is there whole or not at all, for each is
 //! staged and renamed; one that cannot be read counts as absent, and one that cannot be written is left out, with a line in the log:
-//! neither costs more than time.
+//! neither costs more than time. The folder says whose pieces it holds before it holds one.
 //!
 //! Latents are safetensors files and survive even a power cut, for steps are dear. Pictures are PNG files, whose checksums tell a torn one
 //! from a whole one, so that nothing waits for the disk: after a power cut the last ones are decoded again.
@@ -18,27 +18,51 @@ use diffusion_core::journal::{Journal, KeptLatents, Run};
 use image::{ImageFormat, RgbImage};
 
 use crate::{
-    artifact,
+    artifact::{self, ArtifactError},
     jobs::{FailHook, FailPoint},
     png,
 };
+
+/// The file in a journal that names its fingerprint.
+pub(super) const FINGERPRINT: &str = "maker";
 
 /// A job's folder.
 #[derive(Debug)]
 pub struct FolderJournal {
     folder: PathBuf,
+    /// What is still to be written before the first piece.
+    fingerprint: Option<String>,
     fail_hook: FailHook,
 }
 
 impl FolderJournal {
     /// The journal in this folder, which is made when something is first kept.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), fail_hook: FailHook::default() }
+        Self { folder: folder.into(), fingerprint: None, fail_hook: FailHook::default() }
+    }
+
+    /// The same, which names the fingerprint of its pieces with the first of them: a job that keeps nothing does not wait for the disk.
+    pub(super) fn signed(self, fingerprint: impl Into<String>) -> Self {
+        Self { fingerprint: Some(fingerprint.into()), ..self }
     }
 
     /// The same, which calls a hook at what it keeps.
     pub fn watched(self, fail_hook: FailHook) -> Self {
         Self { fail_hook, ..self }
+    }
+
+    /// Keeps a piece.
+    fn keep(&mut self, file: &Path, bytes: Result<Vec<u8>, String>, write: fn(&Path, &[u8]) -> Result<(), ArtifactError>) {
+        let written = bytes.and_then(|bytes| {
+            if let Some(fingerprint) = &self.fingerprint {
+                artifact::write(&self.folder.join(FINGERPRINT), fingerprint.as_bytes()).map_err(|error| error.to_string())?;
+                self.fingerprint = None;
+            }
+            write(file, &bytes).map_err(|error| error.to_string())
+        });
+        if let Err(reason) = written {
+            tracing::warn!(file = %file.display(), %reason, "could not be kept: after a crash it would be made again");
+        }
     }
 
     fn latents_file(&self, run: Run) -> PathBuf {
@@ -57,9 +81,7 @@ impl Journal for FolderJournal {
 
     fn keep_latents(&mut self, run: Run, latents: &KeptLatents) {
         let file = self.latents_file(run);
-        let written = latents.to_bytes().map_err(|error| error.to_string());
-        let written = written.and_then(|bytes| artifact::write(&file, &bytes).map_err(|error| error.to_string()));
-        written.unwrap_or_else(|reason| not_kept(&file, &reason));
+        self.keep(&file, latents.to_bytes().map_err(|error| error.to_string()), artifact::write);
         self.fail_hook.reached(FailPoint::LatentsKept);
     }
 
@@ -73,9 +95,7 @@ impl Journal for FolderJournal {
 
     fn keep_picture(&mut self, run: Run, frame: usize, picture: &RgbImage) {
         let file = self.picture_file(run, frame);
-        let written = png::encode_fast(picture).map_err(|error| error.to_string());
-        let written = written.and_then(|bytes| artifact::write_unsynced(&file, &bytes).map_err(|error| error.to_string()));
-        written.unwrap_or_else(|reason| not_kept(&file, &reason));
+        self.keep(&file, png::encode_fast(picture).map_err(|error| error.to_string()), artifact::write_unsynced);
         self.fail_hook.reached(FailPoint::PicturesKept);
     }
 }
@@ -95,10 +115,6 @@ fn read<T>(file: &Path, decode: impl FnOnce(&[u8]) -> Result<T, String>) -> Opti
             tracing::warn!(file = %file.display(), %reason, "what was kept is torn and is made again");
         })
         .ok()
-}
-
-fn not_kept(file: &Path, reason: &str) {
-    tracing::warn!(file = %file.display(), %reason, "could not be kept: after a crash it would be made again");
 }
 
 #[cfg(test)]

@@ -13,10 +13,8 @@ use std::{
 use super::{
     error::StoreError,
     folders::{self, JOURNALS, STAGING},
+    journal::{FINGERPRINT, FolderJournal},
 };
-
-/// The file in a journal that names its fingerprint.
-const FINGERPRINT: &str = "maker";
 
 /// The folders of one worker's jobs.
 #[derive(Clone, Debug)]
@@ -44,27 +42,21 @@ impl Scratch {
         Ok(staging)
     }
 
-    /// Where a job's journal is.
-    pub(super) fn journal_of(&self, job: &str) -> PathBuf {
-        self.journals.join(job)
-    }
-
-    /// Names the fingerprint of what goes into a job's journal from now on. Pieces of another fingerprint are removed.
-    pub(super) fn begin_journal(&self, job: &str, fingerprint: &str) -> Result<(), StoreError> {
-        let journal = self.journal_of(job);
-        let sign = journal.join(FINGERPRINT);
-        if fs::read_to_string(&sign).is_ok_and(|found| found == fingerprint) {
-            return Ok(());
+    /// A job's journal, for pieces of this fingerprint; those of another are removed.
+    pub(super) fn journal(&self, job: &str, fingerprint: &str) -> Result<FolderJournal, StoreError> {
+        let folder = self.journals.join(job);
+        let journal = FolderJournal::new(&folder);
+        if fs::read_to_string(folder.join(FINGERPRINT)).is_ok_and(|found| found == fingerprint) {
+            return Ok(journal);
         }
-        folders::remove(&journal)?;
-        crate::artifact::write(&sign, fingerprint.as_bytes())?;
-        Ok(())
+        folders::remove(&folder)?;
+        Ok(journal.signed(fingerprint))
     }
 
     /// Removes a job's folders.
     pub(super) fn clear(&self, job: &str) -> Result<(), StoreError> {
         folders::remove(&self.staging.join(job))?;
-        folders::remove(&self.journal_of(job))
+        folders::remove(&self.journals.join(job))
     }
 
     /// Removes staging folders of jobs that are not `open`, and journals of `known` jobs that are not open. Journals of unknown jobs and
@@ -85,7 +77,13 @@ impl Scratch {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use diffusion_core::journal::{Journal as _, Run};
+    use image::RgbImage;
+
     use super::*;
+    use crate::artifact;
+
+    const RUN: Run = Run::Scene { scene: 0 };
 
     fn scratch() -> (tempfile::TempDir, Scratch) {
         let root = tempfile::tempdir().unwrap();
@@ -107,15 +105,22 @@ mod tests {
     #[test]
     fn a_journal_is_of_one_fingerprint() {
         let (_root, scratch) = scratch();
-        let kept = scratch.journal_of("a").join("scene-0.safetensors");
-        scratch.begin_journal("a", "one model").unwrap();
-        assert!(scratch.jobs_with_journals().unwrap().is_empty(), "a fingerprint alone took no work");
-        fs::write(&kept, "latents").unwrap();
-        scratch.begin_journal("a", "one model").unwrap();
-        assert!(kept.exists());
+        let picture = RgbImage::new(2, 2);
+        let mut journal = scratch.journal("a", "one model").unwrap();
+        assert!(!scratch.journals.join("a").exists(), "a job that keeps nothing does not wait for the disk");
+        // One without a piece took no work.
+        artifact::write(&scratch.journals.join("b").join(FINGERPRINT), b"one model").unwrap();
+        assert!(scratch.jobs_with_journals().unwrap().is_empty());
+        journal.keep_picture(RUN, 0, &picture);
+        assert_eq!(fs::read_to_string(scratch.journals.join("a").join(FINGERPRINT)).unwrap(), "one model");
         assert_eq!(scratch.jobs_with_journals().unwrap(), ["a"]);
-        scratch.begin_journal("a", "another model").unwrap();
-        assert!(!kept.exists());
+        let mut again = scratch.journal("a", "one model").unwrap();
+        assert_eq!(again.picture(RUN, 0), Some(picture.clone()));
+        let mut others = scratch.journal("a", "another model").unwrap();
+        assert_eq!(others.picture(RUN, 0), None);
+        others.keep_picture(RUN, 1, &picture);
+        assert_eq!(fs::read_to_string(scratch.journals.join("a").join(FINGERPRINT)).unwrap(), "another model");
+        assert_eq!(scratch.journal("a", "another model").unwrap().picture(RUN, 1), Some(picture));
     }
 
     #[test]
@@ -123,7 +128,7 @@ mod tests {
         let (root, scratch) = scratch();
         for job in ["open", "ended", "unknown"] {
             scratch.begin(job).unwrap();
-            scratch.begin_journal(job, "a model").unwrap();
+            scratch.journal(job, "a model").unwrap().keep_picture(RUN, 0, &RgbImage::new(2, 2));
         }
         for folder in [&scratch.staging, &scratch.journals] {
             fs::write(folder.join("notes.txt"), "mine").unwrap();

@@ -24,7 +24,6 @@ use super::{
     fail_point::FailPoint,
     held::HeldOutput,
     inner::Inner,
-    journal::FolderJournal,
     placing::{self, VIDEO},
     record::{Durability, JobError, JobErrorKind},
     state::JobState,
@@ -201,13 +200,13 @@ async fn attempt(
     if let Durability::Held { video } = &job.durability {
         context.output = video.as_ref().map(|video| video.output.clone());
     }
-    if let (Some(staging), Some(scratch)) = (staging, &inner.scratch) {
+    if let Some(staging) = staging {
         // Not before the backend has accepted the work: the journal of another is of no use to it, and goes.
         let (name, fingerprint) = (id.clone(), backend.fingerprint());
-        if let Err(error) = inner.off_thread(move |inner| inner.scratch()?.begin_journal(&name, &fingerprint)).await {
-            return JobEnd::Refused(error.fault());
+        match inner.off_thread(move |inner| inner.scratch()?.journal(&name, &fingerprint)).await {
+            Ok(journal) => context.journal = Box::new(journal.watched(inner.settings.fail_hook.clone())),
+            Err(error) => return JobEnd::Refused(error.fault()),
         }
-        context.journal = Box::new(FolderJournal::new(scratch.journal_of(id)).watched(inner.settings.fail_hook.clone()));
         context.output = VideoOutput::new(staging.join(VIDEO)).ok();
     }
     // A panic is this job's error, whatever the backend is made of.

@@ -37,7 +37,7 @@ use generation::{
 use image::{Rgb, RgbImage};
 
 /// Long enough for any machine, short enough to fail before a person gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many tokens of a text the model reads.
 const READ_TOKENS: usize = 75;

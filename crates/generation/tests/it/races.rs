@@ -130,6 +130,7 @@ async fn round(seed: u64) {
     }
     let seen = other.seen();
     assert!((1..=2).contains(&seen.most) && seen.running.is_empty(), "{} at once", seen.most);
-    assert!(taken > CALLERS * OPERATIONS / 4, "{taken} jobs were taken");
+    // How many are refused depends on how busy the machine is.
+    assert!(taken > CALLERS * 4, "{taken} jobs were taken");
     tokio::time::timeout(PATIENCE, jobs.shut_down(Duration::ZERO)).await.expect("the end comes");
 }
