@@ -7,12 +7,12 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
 use ipnet::{IpNet, Ipv4Net};
-use url::Host;
+use url::{Host, Url};
 
 use crate::address::{Standing, standing};
 
@@ -45,6 +45,23 @@ impl AllowedHost {
     /// The port that the entry is for; none if it is for those that everybody may be asked on.
     pub fn port(&self) -> Option<u16> {
         self.port
+    }
+
+    /// The entries that lift an operator's own address, on its port alone: the name, or of `localhost` the addresses that it stands for.
+    /// None if it has no host.
+    pub fn of_url(url: &Url) -> Vec<Self> {
+        let port = url.port_or_known_default();
+        let at = |pattern| Self { pattern, port };
+        let network = |address: IpAddr| at(Pattern::Network(address.into()));
+        match url.host() {
+            Some(Host::Domain(name)) if name.eq_ignore_ascii_case("localhost") => {
+                vec![network(Ipv4Addr::LOCALHOST.into()), network(Ipv6Addr::LOCALHOST.into())]
+            }
+            Some(Host::Domain(name)) => vec![at(Pattern::Name(name.strip_suffix('.').unwrap_or(name).to_owned()))],
+            Some(Host::Ipv4(address)) => vec![network(address.into())],
+            Some(Host::Ipv6(address)) => vec![network(IpAddr::from(address).to_canonical())],
+            None => Vec::new(),
+        }
     }
 
     /// Whether the entry speaks of this address under this name and port. The name is in the URL's spelling, without the last dot; none

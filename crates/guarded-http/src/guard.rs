@@ -12,12 +12,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use reqwest::{
     Client, Method, Response, StatusCode,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use crate::{
@@ -112,12 +113,35 @@ impl Guard {
     pub async fn get(&self, url: &str, limits: &Limits) -> Result<Fetched> {
         let (target, place) = Target::read(url, &self.settings)?;
         let limit = limits.timeout.min(self.settings.timeout);
-        let fetched = timeout(limit, self.follow(target, limits, &place)).await;
+        let fetched = timeout(limit, async {
+            let mut answer = self.follow(target, HeaderMap::new(), limits, &place).await?;
+            let mut bytes = Vec::new();
+            while let Some(chunk) = answer.chunk().await? {
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(Fetched { bytes, final_url: answer.final_url })
+        });
+        let fetched = fetched.await;
         let fetched = fetched.unwrap_or_else(|_| Err(Error::TimedOut { place: place.clone(), limit }));
         if let Err(error) = &fetched {
             log(&place, error);
         }
         fetched
+    }
+
+    /// Opens what is there for reading piece by piece, following redirects that pass the same rules. The headers go to the address's own
+    /// origin, not beyond a redirect to another. `limits.timeout` is for all up to the end of the body; the settings' own, shorter one is
+    /// for pictures and does not count here.
+    ///
+    /// # Errors
+    /// All of [`Error`].
+    pub async fn open(&self, url: &str, headers: HeaderMap, limits: &Limits) -> Result<Incoming> {
+        let (target, place) = Target::read(url, &self.settings)?;
+        let limit = limits.timeout;
+        let until = Instant::now() + limit;
+        let opened = timeout_at(until, self.follow(target, headers, limits, &place)).await;
+        let opened = opened.unwrap_or_else(|_| Err(Error::TimedOut { place: place.clone(), limit }));
+        opened.map(|answer| Incoming { answer, until, limit }).inspect_err(|error| log(&place, error))
     }
 
     /// Posts a body, once; redirects are not followed, what is answered is not kept. Returns the status, whatever it is.
@@ -150,23 +174,27 @@ impl Guard {
         Ok(status)
     }
 
-    async fn follow(&self, mut target: Target, limits: &Limits, first: &Place) -> Result<Fetched> {
+    async fn follow(&self, mut target: Target, mut headers: HeaderMap, limits: &Limits, first: &Place) -> Result<Answer> {
         for redirects in 0..=self.settings.max_redirects {
             let place = first.after(redirects);
             let addresses = self.resolve(&target, &place).await?;
-            let mut headers = HeaderMap::new();
             if let Ok(accepted) = HeaderValue::from_str(&limits.media_types.join(", ")) {
                 headers.insert(ACCEPT, accepted);
             }
-            let response = self.send(Method::GET, &target, addresses, headers, None, &place).await?;
+            let response = self.send(Method::GET, &target, addresses, headers.clone(), None, &place).await?;
             let status = response.status();
             tracing::debug!(host = first.host(), status = status.as_u16(), redirects, "answered a GET");
             match response.headers().get(LOCATION).filter(|_| [301, 302, 303, 307, 308].contains(&status.as_u16())) {
                 Some(location) => {
                     let next = target.redirected(location.as_bytes(), &self.settings);
-                    target = next.map_err(|rule| Error::Refused { place: first.after(redirects + 1), rule })?;
+                    let next = next.map_err(|rule| Error::Refused { place: first.after(redirects + 1), rule })?;
+                    if next.url.origin() != target.url.origin() {
+                        // They may hold a key, which is the first origin's.
+                        headers.clear();
+                    }
+                    target = next;
                 }
-                None if status.is_success() && status != StatusCode::NO_CONTENT => return read(response, target.url, limits, &place).await,
+                None if status.is_success() && status != StatusCode::NO_CONTENT => return judge(response, target.url, limits, place),
                 None => return Err(Error::Status { place, status: status.as_u16() }),
             }
         }
@@ -260,33 +288,71 @@ impl Resolve for Judged {
     }
 }
 
-/// Judges the head of an answer, then reads its body within the limit.
-async fn read(mut response: Response, final_url: Url, limits: &Limits, place: &Place) -> Result<Fetched> {
-    let too_large = || Error::TooLarge { place: place.clone(), limit: limits.max_bytes };
+/// An answer whose head was judged; its body is counted while it is read.
+struct Answer {
+    response: Response,
+    final_url: Url,
+    place: Place,
+    /// The most bytes of the body.
+    limit: u64,
+    read: u64,
+}
+
+impl Answer {
+    /// The next piece of the body; `None` at its end.
+    async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let chunk = self.response.chunk().await.map_err(|error| {
+            let place = self.place.clone();
+            Error::Unreachable { place, stage: Stage::Body, kind: system_reason(&error) }
+        })?;
+        let Some(chunk) = chunk else { return Ok(None) };
+        self.read = self.read.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        if self.read > self.limit { Err(Error::TooLarge { place: self.place.clone(), limit: self.limit }) } else { Ok(Some(chunk)) }
+    }
+}
+
+/// A body that is being read; see [`Guard::open`].
+pub struct Incoming {
+    answer: Answer,
+    until: Instant,
+    limit: Duration,
+}
+
+impl Incoming {
+    /// The next piece of the body, within the limits that it was opened with; `None` at its end.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::TimedOut`], or [`Error::Unreachable`] if the body breaks off.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        let chunk = timeout_at(self.until, self.answer.chunk()).await;
+        let timed_out = |_| Err(Error::TimedOut { place: self.answer.place.clone(), limit: self.limit });
+        chunk.unwrap_or_else(timed_out).inspect_err(|error| log(&self.answer.place, error))
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Incoming").field("host", &self.answer.place.host()).field("read", &self.answer.read).finish_non_exhaustive()
+    }
+}
+
+/// Judges the head of an answer.
+fn judge(response: Response, final_url: Url, limits: &Limits, place: Place) -> Result<Answer> {
     if let Some(claimed) = values(response.headers(), &CONTENT_TYPE).find_map(|declared| media_type::other(&declared, limits.media_types)) {
-        return Err(Error::WrongType { place: place.clone(), claimed, wanted: limits.media_types });
+        return Err(Error::WrongType { place, claimed, wanted: limits.media_types });
     }
     let is_packed = |coding: &str| PACKED.iter().any(|packed| packed.eq_ignore_ascii_case(coding.trim()));
     let is_transformed = |coding: &str| !coding.trim().eq_ignore_ascii_case("chunked");
     if values(response.headers(), &CONTENT_ENCODING).any(|codings| codings.split(',').any(is_packed))
         || values(response.headers(), &TRANSFER_ENCODING).any(|codings| is_transformed(&codings))
     {
-        return Err(Error::Encoded { place: place.clone() });
+        return Err(Error::Encoded { place });
     }
     // An honest server saves us the transfer; of the others the bytes are counted.
     if response.content_length().is_some_and(|length| length > limits.max_bytes) {
-        return Err(too_large());
+        return Err(Error::TooLarge { place, limit: limits.max_bytes });
     }
-    let mut bytes = Vec::new();
-    let broken = |error: reqwest::Error| Error::Unreachable { place: place.clone(), stage: Stage::Body, kind: system_reason(&error) };
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        let total = bytes.len().saturating_add(chunk.len());
-        if u64::try_from(total).is_ok_and(|total| total > limits.max_bytes) {
-            return Err(too_large());
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Fetched { bytes, final_url })
+    Ok(Answer { response, final_url, place, limit: limits.max_bytes, read: 0 })
 }
 
 /// What an answer has under a name, line by line. Bytes that are no text stand for nothing that is known here.

@@ -2,8 +2,8 @@
 //!
 //! A caller of a public API may say "take the picture from here" or "tell me there when it is done". The server then makes a request in
 //! that person's name from inside the operator's network, where much answers that the person could not reach (server-side request
-//! forgery). [`Guard`] makes such requests: [`Guard::get`] for pictures, [`Guard::post`] for webhooks, [`Guard::check`] for a first look
-//! at an address without the network.
+//! forgery). [`Guard`] makes such requests: [`Guard::get`] for pictures, [`Guard::open`] for what is too long to hold, [`Guard::post`] for
+//! webhooks, [`Guard::check`] for a first look at an address without the network.
 //!
 //! What always holds:
 //! * No connection is opened to an address that is not judged, and it is the judged address that is connected to: a name is resolved once
@@ -27,7 +27,7 @@ mod target;
 
 pub use allow_list::{AllowedHost, InvalidAllowedHost};
 pub use error::{Error, ErrorKind, InvalidUrl, Place, Result, Rule, Stage};
-pub use guard::{Fetched, Guard, Limits, USER_AGENT};
+pub use guard::{Fetched, Guard, Incoming, Limits, USER_AGENT};
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 pub use resolver::{Resolver, Resolving, SystemResolver};
 pub use settings::GuardSettings;

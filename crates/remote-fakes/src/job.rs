@@ -1,0 +1,139 @@
+//! What the fakes of services with jobs share: how a fault meets a request, how far a job is, and a video.
+//!
+//! It must not know any provider.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+
+use crate::{Fault, Faults, Reply, sample_video};
+
+/// Carries a request out, or does what its fault says. `error` is the provider's form of a status and a text.
+pub(crate) fn answer(fault: Option<Fault>, error: impl Fn(u16, &str) -> Reply, carry_out: impl FnOnce(Option<&Fault>) -> Reply) -> Reply {
+    match fault {
+        Some(Fault::Status(status, text)) => error(status, text),
+        Some(Fault::RetryAfter(status, text, seconds)) => error(status, text).header("retry-after", seconds),
+        Some(Fault::StatusAfter(status, text)) => {
+            carry_out(None);
+            error(status, text)
+        }
+        Some(fault) => fault.spoil(carry_out(Some(&fault))),
+        None => carry_out(None),
+    }
+}
+
+/// The answer to a download, or what the fault makes of it.
+pub(crate) fn download(faults: &Faults, film: &Film, error: impl Fn(u16, &str) -> Reply) -> Reply {
+    let expired = error(403, "the link has expired");
+    answer(faults.take("download"), error, |fault| match fault {
+        Some(Fault::Expired) => expired,
+        Some(fault) => Reply::bytes(200, "video/mp4", film.spoiled(fault)),
+        None => Reply::bytes(200, "video/mp4", film.bytes()),
+    })
+}
+
+/// The video that a fake gives out. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Film(Arc<Mutex<Vec<u8>>>);
+
+impl Default for Film {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(sample_video(2048))))
+    }
+}
+
+impl Film {
+    /// Puts another in its place.
+    pub(crate) fn set(&self, video: Vec<u8>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = video;
+    }
+
+    /// The video.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The video, or what the fault makes of its bytes.
+    pub(crate) fn spoiled(&self, fault: &Fault) -> Vec<u8> {
+        let mut video = self.bytes();
+        match fault {
+            Fault::TooLarge(length) => {
+                video.resize(usize::try_from(*length).unwrap_or(0).max(video.len()), 0);
+                video
+            }
+            Fault::NotAVideo(bytes) => bytes.to_vec(),
+            Fault::Status(..)
+            | Fault::RetryAfter(..)
+            | Fault::StatusAfter(..)
+            | Fault::Stall
+            | Fault::CloseAfterBytes(_)
+            | Fault::WrongWord(_)
+            | Fault::ContentFilterAtStart
+            | Fault::ContentFilterAtEnd
+            | Fault::Failed(_)
+            | Fault::Expired => video,
+        }
+    }
+}
+
+/// One job.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// What it was asked for.
+    pub request: Value,
+    /// Looks at it so far.
+    pub looks: u32,
+    /// Whether it was cancelled.
+    pub cancelled: bool,
+    /// How it is to fail.
+    pub fault: Option<Fault>,
+}
+
+/// All jobs by their id.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Jobs(Arc<Mutex<HashMap<String, Job>>>);
+
+impl Jobs {
+    /// Takes a job. Its id has the form that the prefix begins, and a number.
+    pub(crate) fn add(&self, prefix: &str, request: Value, fault: Option<Fault>) -> String {
+        let mut jobs = self.lock();
+        let id = format!("{prefix}{:04}", jobs.len() + 1);
+        jobs.insert(id.clone(), Job { request, looks: 0, cancelled: false, fault });
+        id
+    }
+
+    /// Looks at a job, which counts.
+    pub(crate) fn look(&self, id: &str) -> Option<Job> {
+        let mut jobs = self.lock();
+        let job = jobs.get_mut(id)?;
+        job.looks += 1;
+        Some(job.clone())
+    }
+
+    /// A job, without looking at it.
+    pub(crate) fn get(&self, id: &str) -> Option<Job> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Cancels a job.
+    pub(crate) fn cancel(&self, id: &str) {
+        if let Some(job) = self.lock().get_mut(id) {
+            job.cancelled = true;
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Job>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks at a job before its result is there.
+pub(crate) const LOOKS: u32 = 2;

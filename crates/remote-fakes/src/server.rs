@@ -1,0 +1,292 @@
+//! An HTTP/1.1 server on loopback that records what arrives and can break an answer off.
+//!
+//! It must not know any provider, and changes nothing of a request. A body longer than [`MAX_BODY`] closes the connection.
+
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use crate::Recorded;
+
+/// The longest head of a request, in bytes.
+const MAX_HEAD: usize = 64 << 10;
+/// The longest body, in bytes.
+const MAX_BODY: usize = 256 << 20;
+
+/// What a fake answers a request with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    delay: Duration,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Whole,
+    Stall,
+    CloseAfter(usize),
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new(), delay: Duration::ZERO, end: End::Whole }
+    }
+
+    /// A JSON document.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::bytes(status, "application/json", body.to_string())
+    }
+
+    /// Bytes of a media type.
+    pub fn bytes(status: u16, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..Self::empty(status) }.header("content-type", media_type)
+    }
+
+    /// The same, with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The same, after a time: what a provider that holds the request does.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// The same, but it never comes.
+    #[must_use]
+    pub fn stall(mut self) -> Self {
+        self.end = End::Stall;
+        self
+    }
+
+    /// The same, but the connection closes after so many bytes of the body; with 0, before the head.
+    #[must_use]
+    pub fn close_after(mut self, bytes: usize) -> Self {
+        self.end = End::CloseAfter(bytes);
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The head as it is sent.
+    fn head(&self) -> String {
+        let mut head = format!("HTTP/1.1 {} Fake\r\n", self.status);
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if self.status != 204 && self.status != 304 {
+            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
+        }
+        head + "\r\n"
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} ({} bytes, {:?})", self.status, self.headers, self.body.len(), self.end)
+    }
+}
+
+/// A running server; it stops when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    requests: Arc<Mutex<Vec<Recorded>>>,
+    _listening: JoinSet<()>,
+}
+
+impl Server {
+    /// Listens on a free port of 127.0.0.1, and answers each request with what the handler makes of it.
+    ///
+    /// # Errors
+    /// If no port can be opened.
+    pub async fn start(handler: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> io::Result<Self> {
+        Self::start_on(0, handler).await
+    }
+
+    /// The same on a port, for programs that are run by hand.
+    ///
+    /// # Errors
+    /// If the port cannot be opened.
+    pub async fn start_on(port: u16, handler: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let port = listener.local_addr()?.port();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (handler, kept): (Arc<Handler>, _) = (Arc::new(handler), requests.clone());
+        let mut listening = JoinSet::new();
+        listening.spawn(async move {
+            // Dropped with the listener, and so are its connections.
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                while connections.try_join_next().is_some() {}
+                connections.spawn(serve(stream, handler.clone(), kept.clone()));
+            }
+        });
+        Ok(Self { port, requests, _listening: listening })
+    }
+
+    /// Where it listens: "http://127.0.0.1:40000".
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+type Handler = dyn Fn(&Recorded) -> Reply + Send + Sync;
+
+/// Serves one connection until it is closed or a request is malformed.
+async fn serve(mut stream: TcpStream, handler: Arc<Handler>, requests: Arc<Mutex<Vec<Recorded>>>) {
+    // An answer's head and body are written one after the other: with Nagle's algorithm the body would wait 40 ms for the head's receipt.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let mut buffer = Vec::new();
+    while let Ok(Some(request)) = read_request(&mut stream, &mut buffer).await {
+        let reply = handler(&request);
+        let without_body = request.method == "HEAD";
+        let closing = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        if write_reply(&mut stream, &reply, without_body).await.is_err() || reply.end != End::Whole || closing {
+            return;
+        }
+    }
+}
+
+async fn write_reply(stream: &mut TcpStream, reply: &Reply, without_body: bool) -> io::Result<()> {
+    if !reply.delay.is_zero() {
+        tokio::time::sleep(reply.delay).await;
+    }
+    let sent = match reply.end {
+        End::Whole => reply.body.len(),
+        End::Stall => {
+            // Until the client has had enough of it.
+            while stream.read(&mut [0; 64]).await? != 0 {}
+            return Ok(());
+        }
+        End::CloseAfter(0) => return Ok(()),
+        End::CloseAfter(bytes) => bytes.min(reply.body.len()),
+    };
+    stream.write_all(reply.head().as_bytes()).await?;
+    if !without_body {
+        stream.write_all(reply.body.get(..sent).unwrap_or_default()).await?;
+    }
+    stream.flush().await
+}
+
+/// The next request; `None` if the connection is closed before it.
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Option<Recorded>> {
+    let (mut request, head) = loop {
+        if let Some(found) = parse_head(buffer)? {
+            break found;
+        }
+        if buffer.len() > MAX_HEAD {
+            return Err(malformed("the head is too long"));
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    };
+    buffer.drain(..head);
+    if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+    }
+    request.body = match (request.header("transfer-encoding"), request.header("content-length")) {
+        (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => read_chunks(stream, buffer).await?,
+        (Some(_), _) => return Err(malformed("unknown transfer coding")),
+        (None, Some(length)) => {
+            let length = length.parse().map_err(|_| malformed("content-length is no number"))?;
+            take(stream, buffer, length).await?
+        }
+        (None, None) => Vec::new(),
+    };
+    request.at = Instant::now();
+    Ok(Some(request))
+}
+
+/// The request whose head stands in the buffer, and the head's length; `None` if it is not all there.
+fn parse_head(buffer: &[u8]) -> io::Result<Option<(Recorded, usize)>> {
+    let mut headers = [httparse::EMPTY_HEADER; 100];
+    let mut parsed = httparse::Request::new(&mut headers);
+    let httparse::Status::Complete(length) = parsed.parse(buffer).map_err(|_| malformed("the head is no HTTP"))? else {
+        return Ok(None);
+    };
+    let target = parsed.path.unwrap_or_default();
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query.to_owned())));
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let headers = parsed.headers.iter().map(|header| (header.name.to_ascii_lowercase(), text(header.value))).collect();
+    let method = parsed.method.unwrap_or_default().to_owned();
+    let request = Recorded { at: Instant::now(), method, path: path.to_owned(), query, headers, body: Vec::new() };
+    Ok(Some((request, length)))
+}
+
+async fn read_chunks(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = read_line(stream, buffer).await?;
+        let size = line.split(';').next().unwrap_or_default().trim();
+        let size = usize::from_str_radix(size, 16).map_err(|_| malformed("a chunk's size is no number"))?;
+        if size == 0 {
+            // Trailers, of which none matters here, end with an empty line.
+            while !read_line(stream, buffer).await?.is_empty() {}
+            return Ok(body);
+        }
+        body.extend(take(stream, buffer, size).await?);
+        if body.len() > MAX_BODY || !read_line(stream, buffer).await?.is_empty() {
+            return Err(malformed("a chunk is longer than it says, or the body than allowed"));
+        }
+    }
+}
+
+/// A line without its end.
+async fn read_line(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<String> {
+    loop {
+        if let Some(end) = buffer.windows(2).position(|pair| pair == b"\r\n") {
+            let line = buffer.drain(..end + 2).take(end).collect();
+            return String::from_utf8(line).map_err(|_| malformed("a line is no text"));
+        }
+        if buffer.len() > MAX_HEAD || stream.read_buf(buffer).await? == 0 {
+            return Err(malformed("the body breaks off"));
+        }
+    }
+}
+
+/// Exactly so many bytes.
+async fn take(stream: &mut TcpStream, buffer: &mut Vec<u8>, length: usize) -> io::Result<Vec<u8>> {
+    if length > MAX_BODY {
+        return Err(malformed("the body is too long"));
+    }
+    while buffer.len() < length {
+        if stream.read_buf(buffer).await? == 0 {
+            return Err(malformed("the body breaks off"));
+        }
+    }
+    Ok(buffer.drain(..length).collect())
+}
+
+fn malformed(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}

@@ -1,0 +1,10 @@
+//! Amazon Bedrock, with nothing set but a bucket: keys, region and addresses come from the environment, as boto3's do.
+
+use std::sync::Arc;
+
+use remote_providers::{Bedrock, BedrockSettings, Provider};
+
+pub(super) async fn connect() -> anyhow::Result<Arc<dyn Provider>> {
+    let settings = BedrockSettings { prefix: Some("clips".to_owned()), ..BedrockSettings::new("wire-bucket") };
+    Ok(Arc::new(Bedrock::connect(settings).await?))
+}

@@ -1,0 +1,125 @@
+//! Presigned URLs of S3: Signature Version 4, valid for an hour unless the keys end earlier.
+//!
+//! Signing asks nobody but the chain of credentials, so a link costs no request.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_sdk_s3::{Client, config::Builder, presigning::PresigningConfig};
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use url::Url;
+
+use super::{NAME, errors, intercept::Evener, protocol, quietly};
+use crate::{ErrorKind, ProviderError, Result};
+
+/// An object in S3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    bucket: String,
+    key: String,
+}
+
+impl Place {
+    /// A file in a folder `s3://BUCKET[/PREFIX][/]`; `None` if that is no such folder.
+    pub(super) fn within(folder: &str, file: &str) -> Option<Self> {
+        let rest = folder.strip_prefix("s3://")?.trim_end_matches('/');
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let key = if prefix.is_empty() { file.to_owned() } else { format!("{prefix}/{file}") };
+        (!bucket.is_empty()).then(|| Self { bucket: bucket.to_owned(), key })
+    }
+}
+
+/// Makes presigned URLs.
+#[derive(Clone)]
+pub(super) struct Presigner {
+    client: Client,
+    watched: Option<Watched>,
+    lifetime: Duration,
+}
+
+impl Presigner {
+    pub(super) fn new(config: &SdkConfig, endpoint: Option<String>, lifetime: Duration) -> Self {
+        let watched = config.credentials_provider().map(|inner| Watched { inner, expiry: Arc::default() });
+        // A host that is not Amazon's has no names for its buckets.
+        let mut builder = Builder::from(config).force_path_style(endpoint.is_some());
+        builder.set_endpoint_url(endpoint);
+        builder.push_interceptor(SharedInterceptor::new(Evener));
+        builder.set_credentials_provider(watched.clone().map(SharedCredentialsProvider::new));
+        Self { client: Client::from_conf(builder.build()), watched, lifetime }
+    }
+
+    /// Whether there are keys to sign with.
+    pub(super) async fn check(&self) -> Result<()> {
+        let place = Place { bucket: "check".to_owned(), key: "check".to_owned() };
+        self.sign(&place, self.lifetime).await.map(|_| ()).map_err(|error| {
+            let reason =
+                format!("the video will be in S3, which takes no bearer token; access keys are needed beside it: {}", error.reason);
+            ProviderError::new(NAME, ErrorKind::Credentials, reason)
+        })
+    }
+
+    /// A URL that fetches an object without a key.
+    pub(super) async fn url(&self, place: &Place) -> Result<Url> {
+        let url = self.sign(place, self.lifetime).await?;
+        // Signing has looked the keys up, so it is known now when they end.
+        let Some(expiry) = self.watched.as_ref().and_then(Watched::expiry) else { return Ok(url) };
+        let left = expiry.duration_since(SystemTime::now()).unwrap_or_default();
+        if left.as_secs() == 0 {
+            return Err(ProviderError::new(NAME, ErrorKind::Credentials, "the temporary keys have expired"));
+        }
+        if left < self.lifetime { self.sign(place, left).await } else { Ok(url) }
+    }
+
+    async fn sign(&self, place: &Place, lifetime: Duration) -> Result<Url> {
+        let lifetime = Duration::from_secs(lifetime.as_secs());
+        let config = PresigningConfig::expires_in(lifetime);
+        let config = config.map_err(|error| ProviderError::new(NAME, ErrorKind::Settings, error.to_string()))?;
+        let call = self.client.get_object().bucket(&place.bucket).key(&place.key);
+        let signed = quietly(call.presigned(config)).await.map_err(|error| errors::of(&error))?;
+        Url::parse(signed.uri()).map_err(|_| protocol("the presigned URL is malformed"))
+    }
+}
+
+/// Credentials, and when the ones that were handed out last end.
+#[derive(Clone, Debug)]
+struct Watched {
+    inner: SharedCredentialsProvider,
+    expiry: Arc<Mutex<Option<SystemTime>>>,
+}
+
+impl Watched {
+    fn expiry(&self) -> Option<SystemTime> {
+        *self.expiry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ProvideCredentials for Watched {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let credentials = self.inner.provide_credentials().await?;
+            *self.expiry.lock().unwrap_or_else(PoisonError::into_inner) = credentials.expiry();
+            Ok(credentials)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn a_video_is_found_in_its_folder_with_or_without_a_prefix_or_a_slash() {
+        let place = |bucket: &str, key: &str| Some(Place { bucket: bucket.to_owned(), key: key.to_owned() });
+        assert_eq!(Place::within("s3://bkt", "output.mp4"), place("bkt", "output.mp4"));
+        assert_eq!(Place::within("s3://bkt/a/b/", "output.mp4"), place("bkt", "a/b/output.mp4"));
+        assert_eq!(Place::within("https://bkt/a", "output.mp4"), None);
+        assert_eq!(Place::within("s3:///a", "output.mp4"), None);
+    }
+}

@@ -1,0 +1,110 @@
+//! Brings a finished video here, into a file.
+//!
+//! The address comes from a provider's answer, so it is asked through [`Guard`]; the body goes to the file piece by piece, whatever its length.
+//! The invariant: a file that is there is whole, or it is removed.
+
+use std::{path::Path, time::Duration};
+
+use guarded_http::{Error as HttpError, Guard, HeaderMap, Limits};
+use tokio::{fs, io::AsyncWriteExt as _};
+
+use crate::{ErrorKind, ProviderError, Result, Source};
+
+/// The media types that a video is asked for with.
+const VIDEOS: &[&str] = &["video/mp4", "application/octet-stream"];
+
+/// What a download may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DownloadLimits {
+    /// The most bytes.
+    pub max_bytes: u64,
+    /// The longest time.
+    pub timeout: Duration,
+}
+
+impl Default for DownloadLimits {
+    /// A gigabyte, ten minutes: Nova Reel's longest video, two minutes of 720p, has under 200 MB.
+    fn default() -> Self {
+        Self { max_bytes: 1 << 30, timeout: Duration::from_secs(600) }
+    }
+}
+
+/// Writes a finished video to a file and returns its length.
+///
+/// # Errors
+/// [`ErrorKind::TooLarge`]; [`ErrorKind::Settings`] if the guard forbids the address; [`ErrorKind::Result`] if it cannot be fetched or the file
+/// cannot be written. No file is left then.
+pub async fn download(provider: &'static str, source: Source, guard: &Guard, limits: &DownloadLimits, file: &Path) -> Result<u64> {
+    let written = write(provider, source, guard, limits, file).await;
+    if written.is_err() {
+        // There may be none.
+        let _ = fs::remove_file(file).await;
+    }
+    written
+}
+
+async fn write(provider: &'static str, source: Source, guard: &Guard, limits: &DownloadLimits, file: &Path) -> Result<u64> {
+    let disk =
+        |error: std::io::Error| ProviderError::new(provider, ErrorKind::Result, format!("the video cannot be written: {}", error.kind()));
+    match source {
+        Source::Bytes(bytes) => {
+            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            if length > limits.max_bytes {
+                return Err(too_large(provider, limits.max_bytes));
+            }
+            fs::write(file, &bytes).await.map_err(disk)?;
+            Ok(length)
+        }
+        Source::Url { url, headers } => fetch(provider, (&url, headers), guard, limits, file, disk).await,
+    }
+}
+
+async fn fetch(
+    provider: &'static str,
+    (url, headers): (&str, HeaderMap),
+    guard: &Guard,
+    limits: &DownloadLimits,
+    file: &Path,
+    disk: impl Fn(std::io::Error) -> ProviderError,
+) -> Result<u64> {
+    let broken = |error: HttpError| fetch_error(provider, &error, limits);
+    let limits = Limits { max_bytes: limits.max_bytes, media_types: VIDEOS, timeout: limits.timeout };
+    let mut body = guard.open(url, headers, &limits).await.map_err(broken)?;
+    let mut out = fs::File::create(file).await.map_err(&disk)?;
+    let mut length = 0_u64;
+    while let Some(chunk) = body.chunk().await.map_err(broken)? {
+        length += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        out.write_all(&chunk).await.map_err(&disk)?;
+    }
+    out.flush().await.map_err(&disk)?;
+    Ok(length)
+}
+
+fn too_large(provider: &'static str, limit: u64) -> ProviderError {
+    ProviderError::new(provider, ErrorKind::TooLarge, format!("the video has more than {limit} bytes"))
+}
+
+/// What a fetch's error means here. The address is not named: it is signed.
+fn fetch_error(provider: &'static str, error: &HttpError, limits: &DownloadLimits) -> ProviderError {
+    match error {
+        HttpError::TooLarge { .. } => too_large(provider, limits.max_bytes),
+        HttpError::Status { status: status @ (401 | 403 | 404 | 410), .. } => {
+            let reason = format!("the link to the video has expired or is refused (status {status})");
+            ProviderError::new(provider, ErrorKind::Result, reason).with_retryable(false)
+        }
+        // Asking again ends the same way.
+        HttpError::Refused { .. } => {
+            ProviderError::new(provider, ErrorKind::Settings, format!("the video may not be fetched from {error}"))
+        }
+        HttpError::Status { .. }
+        | HttpError::BadUrl(_)
+        | HttpError::Unresolved { .. }
+        | HttpError::Unreachable { .. }
+        | HttpError::TimedOut { .. }
+        | HttpError::WrongType { .. }
+        | HttpError::Encoded { .. } => {
+            let reason = format!("the video cannot be fetched from {error}");
+            ProviderError::new(provider, ErrorKind::Result, reason).with_retryable(error.is_transient())
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Why a provider gives no result, in words for the caller and with what they can do.
+//!
+//! The invariant: no error holds a secret, a signed link or a header; a provider's own words are cut to one line.
+
+use std::{fmt, time::Duration};
+
+/// The longest text of a provider's own that an error repeats, in characters; AWS's failure messages have at most 2048 bytes.
+const MAX_REASON: usize = 512;
+
+/// The result of asking a provider.
+pub type Result<T, E = ProviderError> = std::result::Result<T, E>;
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The provider does not take the request as it is.
+    InvalidRequest,
+    /// The provider's content filter blocked the prompt, the image or the result.
+    ContentFilter,
+    /// The key is missing, wrong or expired.
+    Credentials,
+    /// The key may not do this.
+    Forbidden,
+    /// The provider does not know the model, the bucket or the job.
+    NotFound,
+    /// Too many requests at the moment.
+    RateLimited,
+    /// The account's quota or money is used up.
+    Quota,
+    /// The provider cannot be reached, or has a fault of its own.
+    Unavailable,
+    /// The video was not ready within the time that the operator allows.
+    Deadline,
+    /// The provider's job failed.
+    Failed,
+    /// The provider answered with something that its API does not say.
+    Protocol,
+    /// The result is longer than the operator allows.
+    TooLarge,
+    /// The result cannot be fetched, or is no video.
+    Result,
+    /// The provider may or may not have begun: the answer to the start was lost, and it has no way to ask again without paying twice.
+    Uncertain,
+    /// The operator's settings are not enough to ask.
+    Settings,
+}
+
+impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 15] = [
+        Self::InvalidRequest,
+        Self::ContentFilter,
+        Self::Credentials,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::RateLimited,
+        Self::Quota,
+        Self::Unavailable,
+        Self::Deadline,
+        Self::Failed,
+        Self::Protocol,
+        Self::TooLarge,
+        Self::Result,
+        Self::Uncertain,
+        Self::Settings,
+    ];
+
+    /// Whether the same request may well succeed at another time.
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::RateLimited | Self::Unavailable | Self::Deadline | Self::Result => true,
+            Self::InvalidRequest
+            | Self::ContentFilter
+            | Self::Credentials
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Quota
+            | Self::Failed
+            | Self::Protocol
+            | Self::TooLarge
+            | Self::Uncertain
+            | Self::Settings => false,
+        }
+    }
+
+    /// What a person can do about it.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "change the request",
+            Self::ContentFilter => "change the prompt or the image",
+            Self::Credentials => "the operator has to check the provider's key",
+            Self::Forbidden => "the operator has to give the key access to this model",
+            Self::NotFound => "the operator has to check the model's name, the region and the base URL",
+            Self::RateLimited | Self::Unavailable => "try again later",
+            Self::Quota => "the operator has to raise the account's quota or add credit",
+            Self::Deadline => "try again, or ask the operator to allow more time",
+            Self::Failed => "try again with another prompt or image",
+            Self::Protocol => "the operator has to check the provider's base URL",
+            Self::TooLarge => "ask for a shorter video, or ask the operator to allow more bytes",
+            Self::Result => "try again; the provider may still have the video",
+            Self::Uncertain => "look at the provider's console before asking again: the video may have been paid for",
+            Self::Settings => "the operator has to complete the provider's settings",
+        }
+    }
+}
+
+/// Why a provider gives no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ProviderError {
+    /// The provider's name: "bedrock", "veo".
+    pub provider: &'static str,
+    /// The kind.
+    pub kind: ErrorKind,
+    /// The reason in one line, without secrets.
+    pub reason: String,
+    /// The provider's own name of the error: "ThrottlingException".
+    pub code: Option<String>,
+    /// When the provider wants to be asked again.
+    pub retry_after: Option<Duration>,
+    /// Whether the request may have been accepted all the same: its answer was lost after it had been sent, or a fault of the provider's own
+    /// hides what became of it.
+    pub may_have_started: bool,
+    /// Whether asking again helps, where that is not what the kind says.
+    pub retryable: Option<bool>,
+}
+
+impl ProviderError {
+    /// An error of this kind. The reason is cut to one line of at most 512 characters.
+    pub fn new(provider: &'static str, kind: ErrorKind, reason: impl AsRef<str>) -> Self {
+        let reason = one_line(reason.as_ref());
+        Self { provider, kind, reason, code: None, retry_after: None, may_have_started: false, retryable: None }
+    }
+
+    /// The same, with the provider's own name of it.
+    #[must_use]
+    pub fn with_code(mut self, code: impl AsRef<str>) -> Self {
+        self.code = Some(one_line(code.as_ref()));
+        self
+    }
+
+    /// The same, to be tried again after a time.
+    #[must_use]
+    pub fn retry_after(mut self, after: Option<Duration>) -> Self {
+        self.retry_after = after;
+        self
+    }
+
+    /// The same, where the request may have been accepted all the same.
+    #[must_use]
+    pub fn maybe_started(mut self) -> Self {
+        self.may_have_started = true;
+        self
+    }
+
+    /// The same, with the provider's word on whether asking again helps.
+    #[must_use]
+    pub fn with_retryable(mut self, retryable: bool) -> Self {
+        self.retryable = Some(retryable);
+        self
+    }
+
+    /// The same, where it is certain that nothing was begun.
+    #[must_use]
+    pub(crate) fn not_started(mut self) -> Self {
+        self.may_have_started = false;
+        self
+    }
+
+    /// The same, of a question about a job that was begun earlier: the question begins nothing, and what is not found is the job.
+    #[must_use]
+    pub(crate) fn about_job(mut self) -> Self {
+        if self.kind == ErrorKind::NotFound {
+            self.reason = one_line(&format!("the provider does not know the job any more: {}", self.reason));
+        }
+        self.not_started()
+    }
+
+    /// Whether the same request may well succeed at another time.
+    pub fn is_retryable(&self) -> bool {
+        self.retryable.unwrap_or_else(|| self.kind.is_retryable())
+    }
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.provider, self.reason)?;
+        if let Some(code) = &self.code {
+            write!(f, " ({code})")?;
+        }
+        write!(f, "; {}", self.kind.advice())
+    }
+}
+
+/// The text in one line, without control characters, of at most [`MAX_REASON`] characters.
+fn one_line(text: &str) -> String {
+    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    if line.chars().count() <= MAX_REASON { line } else { line.chars().take(MAX_REASON - 1).chain(['…']).collect() }
+}

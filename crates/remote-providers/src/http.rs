@@ -1,0 +1,121 @@
+//! Asks a provider's API: JSON in and out, bounded, with what went wrong in one meaning for all providers.
+//!
+//! The addresses are the operator's settings, so they are not guarded; what a provider's answer links to is. It must not know any provider.
+
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, StatusCode, header::RETRY_AFTER};
+use serde_json::Value;
+
+use crate::{ErrorKind, ProviderError, Result};
+
+/// The longest answer, in bytes: a video in base64 within JSON is the longest that there is.
+pub(crate) const MAX_ANSWER: usize = 256 << 20;
+
+/// The longest time that `retry-after` is believed: it is added to instants, which have an end.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+
+/// A client for a provider's API: no redirects, no retries, no proxy but the environment's.
+pub(crate) fn client(timeout: Duration) -> Client {
+    let builder = Client::builder()
+        .user_agent(guarded_http::USER_AGENT)
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never());
+    builder.build().unwrap_or_default()
+}
+
+/// What a provider answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The media type, in lower case, without parameters; empty if it is not given.
+    pub media_type: String,
+    /// Where a redirect leads.
+    pub location: Option<String>,
+    /// When to ask again.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; null if it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
+    }
+}
+
+/// Sends a request and reads the answer, whatever its status.
+pub(crate) async fn send(provider: &'static str, request: RequestBuilder) -> Result<Answer> {
+    send_wanting(provider, request, |_, _| true).await
+}
+
+/// Sends a request, and reads the answer's body only if its status and its media type are wanted: a video is left to a download that streams.
+pub(crate) async fn send_wanting(
+    provider: &'static str,
+    request: RequestBuilder,
+    is_wanted: impl FnOnce(StatusCode, &str) -> bool + Send,
+) -> Result<Answer> {
+    let mut response = request.send().await.map_err(|error| transport(provider, &error))?;
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let media_type = header("content-type").unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // Replicate says when a limit ends in a header of its own.
+    let retry_after = header(RETRY_AFTER.as_str()).or_else(|| header("ratelimit-reset").filter(|_| response.status().as_u16() == 429));
+    let seconds = retry_after.and_then(|text| text.trim().parse().ok());
+    let retry_after = seconds.map(|seconds: u64| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+    let (status, location) = (response.status(), header("location"));
+    let mut bytes = Vec::new();
+    if !is_wanted(status, &media_type) {
+        return Ok(Answer { status, media_type, location, retry_after, bytes });
+    }
+    while let Some(chunk) = response.chunk().await.map_err(|error| transport(provider, &error))? {
+        if bytes.len().saturating_add(chunk.len()) > MAX_ANSWER {
+            let reason = format!("the answer has more than {MAX_ANSWER} bytes");
+            return Err(ProviderError::new(provider, ErrorKind::TooLarge, reason).maybe_started());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, media_type, location, retry_after, bytes })
+}
+
+/// Why there is no answer. The address is left out: it may hold a secret.
+fn transport(provider: &'static str, error: &reqwest::Error) -> ProviderError {
+    if error.is_builder() {
+        return ProviderError::new(provider, ErrorKind::Settings, "the request cannot be built; its base URL or its key is malformed");
+    }
+    if error.is_connect() {
+        return ProviderError::new(provider, ErrorKind::Unavailable, "cannot connect");
+    }
+    let reason = if error.is_timeout() { "no answer in time" } else { "the connection broke off" };
+    ProviderError::new(provider, ErrorKind::Unavailable, reason).maybe_started()
+}
+
+/// The error that a status stands for, where the provider's own words say nothing better.
+pub(crate) fn status_error(provider: &'static str, answer: &Answer, reason: &str) -> ProviderError {
+    let status = answer.status.as_u16();
+    let (kind, may_have_started) = match status {
+        // Not followed: the key and the request are for the operator's address.
+        300..=399 => (ErrorKind::Protocol, false),
+        400 | 405..=406 | 409..=422 => (ErrorKind::InvalidRequest, false),
+        401 => (ErrorKind::Credentials, false),
+        402 => (ErrorKind::Quota, false),
+        403 => (ErrorKind::Forbidden, false),
+        404 => (ErrorKind::NotFound, false),
+        429 => (ErrorKind::RateLimited, false),
+        // Above 504 are those of proxies: 520 to 527 are Cloudflare's.
+        408 | 500 | 502 | 504..=599 => (ErrorKind::Unavailable, true),
+        503 => (ErrorKind::Unavailable, false),
+        _ => (ErrorKind::Protocol, true),
+    };
+    let reason = match (status, reason) {
+        (300..=399, _) => format!("the base URL redirects to another address (status {status})"),
+        (_, "") => format!("status {status}"),
+        (_, reason) => reason.to_owned(),
+    };
+    let error = ProviderError::new(provider, kind, reason).retry_after(answer.retry_after);
+    if may_have_started { error.maybe_started() } else { error }
+}

@@ -1,0 +1,204 @@
+//! Replicate: any image-to-video or text-to-video model, by its name or a version.
+//!
+//! It must not wait or retry; a prediction is created once, because Replicate knows no token that makes a second start harmless.
+
+mod prediction;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use guarded_http::HeaderMap;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
+
+pub(crate) use self::prediction::{ModelName, Prediction, Predictions};
+use crate::{
+    ErrorKind, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
+    fields::{invalid, refuse},
+};
+
+/// The provider's name.
+pub(crate) const NAME: &str = "replicate";
+
+/// The option that names the input which takes the image; no input itself.
+const IMAGE_KEY: &str = "image_key";
+
+/// The operator's settings of Replicate.
+#[derive(Clone, Debug)]
+pub struct ReplicateSettings {
+    /// The API's address, without "/v1".
+    pub base_url: String,
+    /// The token.
+    pub token: SecretString,
+    /// The model of requests that name none; may be empty.
+    pub model: String,
+    /// How a video is waited for.
+    pub pace: Pace,
+    /// The longest time for one answer.
+    pub timeout: Duration,
+}
+
+impl ReplicateSettings {
+    /// Replicate's own address, no model, the first poll after 5 s, and 30 minutes for the whole: Replicate ends a prediction then.
+    pub fn new(token: SecretString) -> Self {
+        let pace = Pace {
+            initial_wait: Duration::from_secs(5),
+            interval: Duration::from_secs(2),
+            max_interval: Duration::from_secs(10),
+            deadline: Duration::from_secs(1800),
+        };
+        let base_url = "https://api.replicate.com".to_owned();
+        Self { base_url, token, model: String::new(), pace, timeout: Duration::from_secs(60) }
+    }
+}
+
+/// Replicate. A model's name is "owner/name", "owner/name:version" or a version.
+///
+/// Models name their inputs themselves. `prompt`, `image`, `negative_prompt` and `seed` are sent under these names if the request has them,
+/// and all of `options` as further inputs. `options.image_key` is the name of the input that takes the image where it is not `image`:
+/// Stable Video Diffusion has `input_image`.
+#[derive(Debug)]
+pub struct Replicate {
+    predictions: Predictions,
+    model: String,
+    pace: Pace,
+}
+
+impl Replicate {
+    /// With these settings; asks nothing.
+    pub fn new(settings: ReplicateSettings) -> Self {
+        let ReplicateSettings { base_url, token, model, pace, timeout } = settings;
+        Self { predictions: Predictions::new(base_url, token, timeout), model, pace }
+    }
+
+    fn model<'a>(&'a self, model: &'a str) -> Result<ModelName<'a>> {
+        let model = if model.is_empty() { &self.model } else { model };
+        if model.is_empty() {
+            return Err(invalid(NAME, "no model is named; name one: owner/name, owner/name:version or a version"));
+        }
+        ModelName::read(model)
+    }
+
+    fn source(&self, output: &Value) -> Result<Source> {
+        let wrong = |reason| ProviderError::new(NAME, ErrorKind::Protocol, reason);
+        let url = first_file(output).ok_or_else(|| wrong("the prediction succeeded, but its output has no file"))?;
+        if let Some(data) = url.strip_prefix("data:") {
+            let base64 = data.split_once(";base64,").map(|(_, base64)| base64);
+            let bytes = base64.and_then(|base64| STANDARD.decode(base64).ok());
+            return bytes.map(Source::Bytes).ok_or_else(|| wrong("the output is a data URL that is not base64"));
+        }
+        let mut headers = HeaderMap::new();
+        if let Some(token) = self.predictions.key_for(url)? {
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+                .map_err(|_| ProviderError::new(NAME, ErrorKind::Settings, "the token has characters that a header cannot have"))?;
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
+        }
+        Ok(Source::Url { url: url.to_owned(), headers })
+    }
+
+    fn status(&self, prediction: &Prediction) -> Status {
+        match prediction.word() {
+            "succeeded" if prediction.is_removed() => {
+                let reason = "the provider has removed the video, as it does an hour after it was made";
+                Status::Failed(ProviderError::new(NAME, ErrorKind::Result, reason).with_retryable(false))
+            }
+            "succeeded" => self.source(prediction.output()).map_or_else(Status::Failed, Status::Finished),
+            "starting" | "processing" => Status::Pending(prediction.percent()),
+            "failed" | "canceled" | "aborted" => Status::Failed(self.predictions.failure(prediction)),
+            word => {
+                let reason = format!("the prediction's status is \"{word}\", which is none of Replicate's");
+                Status::Failed(ProviderError::new(NAME, ErrorKind::Protocol, reason))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Replicate {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn check(&self, model: &str, request: &VideoRequest) -> Result<()> {
+        self.model(model)?;
+        input(request).map(drop)
+    }
+
+    fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    async fn start(&self, model: &str, request: &VideoRequest, _token: &str) -> Result<Started> {
+        // A video takes longer than Replicate holds an answer, so it is not asked to.
+        let prediction = self.predictions.create(&self.model(model)?, input(request)?, false).await?;
+        let id = prediction.id().to_owned();
+        match self.status(&prediction) {
+            Status::Finished(source) => Ok(Started::Finished(id, source)),
+            // The next poll says so again, and by then the id is stored.
+            Status::Pending(_) | Status::Failed(_) => Ok(Started::Pending(id)),
+        }
+    }
+
+    async fn poll(&self, id: &str) -> Result<Status> {
+        Ok(self.status(&self.predictions.get(id).await?))
+    }
+
+    async fn cancel(&self, id: &str) -> Result<()> {
+        self.predictions.cancel(id).await
+    }
+}
+
+/// What the model gets. Options win over the common fields.
+fn input(request: &VideoRequest) -> Result<Map<String, Value>> {
+    let advice = "give it in options under the model's own name";
+    let fields = [
+        ("last_image", request.last_image.is_some()),
+        ("shots", !request.shots.is_empty()),
+        ("seconds", request.seconds.is_some()),
+        ("size", request.size.is_some()),
+        ("fps", request.fps.is_some()),
+    ];
+    let fields = fields.map(|(name, is_set)| (format!("{name} ({advice})"), is_set));
+    refuse(NAME, &fields.each_ref().map(|(name, is_set)| (name.as_str(), *is_set)))?;
+
+    let mut options = request.options.clone();
+    let image_key = match options.remove(IMAGE_KEY) {
+        None => "image".to_owned(),
+        Some(Value::String(key)) if !key.trim().is_empty() => key,
+        Some(other) => return Err(invalid(NAME, format!("options.image_key is {other}; it has to be the name of the model's input"))),
+    };
+    let mut input = Map::new();
+    if !request.prompt.is_empty() {
+        input.insert("prompt".to_owned(), request.prompt.as_str().into());
+    }
+    if let Some(negative) = &request.negative_prompt {
+        input.insert("negative_prompt".to_owned(), negative.as_str().into());
+    }
+    if let Some(image) = &request.image {
+        input.insert(image_key, image.url().into());
+    }
+    if let Some(seed) = request.seed {
+        input.insert("seed".to_owned(), seed.into());
+    }
+    input.append(&mut options);
+    if input.is_empty() {
+        return Err(invalid(NAME, "the request is empty; give a prompt, an image or options"));
+    }
+    Ok(input)
+}
+
+/// The first address in an output, which is one, a list of them or an object of them.
+fn first_file(output: &Value) -> Option<&str> {
+    match output {
+        Value::String(text) => {
+            Some(text.as_str()).filter(|text| ["http://", "https://", "data:"].iter().any(|start| text.starts_with(start)))
+        }
+        Value::Array(files) => files.iter().find_map(first_file),
+        // Where there are several, the video is named so.
+        Value::Object(files) => files.get("video").and_then(first_file).or_else(|| files.values().find_map(first_file)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}

@@ -1,0 +1,275 @@
+//! The one loop for all providers: asks, waits, retries, gives up, cancels, and resumes after a restart.
+//!
+//! It must not know any provider, nor where its state is kept. The invariants: what is about to be asked is persisted before it is asked,
+//! and a provider's id before anything else is done with it; a provider without a token of its own is asked once, and a start whose answer
+//! was lost ends as [`ErrorKind::Uncertain`]; a job that is cancelled is cancelled at the provider too.
+
+use std::{
+    future::Future,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    pin::Pin,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{ErrorKind, Provider, ProviderError, Source, Started, Status, VideoRequest};
+
+/// How long a start goes on that is stopped while it is asked: an answer that comes in that time has an id, which can be cancelled or kept.
+const GRACE: Duration = Duration::from_secs(5);
+/// The longest pause between two tries that the provider does not ask for.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause before another start that a provider can ask for: a model that is being loaded takes minutes.
+const MAX_START_PAUSE: Duration = Duration::from_secs(600);
+/// How much longer each pause between polls is than the one before.
+const POLL_GROWTH: f64 = 1.5;
+
+/// How far a remote job is: what a store keeps of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteState {
+    /// Sent with every start of this job, so that a provider which honours it makes one video.
+    pub token: String,
+    /// Whether a start is about to be sent, or was.
+    #[serde(default)]
+    pub asked: bool,
+    /// The provider's id, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// Persists how far a remote job is.
+#[async_trait]
+pub trait RemoteMemory: Send + Sync {
+    /// Persists this; it is on the disk when the call returns.
+    ///
+    /// # Errors
+    /// [`Lost`] if it cannot be persisted: the job then stops, and nothing more is asked of the provider.
+    async fn record(&self, state: &RemoteState) -> Result<(), Lost>;
+}
+
+/// The state cannot be persisted, for instance because another worker has the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("how far the job is cannot be persisted")]
+pub struct Lost;
+
+/// Why a run is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its caller does not want the video any more: the provider is told.
+    Cancelled,
+    /// The program goes down: the provider goes on, and the next life of the program takes the job up by its id.
+    GoingDown,
+}
+
+/// Why a run has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The provider's reason.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The run was stopped.
+    #[error("stopped")]
+    Stopped(Stop),
+    /// The state could not be persisted.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// What a run is given beside the request.
+pub struct Run<'a> {
+    /// Where the model's name and the request go.
+    pub provider: &'a dyn Provider,
+    /// The model's name without the provider's; may be empty.
+    pub model: &'a str,
+    /// What is asked for.
+    pub request: &'a VideoRequest,
+    /// Where the state is kept.
+    pub memory: &'a dyn RemoteMemory,
+    /// Called with percent where the provider says, and with `None` once it has the job.
+    pub progress: &'a (dyn Fn(Option<u32>) + Send + Sync),
+    /// Tries of a start or a poll that fails for a reason that passes, before the job fails; at least 1.
+    pub tries: u32,
+    /// The pause after the first failed try; each is longer than the one before, up to a minute, and varies by a fifth.
+    pub pause: Duration,
+    /// How many times as long each pause is as the one before; at least 1, usually 2.
+    pub backoff: f64,
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("provider", &self.provider.name()).field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
+/// A video that is finished at the provider.
+#[derive(Debug)]
+pub struct Finished {
+    /// The provider's id of it; empty where it has none.
+    pub id: String,
+    /// Where it is.
+    pub source: Source,
+}
+
+type Stopped<'a> = Pin<&'a mut (dyn Future<Output = Stop> + Send)>;
+
+/// Has a provider make a video, from wherever the state says that an earlier run got. `stopped` ends when the run is to stop.
+///
+/// # Errors
+/// [`RunError`]. After [`RunError::Provider`] the last state that was persisted says whether the provider has begun: `asked` is set unless it
+/// is certain that it has not.
+pub async fn run(run: Run<'_>, mut state: RemoteState, stopped: impl Future<Output = Stop> + Send) -> Result<Finished, RunError> {
+    let mut stopped = std::pin::pin!(stopped);
+    let (id, is_new) = match state.id.clone() {
+        Some(id) => (id, false),
+        None => match begin(&run, &mut state, stopped.as_mut()).await? {
+            Started::Pending(id) => (id, true),
+            Started::Finished(id, source) => return Ok(Finished { id, source }),
+        },
+    };
+    (run.progress)(None);
+    let source = wait(&run, &state, &id, is_new, stopped).await?;
+    Ok(Finished { id, source })
+}
+
+/// Asks the provider until it takes the request.
+async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>) -> Result<Started, RunError> {
+    let name = run.provider.name();
+    if state.asked && !run.provider.honours_token() {
+        return Err(uncertain(name, "the program ended while it asked").into());
+    }
+    let mut tried = 0;
+    loop {
+        if !state.asked {
+            state.asked = true;
+            run.memory.record(state).await?;
+        }
+        tried += 1;
+        let mut start = run.provider.start(run.model, run.request, &state.token);
+        let (result, stop) = tokio::select! {
+            result = &mut start => (result, None),
+            stop = stopped.as_mut() => match timeout(GRACE, start).await {
+                Ok(result) => (result, Some(stop)),
+                Err(_) => return Err(RunError::Stopped(stop)),
+            },
+        };
+        let error = match result {
+            Ok(started) => {
+                if let Started::Pending(id) | Started::Finished(id, _) = &started
+                    && !id.is_empty()
+                {
+                    state.id = Some(id.clone());
+                    run.memory.record(state).await?;
+                }
+                let Some(stop) = stop else { return Ok(started) };
+                return Err(stop_at(run, state.id.as_deref(), stop).await);
+            }
+            Err(error) => error,
+        };
+        let may_ask_again = !error.may_have_started || run.provider.honours_token();
+        if !error.may_have_started {
+            // Known not to have begun, so that a program which ends in the pause can ask again.
+            state.asked = false;
+            run.memory.record(state).await?;
+        }
+        if let Some(stop) = stop {
+            return Err(RunError::Stopped(stop));
+        }
+        if !may_ask_again {
+            return Err(uncertain(name, &error.reason).into());
+        }
+        if !error.is_retryable() || tried >= run.tries {
+            return Err(error.into());
+        }
+        let asked = error.retry_after.map(|asked| asked.min(MAX_START_PAUSE));
+        let pause = pause_after((run.pause, run.backoff), tried, asked, &state.token);
+        tracing::info!(provider = name, %error, ?pause, "not started; trying again");
+        tokio::select! {
+            () = sleep(pause) => {},
+            stop = stopped.as_mut() => return Err(RunError::Stopped(stop)),
+        }
+    }
+}
+
+/// Polls until the video is finished.
+async fn wait(run: &Run<'_>, state: &RemoteState, id: &str, is_new: bool, mut stopped: Stopped<'_>) -> Result<Source, RunError> {
+    let (name, pace) = (run.provider.name(), run.provider.pace());
+    // One that was taken up again has waited.
+    let mut pause = if is_new { pace.initial_wait } else { Duration::ZERO };
+    let (mut interval, mut failures, mut until) = (pace.interval, 0, None);
+    loop {
+        tokio::select! {
+            biased;
+            stop = stopped.as_mut() => return Err(stop_at(run, Some(id), stop).await),
+            () = sleep(pause) => {},
+        }
+        let until = *until.get_or_insert_with(|| Instant::now() + pace.deadline);
+        let polled = tokio::select! {
+            biased;
+            stop = stopped.as_mut() => return Err(stop_at(run, Some(id), stop).await),
+            polled = run.provider.poll(id) => polled,
+        };
+        pause = varied(interval, failures, &state.token);
+        match polled {
+            Ok(Status::Finished(source)) => return Ok(source),
+            Ok(Status::Failed(error)) => return Err(error.into()),
+            Ok(Status::Pending(percent)) => {
+                failures = 0;
+                (run.progress)(percent);
+                interval = interval.mul_f64(POLL_GROWTH).min(pace.max_interval);
+            }
+            // The video may have been paid for, so an outage is waited out for as long as the video is.
+            Err(error) if error.is_retryable() || (error.kind == ErrorKind::Protocol && failures < run.tries) => {
+                failures += 1;
+                let asked = error.retry_after.map(|asked| asked.min(MAX_PAUSE));
+                pause = pause_after((pause.max(run.pause), run.backoff), failures, asked, &state.token);
+                tracing::info!(provider = name, %error, ?pause, "cannot be asked how a video stands; trying again");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if Instant::now() + pause > until {
+            cancel(run, id).await;
+            let reason = format!("not ready {} s after the first look", pace.deadline.as_secs());
+            return Err(ProviderError::new(name, ErrorKind::Deadline, reason).maybe_started().into());
+        }
+    }
+}
+
+/// Stops a run; a provider's job that is not wanted any more is cancelled.
+async fn stop_at(run: &Run<'_>, id: Option<&str>, stop: Stop) -> RunError {
+    if let (Stop::Cancelled, Some(id)) = (stop, id) {
+        cancel(run, id).await;
+    }
+    RunError::Stopped(stop)
+}
+
+async fn cancel(run: &Run<'_>, id: &str) {
+    let error = match timeout(GRACE, run.provider.cancel(id)).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    tracing::warn!(provider = run.provider.name(), error, "a video that is not wanted any more could not be cancelled there");
+}
+
+fn uncertain(provider: &'static str, reason: &str) -> ProviderError {
+    let reason = format!("whether the video was begun is not known ({reason}), and asking again could make and bill a second one");
+    ProviderError::new(provider, ErrorKind::Uncertain, reason).maybe_started()
+}
+
+/// The pause after so many failures: the first one, grown for each up to a minute, or what the provider asks for if that is longer.
+fn pause_after((first, backoff): (Duration, f64), failures: u32, asked: Option<Duration>, token: &str) -> Duration {
+    let growth = backoff.max(1.0).powi(i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX));
+    let grown = Duration::try_from_secs_f64(first.as_secs_f64() * growth).unwrap_or(MAX_PAUSE);
+    varied(grown.min(MAX_PAUSE), failures, token).max(asked.unwrap_or_default())
+}
+
+/// The time more or less by up to a fifth, so that jobs which were stopped together do not ask together. Drawn from the job's token: nothing
+/// here reads a random number generator.
+fn varied(time: Duration, failures: u32, token: &str) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    (token, failures, time).hash(&mut hasher);
+    let share = f64::from((hasher.finish() % 1000) as u32) / 1000.0;
+    time.mul_f64(0.8 + 0.4 * share)
+}

@@ -1,0 +1,131 @@
+//! Amazon Bedrock: the provider against a Bedrock and an S3 that verify every signature.
+
+mod environment;
+mod faults;
+mod flows;
+mod images;
+mod links;
+mod refusals;
+mod secrets;
+
+use std::{future::pending, path::Path, sync::Mutex, time::Duration};
+
+use async_trait::async_trait;
+use guarded_http::{AllowedHost, Guard, GuardSettings};
+use remote_fakes::{Recorded, aws::Account, bedrock, s3::S3};
+use remote_providers::{
+    AwsKeys, Bedrock, BedrockSettings, DownloadLimits, Finished, Lost, Pace, ProviderError, RemoteMemory, RemoteState, Run, RunError,
+    VideoRequest, download, run,
+};
+use secrecy::SecretString;
+
+use crate::drive::checked;
+
+const BUCKET: &str = "fw-videos";
+
+/// A Bedrock, the S3 that it writes to, and what a run persists.
+struct World {
+    s3: S3,
+    bedrock: bedrock::Bedrock,
+    states: Mutex<Vec<RemoteState>>,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(Account::default()).await
+    }
+
+    async fn with(account: Account) -> Self {
+        let s3 = S3::start(account.clone(), &[BUCKET]).await.unwrap();
+        let bedrock = bedrock::Bedrock::start(account, &s3).await.unwrap();
+        Self { s3, bedrock, states: Mutex::default() }
+    }
+
+    /// Settings that name everything, so that nothing of the machine's own is asked for.
+    fn settings(&self) -> BedrockSettings {
+        let pace = Pace {
+            initial_wait: Duration::ZERO,
+            interval: Duration::from_millis(2),
+            max_interval: Duration::from_millis(10),
+            deadline: Duration::from_secs(120),
+        };
+        BedrockSettings {
+            region: Some("us-east-1".to_owned()),
+            prefix: Some("clips".to_owned()),
+            keys: Some(keys(&Account::default())),
+            // Blank, so that a token in the environment of whoever runs the tests is not taken.
+            bearer_token: Some(SecretString::from("")),
+            endpoint: Some(self.bedrock.url()),
+            s3_endpoint: Some(self.s3.url()),
+            pace,
+            ..BedrockSettings::new(BUCKET)
+        }
+    }
+
+    async fn provider(&self) -> Bedrock {
+        Bedrock::connect(self.settings()).await.unwrap()
+    }
+
+    /// Has a provider make a video, as a job of this token.
+    async fn run(&self, provider: &Bedrock, request: &VideoRequest, state: RemoteState) -> Result<Finished, ProviderError> {
+        let asked =
+            Run { provider, model: "", request, memory: self, progress: &|_| {}, tries: 3, pause: Duration::from_millis(2), backoff: 2.0 };
+        match run(asked, state, pending()).await {
+            Ok(finished) => Ok(finished),
+            Err(RunError::Provider(error)) => Err(checked_all(error)),
+            Err(error @ (RunError::Stopped(_) | RunError::Lost(_))) => panic!("{error}"),
+        }
+    }
+
+    /// The requests that start a video.
+    fn starts(&self) -> Vec<Recorded> {
+        self.bedrock.requests().into_iter().filter(|request| request.method == "POST").collect()
+    }
+
+    /// The answers that a running job has given so far.
+    fn states(&self) -> Vec<RemoteState> {
+        self.states.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl RemoteMemory for World {
+    async fn record(&self, state: &RemoteState) -> Result<(), Lost> {
+        self.states.lock().unwrap().push(state.clone());
+        Ok(())
+    }
+}
+
+fn keys(account: &Account) -> AwsKeys {
+    AwsKeys {
+        access_key_id: account.access_key.clone(),
+        secret_access_key: SecretString::from(account.secret_key.clone()),
+        session_token: account.session_token.clone().map(SecretString::from),
+    }
+}
+
+fn fresh(token: &str) -> RemoteState {
+    RemoteState { token: token.to_owned(), ..RemoteState::default() }
+}
+
+fn text() -> VideoRequest {
+    VideoRequest { prompt: "a red fox in the snow".to_owned(), ..VideoRequest::default() }
+}
+
+/// Fetches a finished video into a file.
+async fn fetch(finished: Finished, limits: &DownloadLimits, file: &Path) -> Result<u64, ProviderError> {
+    let allow: Vec<AllowedHost> = vec!["127.0.0.1".parse().unwrap()];
+    let guard = Guard::new(GuardSettings { allow, ports: (1..=u16::MAX).collect(), ..GuardSettings::default() });
+    download("bedrock", finished.source, &guard, limits, file).await.map_err(checked_all)
+}
+
+/// What holds for every error, also where keys are concerned.
+fn checked_all(error: ProviderError) -> ProviderError {
+    let error = checked(error);
+    let all = format!("{error} {error:?}");
+    let account = Account::default();
+    for secret in [account.secret_key.as_str(), "X-Amz-Signature", "Signature=", "a-session-token", "a-bearer-token"] {
+        assert!(!all.contains(secret), "{secret} is in {all}");
+    }
+    error
+}
