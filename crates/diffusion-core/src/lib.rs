@@ -1,5 +1,5 @@
 //! Diffusion on candle: models, schedulers and pipelines of the Stable Diffusion family, Stable Video Diffusion included, driven by each
-//! model's own config files.
+//! model's own config files; and captions of pictures by BLIP.
 //!
 //! The main types, in the order a caller meets them:
 //!
@@ -7,6 +7,7 @@
 //!   program, or seeded random numbers);
 //! * [`policy::ExecutionPolicy`]: which device and which precision each component runs in;
 //! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded model, with one verb for each pipeline;
+//! * [`pipelines::caption::Captioner`]: the loaded model that says what a picture shows;
 //! * [`denoise::StepMonitor`]: what a caller implements to see progress and to cancel;
 //! * [`frames::FrameSink`]: where the frames of a video go;
 //! * [`journal::Journal`]: where what is finished is kept, for work that is broken off and begun again.

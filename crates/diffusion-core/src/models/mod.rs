@@ -6,6 +6,7 @@
 
 mod autoencoder_kl;
 mod autoencoder_kl_temporal_decoder;
+mod blip;
 mod clip_layer;
 mod clip_text;
 mod clip_vision;
@@ -22,6 +23,7 @@ mod video_blocks_tests;
 
 pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, AutoencoderKlPlan, LatentDistribution, Tiling};
 pub use autoencoder_kl_temporal_decoder::{AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, TemporalDecoderPlan};
+pub use blip::{BlipCache, BlipConfig, BlipImageContext, BlipTextConfig, BlipTextDecoder, BlipVisionConfig, BlipVisionModel};
 pub use clip_text::{ClipTextConfig, ClipTextModel};
 pub use clip_vision::{ClipVisionConfig, ClipVisionModelWithProjection};
 pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig, UNet2dPlan};

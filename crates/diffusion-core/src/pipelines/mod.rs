@@ -1,5 +1,5 @@
 //! The pipelines: a loaded Stable Diffusion model with one verb for each of text to image, image to image and inpainting, and a loaded
-//! Stable Video Diffusion model with one for image to video.
+//! Stable Video Diffusion model with one for image to video; and a captioner, which is no diffusion but takes pictures and weights as they do.
 //!
 //! They must not know where a request came from, nor who looks at the picture. The invariant, the seed contract: a call draws all its
 //! noise from one stream, torch's CPU generator seeded with `seed`, in f32 and in the order in which diffusers' pipeline of the same name
@@ -7,6 +7,7 @@
 //! and `pipelines/stable_video_diffusion/`.
 
 mod blend;
+pub mod caption;
 pub mod clip;
 mod decode;
 mod division;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
@@ -42,6 +42,11 @@ impl ClipImageProcessorConfig {
     pub fn from_json(json: &Value) -> Result<Self> {
         let Some(fields) = json.as_object() else { return Err(Error::config(FILE, "(top)", "expected a JSON object")) };
         let default = Self::default();
+        Self::read(FILE, fields, default)
+    }
+
+    /// Reads the two fields of any image processor's JSON.
+    pub(super) fn read(file: &str, fields: &Map<String, Value>, default: Self) -> Result<Self> {
         let three = |field: &str, default: [f32; 3]| -> Result<[f32; 3]> {
             let Some(value) = fields.get(field) else { return Ok(default) };
             if let Some(number) = value.as_f64() {
@@ -50,11 +55,11 @@ impl ClipImageProcessorConfig {
             let numbers: Option<Vec<f32>> =
                 value.as_array().and_then(|values| values.iter().map(|value| value.as_f64().map(|number| number as f32)).collect());
             let numbers = numbers.and_then(|numbers| <[f32; 3]>::try_from(numbers).ok());
-            numbers.ok_or_else(|| Error::config(FILE, field, format!("expected a number or three, found {value}")))
+            numbers.ok_or_else(|| Error::config(file, field, format!("expected a number or three, found {value}")))
         };
         let config = Self { image_mean: three("image_mean", default.image_mean)?, image_std: three("image_std", default.image_std)? };
         if let Some(std) = config.image_std.iter().find(|std| **std <= 0.0) {
-            return Err(Error::config(FILE, "image_std", format!("expected positive numbers, found {std}")));
+            return Err(Error::config(file, "image_std", format!("expected positive numbers, found {std}")));
         }
         Ok(config)
     }

@@ -1,17 +1,22 @@
-//! Given pictures on their way into a model: resized as Pillow's Lanczos filter does, normalised, and masks binarised.
+//! Given pictures on their way into a model: resized as Pillow's filters do, normalised, and masks binarised.
 //!
-//! It must not know any model or pipeline. The invariant: a picture resized here has the bytes that `PIL.Image.resize(.., LANCZOS)`
-//! gives, because diffusers resizes with it before the autoencoder sees the picture (`VaeImageProcessor.preprocess`). Pillow's 8-bit
+//! It must not know any model or pipeline. The invariant: a picture resized here has the bytes that `PIL.Image.resize` gives, because
+//! diffusers resizes with its Lanczos filter before the autoencoder sees the picture (`VaeImageProcessor.preprocess`), and transformers with
+//! its bicubic one before a captioner does. Pillow's 8-bit
 //! resampling works in two passes, rows first, with coefficients rounded to 22 fractional bits and a rounding to bytes in between.
 //! Rows come first at every size here, as in every Pillow before 13; that one takes the columns first where the height shrinks much more
 //! than the width, and so rounds some bytes another way.
 
+mod blip;
 mod clip;
+mod filter;
 
 use candle_core::{Device, Tensor};
 use image::{GrayImage, RgbImage};
 
+pub use blip::{BlipImageProcessorConfig, blip_pixels};
 pub use clip::{ClipImageProcessorConfig, clip_pixels};
+pub use filter::Filter;
 
 use crate::{Error, Result};
 
@@ -24,15 +29,13 @@ const HALF: i32 = 1 << (PRECISION_BITS - 1);
 /// How far a part's edge may lie outside of its picture for the arithmetic that made it.
 const ROUNDING: f64 = 1e-6;
 
-/// The Lanczos window's half-width in source pixels.
-const LANCZOS_SUPPORT: f64 = 3.0;
-
 /// A picture as a model wants it: [1, 3, height, width], f32 in [-1, 1], on the CPU; resized first where its size differs.
 ///
 /// # Errors
 /// [`Error::Params`] if the picture or the wanted size is empty.
 pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor> {
-    let bytes = resize::<3>(image.as_raw(), image.dimensions(), Part::whole(image.width(), image.height()), (width, height), "init_image")?;
+    let whole = Part::whole(image.width(), image.height());
+    let bytes = resize::<3>(image.as_raw(), image.dimensions(), whole, (width, height), Filter::Lanczos, "init_image")?;
     let (width, height) = (width as usize, height as usize);
     let mut planes = vec![0f32; bytes.len()];
     for (pixel_index, pixel) in bytes.chunks_exact(3).enumerate() {
@@ -50,7 +53,15 @@ pub fn image_tensor(image: &RgbImage, width: u32, height: u32) -> Result<Tensor>
 /// # Errors
 /// [`Error::Params`] if the picture or the wanted size is empty.
 pub fn resized(image: &RgbImage, width: u32, height: u32) -> Result<RgbImage> {
-    resized_part(image, Part::whole(image.width(), image.height()), width, height)
+    resized_by(image, width, height, Filter::Lanczos)
+}
+
+/// A picture in another size, as Pillow makes it by that filter.
+///
+/// # Errors
+/// [`Error::Params`] if the picture or the wanted size is empty.
+pub fn resized_by(image: &RgbImage, width: u32, height: u32, filter: Filter) -> Result<RgbImage> {
+    part_by(image, Part::whole(image.width(), image.height()), width, height, filter)
 }
 
 /// A part of a picture, in pixels from its top left corner; its edges may lie between pixels.
@@ -92,7 +103,11 @@ impl Part {
 /// # Errors
 /// [`Error::Params`] if the part or the wanted size is empty, or the part is not inside the picture.
 pub fn resized_part(image: &RgbImage, part: Part, width: u32, height: u32) -> Result<RgbImage> {
-    let bytes = resize::<3>(image.as_raw(), image.dimensions(), part, (width, height), "image")?;
+    part_by(image, part, width, height, Filter::Lanczos)
+}
+
+fn part_by(image: &RgbImage, part: Part, width: u32, height: u32, filter: Filter) -> Result<RgbImage> {
+    let bytes = resize::<3>(image.as_raw(), image.dimensions(), part, (width, height), filter, "image")?;
     RgbImage::from_raw(width, height, bytes).ok_or_else(|| Error::Params { field: "image", reason: format!("no {width}x{height} pixels") })
 }
 
@@ -101,7 +116,8 @@ pub fn resized_part(image: &RgbImage, part: Part, width: u32, height: u32) -> Re
 /// # Errors
 /// [`Error::Params`] if the mask or the wanted size is empty.
 pub fn mask_tensor(mask: &GrayImage, width: u32, height: u32) -> Result<Tensor> {
-    let bytes = resize::<1>(mask.as_raw(), mask.dimensions(), Part::whole(mask.width(), mask.height()), (width, height), "mask_image")?;
+    let whole = Part::whole(mask.width(), mask.height());
+    let bytes = resize::<1>(mask.as_raw(), mask.dimensions(), whole, (width, height), Filter::Lanczos, "mask_image")?;
     let values = bytes.iter().map(|value| if f32::from(*value) / 255.0 < 0.5 { 0.0 } else { 1.0 }).collect::<Vec<f32>>();
     Ok(Tensor::from_vec(values, (1, 1, height as usize, width as usize), &Device::Cpu)?)
 }
@@ -126,7 +142,14 @@ struct Window {
     weights: Vec<i32>,
 }
 
-fn resize<const CHANNELS: usize>(bytes: &[u8], from: (u32, u32), part: Part, to: (u32, u32), field: &'static str) -> Result<Vec<u8>> {
+fn resize<const CHANNELS: usize>(
+    bytes: &[u8],
+    from: (u32, u32),
+    part: Part,
+    to: (u32, u32),
+    filter: Filter,
+    field: &'static str,
+) -> Result<Vec<u8>> {
     let ((width, height), (to_width, to_height)) = ((from.0 as usize, from.1 as usize), (to.0 as usize, to.1 as usize));
     if width == 0 || height == 0 || to_width == 0 || to_height == 0 {
         let reason = format!("a picture of {width}x{height} pixels cannot be resized to {to_width}x{to_height}");
@@ -140,7 +163,7 @@ fn resize<const CHANNELS: usize>(bytes: &[u8], from: (u32, u32), part: Part, to:
     }
     let mut current = bytes.to_vec();
     if to_width != width || across != (0.0, f64::from(from.0)) {
-        let windows = windows(width, across, to_width);
+        let windows = windows(width, across, to_width, filter);
         let mut next = Vec::with_capacity(to_width * height * CHANNELS);
         for row in current.chunks_exact(width * CHANNELS) {
             for window in &windows {
@@ -159,7 +182,7 @@ fn resize<const CHANNELS: usize>(bytes: &[u8], from: (u32, u32), part: Part, to:
         let stride = to_width * CHANNELS;
         let mut next = Vec::with_capacity(stride * to_height);
         let mut sums = vec![HALF; stride];
-        for window in windows(height, down, to_height) {
+        for window in windows(height, down, to_height, filter) {
             // A row at a time, which the compiler turns into vectors.
             sums.fill(HALF);
             for (row, weight) in current.chunks_exact(stride).skip(window.start).zip(&window.weights) {
@@ -180,10 +203,10 @@ fn to_byte(sum: i32) -> u8 {
 }
 
 /// The windows of every output position along one axis, of which `part` is shown.
-fn windows(from: usize, part: (f64, f64), to: usize) -> Vec<Window> {
+fn windows(from: usize, part: (f64, f64), to: usize, filter: Filter) -> Vec<Window> {
     let scale = (part.1 - part.0) / to as f64;
     let filter_scale = scale.max(1.0);
-    let support = LANCZOS_SUPPORT * filter_scale;
+    let support = filter.support() * filter_scale;
     let one = f64::from(1u32 << PRECISION_BITS);
     (0..to)
         .map(|position| {
@@ -191,24 +214,12 @@ fn windows(from: usize, part: (f64, f64), to: usize) -> Vec<Window> {
             // A cast of a negative float to usize gives 0, which is the clamp that is wanted.
             let start = (center - support + 0.5) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
-            let weights = (start..end).map(|x| lanczos((x as f64 - center + 0.5) / filter_scale)).collect::<Vec<f64>>();
+            let weights = (start..end).map(|x| filter.weight((x as f64 - center + 0.5) / filter_scale)).collect::<Vec<f64>>();
             let total = weights.iter().sum::<f64>();
             let weights = weights.iter().map(|weight| (weight / total * one).round() as i32).collect();
             Window { start, weights }
         })
         .collect()
-}
-
-fn lanczos(x: f64) -> f64 {
-    if (-LANCZOS_SUPPORT..LANCZOS_SUPPORT).contains(&x) { sinc(x) * sinc(x / LANCZOS_SUPPORT) } else { 0.0 }
-}
-
-fn sinc(x: f64) -> f64 {
-    if x == 0.0 {
-        return 1.0;
-    }
-    let x = x * std::f64::consts::PI;
-    x.sin() / x
 }
 
 #[cfg(test)]
@@ -232,7 +243,7 @@ mod tests {
     #[test]
     fn an_equal_size_keeps_every_byte() {
         let bytes = pattern(16, 8, 3);
-        assert_eq!(resize::<3>(&bytes, (16, 8), Part::whole(16, 8), (16, 8), "init_image").unwrap(), bytes);
+        assert_eq!(resize::<3>(&bytes, (16, 8), Part::whole(16, 8), (16, 8), Filter::Lanczos, "init_image").unwrap(), bytes);
     }
 
     #[test]
@@ -240,10 +251,10 @@ mod tests {
         let rgb = pattern(37, 23, 3);
         let gray = pattern(37, 23, 1);
         let whole = Part::whole(37, 23);
-        let small = resize::<3>(&rgb, (37, 23), whole, (16, 8), "init_image").unwrap();
-        let large = resize::<3>(&rgb, (37, 23), whole, (64, 48), "init_image").unwrap();
-        let mask = resize::<1>(&gray, (37, 23), whole, (24, 40), "mask_image").unwrap();
-        let wide = resize::<1>(&gray, (37, 23), whole, (80, 23), "mask_image").unwrap();
+        let small = resize::<3>(&rgb, (37, 23), whole, (16, 8), Filter::Lanczos, "init_image").unwrap();
+        let large = resize::<3>(&rgb, (37, 23), whole, (64, 48), Filter::Lanczos, "init_image").unwrap();
+        let mask = resize::<1>(&gray, (37, 23), whole, (24, 40), Filter::Lanczos, "mask_image").unwrap();
+        let wide = resize::<1>(&gray, (37, 23), whole, (80, 23), Filter::Lanczos, "mask_image").unwrap();
         let found = [&small, &large, &mask, &wide].map(|bytes| digest(bytes));
         assert_eq!(found, PILLOW, "first bytes {:?}", &small[..12]);
     }

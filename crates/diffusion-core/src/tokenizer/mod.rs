@@ -10,11 +10,13 @@
 //! `maybe_convert_prompt` does (loaders/textual_inversion.py). diffusers looks tokens up by their lower-case spelling under transformers 5
 //! and so misses one with capitals; here it is found by its id.
 
+mod bert;
 mod config;
 mod openai;
 mod scripts;
 mod vocabulary;
 
+pub use bert::{BertTokenizer, BertTokenizerFiles};
 pub use config::TokenizerConfig;
 pub use scripts::Scripts;
 pub use vocabulary::Vocabulary;

@@ -58,6 +58,11 @@ impl DiffusersFolder {
         Ok(folder)
     }
 
+    /// A folder that is not asked for a model index: the one component of a transformers model lies at its top.
+    pub(super) fn unindexed(root: PathBuf) -> Self {
+        Self { root, variant: None }
+    }
+
     fn path(&self, component: Component, file_name: &str) -> PathBuf {
         self.root.join(component.folder()).join(file_name)
     }

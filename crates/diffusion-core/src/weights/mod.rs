@@ -38,6 +38,7 @@ mod strided;
 mod table;
 mod torch_file;
 mod torch_legacy;
+mod transformers_folder;
 
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
@@ -50,6 +51,7 @@ pub use open::{OpenOptions, open_model};
 pub use prediction::PredictionType;
 pub use random::RandomWeights;
 pub use single_file::{SingleFile, SingleFileOptions};
+pub use transformers_folder::TransformersFolder;
 
 /// A part of a model, named as diffusers names its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,13 +72,15 @@ pub enum Component {
     FeatureExtractor,
     /// scheduler_config.json.
     Scheduler,
+    /// A model that writes a caption for a picture: a whole model of its own, in transformers' layout.
+    Captioner,
 }
 
 impl Component {
-    /// The folder's name in a diffusers model ("" for the model index, which lies at the top).
+    /// The folder's name in a diffusers model ("" for the model index and for a captioner, whose files lie at the top).
     pub fn folder(self) -> &'static str {
         match self {
-            Self::ModelIndex => "",
+            Self::ModelIndex | Self::Captioner => "",
             Self::Unet => "unet",
             Self::Vae => "vae",
             Self::TextEncoder => "text_encoder",
@@ -91,7 +95,7 @@ impl Component {
     pub fn config_file(self) -> &'static str {
         match self {
             Self::ModelIndex => "model_index.json",
-            Self::Unet | Self::Vae | Self::TextEncoder | Self::ImageEncoder => "config.json",
+            Self::Unet | Self::Vae | Self::TextEncoder | Self::ImageEncoder | Self::Captioner => "config.json",
             Self::Tokenizer => "tokenizer_config.json",
             Self::FeatureExtractor => "preprocessor_config.json",
             Self::Scheduler => "scheduler_config.json",
@@ -102,7 +106,7 @@ impl Component {
     pub(crate) fn weight_stems(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Unet | Self::Vae => Some(("diffusion_pytorch_model", "diffusion_pytorch_model")),
-            Self::TextEncoder | Self::ImageEncoder => Some(("model", "pytorch_model")),
+            Self::TextEncoder | Self::ImageEncoder | Self::Captioner => Some(("model", "pytorch_model")),
             Self::ModelIndex | Self::Tokenizer | Self::FeatureExtractor | Self::Scheduler => None,
         }
     }
@@ -110,7 +114,17 @@ impl Component {
 
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if *self == Self::ModelIndex { "model_index" } else { self.folder() })
+        f.write_str(match self {
+            Self::ModelIndex => "model_index",
+            Self::Captioner => "captioner",
+            Self::Unet
+            | Self::Vae
+            | Self::TextEncoder
+            | Self::ImageEncoder
+            | Self::Tokenizer
+            | Self::FeatureExtractor
+            | Self::Scheduler => self.folder(),
+        })
     }
 }
 

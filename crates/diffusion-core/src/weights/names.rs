@@ -4,7 +4,7 @@
 //! * text encoder: `text_model.` stands before every name (transformers dropped it in 5.6 and accepts both);
 //! * VAE attention: `query`, `key`, `value`, `proj_attn` became `to_q`, `to_k`, `to_v`, `to_out.0`, and their weights, once 1x1
 //!   convolutions in LDM files, are matrices (diffusers `models/attention_processor.py` and `loaders/single_file_utils.py`);
-//! * the image encoder's never changed;
+//! * the image encoder's and the captioner's never changed;
 //! * `position_ids` is a buffer that old transformers stored; no model reads it.
 
 use super::{Component, strided::StoredTensor};
@@ -14,14 +14,14 @@ pub(super) fn canonical(component: Component, name: String, tensor: StoredTensor
     match component {
         Component::TextEncoder => text_encoder(name).map(|name| (name, tensor)),
         Component::Vae => Some(vae(name, tensor)),
-        Component::ImageEncoder => image_encoder(name).map(|name| (name, tensor)),
+        Component::ImageEncoder | Component::Captioner => without_position_ids(name).map(|name| (name, tensor)),
         Component::Unet | Component::ModelIndex | Component::Tokenizer | Component::FeatureExtractor | Component::Scheduler => {
             Some((name, tensor))
         }
     }
 }
 
-fn image_encoder(name: String) -> Option<String> {
+fn without_position_ids(name: String) -> Option<String> {
     (!name.ends_with(".position_ids")).then_some(name)
 }
 

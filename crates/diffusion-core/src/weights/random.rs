@@ -61,7 +61,8 @@ impl WeightSource for RandomWeights {
             | Component::ImageEncoder
             | Component::Tokenizer
             | Component::FeatureExtractor
-            | Component::Scheduler => parsed(component),
+            | Component::Scheduler
+            | Component::Captioner => parsed(component),
         }
     }
 

@@ -168,7 +168,7 @@ impl WeightSource for SingleFile {
             Component::TextEncoder => Ok(self.text_encoder.0.clone()),
             Component::Tokenizer => parse(&self.path, self.tokenizer),
             Component::Scheduler => Ok(self.scheduler.clone()),
-            Component::ImageEncoder | Component::FeatureExtractor => {
+            Component::ImageEncoder | Component::FeatureExtractor | Component::Captioner => {
                 Err(Error::file(&self.path, format!("has no {component}: it is a Stable Diffusion checkpoint")))
             }
         }
@@ -184,7 +184,12 @@ impl WeightSource for SingleFile {
             Component::Unet => &self.unet,
             Component::Vae => &self.vae,
             Component::TextEncoder => &self.text_encoder,
-            Component::ModelIndex | Component::ImageEncoder | Component::Tokenizer | Component::FeatureExtractor | Component::Scheduler => {
+            Component::ModelIndex
+            | Component::ImageEncoder
+            | Component::Tokenizer
+            | Component::FeatureExtractor
+            | Component::Scheduler
+            | Component::Captioner => {
                 return Err(Error::file(&self.path, format!("{component} has no tensors")));
             }
         };

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may end at the first surprise")]
 #![expect(clippy::print_stderr, reason = "how near the goldens are is worth a line")]
 
+mod caption_files;
+mod captions;
 mod clip;
 mod configs;
 mod golden_weights;

@@ -131,7 +131,8 @@ impl WeightSource for GoldenModel {
             | Component::TextEncoder
             | Component::ImageEncoder
             | Component::Tokenizer
-            | Component::FeatureExtractor => &Json::Null,
+            | Component::FeatureExtractor
+            | Component::Captioner => &Json::Null,
         };
         for (key, value) in changes.as_object().into_iter().flatten() {
             config[key] = value.clone();

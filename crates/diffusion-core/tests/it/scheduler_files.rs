@@ -55,7 +55,8 @@ impl WeightSource for Folder {
             | Component::TextEncoder
             | Component::ImageEncoder
             | Component::Tokenizer
-            | Component::FeatureExtractor => self.model.config(component),
+            | Component::FeatureExtractor
+            | Component::Captioner => self.model.config(component),
         }
     }
 

@@ -1,0 +1,243 @@
+//! config.json of a BLIP captioning model, with transformers' defaults for what it leaves out.
+//!
+//! It must not know tensors. The invariant: what a configuration asks for and the model does not do is refused by name. Follows transformers
+//! models/blip/configuration_blip.py; the numbers of blip-image-captioning-base and -large are in their own files, which say more than the
+//! class does (12 heads in the decoder, where the class has 8).
+
+use serde_json::{Value, json};
+
+use super::super::config_reader::ConfigReader;
+use crate::{Result, ops::Activation};
+
+const FILE: &str = "config.json";
+const VISION: &str = "config.json: vision_config";
+const TEXT: &str = "config.json: text_config";
+
+/// Fields of every transformers configuration that say nothing of what is computed here: training, sampling (transformers 5 does not read it
+/// from here either) and how the file was written.
+const HARMLESS: &[&str] = &[
+    "add_cross_attention",
+    "architectures",
+    "attention_dropout",
+    "attention_probs_dropout_prob",
+    "bad_words_ids",
+    "begin_suppress_tokens",
+    "chunk_size_feed_forward",
+    "cross_attention_hidden_size",
+    "decoder_start_token_id",
+    "diversity_penalty",
+    "do_sample",
+    "dropout",
+    "dtype",
+    "early_stopping",
+    "encoder_hidden_size",
+    "encoder_no_repeat_ngram_size",
+    "exponential_decay_length_penalty",
+    "finetuning_task",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "hidden_dropout_prob",
+    "id2label",
+    "image_text_hidden_size",
+    "initializer_factor",
+    "initializer_range",
+    "is_encoder_decoder",
+    "label2id",
+    "label_smoothing",
+    "length_penalty",
+    "logit_scale_init_value",
+    "max_length",
+    "min_length",
+    "model_type",
+    "no_repeat_ngram_size",
+    "num_beam_groups",
+    "num_beams",
+    "num_return_sequences",
+    "output_attentions",
+    "output_hidden_states",
+    "output_scores",
+    "prefix",
+    "problem_type",
+    "projection_dim",
+    "pruned_heads",
+    "remove_invalid_values",
+    "repetition_penalty",
+    "return_dict",
+    "return_dict_in_generate",
+    "suppress_tokens",
+    "task_specific_params",
+    "temperature",
+    "tf_legacy_loss",
+    "tie_encoder_decoder",
+    "tokenizer_class",
+    "top_k",
+    "top_p",
+    "torch_dtype",
+    "torchscript",
+    "transformers_version",
+    "typical_p",
+    "use_bfloat16",
+    "use_cache",
+];
+
+/// config.json.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlipConfig {
+    /// The image encoder's.
+    pub vision: BlipVisionConfig,
+    /// The text decoder's.
+    pub text: BlipTextConfig,
+}
+
+/// `vision_config` in config.json.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlipVisionConfig {
+    /// Channels of the hidden states.
+    pub hidden_size: usize,
+    /// Channels within the feed-forward part.
+    pub intermediate_size: usize,
+    /// The number of layers.
+    pub num_hidden_layers: usize,
+    /// The number of attention heads.
+    pub num_attention_heads: usize,
+    /// Pixels along a side of a picture.
+    pub image_size: usize,
+    /// Pixels along a side of what becomes one token.
+    pub patch_size: usize,
+    /// The activation of the feed-forward part.
+    pub hidden_act: Activation,
+    /// The epsilon of every layer norm.
+    pub layer_norm_eps: f64,
+}
+
+/// `text_config` in config.json.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlipTextConfig {
+    /// Entries of the vocabulary: BERT's 30,522 and two of BLIP's own.
+    pub vocab_size: usize,
+    /// Channels of the hidden states.
+    pub hidden_size: usize,
+    /// Channels within the feed-forward part.
+    pub intermediate_size: usize,
+    /// The number of layers.
+    pub num_hidden_layers: usize,
+    /// The number of attention heads.
+    pub num_attention_heads: usize,
+    /// The most tokens of a text.
+    pub max_position_embeddings: usize,
+    /// The activation of the feed-forward part and of the head.
+    pub hidden_act: Activation,
+    /// The epsilon of every layer norm.
+    pub layer_norm_eps: f64,
+    /// The token that every caption begins with.
+    pub bos_token_id: u32,
+    /// The token that ends a caption. (`eos_token_id` does not: transformers passes this one to `generate` in its place.)
+    pub sep_token_id: u32,
+}
+
+impl BlipConfig {
+    /// Reads the model's own JSON; absent fields take transformers' defaults.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
+    pub fn from_json(json: &Value) -> Result<Self> {
+        Ok(Self::read(json)?.0)
+    }
+
+    /// As [`Self::from_json`], and the fields that the classes ignore.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    pub fn read(json: &Value) -> Result<(Self, Vec<String>)> {
+        let reader = ConfigReader::new(FILE, json)?;
+        reader.only("model_type", &json!("blip"))?;
+        // The models that answer questions and match texts have parts of the same names.
+        reader.only("architectures", &json!(["BlipForConditionalGeneration"]))?;
+        reader.only("tie_word_embeddings", &json!(true))?;
+        let empty = json!({});
+        let part = |name: &str| json.get(name).filter(|part| !part.is_null()).unwrap_or(&empty);
+        let (vision, vision_ignored) = BlipVisionConfig::read(part("vision_config"))?;
+        let (text, text_ignored) = BlipTextConfig::read(part("text_config"))?;
+        reader.harmless(HARMLESS);
+        reader.harmless(&["vision_config", "text_config"]);
+        let mut ignored = reader.ignored();
+        ignored.extend(vision_ignored.into_iter().map(|field| format!("vision_config.{field}")));
+        ignored.extend(text_ignored.into_iter().map(|field| format!("text_config.{field}")));
+        Ok((Self { vision, text }, ignored))
+    }
+}
+
+impl BlipVisionConfig {
+    fn read(json: &Value) -> Result<(Self, Vec<String>)> {
+        let reader = ConfigReader::new(VISION, json)?;
+        let config = Self {
+            hidden_size: reader.size("hidden_size", 768)?,
+            intermediate_size: reader.size("intermediate_size", 3072)?,
+            num_hidden_layers: reader.count("num_hidden_layers", 12)?,
+            num_attention_heads: reader.size("num_attention_heads", 12)?,
+            image_size: reader.size("image_size", 384)?,
+            patch_size: reader.size("patch_size", 16)?,
+            hidden_act: activation(&reader)?,
+            layer_norm_eps: reader.positive("layer_norm_eps", 1e-5)?,
+        };
+        check_heads(&reader, config.hidden_size, config.num_attention_heads)?;
+        if config.patch_size > config.image_size {
+            return Err(reader.refuse("patch_size", format!("{} exceeds image_size {}", config.patch_size, config.image_size)));
+        }
+        reader.only("num_channels", &json!(3))?;
+        reader.harmless(HARMLESS);
+        // The image encoder has neither words nor masks.
+        reader.harmless(&["bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "is_decoder", "tie_word_embeddings"]);
+        Ok((config, reader.ignored()))
+    }
+
+    /// Patches along a side; pixels that make no whole patch are left out.
+    pub(super) fn patches(&self) -> usize {
+        self.image_size / self.patch_size
+    }
+}
+
+impl BlipTextConfig {
+    fn read(json: &Value) -> Result<(Self, Vec<String>)> {
+        let reader = ConfigReader::new(TEXT, json)?;
+        let vocab_size = reader.size("vocab_size", 30_524)?;
+        let token = |field, default| -> Result<u32> {
+            let id = reader.count(field, default)?;
+            let id = u32::try_from(id).ok().filter(|_| id < vocab_size);
+            id.ok_or_else(|| reader.refuse(field, format!("is not in the vocabulary of {vocab_size}")))
+        };
+        let config = Self {
+            vocab_size,
+            hidden_size: reader.size("hidden_size", 768)?,
+            intermediate_size: reader.size("intermediate_size", 3072)?,
+            num_hidden_layers: reader.count("num_hidden_layers", 12)?,
+            num_attention_heads: reader.size("num_attention_heads", 8)?,
+            max_position_embeddings: reader.size("max_position_embeddings", 512)?,
+            hidden_act: activation(&reader)?,
+            layer_norm_eps: reader.positive("layer_norm_eps", 1e-12)?,
+            bos_token_id: token("bos_token_id", 30_522)?,
+            sep_token_id: token("sep_token_id", 102)?,
+        };
+        check_heads(&reader, config.hidden_size, config.num_attention_heads)?;
+        // Without it the layers have no attention to the picture.
+        reader.only("is_decoder", &json!(true))?;
+        reader.only("tie_word_embeddings", &json!(true))?;
+        reader.harmless(HARMLESS);
+        // One text at a time is never padded.
+        reader.harmless(&["eos_token_id", "pad_token_id"]);
+        Ok((config, reader.ignored()))
+    }
+}
+
+fn activation(reader: &ConfigReader<'_>) -> Result<Activation> {
+    let known =
+        [("gelu", Activation::Gelu), ("quick_gelu", Activation::QuickGelu), ("silu", Activation::Silu), ("swish", Activation::Silu)];
+    reader.choice("hidden_act", Activation::Gelu, &known)
+}
+
+fn check_heads(reader: &ConfigReader<'_>, hidden_size: usize, heads: usize) -> Result<()> {
+    if hidden_size.is_multiple_of(heads) {
+        return Ok(());
+    }
+    Err(reader.refuse("num_attention_heads", format!("{heads} does not divide hidden_size {hidden_size}")))
+}

@@ -1,0 +1,51 @@
+//! A model as a folder in transformers' layout: config.json, the tokenizer's files and the weights, all at the top.
+//!
+//! It must not know what the tensors mean. While a model is being loaded its files are mapped: do not shorten or rewrite them in place.
+//! Weight files are found as those of a component of a diffusers model: model.safetensors, its shards, pytorch_model.bin, its shards,
+//! then the half-precision variant.
+
+use std::{path::PathBuf, sync::Arc};
+
+use serde_json::Value;
+
+use super::{Component, DiffusersFolder, TensorSource, WeightSource};
+use crate::{Error, Result};
+
+/// A transformers model folder. The one component that it has is one whose own folder is the top: [`Component::Captioner`].
+pub struct TransformersFolder(DiffusersFolder);
+
+impl TransformersFolder {
+    /// Opens a folder; reads nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the path is no folder, or one in diffusers' layout.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let root = path.into();
+        if !root.is_dir() {
+            let reason = if root.exists() { "is no folder" } else { "does not exist" };
+            return Err(Error::file(root, reason));
+        }
+        if root.join(Component::ModelIndex.config_file()).is_file() {
+            return Err(Error::file(root, "is a diffusers model; wanted is a folder with one transformers model"));
+        }
+        Ok(Self(DiffusersFolder::unindexed(root)))
+    }
+}
+
+impl WeightSource for TransformersFolder {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn config(&self, component: Component) -> Result<Value> {
+        self.0.config(component)
+    }
+
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
+        self.0.file(component, file_name)
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        self.0.tensors(component)
+    }
+}
