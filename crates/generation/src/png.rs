@@ -32,7 +32,7 @@ pub fn encode(image: &RgbImage, parameters: &str) -> Result<Vec<u8>, EncodingErr
 ///
 /// # Errors
 /// If the encoder refuses the picture (no pixels).
-pub(crate) fn encode_fast(image: &RgbImage) -> Result<Vec<u8>, EncodingError> {
+pub fn encode_fast(image: &RgbImage) -> Result<Vec<u8>, EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, image.width(), image.height());
     encoder.set_color(ColorType::Rgb);

@@ -6,7 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{image::ImageSpec, video::VideoSpec};
+use crate::spec::{
+    image::ImageSpec,
+    video::{RemoteVideoSpec, VideoSpec},
+};
 
 /// What a job makes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,6 +29,14 @@ impl Work {
         match self {
             Self::Image(spec) => spec.count(),
             Self::Video(spec) => spec.parts(),
+        }
+    }
+
+    /// What a provider is asked for, where one makes it.
+    pub fn remote(&self) -> Option<&RemoteVideoSpec> {
+        match self {
+            Self::Image(_) => None,
+            Self::Video(spec) => spec.remote(),
         }
     }
 }

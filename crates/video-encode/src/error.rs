@@ -131,6 +131,14 @@ pub enum Error {
         /// Width and height of the frame.
         found: (u32, u32),
     },
+    /// A file that came from elsewhere is no whole MP4 video.
+    #[error("{}: {reason}", path.display())]
+    NotAVideo {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, as a sentence about it.
+        reason: String,
+    },
     /// A video was finished that has no frame.
     #[error("{}: a video needs a frame at least", path.display())]
     Empty {

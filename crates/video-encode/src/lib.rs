@@ -4,7 +4,8 @@
 //! [`VideoEncoder::open`] makes ready everything that can fail before there is a frame; [`VideoEncoder::push`] takes frames one after
 //! another, of which memory holds only what the encoder looks ahead; [`VideoEncoder::finish`] puts the file in its place and tells in a
 //! [`VideoFile`] what it is. [`PngFolder`] is the sink that another run can go on with, [`ContactSheet`] and
-//! [`poster`] make pictures that stand for a video, and [`probe`] says which encoders a machine has.
+//! [`poster`] make pictures that stand for a video, [`probe`] says which encoders a machine has, and [`inspect`] what an
+//! MP4 file is that came from elsewhere.
 //!
 //! What always holds: a file appears whole or not at all; an error says what was done to which file; the same frames and settings give the
 //! same bytes on the same libraries, on any number of cores. Nothing here knows a model, a request or a server. Everything blocks.
@@ -35,6 +36,7 @@ mod encoders;
 mod error;
 mod ffi;
 mod gif;
+mod inspect;
 mod movie;
 mod picture;
 mod png_folder;
@@ -49,6 +51,7 @@ pub use encoder::{VideoEncoder, VideoFile};
 pub use encoders::{Probed, probe};
 pub use error::{Error, Result, Tried};
 pub use ffi::ignore_file_size_signal;
+pub use inspect::{VideoFacts, inspect};
 pub use png_folder::PngFolder;
 pub use poster::poster;
 pub use rate::{FrameRate, InvalidFrameRate};

@@ -1,5 +1,7 @@
 //! Why a backend does not take work, and why it has no result.
 
+use remote_providers::ProviderError;
+
 use super::too_large::TooLarge;
 
 /// Why a backend does not take work.
@@ -22,6 +24,44 @@ pub enum Refusal {
     /// There is not enough memory for it, whenever it came.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
+    /// The provider takes no such request.
+    #[error(transparent)]
+    Provider(ProviderError),
+    /// No provider of this name is set up.
+    #[error("no provider {provider:?} is set up; {}", known_providers(known))]
+    UnknownProvider {
+        /// The name, the first part of the model's.
+        provider: String,
+        /// Those that are set up.
+        known: Vec<String>,
+    },
+    /// A provider's video takes minutes: its job is stored, and not held while its caller waits.
+    #[error("{provider} makes videos in stored tasks only: create a task, and ask for it later")]
+    StoredOnly {
+        /// The provider.
+        provider: String,
+    },
+}
+
+impl Refusal {
+    /// The field of the request that is to blame, where one is.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::TooLarge(error) => Some(error.field()),
+            // Providers name it first: "durationSeconds: 7 is none of 6 and 12".
+            Self::Provider(error) => {
+                let (field, _) = error.reason.split_once(": ")?;
+                let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'[' | b']');
+                (!field.is_empty() && field.bytes().all(is_name)).then_some(field)
+            }
+            Self::UnknownProvider { .. } => Some("model"),
+            Self::OtherKind { .. } | Self::Loading | Self::Failed(_) | Self::StoredOnly { .. } => None,
+        }
+    }
+}
+
+fn known_providers(known: &[String]) -> String {
+    if known.is_empty() { "there are none".to_owned() } else { format!("there are {}", known.join(", ")) }
 }
 
 /// Why a backend has no result.
@@ -39,6 +79,9 @@ pub enum BackendError {
     /// The video could not be written; no file is left of it.
     #[error(transparent)]
     Video(#[from] video_encode::Error),
+    /// The provider gives no video.
+    #[error(transparent)]
+    Remote(#[from] ProviderError),
     /// A fault of ours: the job panicked. The backend goes on with the next job.
     #[error("internal error: {0}")]
     Internal(String),
@@ -54,7 +97,12 @@ impl BackendError {
 
     /// Whether the same work may well succeed at another time.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Model(diffusion_core::Error::OutOfMemory { .. }) | Self::Encode(_) | Self::Video(_))
+        match self {
+            Self::Remote(error) => error.is_retryable(),
+            Self::Encode(_) | Self::Video(_) => true,
+            Self::Model(error) => matches!(error, diffusion_core::Error::OutOfMemory { .. }),
+            Self::Cancelled | Self::Internal(_) => false,
+        }
     }
 
     /// Whether the result could not be written, be it encoded or put on the disk.

@@ -6,15 +6,18 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
 };
 
 use diffusion_core::journal::Journal;
 use image::RgbImage;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use super::video_file::{GeneratedVideo, VideoOutput};
+use super::{
+    remote::slot::RemoteSlot,
+    video_file::{GeneratedVideo, VideoOutput},
+};
 use crate::{model_info::TruncatedText, preview::PreviewSlot};
 
 /// One finished image.
@@ -68,19 +71,68 @@ pub enum JobOutput {
     Video(GeneratedVideo),
 }
 
-/// Stops a job at its next step or frame; clones are the same switch.
+/// Why a job stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its result is not wanted any more.
+    Cancelled,
+    /// Another worker, or the program's next life, goes on with it.
+    BrokenOff,
+}
+
+/// Stops a job at its next step or frame; clones are the same switch. A job that was told to stop stops, whatever it is told afterwards.
 #[derive(Clone, Debug, Default)]
-pub struct CancelSwitch(Arc<AtomicBool>);
+pub struct CancelSwitch(Arc<Switch>);
+
+#[derive(Debug, Default)]
+struct Switch {
+    state: AtomicU8,
+    changed: Notify,
+}
 
 impl CancelSwitch {
-    /// Stops the job.
+    const BROKEN_OFF: u8 = 1;
+    const CANCELLED: u8 = 2;
+
+    /// Stops the job: its result is not wanted any more.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.stop(Self::CANCELLED);
+    }
+
+    /// Stops the job here: another worker, or the program's next life, goes on with it.
+    pub fn break_off(&self) {
+        self.stop(Self::BROKEN_OFF);
+    }
+
+    fn stop(&self, state: u8) {
+        self.0.state.fetch_max(state, Ordering::AcqRel);
+        self.0.changed.notify_waiters();
     }
 
     /// Whether the job was told to stop, here or elsewhere.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.why().is_some()
+    }
+
+    /// Why the job was told to stop; `None` if it was not.
+    pub fn why(&self) -> Option<Stop> {
+        match self.0.state.load(Ordering::Acquire) {
+            0 => None,
+            Self::BROKEN_OFF => Some(Stop::BrokenOff),
+            _ => Some(Stop::Cancelled),
+        }
+    }
+
+    /// Waits until the job is told to stop.
+    pub async fn stopped(&self) -> Stop {
+        loop {
+            let mut changed = std::pin::pin!(self.0.changed.notified());
+            changed.as_mut().enable();
+            if let Some(stop) = self.why() {
+                return stop;
+            }
+            changed.await;
+        }
     }
 }
 
@@ -98,6 +150,8 @@ pub struct JobContext {
     pub journal: Box<dyn Journal + Send>,
     /// Where a video is written.
     pub output: Option<VideoOutput>,
+    /// How far a job is that a provider makes, and where that is kept; none for other jobs.
+    pub remote: Option<RemoteSlot>,
 }
 
 impl Default for JobContext {
@@ -109,6 +163,7 @@ impl Default for JobContext {
             previews: PreviewSlot::default(),
             journal: Box::new(()),
             output: None,
+            remote: None,
         }
     }
 }

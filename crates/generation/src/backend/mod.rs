@@ -7,6 +7,7 @@
 mod error;
 pub mod job;
 pub mod local;
+pub mod remote;
 pub mod too_large;
 pub mod video_file;
 
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 pub use self::{
     error::{BackendError, Refusal},
     job::{GeneratedImage, JobContext, JobOutput, JobProgress},
+    remote::slot::{KeepRemote, RemoteRecord, RemoteSlot},
 };
 use crate::work::Work;
 
@@ -29,6 +31,12 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// How many jobs it works on at once; at least 1.
     fn slots(&self) -> usize {
         1
+    }
+
+    /// Whether the work goes on elsewhere while this program is down. Such a job is resumed from its [`RemoteRecord`] and not from its journal,
+    /// is always stored, and takes no place from the jobs of this machine.
+    fn is_remote(&self) -> bool {
+        false
     }
 
     /// Waits until it can work.
@@ -57,4 +65,13 @@ pub trait Backend: fmt::Debug + Send + Sync {
     ///
     /// Cancel safety: dropping the future cancels the job, at the backend's next step.
     async fn run(&self, work: Arc<Work>, job: JobContext) -> Result<JobOutput, BackendError>;
+
+    /// Tells a remote backend that a job which does not run here is cancelled, by the id that it goes by there. One that cannot be told does
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`BackendError::Remote`] if it does not take it: it is told again at the program's next start.
+    async fn abandon(&self, _remote_id: &str) -> Result<(), BackendError> {
+        Ok(())
+    }
 }

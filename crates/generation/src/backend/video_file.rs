@@ -186,8 +186,11 @@ pub(crate) fn unwrapped(error: BackendError) -> BackendError {
             Ok(source) => BackendError::Video(*source),
             Err(source) => BackendError::Model(diffusion_core::Error::Sink(source)),
         },
-        BackendError::Cancelled | BackendError::Model(_) | BackendError::Encode(_) | BackendError::Video(_) | BackendError::Internal(_) => {
-            error
-        }
+        BackendError::Cancelled
+        | BackendError::Model(_)
+        | BackendError::Encode(_)
+        | BackendError::Video(_)
+        | BackendError::Remote(_)
+        | BackendError::Internal(_) => error,
     }
 }

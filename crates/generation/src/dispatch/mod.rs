@@ -15,12 +15,17 @@ use std::{
 use self::queue::{Entry, Queue};
 pub(crate) use self::{
     metrics::{Ending, JobMetrics},
-    queue::{BackendSet, PushError, Reservation},
+    queue::{BackendSet, Places, PushError, Reservation},
 };
 use crate::{
     backend::{Backend, Refusal},
     work::{Priority, Work},
 };
+
+/// Of each waiting job, by its number: how many are served before it, and the time until it is done, where that is known.
+type Forecast = HashMap<u64, (usize, Option<Duration>)>;
+/// A backend's number, and when one of its slots is free.
+type FreeSlot = (usize, Option<Duration>);
 
 /// Hands jobs to backends.
 #[derive(Debug)]
@@ -69,7 +74,10 @@ impl Drop for Turn {
         if let Some(ending) = self.ending {
             self.dispatcher.metrics.lock().unwrap_or_else(PoisonError::into_inner).ended(ending, took);
         }
-        self.dispatcher.queue.done(self.number, took, self.ending == Some(Ending::Completed));
+        let is_measured = self.ending == Some(Ending::Completed) && !self.backend.is_remote();
+        // A provider's time is nobody's share of this machine's.
+        let served = if self.backend.is_remote() { Duration::ZERO } else { took };
+        self.dispatcher.queue.done(self.number, served, is_measured);
         if let Some(slots) = self.dispatcher.slots().get_mut(self.index) {
             slots.busy -= 1;
         }
@@ -80,18 +88,23 @@ impl Dispatcher {
     /// Hands out nothing until a backend is [ready](Self::is_ready).
     pub(crate) fn new(capacity: usize, capacity_per_owner: usize, backends: Vec<Arc<dyn Backend>>, now: fn() -> Instant) -> Self {
         let slots = Mutex::new(vec![Slots::default(); backends.len()]);
-        Self { queue: Arc::new(Queue::new(capacity, capacity_per_owner)), backends, slots, metrics: Mutex::default(), now }
+        let remote = backends.iter().enumerate().filter(|(_, backend)| backend.is_remote());
+        let queue = Arc::new(Queue::new(capacity, capacity_per_owner, remote.map(|(index, backend)| (index, backend.slots()))));
+        Self { queue, backends, slots, metrics: Mutex::default(), now }
     }
 
     pub(crate) fn backends(&self) -> &[Arc<dyn Backend>] {
         &self.backends
     }
 
-    /// The backends that take this work.
+    /// The backends that take this work, for a job that is held or stored.
     ///
     /// # Errors
     /// Why none does: of several reasons the one that a person can do most about.
-    pub(crate) fn choose(&self, work: &Work) -> Result<BackendSet, Refusal> {
+    pub(crate) fn choose(&self, work: &Work, is_stored: bool) -> Result<BackendSet, Refusal> {
+        if let Some(spec) = work.remote() {
+            return self.choose_provider(work, spec.provider(), is_stored);
+        }
         let mut chosen = BackendSet::default();
         let mut refusals = Vec::new();
         for (index, backend) in self.backends.iter().enumerate() {
@@ -107,14 +120,47 @@ impl Dispatcher {
             Refusal::TooLarge(_) => 0,
             Refusal::Loading => 1,
             Refusal::Failed(_) => 2,
-            Refusal::OtherKind { .. } => 3,
+            Refusal::OtherKind { .. } | Refusal::Provider(_) | Refusal::UnknownProvider { .. } | Refusal::StoredOnly { .. } => 3,
         };
         Err(refusals.into_iter().min_by_key(rank).unwrap_or(Refusal::Loading))
     }
 
-    /// Every backend: for a job whose work is not known yet.
-    pub(crate) fn all(&self) -> BackendSet {
-        (0..self.backends.len()).collect()
+    /// The backend of the provider that is asked for.
+    fn choose_provider(&self, work: &Work, provider: &str, is_stored: bool) -> Result<BackendSet, Refusal> {
+        let chosen = self.of_provider(provider);
+        let Some(backend) = self.backends.iter().enumerate().find(|(index, _)| chosen.contains(*index)) else {
+            let remote = self.backends.iter().filter(|backend| backend.is_remote());
+            let known = remote.map(|backend| backend.name().to_owned()).collect();
+            return Err(Refusal::UnknownProvider { provider: provider.to_owned(), known });
+        };
+        if !is_stored {
+            return Err(Refusal::StoredOnly { provider: provider.to_owned() });
+        }
+        backend.1.accepts(work).map(|()| chosen)
+    }
+
+    /// The backends that may have a stored job whose work is not known yet: those of this machine, or its provider's, which may be none.
+    pub(crate) fn all(&self, provider: Option<&str>) -> BackendSet {
+        match provider {
+            Some(provider) => self.of_provider(provider),
+            None => self.backends.iter().enumerate().filter(|(_, backend)| !backend.is_remote()).map(|(index, _)| index).collect(),
+        }
+    }
+
+    fn of_provider(&self, provider: &str) -> BackendSet {
+        let is_it = |backend: &dyn Backend| backend.is_remote() && backend.name() == provider;
+        self.backends.iter().enumerate().filter(|(_, backend)| is_it(backend.as_ref())).map(|(index, _)| index).collect()
+    }
+
+    /// A provider's backend, if it is set up.
+    pub(crate) fn provider(&self, name: &str) -> Option<&Arc<dyn Backend>> {
+        self.backends.iter().find(|backend| backend.is_remote() && backend.name() == name)
+    }
+
+    /// Each provider's backend, with the numbers of jobs that wait for it and that it works on.
+    pub(crate) fn providers(&self) -> Vec<(String, (usize, usize))> {
+        let remote = self.backends.iter().enumerate().filter(|(_, backend)| backend.is_remote());
+        remote.map(|(index, backend)| (backend.name().to_owned(), self.queue.of_remote(index))).collect()
     }
 
     /// The backends that may take work of a kind that this one does not make; `None` if there are none.
@@ -135,13 +181,13 @@ impl Dispatcher {
     }
 
     /// Keeps a place for a job that is still to be persisted.
-    pub(crate) fn reserve(&self, owner: &str) -> Result<Reservation, PushError> {
-        self.queue.reserve(owner)
+    pub(crate) fn reserve(&self, backends: BackendSet, owner: &str) -> Result<Reservation, PushError> {
+        self.queue.reserve(self.queue.part_of(backends), owner)
     }
 
-    /// Whether a job of this owner's would find a place now.
-    pub(crate) fn check_room(&self, owner: &str) -> Result<(), PushError> {
-        self.queue.check_room(owner)
+    /// Whether a job of this owner's would find a place now, with this machine or with a provider.
+    pub(crate) fn check_room(&self, provider: Option<&str>, owner: &str) -> Result<(), PushError> {
+        self.queue.check_room(self.queue.part_of(self.all(provider)), owner)
     }
 
     /// Takes a job in, and returns its number; it has its turn by [`Self::next`].
@@ -188,13 +234,28 @@ impl Dispatcher {
 
     /// When each job that is known by its number will be done, as things stand: how many are served before it, and the time until then, `None`
     /// where that is not known. `left` is what a running job still takes, `needed` what a waiting one will.
-    pub(crate) fn forecast(
+    pub(crate) fn forecast(&self, left: impl Fn(u64) -> Option<Duration>, needed: impl Fn(u64) -> Option<Duration>) -> Forecast {
+        self.forecast_all(left, needed).0
+    }
+
+    /// When a job would be done that came in now behind all others; `None` where that is not known.
+    pub(crate) fn forecast_next(
         &self,
+        backends: BackendSet,
+        takes: Duration,
         left: impl Fn(u64) -> Option<Duration>,
         needed: impl Fn(u64) -> Option<Duration>,
-    ) -> HashMap<u64, (usize, Option<Duration>)> {
+    ) -> Option<Duration> {
+        let (_, free) = self.forecast_all(left, needed);
+        // A time that is not known is later than every one that is.
+        let open = free.into_iter().filter(|(backend, _)| backends.contains(*backend));
+        open.map(|(_, free)| free).min_by_key(|free| free.unwrap_or(Duration::MAX))?.map(|free| free + takes)
+    }
+
+    /// When each waiting job will be done, and then each slot be free.
+    fn forecast_all(&self, left: impl Fn(u64) -> Option<Duration>, needed: impl Fn(u64) -> Option<Duration>) -> (Forecast, Vec<FreeSlot>) {
         // When each slot is free. Which running job has which slot does not matter, for the next that is free is taken.
-        let mut free: Vec<(usize, Option<Duration>)> = Vec::new();
+        let mut free: Vec<FreeSlot> = Vec::new();
         for (index, (backend, slots)) in self.backends.iter().zip(self.slots().iter()).enumerate() {
             // When one that is not ready will be is not known.
             free.extend((slots.busy..backend.slots().max(1)).map(|_| (index, slots.is_ready.then_some(Duration::ZERO))));
@@ -211,7 +272,7 @@ impl Dispatcher {
             });
             forecast.insert(number, (position, until));
         }
-        forecast
+        (forecast, free)
     }
 
     /// Mean duration of recent jobs; `None` if there are none yet.
@@ -219,9 +280,9 @@ impl Dispatcher {
         self.queue.usual_time()
     }
 
-    /// The capacity of the queue, and the part of it that an owner may use.
-    pub(crate) fn capacity(&self) -> (usize, usize) {
-        (self.queue.capacity(), self.queue.capacity_per_owner())
+    /// How many jobs these backends take, and how many of them one owner may have.
+    pub(crate) fn capacity(&self, backends: BackendSet) -> Places {
+        self.queue.places(self.queue.part_of(backends))
     }
 
     /// The jobs that hold a place: those that wait and those that run.

@@ -1,9 +1,10 @@
 //! The jobs that wait for a backend, and which of them is served next.
 //!
-//! It must not know backends but by number, nor where jobs are kept. The invariants: it takes at most `capacity` jobs, the running ones
+//! It must not know backends but by number, nor where jobs are kept. The invariants: it takes at most so many jobs, the running ones
 //! included (jobs that were taken in an earlier life of the program come in beyond that); a cancelled job that waits leaves at once; once
-//! closed, it takes and hands out nothing more. No owner holds more than `capacity_per_owner` of the places, so that one who fills theirs again
-//! and again leaves room for the others.
+//! closed, it takes and hands out nothing more. No owner holds more than their share of the places, so that one who fills theirs again
+//! and again leaves room for the others. A provider's jobs have places of their own: a hundred videos that are waited for elsewhere keep nobody
+//! from this machine's device.
 //!
 //! Who is served next: the most urgent; among those the owner who has had the least of the backends' time; among theirs the oldest. Time
 //! is counted from when an owner last had nothing here: who comes back starts level with whoever has had least among those who are
@@ -68,10 +69,23 @@ impl BackendSet {
     }
 }
 
+/// How many jobs a part of the queue takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// In all, the running ones included.
+    pub(crate) all: usize,
+    /// Of one owner.
+    pub(crate) per_owner: usize,
+}
+
+/// A part of the queue with places of its own: this machine's backends together, or a remote one by its number.
+pub(crate) type Part = Option<usize>;
+
 #[derive(Debug)]
 pub(crate) struct Queue {
-    capacity: usize,
-    capacity_per_owner: usize,
+    local: Places,
+    /// The places of remote backends.
+    remote: BTreeMap<usize, Places>,
     state: Mutex<State>,
 }
 
@@ -80,7 +94,7 @@ struct State {
     /// In the order in which they came.
     waiting: Vec<Entry>,
     /// The owners of jobs on their way in, for whom a place is kept; one entry for each job.
-    reserved: Vec<String>,
+    reserved: Vec<(Part, String)>,
     /// The jobs that run: number, owner, and the backend's number.
     running: Vec<(u64, String, usize)>,
     /// The backends' time that each owner has had who has a job here.
@@ -113,37 +127,47 @@ pub(crate) enum PushError {
 pub(crate) struct Reservation {
     /// None once a job has it.
     queue: Option<Arc<Queue>>,
+    part: Part,
     owner: String,
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.take() {
-            queue.lock().give_back(&self.owner);
+            queue.lock().give_back(self.part, &self.owner);
         }
     }
 }
 
 impl Queue {
-    pub(crate) fn new(capacity: usize, capacity_per_owner: usize) -> Self {
-        Self { capacity: capacity.max(1), capacity_per_owner: capacity_per_owner.max(1), state: Mutex::default() }
+    /// `remote` are the slots of remote backends, by their numbers. Each has twice as many places as slots, or as many as there are for local
+    /// jobs if that is more; an owner has the same share of them.
+    pub(crate) fn new(capacity: usize, capacity_per_owner: usize, remote: impl IntoIterator<Item = (usize, usize)>) -> Self {
+        let local = Places { all: capacity.max(1), per_owner: capacity_per_owner.max(1) };
+        let of_slots = |slots: usize| {
+            let all = slots.saturating_mul(2).max(local.all);
+            Places { all, per_owner: (local.per_owner.saturating_mul(all) / local.all).max(local.per_owner) }
+        };
+        let remote = remote.into_iter().map(|(backend, slots)| (backend, of_slots(slots))).collect();
+        Self { local, remote, state: Mutex::default() }
     }
 
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+    /// The places of a part.
+    pub(crate) fn places(&self, part: Part) -> Places {
+        part.and_then(|backend| self.remote.get(&backend)).copied().unwrap_or(self.local)
     }
 
-    /// The most places that an owner has.
-    pub(crate) fn capacity_per_owner(&self) -> usize {
-        self.capacity_per_owner
+    /// The part that takes the jobs of these backends: jobs of a remote one go to no other.
+    pub(crate) fn part_of(&self, backends: BackendSet) -> Part {
+        self.remote.keys().copied().find(|remote| backends.contains(*remote))
     }
 
     /// Keeps a place for a job that cannot come in yet.
-    pub(crate) fn reserve(self: &Arc<Self>, owner: &str) -> Result<Reservation, PushError> {
+    pub(crate) fn reserve(self: &Arc<Self>, part: Part, owner: &str) -> Result<Reservation, PushError> {
         let mut state = self.lock();
-        self.check(&state, owner)?;
-        state.reserved.push(owner.to_owned());
-        Ok(Reservation { queue: Some(Arc::clone(self)), owner: owner.to_owned() })
+        self.check(&state, part, owner)?;
+        state.reserved.push((part, owner.to_owned()));
+        Ok(Reservation { queue: Some(Arc::clone(self)), part, owner: owner.to_owned() })
     }
 
     /// Takes in a job that has a place, or was taken before, and returns its number.
@@ -159,7 +183,7 @@ impl Queue {
         if let Some(mut place) = place
             && place.queue.take().is_some()
         {
-            state.give_back(&place.owner);
+            state.give_back(place.part, &place.owner);
         }
         state.last_number += 1;
         entry.number = state.last_number;
@@ -173,7 +197,7 @@ impl Queue {
         if state.closed || state.draining {
             return None;
         }
-        let index = state.next_of(backend)?;
+        let index = if self.remote.contains_key(&backend) { state.next_of_remote(backend)? } else { state.next_of(backend)? };
         let entry = state.waiting.remove(index);
         state.running.push((entry.number, entry.owner.clone(), backend));
         Some(entry)
@@ -240,23 +264,43 @@ impl Queue {
     }
 
     /// Whether a job of this owner's would find a place now.
-    pub(crate) fn check_room(&self, owner: &str) -> Result<(), PushError> {
-        self.check(&self.lock(), owner)
+    pub(crate) fn check_room(&self, part: Part, owner: &str) -> Result<(), PushError> {
+        self.check(&self.lock(), part, owner)
     }
 
-    fn check(&self, state: &State, owner: &str) -> Result<(), PushError> {
+    fn check(&self, state: &State, part: Part, owner: &str) -> Result<(), PushError> {
         if state.closed || state.draining {
             return Err(PushError::Closed);
         }
-        let waiting = state.jobs_of(owner);
-        if waiting >= self.capacity_per_owner {
-            return Err(PushError::OwnerFull { waiting });
+        let (mut all, mut theirs) = (0, 0);
+        for (_, owned) in self.holders(state).filter(|(of, _)| *of == part) {
+            all += 1;
+            theirs += usize::from(owned == owner);
+        }
+        let places = self.places(part);
+        if theirs >= places.per_owner {
+            return Err(PushError::OwnerFull { waiting: theirs });
         }
         // A place is free when the running job ends: at most one job's time. Without a running one, the first that waits must run first.
-        if state.jobs() + state.reserved.len() >= self.capacity {
+        if all >= places.all {
             return Err(PushError::Full { retry_after: state.usual_time() });
         }
         Ok(())
+    }
+
+    /// The part and the owner of each job that holds a place, or has one kept.
+    fn holders<'a>(&'a self, state: &'a State) -> impl Iterator<Item = (Part, &'a str)> {
+        let waiting = state.waiting.iter().map(|entry| (self.part_of(entry.backends), entry.owner.as_str()));
+        let is_remote = |backend: usize| Some(backend).filter(|backend| self.remote.contains_key(backend));
+        let running = state.running.iter().map(move |(_, owner, backend)| (is_remote(*backend), owner.as_str()));
+        waiting.chain(running).chain(state.reserved.iter().map(|(part, owner)| (*part, owner.as_str())))
+    }
+
+    /// How many jobs wait for a remote backend, and how many it has.
+    pub(crate) fn of_remote(&self, backend: usize) -> (usize, usize) {
+        let state = self.lock();
+        let waiting = state.waiting.iter().filter(|entry| entry.backends.contains(backend)).count();
+        (waiting, state.running.iter().filter(|(.., running)| *running == backend).count())
     }
 
     /// The running jobs' numbers, and those of their backends.
@@ -270,7 +314,7 @@ impl Queue {
         let state = self.lock();
         let each = state.usual_time();
         let mut served = state.served.clone();
-        for (_, owner, _) in &state.running {
+        for (_, owner, _) in state.running.iter().filter(|(.., backend)| !self.remote.contains_key(backend)) {
             if let Some(served) = served.get_mut(owner) {
                 *served += each;
             }
@@ -322,18 +366,22 @@ impl State {
         open.min_by_key(|(_, entry)| (Reverse(entry.priority), had(entry))).map(|(index, _)| index)
     }
 
-    fn give_back(&mut self, owner: &str) {
-        if let Some(index) = self.reserved.iter().position(|reserved| reserved == owner) {
-            self.reserved.swap_remove(index);
+    /// The index of the job that a remote backend serves next: no device's time is shared there, so among the most urgent the owner comes first
+    /// who has the fewest jobs there.
+    fn next_of_remote(&self, backend: usize) -> Option<usize> {
+        let mut has: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, owner, _) in self.running.iter().filter(|(.., running)| *running == backend) {
+            *has.entry(owner).or_default() += 1;
         }
+        let open = self.waiting.iter().enumerate().filter(|(_, entry)| entry.backends.contains(backend));
+        let turn = |entry: &Entry| (Reverse(entry.priority), has.get(entry.owner.as_str()).copied().unwrap_or_default());
+        open.min_by_key(|(_, entry)| turn(entry)).map(|(index, _)| index)
     }
 
-    /// The places that an owner holds.
-    fn jobs_of(&self, owner: &str) -> usize {
-        let waiting = self.waiting.iter().filter(|entry| entry.owner == owner).count();
-        let running = self.running.iter().filter(|(_, running, _)| running == owner).count();
-        let reserved = self.reserved.iter().filter(|reserved| *reserved == owner).count();
-        waiting + running + reserved
+    fn give_back(&mut self, part: Part, owner: &str) {
+        if let Some(index) = self.reserved.iter().position(|(of, reserved)| *of == part && reserved == owner) {
+            self.reserved.swap_remove(index);
+        }
     }
 
     fn take_in(&mut self, entry: Entry) {

@@ -45,6 +45,19 @@ impl ActiveJob {
             expected,
         }
     }
+
+    /// Stops a job because the program goes down: nobody waits for a held one any more, and the next life goes on with a stored one.
+    pub(super) fn stop(&self) {
+        match self.durability {
+            Durability::Held { .. } => self.cancel.cancel(),
+            Durability::Stored => self.cancel.break_off(),
+        }
+    }
+
+    /// Whether it goes on elsewhere while the program is down.
+    pub(super) fn is_remote(&self) -> bool {
+        self.queued.provider.is_some()
+    }
 }
 
 /// All jobs that wait or run, by id.

@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::DiskFault;
+use super::{
+    DiskFault,
+    spend::{NoPrice, OverBudget},
+};
 use crate::{artifact::ArtifactError, backend::Refusal};
 
 /// The store of jobs cannot be used.
@@ -165,6 +168,12 @@ pub enum SubmitError {
     /// Letters, digits, `_` and `-` only.
     #[error("{0:?} cannot be a job's id")]
     BadId(String),
+    /// A month's budget for a provider, or for the owner, has no room for it.
+    #[error(transparent)]
+    OverBudget(#[from] OverBudget),
+    /// There is a budget for the provider, and no price for the model.
+    #[error(transparent)]
+    NoPrice(#[from] NoPrice),
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -17,6 +17,14 @@ pub enum FailPoint {
     LatentsKept,
     /// A finished picture, or a run's finished frames, are in the journal.
     PicturesKept,
+    /// That a provider is about to be asked is in the store, and it was not asked.
+    RemoteAsking,
+    /// A provider has answered with its id of a job, which is not in the store yet.
+    RemoteAsked,
+    /// A provider's id of a job is in the store.
+    RemoteStarted,
+    /// A provider's video lies in the staging folder.
+    RemoteFetched,
     /// All is made, and lies in the staging folder.
     Made,
     /// A file is in its place, and the store does not know.
@@ -31,12 +39,16 @@ pub enum FailPoint {
 
 impl FailPoint {
     /// Every one, in a job's order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Inserted,
         Self::Started,
         Self::Progressed,
         Self::LatentsKept,
         Self::PicturesKept,
+        Self::RemoteAsking,
+        Self::RemoteAsked,
+        Self::RemoteStarted,
+        Self::RemoteFetched,
         Self::Made,
         Self::Placed,
         Self::Completed,

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{DiskFault, active::ActiveJob, inner::Inner, record::Job, state::JobState};
+use crate::dispatch::BackendSet;
 
 /// Below this share of a job the time that it took so far says little of the rest.
 const TELLING_SHARE: f64 = 0.02;
@@ -34,6 +35,19 @@ impl QueueForecast {
         );
         forecast.waiting = waiting;
         forecast
+    }
+
+    /// When a job would be done that came in now and took so long; `None` where that is not known.
+    pub(super) fn next(inner: &Inner, backends: BackendSet, takes: Duration) -> Option<Duration> {
+        let forecast = Self::of(inner);
+        let by_number: HashMap<u64, &ActiveJob> = forecast.active.values().map(|job| (job.number, job)).collect();
+        let usual = forecast.usual;
+        inner.dispatcher.forecast_next(
+            backends,
+            takes,
+            |number| by_number.get(&number).map_or(usual, |job| forecast.time_left(job)),
+            |number| by_number.get(&number).map_or(usual, |job| forecast.needed(job)),
+        )
     }
 
     /// The job with its progress, its place in the queue, and the time until it is done.
@@ -70,6 +84,7 @@ impl QueueForecast {
     }
 
     fn needed(&self, job: &ActiveJob) -> Option<Duration> {
-        job.expected.or(self.usual)
+        // What is usual here says nothing of a provider.
+        if job.is_remote() { job.expected } else { job.expected.or(self.usual) }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{
     DiskFault,
@@ -19,15 +19,20 @@ use super::{
     error::StoreError,
     forecast::QueueForecast,
     held::HeldJobs,
+    provider_counts::ProviderCounts,
     record::{Durability, Job},
     scratch::Scratch,
     settings::JobsSettings,
-    store::{JobStore, MemoryStore},
+    store::{JobStore, MemoryStore, UntoldCancel},
 };
 use crate::{
     backend::{BackendError, local::LocalBackend},
     dispatch::Dispatcher,
 };
+
+/// How many jobs are begun at once: each has a thread of its own while it waits for the disk, and after a restart a provider's jobs come by
+/// the hundred.
+pub(super) const STARTS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -49,11 +54,15 @@ pub(super) struct Inner {
     /// When there last was no room, for those who look for it again and again.
     pub(super) no_room: Mutex<Option<(Instant, DiskFault)>>,
     pub(super) changes: Changes,
+    /// How providers' jobs ended.
+    pub(super) provider_counts: ProviderCounts,
     /// Changes whenever a job leaves its backend, or ends.
     pub(super) endings: watch::Sender<()>,
     pub(super) stopping: watch::Sender<bool>,
     /// Whether nobody's result is waited for any more.
     pub(super) closed: watch::Sender<bool>,
+    /// Taken while a job is begun.
+    pub(super) starts: Semaphore,
     /// Held while a request with a name of its own is taken: its twin, which comes at the same time, takes no second place meanwhile.
     pub(super) naming: tokio::sync::Mutex<()>,
 }
@@ -88,6 +97,11 @@ impl Inner {
     /// A job as its owner sees it now.
     pub(super) fn seen(&self, job: Job) -> Job {
         if job.state.is_final() { job } else { QueueForecast::of(self).seen(job) }
+    }
+
+    /// Whether jobs that run are being stopped.
+    pub(super) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -126,6 +140,30 @@ impl Inner {
         self.forget(id);
     }
 
+    /// Tells providers of the jobs that were cancelled while they did not run here. Those that run tell them themselves.
+    pub(super) async fn tell_providers(self: Arc<Self>) {
+        let untold = match self.stored.untold_cancels().await {
+            Ok(untold) => untold,
+            Err(error) => return tracing::error!(%error, "which cancelled jobs providers still work on cannot be read"),
+        };
+        for UntoldCancel { job, provider, remote_id } in untold {
+            let Some(backend) = self.dispatcher.provider(&provider).filter(|_| self.active.get(&job).is_none()) else { continue };
+            match backend.abandon(&remote_id).await {
+                Ok(()) => self.told(&job).await,
+                Err(error) => {
+                    tracing::warn!(%job, %error, "its provider does not hear that it is cancelled; the next start tells it again")
+                }
+            }
+        }
+    }
+
+    /// A provider knows that this job is cancelled.
+    pub(super) async fn told(&self, job: &str) {
+        if let Err(error) = self.stored.cancel_told(job).await {
+            tracing::warn!(%job, %error, "its provider is told again at the next start that this job is cancelled");
+        }
+    }
+
     fn set_all_aside(&self, ids: Vec<String>) {
         ids.iter().filter_map(|id| self.active.get(id)).for_each(|job| self.set_aside(&job));
     }
@@ -140,7 +178,7 @@ impl Inner {
         self.stopping.send_replace(true);
         let waiting = self.dispatcher.close();
         self.closed.send_replace(true);
-        self.active.lock().values().for_each(|job| job.cancel.cancel());
+        self.active.lock().values().for_each(ActiveJob::stop);
         self.set_all_aside(waiting);
     }
 

@@ -10,22 +10,30 @@
 
 mod active;
 pub mod artifacts;
+#[cfg(test)]
+mod budget_tests;
 mod changes;
 mod disk_fault;
 mod disk_waits;
 mod error;
 mod fail_point;
 mod folders;
+mod following;
 mod forecast;
 mod held;
 mod inner;
 pub mod journal;
+mod month;
 mod placing;
+mod provider_counts;
 mod record;
+mod remote;
 mod retention;
+mod routing;
 mod scratch;
 mod service;
 mod settings;
+mod spend;
 mod state;
 pub mod store;
 mod submit;
@@ -37,13 +45,17 @@ pub use self::{
     error::{StoreError, SubmitError},
     fail_point::{FailHook, FailPoint},
     held::{HeldJob, HeldOutput, HeldResult},
+    month::{InvalidMonth, Month},
+    provider_counts::ProviderMetrics,
     record::{
         Artifact, Cancelled, Delivery, Durability, HeldVideo, Idempotency, Job, JobError, JobErrorKind, JobEvent, Metadata, NativeVideo,
-        NewJob, Outcome, Page,
+        NewJob, Outcome, Page, RemoteJob,
     },
     retention::Retention,
+    routing::{Overflow, Routing},
     service::Jobs,
     settings::JobsSettings,
+    spend::{Booking, Charge, NoPrice, OverBudget, Price, SpendSettings, Usage, dollars},
     state::{JobState, Transition, UnknownState},
     store::Stats,
     submit::Submitted,

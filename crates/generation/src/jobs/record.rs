@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use remote_providers::ErrorKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -123,10 +124,30 @@ pub struct Job {
     pub outcome: Option<Outcome>,
     /// Its files.
     pub artifacts: Vec<Artifact>,
+    /// How it stands at the provider that makes it; none for local work.
+    pub remote: Option<RemoteJob>,
     /// Why the disk does not let it go on, while it does not; it goes on by itself.
     pub held_up_by: Option<DiskFault>,
     /// What of it cannot be read any more, in words; the rest is as it was stored.
     pub damage: Option<String>,
+}
+
+impl Job {
+    /// The provider's id of the job, once it is known.
+    pub fn remote_id(&self) -> Option<&str> {
+        self.remote.as_ref()?.id.as_deref()
+    }
+}
+
+/// How a job stands at the provider that makes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteJob {
+    /// The provider's name.
+    pub provider: String,
+    /// The provider's own id of it, once it is known.
+    pub id: Option<String>,
+    /// The prompt that an interrogator read from the first frame, once it has.
+    pub prompt: Option<String>,
 }
 
 /// What kind of thing made a job fail.
@@ -140,6 +161,14 @@ pub enum JobErrorKind {
     Refused,
     /// The file could not be made.
     Encoder,
+    /// The provider could not make it, or could not be asked.
+    Provider,
+    /// The provider's content filter blocked it: another prompt or image can do better.
+    ContentFilter,
+    /// The provider was not done within the time that the operator allows.
+    Deadline,
+    /// The provider may or may not have made it, and may bill it; it is not asked twice.
+    Uncertain,
     /// A fault of ours.
     Internal,
     /// The program went down again and again while it worked on this job.
@@ -148,15 +177,30 @@ pub enum JobErrorKind {
 
 impl JobErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::OutOfMemory, Self::Model, Self::Refused, Self::Encoder, Self::Internal, Self::Crashed];
+    pub const ALL: [Self; 10] = [
+        Self::OutOfMemory,
+        Self::Model,
+        Self::Refused,
+        Self::Encoder,
+        Self::Provider,
+        Self::ContentFilter,
+        Self::Deadline,
+        Self::Uncertain,
+        Self::Internal,
+        Self::Crashed,
+    ];
 
-    /// Its name: "out_of_memory", "model", "refused", "encoder", "internal" or "crashed".
+    /// Its name: "out_of_memory", "model", "refused", "encoder", "provider", "content_filter", "deadline", "uncertain", "internal" or "crashed".
     pub const fn name(self) -> &'static str {
         match self {
             Self::OutOfMemory => "out_of_memory",
             Self::Model => "model",
             Self::Refused => "refused",
             Self::Encoder => "encoder",
+            Self::Provider => "provider",
+            Self::ContentFilter => "content_filter",
+            Self::Deadline => "deadline",
+            Self::Uncertain => "uncertain",
             Self::Internal => "internal",
             Self::Crashed => "crashed",
         }
@@ -186,9 +230,30 @@ impl From<&BackendError> for JobError {
             },
             BackendError::Encode(_) => (JobErrorKind::Encoder, format!("the image could not be written{}", because())),
             BackendError::Video(_) => (JobErrorKind::Encoder, format!("the video could not be written{}", because())),
+            BackendError::Remote(error) => (of_provider(error.kind), one_line()),
             BackendError::Cancelled | BackendError::Internal(_) => (JobErrorKind::Internal, "internal error".to_owned()),
         };
         Self { kind, message, retryable: error.is_retryable() }
+    }
+}
+
+fn of_provider(kind: ErrorKind) -> JobErrorKind {
+    match kind {
+        ErrorKind::ContentFilter => JobErrorKind::ContentFilter,
+        ErrorKind::Deadline => JobErrorKind::Deadline,
+        ErrorKind::Uncertain => JobErrorKind::Uncertain,
+        ErrorKind::InvalidRequest
+        | ErrorKind::Credentials
+        | ErrorKind::Forbidden
+        | ErrorKind::NotFound
+        | ErrorKind::RateLimited
+        | ErrorKind::Quota
+        | ErrorKind::Unavailable
+        | ErrorKind::Failed
+        | ErrorKind::Protocol
+        | ErrorKind::TooLarge
+        | ErrorKind::Result
+        | ErrorKind::Settings => JobErrorKind::Provider,
     }
 }
 
@@ -255,7 +320,8 @@ pub struct JobEvent {
     pub id: i64,
     /// When.
     pub at: SystemTime,
-    /// "queued", "started", "progress", "part", "requeued", "completed", "failed" or "cancelled".
+    /// "queued", "routed" (with the provider's model that makes it instead of a local one), "started", "remote" (with the provider and its
+    /// id of the job), "progress", "part", "requeued", "completed", "failed" or "cancelled".
     pub kind: String,
     /// More about it.
     pub data: Value,

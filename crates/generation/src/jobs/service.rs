@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{
     active::{ActiveJob, ActiveJobs},
@@ -19,12 +19,15 @@ use super::{
     fail_point::FailPoint,
     forecast::QueueForecast,
     held::{HeldJobs, KeepAlive},
-    inner::Inner,
+    inner::{Inner, STARTS},
+    month::Month,
     placing,
+    provider_counts::{ProviderCounts, ProviderMetrics},
     record::{Artifact, Cancelled, Delivery, Durability, Idempotency, Job, JobEvent, Page},
     retention,
     scratch::Scratch,
     settings::JobsSettings,
+    spend::Usage,
     store::{JobStore, MemoryStore, SqliteStore, Stats},
     supervisor::{enqueue, pump},
 };
@@ -88,9 +91,14 @@ impl Jobs {
         }
         for job in waiting {
             // Only a program that goes down refuses, and then the job waits for the next.
+            let backends = jobs.inner.dispatcher.all(job.provider.as_deref());
+            if backends.is_empty() {
+                tracing::warn!(job = %job.id, provider = job.provider, "its provider is not set up, so this job waits for a start with it");
+            }
             let job = ActiveJob::new(job, Durability::Stored, None);
-            let _waits_in_the_store: Result<(), SubmitError> = enqueue(&jobs.inner, job, jobs.inner.dispatcher.all(), None);
+            let _waits_in_the_store: Result<(), SubmitError> = enqueue(&jobs.inner, job, backends, None);
         }
+        tokio::spawn(Arc::clone(&jobs.inner).tell_providers());
         if let Err(error) = jobs.sweep().await {
             tracing::error!(%error, "old files could not be removed");
         }
@@ -104,7 +112,7 @@ impl Jobs {
         Self::new(settings, local, Vec::new(), (Arc::new(store), Arc::new(MemoryArtifacts::default()), None))
     }
 
-    fn new(
+    pub(super) fn new(
         settings: JobsSettings,
         local: LocalBackend,
         others: Vec<Arc<dyn Backend>>,
@@ -126,9 +134,11 @@ impl Jobs {
             waits: DiskWaits::default(),
             no_room: Mutex::default(),
             changes: Changes::default(),
+            provider_counts: ProviderCounts::default(),
             endings: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
             closed: watch::Sender::new(false),
+            starts: Semaphore::new(STARTS),
             naming: tokio::sync::Mutex::default(),
         };
         let inner = Arc::new(inner);
@@ -166,6 +176,34 @@ impl Jobs {
     /// What backends have done so far.
     pub fn metrics(&self) -> JobMetrics {
         self.inner.dispatcher.metrics()
+    }
+
+    /// What each provider has done so far, in the order in which they were set up.
+    pub fn provider_metrics(&self) -> Vec<ProviderMetrics> {
+        let providers = self.inner.dispatcher.providers().into_iter();
+        let counted = |name: String, waiting, running| ProviderMetrics { waiting, running, ..self.inner.provider_counts.of(&name) };
+        providers.map(|(name, (waiting, running))| counted(name, waiting, running)).collect()
+    }
+
+    /// The calendar month that budgets are counted in now.
+    pub fn month(&self) -> Month {
+        Month::of(self.inner.now())
+    }
+
+    /// What an owner, or each of them, has had of each provider in a month.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub async fn usage(&self, owner: Option<&str>, month: Month) -> Result<Vec<Usage>, StoreError> {
+        self.inner.stored.usage(owner, month).await
+    }
+
+    /// An owner's job by the id under which its provider knows it, the newest of several; `None` if there is none or it is another's.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub async fn find_by_remote_id(&self, owner: &str, remote_id: &str) -> Result<Option<Job>, StoreError> {
+        Ok(self.inner.stored.find_remote(owner, remote_id).await?.map(|job| self.inner.seen(job)))
     }
 
     /// The jobs that hold a place: those that wait and those that run.
@@ -271,6 +309,9 @@ impl Jobs {
                         tracing::warn!(job = %id, %error, "what there is of a job that was cancelled stays until the next start");
                     }
                     inner.set_aside(&active);
+                    if active.is_remote() {
+                        tokio::spawn(Arc::clone(inner).tell_providers());
+                    }
                 }
             }
             inner.changes.announce(id);
@@ -426,8 +467,9 @@ impl Jobs {
         inner.stopping.send_replace(true);
         inner.dispatcher.drain();
         inner.closed.send_replace(true);
-        let held = |job: &&ActiveJob| matches!(job.durability, Durability::Held { .. });
-        inner.active.lock().values().filter(held).for_each(|job| job.cancel.cancel());
+        // A provider goes on without us, and the next life takes its jobs up: nothing is gained by waiting for them.
+        let is_at_once = |job: &&ActiveJob| job.is_remote() || matches!(job.durability, Durability::Held { .. });
+        inner.active.lock().values().filter(is_at_once).for_each(ActiveJob::stop);
         let mut endings = self.endings();
         let runs = || inner.dispatcher.jobs() > inner.dispatcher.waiting();
         let ended = async { while runs() && endings.changed().await.is_ok() {} };

@@ -5,7 +5,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use super::{fail_point::FailHook, retention::Retention};
+use super::{fail_point::FailHook, retention::Retention, routing::Routing, spend::SpendSettings};
 
 /// How jobs are kept and served.
 #[derive(Clone, Debug)]
@@ -24,6 +24,10 @@ pub struct JobsSettings {
     pub most_idle_attempts: u32,
     /// What is kept of jobs that have ended.
     pub keep: Retention,
+    /// What providers' videos cost, and how much may be spent.
+    pub spend: SpendSettings,
+    /// Which local work goes to a provider instead.
+    pub routing: Routing,
     /// For tests that kill the program, or fill its disk.
     pub fail_hook: FailHook,
 }
@@ -39,6 +43,8 @@ impl JobsSettings {
             capacity_per_owner: usize::MAX,
             most_idle_attempts: 5,
             keep: Retention::default(),
+            spend: SpendSettings::default(),
+            routing: Routing::default(),
             fail_hook: FailHook::default(),
         }
     }

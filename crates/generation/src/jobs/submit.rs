@@ -3,22 +3,30 @@
 //! The invariants: a stored job that is persisted is queued even if its caller hangs up in between; what is refused leaves nothing behind; a
 //! request with a name of its own makes one job, however often it is sent.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     active::ActiveJob,
     artifacts::is_plain_name,
     error::{StoreError, SubmitError},
     fail_point::FailPoint,
+    forecast::QueueForecast,
     held::HeldJob,
     inner::Inner,
     record::{Durability, Inserted, Job, NewJob},
+    routing::Overflow,
     service::Jobs,
+    spend::Booking,
     store::{JobStore as _, PATIENCE, QueuedJob},
     supervisor::enqueue,
 };
 use crate::{
-    dispatch::{BackendSet, PushError, Reservation},
+    backend::Refusal,
+    dispatch::{BackendSet, Places, PushError, Reservation},
+    spec::video::VideoSpec,
     work::Work,
 };
 
@@ -31,6 +39,8 @@ pub struct Submitted {
     pub replayed: bool,
     /// The caller's end of a held job; none for a stored one.
     pub held: Option<HeldJob>,
+    /// The provider's model that makes it instead of a local one, because that would take too long ([`super::Overflow`]).
+    pub routed_to: Option<String>,
 }
 
 impl Jobs {
@@ -65,7 +75,7 @@ impl Jobs {
         if let Some(name) = &new.idempotency
             && let Some(job) = self.replayed(&new.owner, name).await?
         {
-            return Ok(Submitted { job, replayed: true, held: None });
+            return Ok(Submitted { job, replayed: true, held: None, routed_to: None });
         }
         if let Some(name) = &new.idempotency
             && inner.held_jobs.has_name(&new.owner, &name.key, inner.now())
@@ -77,15 +87,75 @@ impl Jobs {
             // Where finished jobs wait for room, more of them would only wait too, and fill the memory.
             inner.check_room().await?;
         }
-        let (backends, place) = self.admit(&new.owner, &new.work)?;
+        if let Some(submitted) = self.overflow(&new, until).await? {
+            return Ok(submitted);
+        }
+        self.insert(new, None, until).await
+    }
+
+    /// Gives local work to a provider, if it would take too long here. `None` if it stays here: it does not take that long, the provider does
+    /// not take it or has no place, or the budget has no room.
+    async fn overflow(&self, new: &NewJob, until: Instant) -> Result<Option<Submitted>, SubmitError> {
+        let Some(overflow) = &self.inner.settings.routing.overflow else { return Ok(None) };
+        if !self.is_longer(&new.work, overflow.after) {
+            return Ok(None);
+        }
+        let Some(work) = self.converted(overflow, &new.work) else { return Ok(None) };
+        match self.insert(NewJob { work, ..new.clone() }, Some(&overflow.model), until).await {
+            Ok(submitted) => Ok(Some(submitted)),
+            Err(
+                error @ (SubmitError::OverBudget(_)
+                | SubmitError::NoPrice(_)
+                | SubmitError::QueueFull { .. }
+                | SubmitError::TooManyWaiting { .. }
+                | SubmitError::Refused(_)),
+            ) => {
+                tracing::info!(job = %new.id, model = overflow.model, %error, "a video stays here that would have gone to a provider");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the provider is asked for instead of local work: as much of what that says as the provider takes.
+    fn converted(&self, overflow: &Overflow, work: &Work) -> Option<Work> {
+        let mut spec = overflow.instead_of(work)?;
+        loop {
+            let work = Work::Video(VideoSpec::Remote(spec));
+            let Err(error) = self.inner.dispatcher.choose(&work, true) else { return Some(work) };
+            let (Work::Video(VideoSpec::Remote(refused)), Refusal::Provider(_)) = (work, &error) else { return None };
+            spec = refused;
+            if !spec.relax() {
+                tracing::info!(model = overflow.model, %error, "a video stays here that its provider does not take");
+                return None;
+            }
+        }
+    }
+
+    /// Whether this machine is expected to be done with this work later than that, by what was measured.
+    fn is_longer(&self, work: &Work, after: Duration) -> bool {
+        let dispatcher = &self.inner.dispatcher;
+        let Ok(backends) = dispatcher.choose(work, true) else { return false };
+        let expected = dispatcher.estimate(work, backends).or_else(|| dispatcher.usual_time());
+        expected.and_then(|takes| QueueForecast::next(&self.inner, backends, takes)).is_some_and(|until| until > after)
+    }
+
+    async fn insert(&self, new: NewJob, routed_to: Option<&str>, until: Instant) -> Result<Submitted, SubmitError> {
+        let inner = &self.inner;
+        let (backends, place) = self.admit(&new.owner, &new.work, true)?;
         let active = self.active_job(&new, backends);
-        let Inserted { job, replayed } = inner.stored.insert(new, until).await?;
+        let routed_to = routed_to.map(str::to_owned);
+        let booking = match new.work.remote() {
+            Some(spec) => Some(Booking { routed_to: routed_to.clone(), ..inner.settings.spend.booking(&new.owner, spec)? }),
+            None => None,
+        };
+        let Inserted { job, replayed } = inner.stored.insert(new, booking, until).await?;
         if !replayed {
             inner.settings.fail_hook.reached(FailPoint::Inserted);
             // Only a program that goes down refuses now; the job is in the store, and the program's next life makes it.
             let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, active, backends, Some(place));
         }
-        Ok(Submitted { job: inner.seen(job), replayed, held: None })
+        Ok(Submitted { job: inner.seen(job), replayed, held: None, routed_to })
     }
 
     async fn hold(&self, mut new: NewJob, until: Instant) -> Result<Submitted, SubmitError> {
@@ -104,13 +174,13 @@ impl Jobs {
             if let Some(held) = inner.held_jobs.join(&new.owner, name, self.keep_alive(), inner.now())?
                 && let Some(job) = inner.held.get(&new.owner, held.id()).await?
             {
-                return Ok(Submitted { job: inner.seen(job), replayed: true, held: Some(held) });
+                return Ok(Submitted { job: inner.seen(job), replayed: true, held: Some(held), routed_to: None });
             }
         }
-        let (backends, place) = self.admit(&new.owner, &new.work)?;
+        let (backends, place) = self.admit(&new.owner, &new.work, false)?;
         let active = self.active_job(&new, backends);
         let (id, owner) = (new.id.clone(), new.owner.clone());
-        let Inserted { job, .. } = inner.held.insert(new, until).await?;
+        let Inserted { job, .. } = inner.held.insert(new, None, until).await?;
         let weak = Arc::downgrade(inner);
         let held = inner.held_jobs.open(
             &id,
@@ -120,26 +190,27 @@ impl Jobs {
             move |id| Inner::abandon(&weak, id),
         );
         enqueue(inner, active, backends, Some(place))?;
-        Ok(Submitted { job, replayed: false, held: Some(held) })
+        Ok(Submitted { job, replayed: false, held: Some(held), routed_to: None })
     }
 
     /// The backends that take this work, and a place in the queue.
-    fn admit(&self, owner: &str, work: &Work) -> Result<(BackendSet, Reservation), SubmitError> {
+    fn admit(&self, owner: &str, work: &Work, is_stored: bool) -> Result<(BackendSet, Reservation), SubmitError> {
         if self.inner.is_stopping() {
             return Err(SubmitError::ShuttingDown);
         }
-        let backends = self.inner.dispatcher.choose(work)?;
-        Ok((backends, self.inner.dispatcher.reserve(owner).map_err(|error| self.refusal(error))?))
+        let backends = self.inner.dispatcher.choose(work, is_stored)?;
+        Ok((backends, self.inner.dispatcher.reserve(backends, owner).map_err(|error| self.refusal(error, backends))?))
     }
 
     fn active_job(&self, new: &NewJob, backends: BackendSet) -> ActiveJob {
         let (id, owner) = (new.id.clone(), new.owner.clone());
-        let queued = QueuedJob { id, owner, priority: new.priority, parts: new.work.parts() };
+        let provider = new.work.remote().map(|spec| spec.provider().to_owned());
+        let queued = QueuedJob { id, owner, priority: new.priority, parts: new.work.parts(), provider };
         ActiveJob::new(queued, new.durability.clone(), self.inner.dispatcher.estimate(&new.work, backends))
     }
 
-    fn refusal(&self, error: PushError) -> SubmitError {
-        let (places, limit) = self.inner.dispatcher.capacity();
+    fn refusal(&self, error: PushError, backends: BackendSet) -> SubmitError {
+        let Places { all: places, per_owner: limit } = self.inner.dispatcher.capacity(backends);
         match error {
             PushError::Full { retry_after } => SubmitError::QueueFull { places, retry_after },
             PushError::OwnerFull { waiting } => SubmitError::TooManyWaiting { waiting, limit },
@@ -153,6 +224,19 @@ impl Jobs {
     /// As [`Self::submit`], but for what depends on the job.
     pub fn check_room(&self, owner: &str) -> Result<(), SubmitError> {
         self.inner.local.model()?;
-        self.inner.dispatcher.check_room(owner).map_err(|error| self.refusal(error))
+        self.check_place(None, owner)
+    }
+
+    /// The same of a job that a provider makes.
+    ///
+    /// # Errors
+    /// As [`Self::submit`], but for what depends on the job.
+    pub fn check_provider_room(&self, provider: &str, owner: &str) -> Result<(), SubmitError> {
+        self.check_place(Some(provider), owner)
+    }
+
+    fn check_place(&self, provider: Option<&str>, owner: &str) -> Result<(), SubmitError> {
+        let dispatcher = &self.inner.dispatcher;
+        dispatcher.check_room(provider, owner).map_err(|error| self.refusal(error, dispatcher.all(provider)))
     }
 }

@@ -5,15 +5,9 @@
 //! no room on the disk waits for it, and resumes behind what its journal keeps; an end that cannot be persisted is tried again for as
 //! long as the program runs; a worker that has lost its lease stops, and changes nothing.
 
-use std::{
-    panic::AssertUnwindSafe,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use serde_json::json;
 use tempfile::TempDir;
 
 use super::{
@@ -22,21 +16,23 @@ use super::{
     disk_waits::MOST,
     error::{StoreError, SubmitError},
     fail_point::FailPoint,
+    following::follow,
     held::HeldOutput,
     inner::Inner,
     placing::{self, VIDEO},
     record::{Durability, JobError, JobErrorKind},
+    remote::StoredRemote,
+    spend::Charge,
     state::JobState,
-    store::{Claimed, JobStore, LEASE, Lease, ProgressRecord, Synced},
+    store::{Claimed, JobStore, Lease},
 };
 use crate::{
-    backend::{Backend, BackendError, JobContext, JobOutput, JobProgress, Refusal, video_file::VideoOutput},
+    backend::{
+        Backend, BackendError, JobContext, JobOutput, KeepRemote, Refusal, RemoteRecord, RemoteSlot, job::Stop, video_file::VideoOutput,
+    },
     dispatch::{BackendSet, Ending, PushError, Reservation, Turn},
     work::Work,
 };
-
-/// Minimum interval between progress writes.
-const QUIET: Duration = Duration::from_millis(250);
 
 /// Puts a job in the queue; it is supervised from its turn on. One that no backend will have, for the program goes down, is set aside.
 pub(super) fn enqueue(inner: &Arc<Inner>, mut job: ActiveJob, backends: BackendSet, place: Option<Reservation>) -> Result<(), SubmitError> {
@@ -68,7 +64,8 @@ pub(super) fn pump(inner: &Arc<Inner>) {
 /// How an attempt ended.
 enum JobEnd {
     Done(JobOutput),
-    Failed(Arc<BackendError>, JobError),
+    /// It has no result; the last says what becomes of what was reserved for it.
+    Failed(Arc<BackendError>, JobError, Charge),
     /// The disk refused it, before it was begun or while its file was written; its time comes again.
     Refused(DiskFault),
     /// It was cancelled, or the program is going down.
@@ -84,17 +81,30 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
         drop(turn);
         return pump(&inner);
     };
-    let (lease, end) = match start(&inner, &job, turn.backend.as_ref()).await {
-        Ok(Some(Started { lease, work, staging })) => {
-            // A job of an earlier life of the program may be another backend's: its work is only known now.
-            let end = match turn.backend.accepts(&work) {
-                Err(refusal @ Refusal::OtherKind { .. }) => match inner.dispatcher.others(&work, turn.backend_number()) {
+    let started = {
+        // Never closed.
+        let _one_of_few = inner.starts.acquire().await;
+        start(&inner, &job, turn.backend.as_ref()).await
+    };
+    let (lease, end) = match started {
+        Ok(Some(started)) => {
+            let lease = started.lease.clone();
+            // A job of an earlier life of the program may be another backend's: its work is only known now. A provider's is known by its row.
+            let accepted = if turn.backend.is_remote() { Ok(()) } else { turn.backend.accepts(&started.work) };
+            let end = match accepted {
+                Err(refusal @ Refusal::OtherKind { .. }) => match inner.dispatcher.others(&started.work, turn.backend_number()) {
                     Some(others) => return pass_on(&inner, job, &lease, others, turn, &refusal).await,
                     None => unserved(&refusal),
                 },
-                Ok(()) | Err(Refusal::Loading | Refusal::Failed(_) | Refusal::TooLarge(_)) => {
-                    attempt(&inner, &job, &lease, work, staging, turn.backend.as_ref()).await
-                }
+                Ok(())
+                | Err(
+                    Refusal::Loading
+                    | Refusal::Failed(_)
+                    | Refusal::TooLarge(_)
+                    | Refusal::Provider(_)
+                    | Refusal::UnknownProvider { .. }
+                    | Refusal::StoredOnly { .. },
+                ) => attempt(&inner, &job, started, turn.backend.as_ref()).await,
             };
             (Some(lease), end)
         }
@@ -105,12 +115,22 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
     if matches!(end, JobEnd::DeviceLost(_)) {
         inner.lose_backend(turn.backend_number());
     }
-    // The place is free before the caller knows, so that whoever has an answer can ask again.
-    match &end {
-        JobEnd::Done(_) => turn.end(Ending::Completed),
-        JobEnd::Failed(..) | JobEnd::Refused(_) | JobEnd::DeviceLost(_) => turn.end(Ending::Failed),
-        JobEnd::BrokenOff => turn.end(Ending::Cancelled),
+    let ending = match &end {
+        JobEnd::Done(_) => Ending::Completed,
+        JobEnd::Failed(..) | JobEnd::Refused(_) | JobEnd::DeviceLost(_) => Ending::Failed,
+        JobEnd::BrokenOff => Ending::Cancelled,
+    };
+    if turn.backend.is_remote() {
+        let error = if let JobEnd::Failed(error, ..) = &end { Some(error.as_ref()) } else { None };
+        inner.provider_counts.ended(turn.backend.name(), ending, error);
     }
+    let is_called_off = turn.backend.is_remote() && job.cancel.why() == Some(Stop::Cancelled);
+    if is_called_off && lease.is_some() {
+        // Its run has told the provider.
+        inner.told(&id).await;
+    }
+    // The place is free before the caller knows, so that whoever has an answer can ask again.
+    turn.end(ending);
     inner.endings.send_replace(());
     pump(&inner);
     match &job.durability {
@@ -118,14 +138,19 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
             let folder = video.as_ref().and_then(|video| video.folder.clone());
             end_held(&inner, &job, lease.as_ref(), end, (seconds, folder)).await;
         }
-        Durability::Stored => end_stored(&inner, job, lease, end, seconds).await,
+        Durability::Stored => {
+            end_stored(&inner, job, lease, end, seconds).await;
+            if is_called_off {
+                inner.tell_providers().await;
+            }
+        }
     }
 }
 
 /// The end of a job that no backend makes.
 fn unserved(refusal: &Refusal) -> JobEnd {
     let error = JobError { kind: JobErrorKind::Model, message: refusal.to_string(), retryable: false };
-    JobEnd::Failed(Arc::new(BackendError::Internal(error.message.clone())), error)
+    JobEnd::Failed(Arc::new(BackendError::Internal(error.message.clone())), error, Charge::IfAsked)
 }
 
 /// Gives a job that its backend does not take to those that do.
@@ -153,6 +178,8 @@ struct Started {
     work: Arc<Work>,
     /// Where the files of a stored job are made.
     staging: Option<PathBuf>,
+    /// How far a provider has it, if one knows of it.
+    record: Option<RemoteRecord>,
 }
 
 /// Claims a job whose turn has come. `None` if it was cancelled meanwhile, or has failed for good.
@@ -167,7 +194,7 @@ async fn start(inner: &Arc<Inner>, job: &ActiveJob, backend: &dyn Backend) -> Re
         staging = Some(inner.off_thread(move |inner| inner.scratch()?.begin(&name)).await?);
     }
     let claimed = inner.store_of(&job.durability).claim(id, backend.name(), inner.settings.most_idle_attempts).await?;
-    let Claimed::Work(lease, work) = claimed else { return Ok(None) };
+    let Claimed::Work(lease, work, record) = claimed else { return Ok(None) };
     if staging.is_some() {
         tracing::info!(job = %id, backend = backend.name(), "job started");
         inner.settings.fail_hook.reached(FailPoint::Started);
@@ -177,18 +204,12 @@ async fn start(inner: &Arc<Inner>, job: &ActiveJob, backend: &dyn Backend) -> Re
         active.began = Some((now, 0.0));
     }
     inner.changes.announce(id);
-    Ok(Some(Started { lease, work, staging }))
+    Ok(Some(Started { lease, work, staging, record }))
 }
 
 /// Has the backend do the work.
-async fn attempt(
-    inner: &Arc<Inner>,
-    job: &ActiveJob,
-    lease: &Lease,
-    work: Arc<Work>,
-    staging: Option<PathBuf>,
-    backend: &dyn Backend,
-) -> JobEnd {
+async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, backend: &dyn Backend) -> JobEnd {
+    let Started { lease, work, staging, record } = started;
     let id = &job.queued.id;
     let mut context = JobContext {
         id: id.clone(),
@@ -200,7 +221,14 @@ async fn attempt(
     if let Durability::Held { video } = &job.durability {
         context.output = video.as_ref().map(|video| video.output.clone());
     }
-    if let Some(staging) = staging {
+    let remote = backend.is_remote().then(|| {
+        let record = record.unwrap_or_else(|| RemoteRecord::new(id));
+        Arc::new(StoredRemote::new(inner, &lease, &job.cancel, record))
+    });
+    if let Some(keep) = &remote {
+        context.remote = Some(RemoteSlot { record: keep.record(), keep: Arc::clone(keep) as Arc<dyn KeepRemote> });
+        context.output = staging.and_then(|staging| VideoOutput::new(staging.join(VIDEO)).ok());
+    } else if let Some(staging) = staging {
         // Not before the backend has accepted the work: the journal of another is of no use to it, and goes.
         let (name, fingerprint) = (id.clone(), backend.fingerprint());
         match inner.off_thread(move |inner| inner.scratch()?.journal(&name, &fingerprint)).await {
@@ -215,11 +243,17 @@ async fn attempt(
     let result = tokio::select! {
         biased;
         result = run => result,
-        never = follow(inner, job, lease) => match never {},
+        never = follow(inner, job, &lease) => match never {},
     };
     let error = match result {
-        Ok(output) => return JobEnd::Done(output),
-        Err(BackendError::Cancelled) => return JobEnd::BrokenOff,
+        Ok(output) => {
+            if remote.is_some() {
+                inner.settings.fail_hook.reached(FailPoint::RemoteFetched);
+            }
+            return JobEnd::Done(output);
+        }
+        // Nothing is asked of a provider that the disk does not take down first.
+        Err(BackendError::Cancelled) => return remote.and_then(|keep| keep.fault()).map_or(JobEnd::BrokenOff, JobEnd::Refused),
         Err(error) => Arc::new(error),
     };
     if error.is_device_lost() {
@@ -230,66 +264,11 @@ async fn attempt(
         return JobEnd::Refused(DiskFault::Full);
     }
     let failure = JobError::from(error.as_ref());
-    JobEnd::Failed(error, failure)
-}
-
-/// Persists progress and prolongs the lease, for as long as it is asked to. Cancels the job once the lease is lost.
-async fn follow(inner: &Arc<Inner>, job: &ActiveJob, lease: &Lease) -> std::convert::Infallible {
-    let (id, store) = (&job.queued.id, inner.store_of(&job.durability));
-    let mut progress = job.progress.subscribe();
-    let (mut seen, mut persisted, mut is_first) = (JobProgress::default(), 0, true);
-    let mut renewed = Instant::now();
-    loop {
-        let is_over = tokio::time::timeout(LEASE / 3, progress.changed()).await.is_err();
-        let now = *progress.borrow_and_update();
-        if !seen.started
-            && now.started
-            && let Some((_, share)) = inner.active.lock().get_mut(id).and_then(|active| active.began.as_mut())
-        {
-            // Of a job that is resumed, a part was there already.
-            *share = now.share;
-        }
-        // A backend may begin anew; what was persisted stays.
-        let (percent, kind) = (percent(&now).max(persisted), if now.part > seen.part { "part" } else { "progress" });
-        let is_news = now.started && (now.part > seen.part || percent > persisted);
-        if now.started {
-            (seen, persisted) = (now, percent);
-        }
-        let written = if is_news {
-            let data = json!({
-                "progress": percent, "part": now.part, "parts": now.parts, "step": now.step, "steps": now.steps,
-                "frame": now.frame, "frames": now.frames,
-            });
-            // What is done in a moment has its end synced at once; what takes longer has its start synced with this.
-            let synced = if is_first { Synced::Later } else { Synced::Now };
-            is_first = false;
-            store.record_progress(lease, ProgressRecord { percent, kind, data }, synced).await
-        } else if is_over || renewed.elapsed() > LEASE / 3 {
-            store.renew(lease).await
-        } else {
-            continue;
-        };
-        match written {
-            Ok(true) => {
-                renewed = Instant::now();
-                if is_news {
-                    if matches!(job.durability, Durability::Stored) {
-                        inner.settings.fail_hook.reached(FailPoint::Progressed);
-                    }
-                    inner.changes.announce(id);
-                }
-            }
-            // It was cancelled, or another worker has it.
-            Ok(false) => job.cancel.cancel(),
-            Err(error) => tracing::warn!(job = %id, %error, "progress was not persisted"),
-        }
-        tokio::time::sleep(QUIET).await;
-    }
-}
-
-/// Whole percent; never 100 before the end, for the file is still to be put in place.
-fn percent(progress: &JobProgress) -> u32 {
-    ((progress.share * 100.0) as u32).min(99)
+    let charge = match (error.as_ref(), &remote) {
+        (BackendError::Remote(error), Some(keep)) => Charge::after(error, &keep.record(), inner.settings.spend.failures_are_free),
+        _ => Charge::IfAsked,
+    };
+    JobEnd::Failed(error, failure, charge)
 }
 
 /// How long the backend had the job, in seconds; called once, when it has returned.
@@ -307,8 +286,8 @@ async fn end_held(inner: &Arc<Inner>, job: &ActiveJob, lease: Option<&Lease>, en
             let outcome = placing::outcome(&output, seconds);
             (store.complete(lease, &outcome, &[]).await, Ok(Arc::new(HeldOutput { output, folder })))
         }
-        (JobEnd::Failed(error, failure), Some(lease)) => (store.fail(lease, &failure).await, Err(error)),
-        (JobEnd::DeviceLost(error), Some(lease)) => (store.fail(lease, &JobError::from(error.as_ref())).await, Err(error)),
+        (JobEnd::Failed(error, failure, charge), Some(lease)) => (store.fail(lease, &failure, charge).await, Err(error)),
+        (JobEnd::DeviceLost(error), Some(lease)) => (store.fail(lease, &JobError::from(error.as_ref()), Charge::IfAsked).await, Err(error)),
         (JobEnd::Done(_) | JobEnd::Failed(..) | JobEnd::DeviceLost(_) | JobEnd::BrokenOff | JobEnd::Refused(_), _) => {
             (Ok(false), Err(Arc::new(BackendError::Cancelled)))
         }
@@ -360,11 +339,15 @@ async fn end_stored(inner: &Arc<Inner>, job: ActiveJob, lease: Option<Lease>, mu
             Look::Again => {
                 inner.waits.tried_again(&id);
                 // Only a program that goes down refuses, and then the job waits in the store.
+                let backends = inner.dispatcher.all(job.queued.provider.as_deref());
                 let job = ActiveJob::new(job.queued, Durability::Stored, None);
-                let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, job, inner.dispatcher.all(), None);
+                let _waits_in_the_store: Result<(), SubmitError> = enqueue(inner, job, backends, None);
                 return;
             }
-            Look::Over => return inner.forget(&id),
+            Look::Over => {
+                inner.forget(&id);
+                return Arc::clone(inner).tell_providers().await;
+            }
             Look::Wait(fault) => again = inner.waits.refused(&id, fault, inner.now()),
         }
     }
@@ -374,7 +357,7 @@ async fn end_stored(inner: &Arc<Inner>, job: ActiveJob, lease: Option<Lease>, mu
 fn given_up(fault: DiskFault) -> JobEnd {
     let message = format!("its file could not be stored for {} h: {fault}", MOST.as_secs() / 3600);
     let error = JobError { kind: JobErrorKind::Encoder, message, retryable: true };
-    JobEnd::Failed(Arc::new(BackendError::Internal(error.message.clone())), error)
+    JobEnd::Failed(Arc::new(BackendError::Internal(error.message.clone())), error, Charge::IfAsked)
 }
 
 /// Waits so long, or until the job is cancelled. False if the program goes down.
@@ -432,8 +415,8 @@ async fn persist(inner: &Arc<Inner>, id: &str, lease: Option<&Lease>, end: &JobE
             placing::clear(inner, id).await;
             Ok(())
         }
-        (JobEnd::Failed(_, error), Some(lease)) => {
-            store.fail(lease, error).await?;
+        (JobEnd::Failed(_, error, charge), Some(lease)) => {
+            store.fail(lease, error, *charge).await?;
             remove_if_ended(inner, id).await
         }
         (JobEnd::Refused(fault), Some(lease)) => {

@@ -14,7 +14,7 @@ use generation::{
 
 use crate::{
     checked::Checked,
-    fake::{eventually, images},
+    fake::{eventually, images, until_free},
     fake_model::PATIENCE,
     jobs::{end_of, pictures, until, video},
     scripted::{Scripted, loading},
@@ -104,15 +104,8 @@ async fn a_job_of_an_earlier_life_is_passed_on_by_a_backend_of_another_kind() {
     assert_eq!(reasons, ["the server is shutting down", "videos does not make images"]);
 }
 
-/// The folder is free when the last of an old program's threads has let go of it.
 async fn reopened(folder: &Path, others: &[&Arc<Scripted>]) -> (Checked, mpsc::Sender<()>) {
-    let lock = fs::OpenOptions::new().write(true).open(folder.join("lock")).unwrap();
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while lock.try_lock().is_err() {
-        assert!(std::time::Instant::now() < deadline, "the folder is free");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    drop(lock);
+    until_free(folder).await;
     opened(folder, others).await
 }
 

@@ -71,6 +71,12 @@ pub(crate) async fn video(local: &LocalBackend, spec: VideoSpec, file: &Path, co
     }
 }
 
+/// Waits until the last of an old program's threads has let go of its folder.
+pub(crate) async fn until_free(folder: &Path) {
+    let lock = std::fs::OpenOptions::new().write(true).open(folder.join("lock")).unwrap();
+    eventually("the folder is free", || lock.try_lock().is_ok()).await;
+}
+
 /// Waits until something holds.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;

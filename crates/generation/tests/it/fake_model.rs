@@ -119,6 +119,7 @@ impl DeviceModel for FakeModel {
                 let native = NativeFrames { width: 64, height: 64, frames: 15, windows: 2, window_frames: 8 };
                 VideoShape { width, height, fps: spec.fps(), frames: spec.frames().unwrap_or(31), native: Some(native) }
             }
+            VideoSpec::Remote(_) => panic!("a provider makes it"),
         })
     }
 
@@ -136,6 +137,7 @@ impl DeviceModel for FakeModel {
             VideoSpec::Scenes(spec) => (spec.scenes()[0].prompt(), spec.scenes().len()),
             VideoSpec::Animation(_) => ("", 1),
             VideoSpec::Clip(spec) => (spec.repaint().map_or("", |repaint| repaint.prompt()), 1),
+            VideoSpec::Remote(_) => panic!("a provider makes it"),
         };
         let slow = prompt == "slow";
         let frames = if slow { usize::MAX } else { shape.frames };

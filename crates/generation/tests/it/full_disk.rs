@@ -23,14 +23,14 @@ use crate::{
 
 /// A disk that is full while a test says so.
 #[derive(Clone, Default)]
-struct Disk(Arc<AtomicBool>);
+pub(crate) struct Disk(Arc<AtomicBool>);
 
 impl Disk {
-    fn fill(&self, is_full: bool) {
+    pub(crate) fn fill(&self, is_full: bool) {
         self.0.store(is_full, Ordering::Relaxed);
     }
 
-    fn hook(&self) -> FailHook {
+    pub(crate) fn hook(&self) -> FailHook {
         let is_full = Arc::clone(&self.0);
         FailHook::with_disk(move || if is_full.load(Ordering::Relaxed) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) })
     }

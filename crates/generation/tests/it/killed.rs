@@ -6,19 +6,16 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
     time::{Duration, Instant, SystemTime},
 };
 
 use generation::jobs::{FailPoint, JobState, JobsSettings, Page};
 
 use crate::{
-    checked::{Checked, check_killed},
+    checked::Checked,
     fake::local,
-    programs::example,
+    programs::{A_LIFE, Life},
 };
 
 /// Every job of `killable`, and how it ends.
@@ -32,59 +29,11 @@ const ENDS: [(&str, JobState); 7] = [
     ("clip", JobState::Completed),
 ];
 
-/// No life of the program takes this long, on any machine.
-const A_LIFE: Duration = Duration::from_secs(300);
-
-/// One life of the program.
-struct Life {
-    process: Child,
-    lines: mpsc::Receiver<String>,
-}
-
-impl Life {
-    fn begin(folder: &Path, point: Option<(FailPoint, usize)>) -> Self {
-        let mut command = Command::new(example("killable"));
-        command.arg(folder).stdin(Stdio::null()).stdout(Stdio::piped());
-        if let Some((point, nth)) = point {
-            command.args([format!("{point:?}"), nth.to_string()]);
-        }
-        let mut process = command.spawn().unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { process, lines }
-    }
-
-    /// Waits for a line; `None` if the program ends without it.
-    fn wait_for(&self, wanted: &str, patience: Duration) -> Option<()> {
-        let deadline = Instant::now() + patience;
-        loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) if line == wanted => return Some(()),
-                Ok(_) => {}
-                Err(_) => return None,
-            }
-        }
-    }
-
-    fn kill(mut self, folder: &Path) {
-        self.process.kill().unwrap();
-        let status = self.process.wait().unwrap();
-        #[cfg(unix)]
-        assert!(std::os::unix::process::ExitStatusExt::signal(&status) == Some(9) || status.success(), "killed, or it had ended: {status}");
-        check_killed(folder);
-    }
-
-    fn ends(mut self) {
-        assert!(self.wait_for("done", A_LIFE).is_some(), "it does all its work");
-        assert!(self.process.wait().unwrap().success());
-    }
+/// The next life of the program on this folder, which stops at a point of its choice.
+fn begin(folder: &Path, point: Option<(FailPoint, usize)>) -> Life {
+    let mut arguments = vec![folder.to_str().unwrap().to_owned()];
+    arguments.extend(point.into_iter().flat_map(|(point, nth)| [format!("{point:?}"), nth.to_string()]));
+    Life::begin("killable", &arguments)
 }
 
 /// All files of jobs, by their path.
@@ -123,7 +72,7 @@ async fn check(folder: &Path) -> Vec<(String, u32)> {
 fn unbroken() -> (BTreeMap<String, Vec<u8>>, Duration) {
     let folder = tempfile::tempdir().unwrap();
     let started = Instant::now();
-    Life::begin(folder.path(), None).ends();
+    begin(folder.path(), None).ends();
     (files(folder.path()), started.elapsed())
 }
 
@@ -148,18 +97,20 @@ async fn killed_at_every_fail_point_it_goes_on() {
             FailPoint::PicturesKept => 9,
             FailPoint::Made | FailPoint::Placed | FailPoint::Completed => 2,
             FailPoint::Cancelled | FailPoint::Recovered => 1,
+            // Those of a provider's job: `killed_remote.rs`.
+            FailPoint::RemoteAsking | FailPoint::RemoteAsked | FailPoint::RemoteStarted | FailPoint::RemoteFetched => continue,
         };
         let folder = tempfile::tempdir().unwrap();
         if point == FailPoint::Recovered {
             // There is something to go on with.
-            let life = Life::begin(folder.path(), Some((FailPoint::PicturesKept, 4)));
+            let life = begin(folder.path(), Some((FailPoint::PicturesKept, 4)));
             assert!(life.wait_for("at PicturesKept", A_LIFE).is_some());
             life.kill(folder.path());
         }
-        let life = Life::begin(folder.path(), Some((point, nth)));
+        let life = begin(folder.path(), Some((point, nth)));
         assert!(life.wait_for(&format!("at {point:?}"), A_LIFE).is_some(), "{point:?} is reached {nth} times");
         life.kill(folder.path());
-        Life::begin(folder.path(), None).ends();
+        begin(folder.path(), None).ends();
         same(&files(folder.path()), &expected, &format!("killed at {point:?}"));
         check(folder.path()).await;
     }
@@ -175,7 +126,7 @@ async fn killed_at_ten_moments_it_goes_on() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let moment = whole.mul_f64((state >> 33) as f64 / f64::from(1_u32 << 31));
         let folder = tempfile::tempdir().unwrap();
-        let life = Life::begin(folder.path(), None);
+        let life = begin(folder.path(), None);
         let is_done = life.wait_for("done", moment).is_some();
         life.kill(folder.path());
         if is_done {
@@ -184,7 +135,7 @@ async fn killed_at_ten_moments_it_goes_on() {
             continue;
         }
         broken_off += 1;
-        Life::begin(folder.path(), None).ends();
+        begin(folder.path(), None).ends();
         same(&files(folder.path()), &expected, &format!("killed after {moment:?}"));
         again += check(folder.path()).await.iter().filter(|(_, attempts)| *attempts > 1).count();
     }
@@ -197,11 +148,11 @@ async fn killed_again_and_again_it_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     // Each life is a little longer than a start takes, so that every one gets a little further.
     for life in 1..=6 {
-        let begun = Life::begin(folder.path(), None);
+        let begun = begin(folder.path(), None);
         begun.wait_for("done", whole.mul_f64(0.2 + 0.02 * f64::from(life)));
         begun.kill(folder.path());
     }
-    Life::begin(folder.path(), None).ends();
+    begin(folder.path(), None).ends();
     same(&files(folder.path()), &expected, "killed again and again");
     check(folder.path()).await;
 }

@@ -156,6 +156,7 @@ impl Backend for Scripted {
     fn accepts(&self, work: &Work) -> Result<(), Refusal> {
         let (is_made, kind) = match work {
             Work::Image(_) => (self.images, "images"),
+            Work::Video(VideoSpec::Remote(_)) => (false, "a provider's videos"),
             Work::Video(_) => (self.videos, "videos"),
         };
         if is_made { Ok(()) } else { Err(Refusal::OtherKind { backend: self.name.to_owned(), kind }) }
@@ -174,7 +175,7 @@ impl Backend for Scripted {
         let prompt = match work.as_ref() {
             Work::Image(spec) => spec.prompt(),
             Work::Video(VideoSpec::Scenes(spec)) => spec.scenes()[0].prompt(),
-            Work::Video(VideoSpec::Animation(_) | VideoSpec::Clip(_)) => "",
+            Work::Video(VideoSpec::Animation(_) | VideoSpec::Clip(_) | VideoSpec::Remote(_)) => "",
         };
         self.wait(&job.progress, &job.cancel, prompt.contains("stubborn")).await?;
         assert!(!prompt.contains("panic"), "the scripted backend panics as it was told");

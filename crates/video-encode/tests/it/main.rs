@@ -6,6 +6,7 @@
 mod colour;
 mod containers;
 mod failures;
+mod inspect;
 mod isolation;
 mod mp4;
 mod png;

@@ -171,6 +171,9 @@ impl Backend for LocalBackend {
     }
 
     fn accepts(&self, work: &Work) -> Result<(), Refusal> {
+        if work.remote().is_some() {
+            return Err(Refusal::OtherKind { backend: self.name().to_owned(), kind: "a provider's videos" });
+        }
         self.model()?;
         let Some(memory) = self.inner.memory.get() else { return Err(Refusal::Loading) };
         match work {
@@ -184,7 +187,7 @@ impl Backend for LocalBackend {
         match work {
             Work::Video(VideoSpec::Scenes(spec)) => self.timings().estimate(spec),
             Work::Video(VideoSpec::Clip(spec)) => self.timings().clip(spec),
-            Work::Video(VideoSpec::Animation(_)) | Work::Image(_) => None,
+            Work::Video(VideoSpec::Animation(_) | VideoSpec::Remote(_)) | Work::Image(_) => None,
         }
     }
 

@@ -50,7 +50,7 @@ impl Timings {
                 self.window_frames = spec.motion().num_frames().is_none().then_some(native.window_frames).or(self.window_frames);
                 (spec.motion(), native.windows * native.window_frames)
             }
-            (VideoSpec::Animation(_) | VideoSpec::Clip(_) | VideoSpec::Scenes(_), _) => return,
+            (VideoSpec::Animation(_) | VideoSpec::Clip(_) | VideoSpec::Scenes(_) | VideoSpec::Remote(_), _) => return,
         };
         self.motion(steps(motion), frames, whole);
     }

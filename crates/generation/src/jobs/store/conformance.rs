@@ -12,8 +12,8 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Claimed, JobStore, Lease, MemoryStore, ProgressRecord, SqliteStore, conformance_claims::*, conformance_requests::*,
-    conformance_upkeep::*,
+    Claimed, JobStore, Lease, MemoryStore, ProgressRecord, SqliteStore, conformance_claims::*, conformance_remote::*,
+    conformance_requests::*, conformance_upkeep::*,
 };
 use crate::{
     Limits,
@@ -94,6 +94,17 @@ contract! {
     another_owners_job_is_as_if_it_were_not_there,
     what_there_is_not_is_no_error,
     numbers_agree_with_counting,
+    a_providers_record_is_handed_back_by_the_next_claim,
+    a_job_is_found_by_its_providers_id_by_its_owner_alone,
+    a_provider_that_has_a_job_is_asked_however_often_the_program_ends,
+    every_end_settles_what_was_reserved,
+    a_provider_is_to_be_told_of_a_cancelled_job_until_it_was,
+    a_released_attempt_keeps_its_reservation,
+    callers_that_come_at_once_never_spend_more_than_the_budget,
+    budgets_are_the_providers_and_the_owners_and_each_months_own,
+    what_was_spent_outlives_the_job,
+    a_request_that_is_sent_again_reserves_nothing,
+    a_routed_job_says_so_and_a_local_one_has_no_provider,
 }
 
 pub(super) fn work() -> Work {
@@ -162,12 +173,12 @@ pub(super) fn error() -> JobError {
 }
 
 pub(super) async fn insert(store: &Store, new: NewJob) -> Job {
-    store.insert(new, Instant::now() + Duration::from_secs(60)).await.unwrap().job
+    store.insert(new, None, Instant::now() + Duration::from_secs(60)).await.unwrap().job
 }
 
 pub(super) async fn claim(store: &Store, id: &str) -> Option<Lease> {
     match store.claim(id, "worker", 5).await.unwrap() {
-        Claimed::Work(lease, _) => Some(lease),
+        Claimed::Work(lease, _, _) => Some(lease),
         Claimed::Nothing => None,
     }
 }

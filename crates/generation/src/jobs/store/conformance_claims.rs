@@ -13,6 +13,7 @@ use super::{
 use crate::{
     jobs::{
         record::{Cancelled, JobErrorKind, NewJob},
+        spend::Charge,
         state::JobState,
     },
     work::Priority,
@@ -39,7 +40,7 @@ async fn assert_fenced(store: &Store, lease: &Lease) {
     assert!(!store.renew(lease).await.unwrap());
     assert!(!store.record_progress(lease, progress(99), Synced::Now).await.unwrap());
     assert!(!store.release(lease, "a reason").await.unwrap());
-    assert!(!store.fail(lease, &error()).await.unwrap());
+    assert!(!store.fail(lease, &error(), Charge::IfAsked).await.unwrap());
     assert!(!store.complete(lease, &outcome(), &[file("image-0.png", 7)]).await.unwrap());
     let after = (get(store, &lease.job).await, kinds(store, &lease.job).await, store.stats().await.unwrap());
     assert_eq!(format!("{before:?}"), format!("{after:?}"), "nothing has changed");
@@ -133,7 +134,7 @@ pub(super) async fn a_job_that_gets_no_further_fails_after_so_many_attempts(stor
             }
         };
         for attempt in 0..5 {
-            let Claimed::Work(lease, _) = store.claim(id, "worker", 3).await.unwrap() else { panic!("{id}: attempt {attempt}") };
+            let Claimed::Work(lease, _, _) = store.claim(id, "worker", 3).await.unwrap() else { panic!("{id}: attempt {attempt}") };
             match attempt {
                 // It gets further, so it may try as often again.
                 1 => assert!(store.record_progress(&lease, progress(7), Synced::Now).await.unwrap()),
@@ -157,7 +158,7 @@ pub(super) async fn a_job_that_gets_no_further_fails_after_so_many_attempts(stor
 pub(super) async fn a_released_job_has_no_attempt_less(store: &Store, _clock: &Clock) {
     insert(store, new_job("x")).await;
     for attempt in 1..=5 {
-        let Claimed::Work(lease, _) = store.claim("x", "worker", 1).await.unwrap() else { panic!("attempt {attempt}") };
+        let Claimed::Work(lease, _, _) = store.claim("x", "worker", 1).await.unwrap() else { panic!("attempt {attempt}") };
         assert!(store.release(&lease, "a reason").await.unwrap());
         let last = store.events("a", "x", 0, 100).await.unwrap().unwrap().pop().unwrap();
         assert_eq!((last.kind.as_str(), last.data), ("requeued", json!({"reason": "a reason"})));

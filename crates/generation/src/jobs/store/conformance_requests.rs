@@ -18,6 +18,7 @@ use crate::{
     jobs::{
         error::SubmitError,
         record::{Cancelled, Idempotency, Metadata, NewJob, Page},
+        spend::Charge,
         state::JobState,
     },
     spec::image::ImageMode,
@@ -64,20 +65,20 @@ pub(super) async fn a_job_goes_through_its_states_and_each_is_announced(store: &
     assert_eq!((events[0].at, events[1].at, events[4].at), (created, started, clock.now()));
 
     let lease = insert_and_claim(store, "y").await;
-    assert!(store.fail(&lease, &error()).await.unwrap());
+    assert!(store.fail(&lease, &error(), Charge::IfAsked).await.unwrap());
     let job = get(store, "y").await;
     assert_eq!((job.state, job.error, job.outcome), (JobState::Failed, Some(error()), None));
     let end = store.events("a", "y", 0, 100).await.unwrap().unwrap().pop().unwrap();
     assert_eq!((end.kind.as_str(), end.data), ("failed", json!({"kind": "model", "message": "a reason", "retryable": true})));
     for lease in [lease, Lease { job: "x".into(), epoch: 1 }] {
         assert!(claim(store, &lease.job).await.is_none(), "it has ended");
-        assert!(!store.complete(&lease, &outcome(), &[]).await.unwrap() && !store.fail(&lease, &error()).await.unwrap());
+        assert!(!store.complete(&lease, &outcome(), &[]).await.unwrap() && !store.fail(&lease, &error(), Charge::IfAsked).await.unwrap());
     }
 }
 
 pub(super) async fn work_comes_back_to_the_bit(store: &Store, _clock: &Clock) {
     insert(store, new_job("x")).await;
-    let Claimed::Work(_, work) = store.claim("x", "worker", 5).await.unwrap() else { panic!("it waits") };
+    let Claimed::Work(_, work, _) = store.claim("x", "worker", 5).await.unwrap() else { panic!("it waits") };
     let Work::Image(spec) = work.as_ref() else { panic!("images went in") };
     assert_eq!((spec.prompt(), spec.guidance_scale().to_bits(), spec.width()), ("a boat", (0.1_f64 + 0.2).to_bits(), 64));
     assert_eq!(spec.scheduler().unwrap().to_string(), "dpmpp-2m-karras");
@@ -92,13 +93,13 @@ fn named(id: &str, owner: &str, key: &str, fingerprint: &str) -> NewJob {
 
 pub(super) async fn a_request_with_a_name_makes_one_job(store: &Store, clock: &Clock) {
     let soon = Instant::now() + Duration::from_secs(60);
-    let first = store.insert(named("x", "a", "key", "one"), soon).await.unwrap();
-    let again = store.insert(named("y", "a", "key", "one"), soon).await.unwrap();
+    let first = store.insert(named("x", "a", "key", "one"), None, soon).await.unwrap();
+    let again = store.insert(named("y", "a", "key", "one"), None, soon).await.unwrap();
     assert_eq!((first.replayed, again.replayed, again.job.id.as_str()), (false, true, "x"));
-    let conflict = store.insert(named("y", "a", "key", "another"), soon).await.unwrap_err();
+    let conflict = store.insert(named("y", "a", "key", "another"), None, soon).await.unwrap_err();
     assert!(matches!(&conflict, SubmitError::IdempotencyConflict { key } if key == "key"), "{conflict}");
     assert!(store.state("y").await.unwrap().is_none());
-    assert!(!store.insert(named("z", "b", "key", "another"), soon).await.unwrap().replayed, "another owner's name");
+    assert!(!store.insert(named("z", "b", "key", "another"), None, soon).await.unwrap().replayed, "another owner's name");
 
     let name = |fingerprint: &str| Idempotency { key: "key".into(), fingerprint: fingerprint.into() };
     assert_eq!(store.find_replay("a", &name("one")).await.unwrap().unwrap().id, "x");
@@ -112,14 +113,16 @@ pub(super) async fn a_request_with_a_name_makes_one_job(store: &Store, clock: &C
         store.delivery_tried(delivery.id, None, None).await.unwrap();
     }
     assert_eq!(store.forget_before(clock.now()).await.unwrap(), 1);
-    assert!(!store.insert(named("y", "a", "key", "another"), soon).await.unwrap().replayed, "the name went with its job");
+    assert!(!store.insert(named("y", "a", "key", "another"), None, soon).await.unwrap().replayed, "the name went with its job");
 }
 
 pub(super) async fn twins_that_come_at_once_make_one_job(store: &Store, _clock: &Clock) {
     let mut twins = JoinSet::new();
     for index in 0..8 {
         let store = Arc::clone(store);
-        twins.spawn(async move { store.insert(named(&format!("x{index}"), "a", "key", "one"), Instant::now() + LEASE).await.unwrap() });
+        twins.spawn(
+            async move { store.insert(named(&format!("x{index}"), "a", "key", "one"), None, Instant::now() + LEASE).await.unwrap() },
+        );
     }
     let taken = twins.join_all().await;
     assert_eq!(taken.iter().filter(|taken| !taken.replayed).count(), 1);
@@ -129,7 +132,7 @@ pub(super) async fn twins_that_come_at_once_make_one_job(store: &Store, _clock: 
 
 pub(super) async fn an_id_is_used_once(store: &Store, _clock: &Clock) {
     insert(store, new_job("x")).await;
-    let again = store.insert(NewJob { owner: "b".into(), ..new_job("x") }, Instant::now() + LEASE).await;
+    let again = store.insert(NewJob { owner: "b".into(), ..new_job("x") }, None, Instant::now() + LEASE).await;
     assert!(matches!(again, Err(SubmitError::IdTaken(id)) if id == "x"));
     assert_eq!((kinds(store, "x").await, ids(store, "b", page()).await), (vec!["queued".to_owned()], vec![]));
 }
@@ -199,7 +202,7 @@ pub(super) async fn what_there_is_not_is_no_error(store: &Store, clock: &Clock) 
     assert!(claim(store, "x").await.is_none());
     assert!(matches!(store.cancel("a", "x").await.unwrap(), Cancelled::Unknown));
     assert!(!store.renew(&lease).await.unwrap() && !store.release(&lease, "a reason").await.unwrap());
-    assert!(!store.complete(&lease, &outcome(), &[]).await.unwrap() && !store.fail(&lease, &error()).await.unwrap());
+    assert!(!store.complete(&lease, &outcome(), &[]).await.unwrap() && !store.fail(&lease, &error(), Charge::IfAsked).await.unwrap());
     assert!(!store.record_progress(&lease, progress(1), Synced::Now).await.unwrap());
     store.file_removed("x", "image-0.png").await.unwrap();
     store.delivery_tried(1, None, None).await.unwrap();

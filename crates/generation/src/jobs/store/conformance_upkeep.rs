@@ -12,6 +12,7 @@ use super::{
 };
 use crate::jobs::{
     record::{Cancelled, NewJob},
+    spend::Charge,
     state::JobState,
 };
 
@@ -166,7 +167,7 @@ pub(super) async fn numbers_agree_with_counting(store: &Store, clock: &Clock) {
                 let Some(lease) = leases.get(&id) else { continue };
                 match draw(5) {
                     0 => store.complete(lease, &outcome(), &[file("image-0.png", draw(100)), file("image-1.png", 3)]).await.unwrap(),
-                    1 => store.fail(lease, &error()).await.unwrap(),
+                    1 => store.fail(lease, &error(), Charge::IfAsked).await.unwrap(),
                     2 => store.release(lease, "a reason").await.unwrap(),
                     3 => store.renew(lease).await.unwrap(),
                     _ => store.record_progress(lease, progress(50), Synced::Later).await.unwrap(),

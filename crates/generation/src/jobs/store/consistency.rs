@@ -5,7 +5,10 @@
 use std::fmt;
 
 use super::events;
-use crate::jobs::state::JobState;
+use crate::{
+    backend::RemoteRecord,
+    jobs::{spend::SpendState, state::JobState},
+};
 
 /// A job as it is stored.
 #[derive(Debug, Default)]
@@ -26,6 +29,14 @@ pub(super) struct Facts {
     pub(super) has_callback: bool,
     /// Files, whether they are kept or were removed since.
     pub(super) files: u64,
+    /// Whether a provider makes it.
+    pub(super) is_remote: bool,
+    /// Where its money is; `None` if there is no row for it.
+    pub(super) spend: Option<String>,
+    /// The provider's id, by which it is found.
+    pub(super) remote_id: Option<String>,
+    /// How far the provider has it.
+    pub(super) record: Option<RemoteRecord>,
     /// Numbers and kinds of its events, in the order in which they are returned.
     pub(super) events: Vec<(i64, String)>,
     /// The events that its webhook messages announce.
@@ -67,6 +78,17 @@ pub(super) fn check(job: &Facts, found: &mut Vec<String>) {
     rule(completed == (job.percent == 100), &format_args!("it is {state} at {} %", job.percent));
     rule(completed || job.files == 0, &format_args!("it is {state} and has {} files", job.files));
     rule((state == JobState::Failed) == job.has_error, &format_args!("it is {state}, and its error is {}", set(job.has_error)));
+
+    rule(job.is_remote == job.spend.is_some(), &format_args!("its provider is {}, and its money is {:?}", set(job.is_remote), job.spend));
+    let is_reserved = job.spend.as_deref() == Some(SpendState::Reserved.name());
+    rule(!job.is_remote || ended != is_reserved, &format_args!("it is {state}, and its money is {:?}", job.spend));
+    let is_paid = !completed || !job.is_remote || job.spend.as_deref() == Some(SpendState::Spent.name());
+    rule(is_paid, &format_args!("it is completed, and its money is {:?}", job.spend));
+    rule(job.is_remote || job.record.is_none(), &"it is local, and a provider has a record of it");
+    let recorded = job.record.as_ref().and_then(|record| record.id());
+    rule(recorded == job.remote_id.as_deref(), &"it is found by another id than the provider's");
+    let told = job.events.iter().filter(|(_, kind)| kind == "remote").count();
+    rule(told == usize::from(recorded.is_some()), &format_args!("its provider's id is {}, and told {told} times", set(recorded.is_some())));
 
     let due = usize::from(ended && job.has_callback);
     let messages = job.deliveries.len();

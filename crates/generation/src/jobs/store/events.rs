@@ -4,9 +4,12 @@
 
 use serde_json::{Value, json};
 
-use crate::jobs::{
-    record::{JobError, JobErrorKind},
-    state::{JobState, Transition},
+use crate::{
+    backend::RemoteRecord,
+    jobs::{
+        record::{JobError, JobErrorKind, RemoteJob},
+        state::{JobState, Transition},
+    },
 };
 
 /// Why a job waits again that ran when the program ended.
@@ -28,7 +31,7 @@ pub(super) fn announces(kind: &str) -> Option<JobState> {
     match kind {
         "queued" | "requeued" => Some(JobState::Queued),
         "started" => Some(JobState::Running),
-        "progress" | "part" => None,
+        "progress" | "part" | "routed" | "remote" => None,
         end => end.parse().ok(),
     }
 }
@@ -41,6 +44,22 @@ pub(super) fn attempt(attempt: u32) -> Value {
 /// The data of "requeued".
 pub(super) fn reason(reason: &str) -> Value {
     json!({ "reason": reason })
+}
+
+/// The data of "routed": the model that makes a job instead of a local one.
+pub(super) fn routed(model: &str) -> Value {
+    json!({ "model": model, "instead_of": "local" })
+}
+
+/// The data of "remote": the provider, and its id of the job.
+pub(super) fn remote(provider: &str, id: &str) -> Value {
+    json!({ "provider": provider, "id": id })
+}
+
+/// A remote job as its readers see it.
+pub(super) fn remote_job(provider: String, record: Option<&RemoteRecord>) -> RemoteJob {
+    let id = record.and_then(|record| record.id()).map(str::to_owned);
+    RemoteJob { provider, id, prompt: record.and_then(|record| record.prompt.clone()) }
 }
 
 /// The data of "completed": the files' names.

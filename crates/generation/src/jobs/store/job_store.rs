@@ -11,6 +11,9 @@
 //!   job whose lease has expired may be claimed again, with the next epoch; until then its worker may still write.
 //! * The store reads its own clock; no caller's clock decides anything.
 //! * A job is cancelled by its owner whatever the epoch; the worker learns of it by its next write.
+//! * How far a provider has a job is persisted by [`JobStore::record_remote`], like a worker's other writes; a claim hands it back.
+//! * What a remote job may cost is reserved by its [`JobStore::insert`], and settled by whatever ends it: spent if it is completed, or if the
+//!   provider was asked; else free again. What was spent is known however soon the job is forgotten.
 //! * Another owner's job is as if it were not there.
 //! * A damaged row is returned as far as it can be read ([`Job::damage`]) and hides no other.
 
@@ -24,9 +27,12 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::{
+    backend::RemoteRecord,
     jobs::{
         error::{StoreError, SubmitError},
+        month::Month,
         record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
+        spend::{Booking, Charge, Usage},
         state::JobState,
     },
     work::{Priority, Work},
@@ -47,8 +53,8 @@ pub struct Lease {
 /// What a claim returns.
 #[derive(Clone, Debug)]
 pub enum Claimed {
-    /// The job runs now, and the caller holds it.
-    Work(Lease, Arc<Work>),
+    /// The job runs now, and the caller holds it. Of a remote job that a provider knows something of, the last record.
+    Work(Lease, Arc<Work>, Option<RemoteRecord>),
     /// There is nothing to do: the job has ended, has just failed for good, or another worker holds it.
     Nothing,
 }
@@ -64,6 +70,19 @@ pub struct QueuedJob {
     pub priority: Priority,
     /// The images or scenes that progress is counted in.
     pub parts: u32,
+    /// The provider that makes it; none for local work.
+    pub provider: Option<String>,
+}
+
+/// A cancelled job whose provider has not been told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UntoldCancel {
+    /// The job's id.
+    pub job: String,
+    /// The provider.
+    pub provider: String,
+    /// The provider's id of it.
+    pub remote_id: String,
 }
 
 /// How far a job is, for its row and its events.
@@ -127,8 +146,9 @@ pub struct Stats {
 /// future is dropped may still take place.
 #[async_trait]
 pub trait JobStore: std::fmt::Debug + Send + Sync {
-    /// Persists a job, unless the same request was taken before: then that job is returned as replayed. Gives up at `until`.
-    async fn insert(&self, new: NewJob, until: Instant) -> Result<Inserted, SubmitError>;
+    /// Persists a job, unless the same request was taken before: then that job is returned as replayed. A remote one has a booking, which is
+    /// [refused](SubmitError::OverBudget) if the month's budget has no room for it. Gives up at `until`.
+    async fn insert(&self, new: NewJob, booking: Option<Booking>, until: Instant) -> Result<Inserted, SubmitError>;
 
     /// The job that was taken under this name; an error if the name was used with another request.
     async fn find_replay(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError>;
@@ -138,7 +158,7 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     async fn recover(&self) -> Result<Vec<QueuedJob>, StoreError>;
 
     /// Hands a job out: it runs from now on, and its attempts count one more. One that was claimed `most_idle` times without getting any
-    /// further fails instead. The start may be [`Synced::Later`].
+    /// further fails instead, unless a provider has it: then it is no fault of the job's. The start may be [`Synced::Later`].
     async fn claim(&self, id: &str, worker: &str, most_idle: u32) -> Result<Claimed, StoreError>;
 
     /// Prolongs a lease.
@@ -147,23 +167,38 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Persists how far a job is.
     async fn record_progress(&self, lease: &Lease, progress: ProgressRecord, synced: Synced) -> Result<bool, StoreError>;
 
+    /// Persists how far a provider has a job. An id that becomes known is announced by an event, and is progress.
+    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord) -> Result<bool, StoreError>;
+
     /// Ends a job whose files are in place.
     async fn complete(&self, lease: &Lease, outcome: &Outcome, files: &[Artifact]) -> Result<bool, StoreError>;
 
-    /// Ends a job that cannot be done.
-    async fn fail(&self, lease: &Lease, error: &JobError) -> Result<bool, StoreError>;
+    /// Ends a job that cannot be done; `charge` says what becomes of what was reserved for it.
+    async fn fail(&self, lease: &Lease, error: &JobError, charge: Charge) -> Result<bool, StoreError>;
 
     /// Returns a job to the queue through no fault of its own: the attempt does not count as idle.
     async fn release(&self, lease: &Lease, reason: &str) -> Result<bool, StoreError>;
 
-    /// Cancels an owner's job, unless it has ended.
+    /// Cancels an owner's job, unless it has ended. If a provider has it, that is to be told too ([`Self::untold_cancels`]).
     async fn cancel(&self, owner: &str, id: &str) -> Result<Cancelled, StoreError>;
+
+    /// The cancelled jobs whose providers have not been told, the oldest first.
+    async fn untold_cancels(&self) -> Result<Vec<UntoldCancel>, StoreError>;
+
+    /// Notes that a provider was told that a job is cancelled, or need not be.
+    async fn cancel_told(&self, id: &str) -> Result<(), StoreError>;
 
     /// Where a job stands, whoever's it is.
     async fn state(&self, id: &str) -> Result<Option<JobState>, StoreError>;
 
     /// An owner's job.
     async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError>;
+
+    /// The newest of an owner's jobs that a provider knows under this id.
+    async fn find_remote(&self, owner: &str, remote_id: &str) -> Result<Option<Job>, StoreError>;
+
+    /// What an owner, or each of them, has had of each provider in a month, by owner and provider.
+    async fn usage(&self, owner: Option<&str>, month: Month) -> Result<Vec<Usage>, StoreError>;
 
     /// A page of an owner's jobs.
     async fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError>;

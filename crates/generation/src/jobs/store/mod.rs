@@ -11,7 +11,7 @@ mod memory;
 mod sqlite;
 
 pub use self::{
-    job_store::{Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, ProgressRecord, QueuedJob, Stats, Synced},
+    job_store::{Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, ProgressRecord, QueuedJob, Stats, Synced, UntoldCancel},
     memory::MemoryStore,
     sqlite::{PATIENCE, SqliteStore},
 };
@@ -20,6 +20,8 @@ pub use self::{
 mod conformance;
 #[cfg(test)]
 mod conformance_claims;
+#[cfg(test)]
+mod conformance_remote;
 #[cfg(test)]
 mod conformance_requests;
 #[cfg(test)]

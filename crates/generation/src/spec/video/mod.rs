@@ -6,6 +6,8 @@
 //! * [`Timings`] is how fast this machine has been, and what a video will take.
 
 mod clip;
+mod instead;
+mod remote;
 mod request;
 mod spec;
 mod validate;
@@ -13,6 +15,7 @@ mod validate_clip;
 
 pub use self::{
     clip::{ClipRequest, ClipRules, ClipSpec, RepaintSpec},
+    remote::RemoteVideoSpec,
     request::{AnimationRequest, FpsRequest, MotionRequest, SceneRequest, ScenesRequest},
     spec::{AnimationSpec, MotionSpec, SceneSpec, ScenesSpec, VideoSpec},
     validate::{

@@ -9,7 +9,7 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use video_encode::FrameRate;
 
-use super::ClipSpec;
+use super::{ClipSpec, RemoteVideoSpec};
 use crate::spec::{stored_joins, stored_picture, stored_text};
 
 /// A validated request for a video.
@@ -22,6 +22,8 @@ pub enum VideoSpec {
     Animation(AnimationSpec),
     /// A picture in motion for as long as is wanted.
     Clip(ClipSpec),
+    /// A video that a provider makes.
+    Remote(RemoteVideoSpec),
 }
 
 impl VideoSpec {
@@ -29,16 +31,25 @@ impl VideoSpec {
     pub fn parts(&self) -> u32 {
         match self {
             Self::Scenes(spec) => u32::try_from(spec.scenes().len()).unwrap_or(u32::MAX),
-            Self::Animation(_) | Self::Clip(_) => 1,
+            Self::Animation(_) | Self::Clip(_) | Self::Remote(_) => 1,
         }
     }
 
-    /// The seed that the request was given.
+    /// The seed that the request was given; 0 where it was left to a provider.
     pub fn seed(&self) -> u64 {
         match self {
             Self::Scenes(spec) => spec.seed,
             Self::Animation(spec) => spec.seed,
             Self::Clip(spec) => spec.seed(),
+            Self::Remote(spec) => spec.request.seed.unwrap_or_default(),
+        }
+    }
+
+    /// What a provider is asked for, where one makes it.
+    pub fn remote(&self) -> Option<&RemoteVideoSpec> {
+        match self {
+            Self::Remote(spec) => Some(spec),
+            Self::Scenes(_) | Self::Animation(_) | Self::Clip(_) => None,
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     model_info::{ModelInfo, TruncatedText},
     spec::{
         image::{ImageMode, ImageSpec},
-        video::{AnimationSpec, MotionSpec, ScenesSpec, VideoSpec},
+        video::{AnimationSpec, MotionSpec, RemoteVideoSpec, ScenesSpec, VideoSpec},
     },
 };
 
@@ -141,6 +141,11 @@ fn no_pictures() -> Error {
     no_model("this model sets pictures in motion, and makes none")
 }
 
+/// The error for a video that a provider makes: no local model is asked for one.
+fn elsewhere(spec: &RemoteVideoSpec) -> Error {
+    Error::Params { field: "model", reason: format!("{} is a provider's", spec.model) }
+}
+
 impl LocalModel {
     fn pictures(&self) -> Result<&StableDiffusion> {
         self.pictures.as_ref().ok_or_else(no_pictures)
@@ -200,6 +205,7 @@ impl DeviceModel for LocalModel {
                 Ok(VideoShape { width, height, fps: spec.fps(), frames, native: None })
             }
             VideoSpec::Clip(spec) => self.clip_shape(spec),
+            VideoSpec::Remote(spec) => Err(elsewhere(spec)),
         }
     }
 
@@ -218,6 +224,7 @@ impl DeviceModel for LocalModel {
                 Ok(Vec::new())
             }
             VideoSpec::Clip(spec) => self.clip(spec, first_frame, monitor, sink, journal),
+            VideoSpec::Remote(spec) => Err(elsewhere(spec)),
         }
     }
 }

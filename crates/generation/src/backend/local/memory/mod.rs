@@ -85,6 +85,8 @@ impl MemoryPlan {
             VideoSpec::Scenes(spec) => self.scenes(spec),
             VideoSpec::Animation(spec) => self.animation(spec),
             VideoSpec::Clip(spec) => self.clip(spec),
+            // Another machine makes it.
+            VideoSpec::Remote(_) => Some(0),
         }
     }
 
@@ -220,6 +222,8 @@ impl MemoryPlan {
             // Both have a motion, which was dealt with.
             VideoSpec::Animation(animation) => (animation.size.unwrap_or_default(), None),
             VideoSpec::Clip(clip) => (clip.size().unwrap_or_default(), None),
+            // It takes nothing.
+            VideoSpec::Remote(_) => return Ok(()),
         };
         Err(TooLarge::new(Asked::Size(asked), needed, available, largest.map(Asked::Size)))
     }
@@ -234,6 +238,7 @@ impl MemoryPlan {
                 let needed = |motion: &&MotionSpec| self.call(motion, None).map_or(0, |call| model.working(call));
                 Some((spec.scenes().iter().filter_map(|scene| scene.motion()).max_by_key(needed)?, None))
             }
+            VideoSpec::Remote(_) => None,
         }
     }
 }
@@ -245,6 +250,7 @@ fn with(spec: &VideoSpec, change: impl Fn(&mut MotionSpec)) -> VideoSpec {
         VideoSpec::Animation(animation) => change(&mut animation.motion),
         VideoSpec::Clip(clip) => change(&mut clip.motion),
         VideoSpec::Scenes(scenes) => scenes.scenes.iter_mut().filter_map(|scene| scene.motion.as_mut()).for_each(change),
+        VideoSpec::Remote(_) => {}
     }
     spec
 }

@@ -4,6 +4,7 @@
 //! write is an error under an epoch that no claim returned, or when progress falls within one epoch.
 
 mod deliveries;
+mod spend;
 mod table;
 
 use std::{
@@ -12,19 +13,22 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use async_trait::async_trait;
-use serde_json::json;
-
 use self::table::{Jobs, Row};
 use super::{
-    Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, ProgressRecord, QueuedJob, Stats, Synced,
+    Claimed, JobIds, JobStore, KeptFile, LEASE, Lease, ProgressRecord, QueuedJob, Stats, Synced, UntoldCancel,
     events::{self, RESTARTED},
 };
-use crate::jobs::{
-    error::{StoreError, SubmitError},
-    record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
-    state::{JobState, Transition},
+use crate::{
+    backend::RemoteRecord,
+    jobs::{
+        error::{StoreError, SubmitError},
+        month::Month,
+        record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
+        spend::{Booking, Charge, Usage},
+        state::{JobState, Transition},
+    },
 };
+use async_trait::async_trait;
 
 /// The store.
 #[derive(Debug)]
@@ -59,9 +63,9 @@ impl MemoryStore {
 
 #[async_trait]
 impl JobStore for MemoryStore {
-    async fn insert(&self, new: NewJob, _until: Instant) -> Result<Inserted, SubmitError> {
+    async fn insert(&self, new: NewJob, booking: Option<Booking>, _until: Instant) -> Result<Inserted, SubmitError> {
         let (mut jobs, now) = self.lock();
-        jobs.insert(new, now)
+        jobs.insert(new, booking, now)
     }
 
     async fn find_replay(&self, owner: &str, name: &Idempotency) -> Result<Option<Job>, SubmitError> {
@@ -79,6 +83,7 @@ impl JobStore for MemoryStore {
             owner: row.job.owner.clone(),
             priority: row.job.priority,
             parts: row.job.progress.parts,
+            provider: row.job.remote.as_ref().map(|remote| remote.provider.clone()),
         });
         Ok(queued.collect())
     }
@@ -99,15 +104,23 @@ impl JobStore for MemoryStore {
         jobs.record_progress(lease, progress, now)
     }
 
+    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord) -> Result<bool, StoreError> {
+        let (mut jobs, now) = self.lock();
+        jobs.record_remote(lease, record, now)
+    }
+
     async fn complete(&self, lease: &Lease, outcome: &Outcome, files: &[Artifact]) -> Result<bool, StoreError> {
         let (mut jobs, now) = self.lock();
         jobs.complete(lease, outcome, files, now)
     }
 
-    async fn fail(&self, lease: &Lease, error: &JobError) -> Result<bool, StoreError> {
+    async fn fail(&self, lease: &Lease, error: &JobError, charge: Charge) -> Result<bool, StoreError> {
         let (mut jobs, now) = self.lock();
-        let is_held = jobs.held_by(lease)?.is_some();
-        Ok(is_held && jobs.fail(&lease.job, error, now))
+        let held = jobs.held_by(lease)?.map(|row| row.job.number);
+        if let (Some(number), Charge::Never) = (held, charge) {
+            jobs.spend.settle(number, false);
+        }
+        Ok(held.is_some() && jobs.fail(&lease.job, error, now))
     }
 
     async fn release(&self, lease: &Lease, reason: &str) -> Result<bool, StoreError> {
@@ -122,9 +135,26 @@ impl JobStore for MemoryStore {
         if jobs.owned(owner, id).is_none() {
             return Ok(Cancelled::Unknown);
         }
-        let is_cancelled = jobs.transit(id, Transition::Cancel, json!({}), now);
+        let is_cancelled = jobs.cancel(id, now);
         let Some(row) = jobs.row(id) else { return Ok(Cancelled::Unknown) };
         Ok(if is_cancelled { Cancelled::Done(row.view()) } else { Cancelled::Finished(row.view()) })
+    }
+
+    async fn untold_cancels(&self) -> Result<Vec<UntoldCancel>, StoreError> {
+        let (jobs, _) = self.lock();
+        let untold = jobs.by_number.values().filter(|row| row.has_untold_cancel);
+        let of = |row: &Row| {
+            let remote = row.job.remote.as_ref()?;
+            Some(UntoldCancel { job: row.job.id.clone(), provider: remote.provider.clone(), remote_id: remote.id.clone()? })
+        };
+        Ok(untold.filter_map(of).collect())
+    }
+
+    async fn cancel_told(&self, id: &str) -> Result<(), StoreError> {
+        if let Some(row) = self.lock().0.row_mut(id) {
+            row.has_untold_cancel = false;
+        }
+        Ok(())
     }
 
     async fn state(&self, id: &str) -> Result<Option<JobState>, StoreError> {
@@ -133,6 +163,16 @@ impl JobStore for MemoryStore {
 
     async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
         Ok(self.lock().0.owned(owner, id).map(Row::view))
+    }
+
+    async fn find_remote(&self, owner: &str, remote_id: &str) -> Result<Option<Job>, StoreError> {
+        let (jobs, _) = self.lock();
+        let is_it = |row: &&Row| row.job.owner == owner && row.job.remote_id() == Some(remote_id);
+        Ok(jobs.by_number.values().rev().find(is_it).map(Row::view))
+    }
+
+    async fn usage(&self, owner: Option<&str>, month: Month) -> Result<Vec<Usage>, StoreError> {
+        Ok(self.lock().0.spend.usage(owner, month))
     }
 
     async fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {

@@ -11,12 +11,13 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::deliveries::Message;
+use super::{deliveries::Message, spend::Spending};
 use crate::{
-    backend::job::JobProgress,
+    backend::{RemoteRecord, job::JobProgress},
     jobs::{
         error::{StoreError, SubmitError},
         record::{Artifact, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome},
+        spend::Booking,
         state::{JobState, Transition},
         store::{
             Claimed, LEASE, Lease, ProgressRecord,
@@ -47,6 +48,8 @@ pub(super) struct Jobs {
     pub(super) next_event: i64,
     pub(super) next_delivery: i64,
     pub(super) counts: Counts,
+    /// What was reserved or spent, by the job's number, however soon the job is forgotten.
+    pub(super) spend: Spending,
 }
 
 /// A job, and what only the store knows of it.
@@ -61,6 +64,10 @@ pub(super) struct Row {
     pub(super) events: Vec<JobEvent>,
     pub(super) idempotency: Option<Idempotency>,
     pub(super) callback_url: Option<String>,
+    /// How far a provider has it.
+    pub(super) record: Option<RemoteRecord>,
+    /// Whether it is cancelled and its provider has not been told.
+    pub(super) has_untold_cancel: bool,
     /// The number of the webhook message about its end.
     pub(super) message: Option<i64>,
 }
@@ -97,6 +104,10 @@ impl Row {
             files: self.job.artifacts.len() as u64,
             events: self.events.iter().map(|event| (event.id, event.kind.clone())).collect(),
             deliveries: Vec::new(),
+            is_remote: self.job.remote.is_some(),
+            spend: None,
+            remote_id: self.job.remote_id().map(str::to_owned),
+            record: self.record.clone(),
         }
     }
 
@@ -167,6 +178,8 @@ impl Jobs {
         if next.is_final() {
             row.job.finished_at = Some(now);
             row.work = None;
+            let was_asked = row.record.as_ref().is_some_and(|record| record.state.asked);
+            self.spend.settle(row.job.number, next == JobState::Completed || was_asked);
             if let Some(url) = &row.callback_url {
                 let delivery = Delivery {
                     id: self.next_delivery,
@@ -186,6 +199,14 @@ impl Jobs {
         true
     }
 
+    pub(super) fn cancel(&mut self, id: &str, now: SystemTime) -> bool {
+        let is_cancelled = self.transit(id, Transition::Cancel, json!({}), now);
+        if let Some(row) = self.row_mut(id).filter(|_| is_cancelled) {
+            row.has_untold_cancel = row.job.remote_id().is_some();
+        }
+        is_cancelled
+    }
+
     pub(super) fn fail(&mut self, id: &str, error: &JobError, now: SystemTime) -> bool {
         let has_failed = self.transit(id, Transition::Fail, events::failure(error), now);
         if let Some(row) = self.row_mut(id).filter(|_| has_failed) {
@@ -194,7 +215,7 @@ impl Jobs {
         has_failed
     }
 
-    pub(super) fn insert(&mut self, new: NewJob, now: SystemTime) -> Result<Inserted, SubmitError> {
+    pub(super) fn insert(&mut self, new: NewJob, booking: Option<Booking>, now: SystemTime) -> Result<Inserted, SubmitError> {
         if let Some(name) = &new.idempotency
             && let Some(job) = self.replay(&new.owner, name)?
         {
@@ -204,6 +225,9 @@ impl Jobs {
             return Err(SubmitError::IdTaken(new.id));
         }
         let number = self.next_job;
+        if let Some(booking) = &booking {
+            self.spend.book(number, &new.owner, booking, now)?;
+        }
         let event = JobEvent { id: self.next_event, at: now, kind: "queued".to_owned(), data: json!({}) };
         (self.next_job, self.next_event) = (number + 1, event.id + 1);
         if let Some(name) = &new.idempotency {
@@ -229,6 +253,7 @@ impl Jobs {
             error: None,
             outcome: None,
             artifacts: Vec::new(),
+            remote: booking.as_ref().map(|booking| events::remote_job(booking.provider.clone(), None)),
             held_up_by: None,
             damage: None,
         };
@@ -242,10 +267,45 @@ impl Jobs {
             events: vec![event],
             idempotency: new.idempotency,
             callback_url: new.callback_url,
+            record: None,
+            has_untold_cancel: false,
             message: None,
         };
         self.by_number.insert(number, row);
+        if let Some(model) = booking.and_then(|booking| booking.routed_to) {
+            self.tell(number, "routed", events::routed(&model), now);
+        }
         Ok(Inserted { job, replayed: false })
+    }
+
+    fn tell(&mut self, number: i64, kind: &str, data: Value, now: SystemTime) {
+        let Some(row) = self.by_number.get_mut(&number) else { return };
+        row.events.push(JobEvent { id: self.next_event, at: now, kind: kind.to_owned(), data });
+        self.next_event += 1;
+    }
+
+    pub(super) fn record_remote(&mut self, lease: &Lease, record: &RemoteRecord, now: SystemTime) -> Result<bool, StoreError> {
+        let Some(row) = self.held_by(lease)? else { return Ok(false) };
+        let Some(remote) = &mut row.job.remote else {
+            return Err(misuse(&lease.job, "it is no provider's job".to_owned()));
+        };
+        if row.record.as_ref().is_some_and(|known| known.state.id.is_some() && known.state.id != record.state.id) {
+            return Err(misuse(&lease.job, "a provider's id is replaced by another".to_owned()));
+        }
+        let is_new = remote.id.is_none() && record.id().is_some();
+        *remote = events::remote_job(std::mem::take(&mut remote.provider), Some(record));
+        let told = is_new.then(|| events::remote(&remote.provider, record.id().unwrap_or_default()));
+        row.record = Some(record.clone());
+        row.job.updated_at = now;
+        if let Some(held) = &mut row.held {
+            held.until = now + LEASE;
+        }
+        let number = row.job.number;
+        if let Some(data) = told {
+            row.idle_attempts = 0;
+            self.tell(number, "remote", data, now);
+        }
+        Ok(true)
     }
 
     pub(super) fn claim(&mut self, id: &str, most_idle: u32, now: SystemTime) -> Claimed {
@@ -257,7 +317,8 @@ impl Jobs {
             return Claimed::Nothing;
         }
         let (idle, percent, attempt) = (row.idle_attempts, row.percent, row.job.attempts + 1);
-        if idle >= most_idle {
+        let is_elsewhere = row.record.as_ref().is_some_and(|record| record.id().is_some());
+        if idle >= most_idle && !is_elsewhere {
             self.fail(id, &events::crashed(idle, percent), now);
             return Claimed::Nothing;
         }
@@ -273,7 +334,7 @@ impl Jobs {
         row.job.started_at.get_or_insert(now);
         row.epoch += 1;
         row.held = Some(Held { until: now + LEASE, percent: 0 });
-        Claimed::Work(Lease { job: id.to_owned(), epoch: row.epoch }, work)
+        Claimed::Work(Lease { job: id.to_owned(), epoch: row.epoch }, work, row.record.clone())
     }
 
     pub(super) fn record_progress(&mut self, lease: &Lease, progress: ProgressRecord, now: SystemTime) -> Result<bool, StoreError> {
@@ -362,6 +423,7 @@ impl Jobs {
             let mut facts = row.facts();
             let messages = self.deliveries.values().filter(|message| message.number == row.job.number);
             facts.deliveries = messages.map(|message| message.delivery.event.clone()).collect();
+            facts.spend = self.spend.state(row.job.number);
             consistency::check(&facts, &mut found);
             counts.entered(row.job.state);
             for file in row.job.artifacts.iter().filter(|file| !file.expired) {
@@ -381,6 +443,11 @@ impl Jobs {
                 .is_some_and(|row| row.job.owner == *owner && row.idempotency.as_ref().is_some_and(|name| name.key == *key));
             if !is_theirs {
                 found.push(format!("the idempotency key {key:?} names another owner's job"));
+            }
+        }
+        for number in self.spend.reserved() {
+            if self.by_number.get(&number).is_none_or(|row| row.job.state.is_final()) {
+                found.push(format!("money is reserved for job number {number}, which has ended"));
             }
         }
         if self.deliveries.values().any(|message| !self.by_number.contains_key(&message.number)) {

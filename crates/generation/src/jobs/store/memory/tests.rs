@@ -11,7 +11,7 @@ use super::{
     table::{KEPT_FOR, MOST_ENDED, Row},
 };
 use crate::jobs::{
-    Idempotency, NewJob,
+    Charge, Idempotency, NewJob,
     record::Cancelled,
     state::JobState,
     store::{
@@ -80,7 +80,7 @@ async fn a_worker_that_makes_up_a_lease_or_falls_back_is_refused() {
         assert!(store.renew(&made_up).await.is_err());
         assert!(store.record_progress(&made_up, progress(1), Synced::Now).await.is_err());
         assert!(store.release(&made_up, "a reason").await.is_err());
-        assert!(store.fail(&made_up, &error()).await.is_err());
+        assert!(store.fail(&made_up, &error(), Charge::IfAsked).await.is_err());
         assert!(store.complete(&made_up, &outcome(), &[]).await.is_err());
     }
     assert!(store.record_progress(&lease, progress(50), Synced::Now).await.unwrap());
@@ -101,8 +101,8 @@ async fn a_name_with_another_request_is_refused_at_once() {
         idempotency: Some(Idempotency { key: "key".into(), fingerprint: fingerprint.into() }),
         ..new_job(id)
     };
-    store.insert(named("x", "one"), soon).await.unwrap();
-    assert!(store.insert(named("y", "two"), soon).await.is_err());
+    store.insert(named("x", "one"), None, soon).await.unwrap();
+    assert!(store.insert(named("y", "two"), None, soon).await.is_err());
     assert!(store.state("y").await.unwrap().is_none());
 }
 
@@ -125,7 +125,7 @@ async fn planted_faults_are_found() {
         }
         claim(&store, "runs").await.unwrap();
         let lease = claim(&store, "failed").await.unwrap();
-        assert!(store.fail(&lease, &error()).await.unwrap());
+        assert!(store.fail(&lease, &error(), Charge::IfAsked).await.unwrap());
         assert_eq!(store.inconsistencies().await.unwrap(), Vec::<String>::new());
         memory.tear(id, fault);
         let told = store.inconsistencies().await.unwrap();

@@ -95,6 +95,30 @@ UPDATE jobs SET kind = CASE
 END;
 ";
 
+/// Version 3: jobs of providers, how far they are there, and what they cost. What was spent outlives its job, so that a month's sum stays.
+const THIRD: &str = "
+ALTER TABLE jobs ADD COLUMN provider TEXT;
+-- How far the provider has it, as JSON.
+ALTER TABLE jobs ADD COLUMN remote TEXT;
+ALTER TABLE jobs ADD COLUMN remote_id TEXT;
+-- 1 while the job is cancelled and its provider has not been told.
+ALTER TABLE jobs ADD COLUMN untold_cancel INTEGER;
+CREATE INDEX jobs_untold ON jobs (number) WHERE untold_cancel IS NOT NULL;
+CREATE INDEX jobs_by_remote_id ON jobs (remote_id) WHERE remote_id IS NOT NULL;
+
+CREATE TABLE spend (
+    -- The job's number, which no other job will have.
+    job INTEGER PRIMARY KEY,
+    month TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    -- In millionths of a US dollar.
+    price INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('reserved', 'spent', 'released'))
+) STRICT;
+CREATE INDEX spend_by_month ON spend (month, provider, owner, state, price);
+";
+
 /// Brings a database to this version. A row that is damaged is no reason to refuse it.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migration::Error> {
     // A new column has SQLite check all rows.
@@ -104,7 +128,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), rusqlite_migrat
 }
 
 pub(super) fn migrations() -> Migrations<'static> {
-    Migrations::new(vec![M::up(FIRST), M::up(SECOND)])
+    Migrations::new(vec![M::up(FIRST), M::up(SECOND), M::up(THIRD)])
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 mod database;
 mod migrations;
 mod rows;
+mod spend;
 mod survey;
 mod write;
 
@@ -23,19 +24,28 @@ use std::{
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 use rusqlite_migration::MigrationDefinitionError;
+use tokio::sync::Semaphore;
 
 use self::{
     database::{Identity, check_whole, connect, identity, unusable},
     write::{Change, corrupt, outcome_text},
 };
-use super::{Claimed, JobIds, JobStore, KeptFile, Lease, ProgressRecord, QueuedJob, Stats, Synced, counts::Counts};
-use crate::jobs::{
-    error::{StoreError, SubmitError},
-    folders::{ARTIFACTS, JOURNALS},
-    record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
-    state::JobState,
+use super::{Claimed, JobIds, JobStore, KeptFile, Lease, ProgressRecord, QueuedJob, Stats, Synced, UntoldCancel, counts::Counts};
+use crate::{
+    backend::RemoteRecord,
+    jobs::{
+        error::{StoreError, SubmitError},
+        folders::{ARTIFACTS, JOURNALS},
+        month::Month,
+        record::{Artifact, Cancelled, Delivery, Idempotency, Inserted, Job, JobError, JobEvent, NewJob, Outcome, Page},
+        spend::{Booking, Charge, Usage},
+        state::JobState,
+    },
 };
 
+/// How many reads, and how many writes, have a thread at once; one of them has the connection. Hundreds of a provider's jobs end or begin
+/// together when the program does.
+const AT_ONCE: usize = 4;
 /// The database's name in its folder.
 const FILE: &str = "jobs.sqlite";
 /// The file that is locked while a program uses the folder.
@@ -59,6 +69,10 @@ struct Inner {
     now: fn() -> SystemTime,
     writer: Mutex<Writer>,
     reader: Mutex<Connection>,
+    /// Taken by each write but that of a new job.
+    writes: Semaphore,
+    /// Taken by each read.
+    reads: Semaphore,
     /// Changed with each commit, while the writer is locked.
     counts: Mutex<Counts>,
     /// Held as long as the store is open; the system releases it however the program ends.
@@ -123,6 +137,8 @@ impl SqliteStore {
             now,
             writer: Mutex::new(Writer { connection: writer, synced: None }),
             reader: Mutex::new(reader),
+            writes: Semaphore::new(AT_ONCE),
+            reads: Semaphore::new(AT_ONCE),
             counts: Mutex::new(counts),
             _lock: lock,
         };
@@ -144,6 +160,7 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         let until = Instant::now() + PATIENCE;
+        let _one_of_few = self.inner.reads.acquire().await;
         self.off_thread(move |inner| work(&*inner.reader(until)?)).await
     }
 
@@ -153,6 +170,8 @@ impl SqliteStore {
         work: impl FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let until = Instant::now() + PATIENCE;
+        // Never closed. Whoever waits here takes no thread.
+        let _one_of_few = self.inner.writes.acquire().await;
         self.off_thread(move |inner| inner.change(synced, until, work)).await
     }
 }
@@ -219,11 +238,11 @@ fn wait_until(connection: &Connection, until: Instant) -> Result<(), StoreError>
 
 #[async_trait]
 impl JobStore for SqliteStore {
-    async fn insert(&self, new: NewJob, until: Instant) -> Result<Inserted, SubmitError> {
+    async fn insert(&self, new: NewJob, booking: Option<Booking>, until: Instant) -> Result<Inserted, SubmitError> {
         self.off_thread(move |inner| {
             // There may be images in it: nobody waits for the writer meanwhile.
             let work = serde_json::to_string(&new.work).map_err(|error| corrupt(&new.id, "the work", &error))?;
-            inner.change(Synced::Now, until, |change| change.insert(&new, &work))
+            inner.change(Synced::Now, until, |change| change.insert(&new, booking.as_ref(), &work))
         })
         .await
     }
@@ -254,14 +273,19 @@ impl JobStore for SqliteStore {
         self.write(synced, move |change| change.record_progress(&lease, &progress)).await
     }
 
+    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord) -> Result<bool, StoreError> {
+        let (lease, record) = (lease.clone(), record.clone());
+        self.write(Synced::Now, move |change| change.record_remote(&lease, &record)).await
+    }
+
     async fn complete(&self, lease: &Lease, outcome: &Outcome, files: &[Artifact]) -> Result<bool, StoreError> {
         let (lease, outcome, files) = (lease.clone(), outcome_text(&lease.job, outcome)?, files.to_vec());
         self.write(Synced::Now, move |change| change.complete(&lease, &outcome, &files)).await
     }
 
-    async fn fail(&self, lease: &Lease, error: &JobError) -> Result<bool, StoreError> {
+    async fn fail(&self, lease: &Lease, error: &JobError, charge: Charge) -> Result<bool, StoreError> {
         let (lease, error) = (lease.clone(), error.clone());
-        self.write(Synced::Now, move |change| change.fail(&lease, &error)).await
+        self.write(Synced::Now, move |change| change.fail(&lease, &error, charge)).await
     }
 
     async fn release(&self, lease: &Lease, reason: &str) -> Result<bool, StoreError> {
@@ -274,6 +298,15 @@ impl JobStore for SqliteStore {
         self.write(Synced::Now, move |change| change.cancel(&owner, &id)).await
     }
 
+    async fn untold_cancels(&self) -> Result<Vec<UntoldCancel>, StoreError> {
+        self.read(survey::untold_cancels).await
+    }
+
+    async fn cancel_told(&self, id: &str) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.write(Synced::Later, move |change| change.cancel_told(&id)).await
+    }
+
     async fn state(&self, id: &str) -> Result<Option<JobState>, StoreError> {
         let id = id.to_owned();
         self.read(move |connection| rows::state(connection, &id)).await
@@ -282,6 +315,16 @@ impl JobStore for SqliteStore {
     async fn get(&self, owner: &str, id: &str) -> Result<Option<Job>, StoreError> {
         let (owner, id) = (owner.to_owned(), id.to_owned());
         self.read(move |connection| rows::job(connection, Some(&owner), &id)).await
+    }
+
+    async fn find_remote(&self, owner: &str, remote_id: &str) -> Result<Option<Job>, StoreError> {
+        let (owner, remote_id) = (owner.to_owned(), remote_id.to_owned());
+        self.read(move |connection| rows::remote_job(connection, &owner, &remote_id)).await
+    }
+
+    async fn usage(&self, owner: Option<&str>, month: Month) -> Result<Vec<Usage>, StoreError> {
+        let owner = owner.map(str::to_owned);
+        self.read(move |connection| spend::usage(connection, owner.as_deref(), month)).await
     }
 
     async fn list(&self, owner: &str, page: &Page) -> Result<Vec<Job>, StoreError> {

@@ -10,17 +10,18 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params, types::FromSql};
 
 use crate::{
-    backend::job::JobProgress,
+    backend::{RemoteRecord, job::JobProgress},
     jobs::{
         error::{StoreError, SubmitError},
         record::{Artifact, Delivery, Idempotency, Job, JobError, JobErrorKind, JobEvent, Metadata, Page},
         state::JobState,
+        store::events,
     },
     work::Priority,
 };
 
 const COLUMNS: &str = "number, id, owner, state, priority, kind, metadata, created_at, updated_at, started_at, finished_at, attempts,
-                       percent, parts, error_kind, error_message, error_retryable, outcome";
+                       percent, parts, error_kind, error_message, error_retryable, outcome, provider, remote";
 
 /// Milliseconds since 1970; times beyond what a number holds are its ends.
 pub(super) fn millis(time: SystemTime) -> i64 {
@@ -73,6 +74,8 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         let known = JobErrorKind::ALL.into_iter().find(|known| known.name() == word);
         known.map(Some).ok_or("unknown kind")
     });
+    let provider: Option<String> = reader.get("provider");
+    let record: Option<RemoteRecord> = reader.words("remote", |record| serde_json::from_str(record).map(Some));
     let mut job = Job {
         number,
         id,
@@ -95,6 +98,7 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         }),
         outcome: reader.words("outcome", |outcome| serde_json::from_str(outcome).map(Some)),
         artifacts: Vec::new(),
+        remote: provider.map(|provider| events::remote_job(provider, record.as_ref())),
         held_up_by: None,
         damage: None,
     };
@@ -123,6 +127,13 @@ fn with_files(connection: &Connection, mut job: Job) -> Result<Job, StoreError> 
 pub(super) fn job(connection: &Connection, owner: Option<&str>, id: &str) -> Result<Option<Job>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)");
     let found = connection.prepare_cached(&sql)?.query_row(params![id, owner], read_job).optional()?;
+    found.map(|found| with_files(connection, found)).transpose()
+}
+
+/// The newest of an owner's jobs that a provider knows under this id.
+pub(super) fn remote_job(connection: &Connection, owner: &str, remote_id: &str) -> Result<Option<Job>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE remote_id = ?1 AND owner = ?2 ORDER BY number DESC LIMIT 1");
+    let found = connection.prepare_cached(&sql)?.query_row(params![remote_id, owner], read_job).optional()?;
     found.map(|found| with_files(connection, found)).transpose()
 }
 

@@ -7,19 +7,26 @@ use super::rows::{length, readable, time};
 use crate::{
     jobs::{
         error::StoreError,
-        store::{JobIds, KeptFile, QueuedJob, consistency, consistency::Facts, counts::Counts},
+        store::{JobIds, KeptFile, QueuedJob, UntoldCancel, consistency, consistency::Facts, counts::Counts},
     },
     work::Priority,
 };
 
 /// All jobs that wait, the oldest first.
 pub(super) fn queued(connection: &Connection) -> Result<Vec<QueuedJob>, StoreError> {
-    let mut select = connection.prepare("SELECT id, owner, priority, parts FROM jobs WHERE state = 'queued' ORDER BY number")?;
+    let mut select = connection.prepare("SELECT id, owner, priority, parts, provider FROM jobs WHERE state = 'queued' ORDER BY number")?;
     let read = |row: &Row<'_>| {
         let priority = row.get_ref(2)?.as_str().ok().and_then(|priority| priority.parse().ok()).unwrap_or(Priority::Normal);
-        Ok(QueuedJob { id: row.get(0)?, owner: row.get(1)?, priority, parts: row.get(3).unwrap_or(1) })
+        Ok(QueuedJob { id: row.get(0)?, owner: row.get(1)?, priority, parts: row.get(3).unwrap_or(1), provider: row.get(4)? })
     };
     readable(select.query_map([], read)?)
+}
+
+/// The cancelled jobs whose providers have not been told, the oldest first.
+pub(super) fn untold_cancels(connection: &Connection) -> Result<Vec<UntoldCancel>, StoreError> {
+    let sql = "SELECT id, provider, remote_id FROM jobs WHERE untold_cancel IS NOT NULL ORDER BY number";
+    let mut select = connection.prepare_cached(sql)?;
+    readable(select.query_map([], |row| Ok(UntoldCancel { job: row.get(0)?, provider: row.get(1)?, remote_id: row.get(2)? }))?)
 }
 
 /// Every file that is kept, the oldest first.
@@ -73,7 +80,8 @@ pub(super) fn inconsistencies(connection: &Connection, counts: &Counts) -> Resul
     let mut found = Vec::new();
     let sql = "SELECT number, id, state, epoch, attempts, percent, worker IS NOT NULL, lease_until IS NOT NULL, started_at IS NOT NULL,
                finished_at IS NOT NULL, work <> '', outcome IS NOT NULL, error_kind IS NOT NULL, callback_url IS NOT NULL,
-               (SELECT count(*) FROM artifacts WHERE job = number) FROM jobs ORDER BY number";
+               (SELECT count(*) FROM artifacts WHERE job = number), provider IS NOT NULL,
+               (SELECT spend.state FROM spend WHERE job = number), remote_id, remote FROM jobs ORDER BY number";
     let read = |row: &Row<'_>| {
         let facts = Facts {
             id: row.get(1)?,
@@ -90,6 +98,10 @@ pub(super) fn inconsistencies(connection: &Connection, counts: &Counts) -> Resul
             has_error: row.get(12)?,
             has_callback: row.get(13)?,
             files: row.get::<_, i64>(14)?.cast_unsigned(),
+            is_remote: row.get(15)?,
+            spend: row.get(16)?,
+            remote_id: row.get(17)?,
+            record: row.get::<_, Option<String>>(18)?.and_then(|record| serde_json::from_str(&record).ok()),
             ..Facts::default()
         };
         Ok((row.get::<_, i64>(0)?, facts))
@@ -126,9 +138,18 @@ pub(super) fn inconsistencies(connection: &Connection, counts: &Counts) -> Resul
     for table in readable(connection.prepare(sql)?.query_map([], |row| row.get::<_, String>(0))?)? {
         found.push(format!("a row of {table} belongs to no job"));
     }
+    found.extend(left_behind(connection)?);
     let counted = count(connection)?;
     if counted != *counts {
         found.push(format!("the numbers are {counts:?}, and by counting {counted:?}"));
     }
     Ok(found)
+}
+
+/// Reservations without a job that is still to end, a sentence each.
+fn left_behind(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT spend.job FROM spend LEFT JOIN jobs ON number = spend.job
+               WHERE spend.state = 'reserved' AND coalesce(jobs.state, '') NOT IN ('queued', 'running')";
+    let jobs = readable(connection.prepare(sql)?.query_map([], |row| row.get::<_, i64>(0))?)?;
+    Ok(jobs.into_iter().map(|job| format!("money is reserved for job number {job}, which has ended")).collect())
 }

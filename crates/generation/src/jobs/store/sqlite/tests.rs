@@ -16,7 +16,7 @@ use super::{
     rows::{millis, time},
 };
 use crate::jobs::{
-    DiskFault,
+    Charge, DiskFault,
     error::{StoreError, SubmitError},
     record::{Artifact, Cancelled, Idempotency, JobErrorKind, NewJob, Page},
     state::JobState,
@@ -226,7 +226,7 @@ async fn a_full_disk_is_an_error_and_what_was_not_written_did_not_happen() {
     assert_eq!(error.fault(), DiskFault::Full);
     let mut inserted = 0;
     let error = loop {
-        match store.insert(new_job(&format!("y{inserted}")), Instant::now() + PATIENCE).await {
+        match store.insert(new_job(&format!("y{inserted}")), None, Instant::now() + PATIENCE).await {
             Ok(_) if inserted < 1000 => inserted += 1,
             refused => break refused.unwrap_err(),
         }
@@ -416,7 +416,7 @@ async fn planted_faults_are_found() {
             insert(store, new_job(id)).await;
             let lease = claim(store, id).await.unwrap();
             match id {
-                "failed" => assert!(store.fail(&lease, &error()).await.unwrap()),
+                "failed" => assert!(store.fail(&lease, &error(), Charge::IfAsked).await.unwrap()),
                 "completed" => assert!(store.complete(&lease, &outcome(), &[file("a.png", 7)]).await.unwrap()),
                 _ => {}
             }

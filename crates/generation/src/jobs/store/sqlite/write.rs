@@ -14,9 +14,11 @@ use super::{
     survey,
 };
 use crate::{
+    backend::RemoteRecord,
     jobs::{
         error::{StoreError, SubmitError},
         record::{Artifact, Cancelled, Inserted, JobError, NewJob, Outcome},
+        spend::{Booking, Charge},
         state::{JobState, Transition},
         store::{
             Claimed, LEASE, Lease, ProgressRecord, QueuedJob,
@@ -63,7 +65,7 @@ impl Change<'_> {
         millis(self.now)
     }
 
-    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
+    pub(super) fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize, StoreError> {
         Ok(self.transaction.prepare_cached(sql)?.execute(params)?)
     }
 
@@ -95,6 +97,9 @@ impl Change<'_> {
                           SELECT number, callback_url, state, ?2, ?2 FROM jobs WHERE number = ?1";
             self.execute(insert, params![job.number, at])?;
         }
+        if next.is_final() {
+            self.settle(job.number, next)?;
+        }
         self.counts.left(job.state);
         self.counts.entered(next);
         Ok(true)
@@ -106,16 +111,18 @@ impl Change<'_> {
     }
 
     /// Takes a job in; `work` is the job's work as JSON.
-    pub(super) fn insert(&mut self, new: &NewJob, work: &str) -> Result<Inserted, SubmitError> {
+    pub(super) fn insert(&mut self, new: &NewJob, booking: Option<&Booking>, work: &str) -> Result<Inserted, SubmitError> {
         if let Some(name) = &new.idempotency
             && let Some(job) = rows::replay(&self.transaction, &new.owner, name)?
         {
             return Ok(Inserted { job, replayed: true });
         }
-        let insert = "INSERT INTO jobs (id, owner, state, priority, work, kind, metadata, callback_url, created_at, updated_at, parts)
-                      VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+        let insert = "INSERT INTO jobs (id, owner, state, priority, work, kind, metadata, callback_url, created_at, updated_at, parts,
+                      provider) VALUES (?1, ?2, 'queued', ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
         let (metadata, parts) = (new.metadata.data.to_string(), new.work.parts());
-        let row = params![new.id, new.owner, new.priority.name(), work, new.metadata.kind, metadata, new.callback_url, self.at(), parts];
+        let (priority, kind) = (new.priority.name(), &new.metadata.kind);
+        let provider = booking.map(|booking| booking.provider.as_str());
+        let row = params![new.id, new.owner, priority, work, kind, metadata, new.callback_url, self.at(), parts, provider];
         if self.execute(insert, row)? == 0 {
             return Err(SubmitError::IdTaken(new.id.clone()));
         }
@@ -125,6 +132,12 @@ impl Change<'_> {
             self.execute(insert, params![new.owner, name.key, name.fingerprint, number])?;
         }
         self.event(number, "queued", &json!({}))?;
+        if let Some(booking) = booking {
+            self.book(number, &new.owner, booking)?;
+            if let Some(model) = &booking.routed_to {
+                self.event(number, "routed", &events::routed(model))?;
+            }
+        }
         self.counts.entered(JobState::Queued);
         let job = rows::job(&self.transaction, None, &new.id)?;
         let job = job.ok_or_else(|| corrupt(&new.id, "the row", &"it is not there"))?;
@@ -167,13 +180,16 @@ impl Change<'_> {
     }
 
     pub(super) fn claim(&mut self, id: &str, worker: &str, most_idle: u32) -> Result<Claimed, StoreError> {
-        let columns = "work, attempts, idle_attempts, percent, coalesce(lease_until, 0)";
+        let columns = "work, attempts, idle_attempts, percent, coalesce(lease_until, 0), remote";
         let read = |row: &Row<'_>| {
             // A damaged count must not keep the job from ever running.
             let count = |column| row.get::<_, u32>(column).unwrap_or_default();
             let work = row.get_ref(4)?.as_bytes().unwrap_or_default();
             // The text may hold images, and is parsed in place.
             let work = serde_json::from_slice::<Work>(work);
+            let remote = row.get::<_, Option<String>>(9)?.map(|remote| serde_json::from_str::<RemoteRecord>(&remote)).transpose();
+            // Without its record nobody knows whether a provider has it.
+            let work = work.and_then(|work| Ok((work, remote?)));
             Ok((Head::read(row)?, work, count(5), count(6), count(7), row.get::<_, i64>(8)?))
         };
         let at = self.at();
@@ -185,12 +201,13 @@ impl Change<'_> {
         if job.state == JobState::Running && lease_until > at {
             return Ok(Claimed::Nothing);
         }
-        if idle >= most_idle {
+        let is_elsewhere = work.as_ref().is_ok_and(|(_, remote)| remote.as_ref().is_some_and(|remote| remote.id().is_some()));
+        if idle >= most_idle && !is_elsewhere {
             self.end_badly(job, &events::crashed(idle, percent))?;
             return Ok(Claimed::Nothing);
         }
-        let work = match work {
-            Ok(work) => work,
+        let (work, remote) = match work {
+            Ok(known) => known,
             Err(error) => {
                 self.end_badly(job, &events::unreadable(format!("what was stored of it cannot be read: {error}")))?;
                 return Ok(Claimed::Nothing);
@@ -204,7 +221,7 @@ impl Change<'_> {
         let set = ", attempts = attempts + 1, idle_attempts = idle_attempts + 1, started_at = coalesce(started_at, ?3),
                    epoch = ?4, worker = ?5, lease_until = ?6";
         self.transit(job, Transition::Start, &events::attempt(attempts + 1), set, &[&epoch, &worker, &self.lease_end()])?;
-        Ok(Claimed::Work(Lease { job: id.to_owned(), epoch: epoch.cast_unsigned() }, work.into()))
+        Ok(Claimed::Work(Lease { job: id.to_owned(), epoch: epoch.cast_unsigned() }, work.into(), remote))
     }
 
     fn lease_end(&self) -> i64 {
@@ -226,6 +243,21 @@ impl Change<'_> {
         Ok(true)
     }
 
+    pub(super) fn record_remote(&mut self, lease: &Lease, record: &RemoteRecord) -> Result<bool, StoreError> {
+        let Some(job) = self.held_by(lease)? else { return Ok(false) };
+        let text = serde_json::to_string(record).map_err(|error| corrupt(&lease.job, "the record", &error))?;
+        let known = "SELECT provider, remote_id IS NOT NULL FROM jobs WHERE number = ?1";
+        let read = |row: &Row<'_>| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, bool>(1)?));
+        let (provider, is_known) = self.transaction.prepare_cached(known)?.query_row([job.number], read)?;
+        let update = "UPDATE jobs SET remote = ?2, remote_id = ?3, updated_at = ?4, lease_until = ?5 WHERE number = ?1";
+        self.execute(update, params![job.number, text, record.id(), self.at(), self.lease_end()])?;
+        if let Some(id) = record.id().filter(|_| !is_known) {
+            self.execute("UPDATE jobs SET idle_attempts = 0 WHERE number = ?1", [job.number])?;
+            self.event(job.number, "remote", &events::remote(&provider.unwrap_or_default(), id))?;
+        }
+        Ok(true)
+    }
+
     pub(super) fn complete(&mut self, lease: &Lease, outcome: &str, files: &[Artifact]) -> Result<bool, StoreError> {
         let Some(job) = self.held_by(lease)? else { return Ok(false) };
         let names = events::files(files.iter().map(|file| file.name.as_str()));
@@ -239,11 +271,12 @@ impl Change<'_> {
         Ok(true)
     }
 
-    pub(super) fn fail(&mut self, lease: &Lease, error: &JobError) -> Result<bool, StoreError> {
-        match self.held_by(lease)? {
-            Some(job) => self.end_badly(job, error),
-            None => Ok(false),
+    pub(super) fn fail(&mut self, lease: &Lease, error: &JobError, charge: Charge) -> Result<bool, StoreError> {
+        let Some(job) = self.held_by(lease)? else { return Ok(false) };
+        if charge == Charge::Never {
+            self.unbook(job.number)?;
         }
+        self.end_badly(job, error)
     }
 
     fn end_badly(&mut self, job: Head, error: &JobError) -> Result<bool, StoreError> {
@@ -260,7 +293,10 @@ impl Change<'_> {
     pub(super) fn cancel(&mut self, owner: &str, id: &str) -> Result<Cancelled, StoreError> {
         let Some(job) = rows::job(&self.transaction, Some(owner), id)? else { return Ok(Cancelled::Unknown) };
         let is_cancelled = match self.head(id)? {
-            Some(head) => self.transit(head, Transition::Cancel, &json!({}), UNHELD, &[])?,
+            Some(head) => {
+                let set = format!("{UNHELD}, untold_cancel = iif(remote_id IS NULL, NULL, 1)");
+                self.transit(head, Transition::Cancel, &json!({}), &set, &[])?
+            }
             // Its state cannot be read, and its owner is told that it has failed.
             None => false,
         };
@@ -268,6 +304,10 @@ impl Change<'_> {
             return Ok(Cancelled::Finished(job));
         }
         Ok(rows::job(&self.transaction, Some(owner), id)?.map_or(Cancelled::Unknown, Cancelled::Done))
+    }
+
+    pub(super) fn cancel_told(&self, id: &str) -> Result<(), StoreError> {
+        self.execute("UPDATE jobs SET untold_cancel = NULL WHERE id = ?1 AND untold_cancel IS NOT NULL", [id]).map(drop)
     }
 
     pub(super) fn delivery_tried(&self, id: i64, next: Option<SystemTime>, reason: Option<&str>) -> Result<(), StoreError> {

@@ -1,0 +1,97 @@
+//! Persists how far a provider's job is, under the lease of the worker that has it.
+//!
+//! It must not know providers. The invariants: nothing is asked of a provider that could not be persisted first; an id that a provider has
+//! given is persisted however long the disk refuses it, for without it a video that was paid for would be lost; a job that is cancelled while
+//! its provider begins it is cancelled there too.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use remote_providers::Lost;
+
+use super::{DiskFault, fail_point::FailPoint, inner::Inner, state::JobState, store::Lease};
+use crate::backend::{KeepRemote, RemoteRecord, job::CancelSwitch};
+
+/// The pause before another try to persist an id.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A job's record, as its supervisor keeps it.
+pub(super) struct StoredRemote {
+    inner: Arc<Inner>,
+    lease: Lease,
+    cancel: CancelSwitch,
+    state: Mutex<State>,
+}
+
+struct State {
+    record: RemoteRecord,
+    fault: Option<DiskFault>,
+}
+
+impl StoredRemote {
+    pub(super) fn new(inner: &Arc<Inner>, lease: &Lease, cancel: &CancelSwitch, record: RemoteRecord) -> Self {
+        let state = Mutex::new(State { record, fault: None });
+        Self { inner: Arc::clone(inner), lease: lease.clone(), cancel: cancel.clone(), state }
+    }
+
+    /// What was last persisted.
+    pub(super) fn record(&self) -> RemoteRecord {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).record.clone()
+    }
+
+    /// Why the record could not be persisted, if the disk refused it.
+    pub(super) fn fault(&self) -> Option<DiskFault> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).fault
+    }
+
+    async fn is_cancelled(&self) -> bool {
+        matches!(self.inner.stored.state(&self.lease.job).await, Ok(Some(JobState::Cancelled)))
+    }
+
+    fn reached(&self, point: FailPoint) {
+        self.inner.settings.fail_hook.reached(point);
+    }
+}
+
+#[async_trait]
+impl KeepRemote for StoredRemote {
+    async fn keep(&self, record: &RemoteRecord) -> Result<(), Lost> {
+        let has_begun = record.state.id.is_some();
+        // What a provider has answered is not to be lost.
+        let is_news = has_begun || (self.record().state.asked && !record.state.asked);
+        if has_begun {
+            self.reached(FailPoint::RemoteAsked);
+        }
+        loop {
+            match self.inner.stored.record_remote(&self.lease, record).await {
+                Ok(true) => break,
+                // The provider has just begun what was cancelled: the run goes on to where it tells the provider so.
+                Ok(false) if has_begun && self.is_cancelled().await => {
+                    self.cancel.cancel();
+                    return Ok(());
+                }
+                // It was cancelled, or another worker has it.
+                Ok(false) => return Err(Lost),
+                Err(error) => {
+                    tracing::error!(job = %self.lease.job, %error, "how far a provider's job is cannot be persisted");
+                    if !is_news || self.inner.is_closed() {
+                        self.state.lock().unwrap_or_else(PoisonError::into_inner).fault = Some(error.fault());
+                        return Err(Lost);
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).record = record.clone();
+        self.inner.changes.announce(&self.lease.job);
+        match (has_begun, record.state.asked) {
+            (true, _) => self.reached(FailPoint::RemoteStarted),
+            (false, true) => self.reached(FailPoint::RemoteAsking),
+            (false, false) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! A program that is killed at every commit point of a provider's job: the job is taken up by the provider's id, what is paid for is asked for
+//! once, and where nobody can know whether it was, it is not asked for again.
+//!
+//! The program is the example `killable_remote`, a process of its own; killed means SIGKILL. The provider is this process: Bedrock, which
+//! honours a job's token, and a relay for Veo, which knows no tokens.
+
+use std::{path::Path, time::SystemTime};
+
+use generation::jobs::{FailPoint, Job, JobErrorKind, JobState, JobsSettings};
+use remote_fakes::{FalFake, RelayOptions, VeoRelayFake, aws::Account, bedrock::Bedrock, s3::S3};
+use rusqlite::Connection;
+
+use crate::{
+    checked::Checked,
+    fake::{eventually, local},
+    programs::{A_LIFE, Life},
+    provider::{PRICE, VIDEO, spend},
+};
+
+/// The only job of `killable_remote`.
+const ID: &str = "paid";
+
+/// The commit points of a provider's job, in its order.
+const POINTS: [FailPoint; 10] = [
+    FailPoint::Inserted,
+    FailPoint::Started,
+    FailPoint::RemoteAsking,
+    FailPoint::RemoteAsked,
+    FailPoint::RemoteStarted,
+    FailPoint::Progressed,
+    FailPoint::RemoteFetched,
+    FailPoint::Made,
+    FailPoint::Placed,
+    FailPoint::Completed,
+];
+
+fn begin(folder: &Path, provider: &str, urls: &str, word: &str) -> Life {
+    Life::begin("killable_remote", &[folder.to_str().unwrap(), provider, urls, word].map(str::to_owned))
+}
+
+/// A life that is killed at a point.
+fn killed(folder: &Path, provider: &str, urls: &str, point: FailPoint) {
+    let life = begin(folder, provider, urls, &format!("{point:?}"));
+    assert!(life.wait_for(&format!("at {point:?}"), A_LIFE).is_some(), "{provider}: {point:?} is reached");
+    life.kill(folder);
+}
+
+/// What is reserved and spent, as a program leaves it.
+fn money(folder: &Path) -> (String, u64) {
+    let database = Connection::open(folder.join("jobs.sqlite")).unwrap();
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()));
+    database.query_row("SELECT state, price FROM spend", [], read).unwrap()
+}
+
+/// The job as it ended, once; nothing is left but its file.
+async fn ended(folder: &Path, what: &str) -> (Job, (u64, u64, u64)) {
+    let jobs = Checked::open(JobsSettings::new(folder, SystemTime::now), local().await).await.unwrap();
+    let job = jobs.get("", ID).await.unwrap().unwrap();
+    let events = jobs.events("", ID, 0, 1000).await.unwrap().unwrap();
+    let of = |kind: &str| events.iter().filter(|event| event.kind == kind).count();
+    assert_eq!((of("queued"), of("started")), (1, job.attempts as usize), "{what}");
+    assert_eq!(of("completed") + of("cancelled") + of("failed"), 1, "{what}: it ended once");
+    for left in ["staging", "journal"] {
+        let names: Vec<_> = std::fs::read_dir(folder.join(left)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.is_empty(), "{what}: {left}: {names:?}");
+    }
+    if job.state == JobState::Completed {
+        assert!(std::fs::read(folder.join("artifacts").join(ID).join("video.mp4")).unwrap() == *VIDEO, "{what}");
+    }
+    let spent = spend(&jobs).await;
+    (job, spent)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_every_commit_point_a_job_whose_token_is_honoured_is_begun_once() {
+    for point in POINTS {
+        // Bedrock says nothing of how far a video is.
+        if point == FailPoint::Progressed {
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let s3 = S3::start(Account::default(), &["videos"]).await.unwrap();
+        let bedrock = Bedrock::start(Account::default(), &s3).await.unwrap();
+        bedrock.set_video(VIDEO.clone());
+        let urls = format!("{},{}", bedrock.url(), s3.url());
+        killed(folder.path(), "bedrock", &urls, point);
+        let expected = if point == FailPoint::Completed { "spent" } else { "reserved" };
+        assert_eq!(money(folder.path()), (expected.to_owned(), PRICE), "{point:?}");
+        let begun_before = bedrock.begun();
+        begin(folder.path(), "bedrock", &urls, "").ends();
+        let (job, spent) = ended(folder.path(), &format!("{point:?}")).await;
+        assert_eq!((job.state, bedrock.begun(), spent), (JobState::Completed, 1, (1, 0, PRICE)), "{point:?}");
+        let requests = bedrock.requests();
+        let starts: Vec<_> = requests.iter().filter(|request| request.method == "POST").map(|request| request.json()).collect();
+        // The answer was lost with the program, so the same is asked for again, under the same token.
+        let is_asked_twice = point == FailPoint::RemoteAsked;
+        assert_eq!(starts.len(), if is_asked_twice { 2 } else { 1 }, "{point:?}");
+        assert!(starts.iter().all(|start| start["clientRequestToken"] == ID && *start == starts[0]), "{point:?}");
+        let was_begun = POINTS.iter().position(|other| *other == point) > POINTS.iter().position(|other| *other == FailPoint::RemoteAsking);
+        assert_eq!(begun_before, usize::from(was_begun), "{point:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_every_commit_point_a_job_without_a_token_is_asked_for_once() {
+    for point in POINTS {
+        let folder = tempfile::tempdir().unwrap();
+        let polls = if point == FailPoint::Progressed { 50 } else { 1 };
+        let options = RelayOptions { key: "a-key".into(), video: VIDEO.clone(), polls, ..RelayOptions::default() };
+        let relay = VeoRelayFake::start(options).await.unwrap();
+        killed(folder.path(), "veo", &relay.server.url(), point);
+        begin(folder.path(), "veo", &relay.server.url(), "").ends();
+        let (job, spent) = ended(folder.path(), &format!("{point:?}")).await;
+        let starts = relay.server.requests().iter().filter(|request| request.method == "POST").count();
+        if let FailPoint::RemoteAsking | FailPoint::RemoteAsked = point {
+            // Nobody knows whether it was begun, so it counts as paid and is not asked for again.
+            let error = job.error.unwrap();
+            assert_eq!((job.state, error.kind, error.retryable), (JobState::Failed, JobErrorKind::Uncertain, false), "{point:?}");
+            assert!(error.message.contains("look at the provider's console"), "{point:?}: {}", error.message);
+            assert_eq!((starts, spent), (usize::from(point == FailPoint::RemoteAsked), (1, 0, PRICE)), "{point:?}");
+        } else {
+            assert_eq!((job.state, starts, spent), (JobState::Completed, 1, (1, 0, PRICE)), "{point:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_after_a_restart_or_again_and_again_it_is_taken_up_by_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = RelayOptions { key: "a-key".into(), video: VIDEO.clone(), ..RelayOptions::default() };
+    let relay = VeoRelayFake::start(options).await.unwrap();
+    let url = relay.server.url();
+    killed(folder.path(), "veo", &url, FailPoint::RemoteStarted);
+    // More often than a job may take the program down that gets no further: what a provider has is no fault of the job's.
+    for point in [FailPoint::Recovered, FailPoint::Started, FailPoint::Started].into_iter().chain([FailPoint::Started; 5]) {
+        killed(folder.path(), "veo", &url, point);
+    }
+    begin(folder.path(), "veo", &url, "").ends();
+    let (job, spent) = ended(folder.path(), "again and again").await;
+    assert_eq!((job.state, job.attempts, spent), (JobState::Completed, 9, (1, 0, PRICE)));
+    assert_eq!(relay.server.requests().iter().filter(|request| request.method == "POST").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_before_the_provider_hears_of_a_cancelled_job_the_next_life_tells_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let fal = FalFake::start("a-key").await.unwrap();
+    let cancelled = || fal.requests().iter().filter(|request| request.path.ends_with("/cancel")).count();
+    killed(folder.path(), "pika", &fal.base_url(), FailPoint::Cancelled);
+    assert_eq!((fal.jobs(), cancelled()), (1, 0));
+    for _ in 0..2 {
+        let life = begin(folder.path(), "pika", &fal.base_url(), "linger");
+        assert!(life.wait_for("done", A_LIFE).is_some());
+        eventually("fal is told", || cancelled() == 1).await;
+        // Until that is written down, it would be told again.
+        eventually("it is written down", || untold(folder.path()) == 0).await;
+        life.kill(folder.path());
+    }
+    assert_eq!((fal.jobs(), cancelled()), (1, 1), "it is told once");
+    let (job, spent) = ended(folder.path(), "cancelled").await;
+    assert_eq!((job.state, spent), (JobState::Cancelled, (1, 0, PRICE)));
+}
+
+fn untold(folder: &Path) -> i64 {
+    let database = Connection::open(folder.join("jobs.sqlite")).unwrap();
+    database.query_row("SELECT count(*) FROM jobs WHERE untold_cancel IS NOT NULL", [], |row| row.get(0)).unwrap()
+}
