@@ -17,7 +17,7 @@ import schemathesis
 SIDE, STEPS, FRAMES, SCENES, JOIN = 64, 4, 6, 3, 2
 # The longest video of right requests, in seconds.
 SECONDS = {"duration": 1, "duration_per_scene": 0.2}
-PICTURES = ("image", "init_image")
+PICTURES = ("image", "init_image", "image_id")
 # Jobs of each route that are left to run.
 MADE = 2
 
@@ -76,6 +76,7 @@ SMALL = {
     "/api/v1/images/generate": {"steps": STEPS, "width": SIDE, "height": SIDE},
     "/api/v1/images/generate-i2i": {"steps": STEPS, "width": SIDE, "height": SIDE},
     "/api/v1/videos/generate": {"duration": 1, "fps": 24, "resolution": f"{SIDE}x{SIDE}"},
+    "/api/v1/i2v": {},
 }
 SMALL_SCENES = {"num_inference_steps": STEPS, "width": SIDE, "height": SIDE, "duration_per_scene": 0.2, "transition_frames": JOIN}
 SMALL_MOTION = {"num_inference_steps": STEPS, "num_frames": FRAMES}
@@ -143,6 +144,7 @@ def after_call(context, case, response):
     answer = response.json()
     remember(answer)
     job = answer.get("task_id") or answer.get("id") or answer.get("job_id") if isinstance(answer, dict) else None
+    job = job or response.headers.get("x-task-id", [None])[0]
     if case.method.upper() == "POST" and isinstance(job, str):
         # Few are made, or whoever waits for a picture would wait for all of them.
         if isinstance(case.body, dict) and "text" in case.body:

@@ -1,13 +1,15 @@
 //! What the server adds: how long its answers take while the device computes, and what it costs to make nothing.
 //!
-//! `cargo bench -p benches --bench server [-- [--usual-priority] [SECONDS]]`. First the shape of tiny-sd with random weights makes pictures
+//! `cargo bench -p benches --bench server [-- [--usual-priority] [--remote] [SECONDS]]`. First the shape of tiny-sd with random weights makes pictures
 //! of 512x512 on all cores, at the priority that the server gives such threads (or at the usual one, to see what that does), while
 //! `/health` and a task's state are asked for every few milliseconds. Then a model that returns at once takes its place, and whole
 //! requests are timed, one after another. Where the time of a stored job goes is the disk, by and large, so that is measured too, and left
-//! out once. The client is a thread of the same program. Results of one machine lie in `../results/`.
+//! out once. Last come jobs that a service makes: the time that is added to the service's own, and the memory of 500 that wait (`--remote`
+//! runs these alone). The client is a thread of the same program. Results of one machine lie in `../results/`.
 #![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
 
 mod instant;
+mod remote;
 mod times;
 
 use std::{
@@ -44,11 +46,13 @@ const PAUSE: Duration = Duration::from_millis(5);
 const ROUNDS: usize = 300;
 
 fn main() -> Result<()> {
-    let (mut priority, mut seconds) = (Priority::Low, 20);
+    let (mut priority, mut seconds, mut is_remote_only) = (Priority::Low, 20, false);
     // `cargo bench` adds a flag of its own.
     for argument in env::args().skip(1).filter(|argument| argument != "--bench") {
         match argument.as_str() {
             "--usual-priority" => priority = Priority::Usual,
+            "--remote" => is_remote_only = true,
+            remote::AS_SERVICE => return tokio::runtime::Runtime::new()?.block_on(remote::be_the_service()),
             number => seconds = number.parse().with_context(|| format!("{number:?} is no number of seconds"))?,
         }
     }
@@ -56,12 +60,25 @@ fn main() -> Result<()> {
     cpu_kernels::configure(threads, Level::detect(), priority);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
+        if is_remote_only {
+            remote::submitting(&env::temp_dir()).await?;
+            return remote::waiting(&env::temp_dir()).await;
+        }
         while_generating(priority, Duration::from_secs(seconds)).await?;
         making_nothing("jobs on this disk", &env::temp_dir()).await?;
         // What is left when the disk costs nothing.
         let memory = Path::new("/dev/shm");
-        if memory.is_dir() { making_nothing("jobs in memory", memory).await } else { Ok(()) }
+        if memory.is_dir() {
+            making_nothing("jobs in memory", memory).await?;
+        }
+        remote::submitting(&env::temp_dir()).await?;
+        remote::waiting(&env::temp_dir()).await
     })
+}
+
+/// A line of the results.
+fn say(line: &str) {
+    println!("{line}");
 }
 
 /// A server at a free port, and a client.

@@ -16,6 +16,7 @@ mod model;
 mod models;
 mod out_place;
 mod output;
+mod providers;
 mod serve;
 mod settings;
 mod threads;

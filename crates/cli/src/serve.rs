@@ -12,13 +12,13 @@ use generation::{
     jobs::{Jobs, JobsSettings, Retention},
 };
 use server::{
-    GuardSettings, Server, ServerSettings, TasksSettings, TextRoute,
+    GuardSettings, Server, ServerSettings, Services, TasksSettings,
     access::LinkSecret,
     uploads::UploadLimits,
     webhooks::{WebhookSecret, WebhookSettings},
 };
 
-use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, settings::Settings};
+use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, providers::Providers, settings::Settings};
 
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.
@@ -44,7 +44,10 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let folder = settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
-        let jobs = Jobs::open(jobs_settings(settings, folder.clone()), local.clone()).await.context("cannot serve")?;
+        let guard = GuardSettings { allow: settings.requests.allowed_hosts.clone(), ..GuardSettings::default() };
+        let Providers { backends, services, spend, routing, remarks } = Providers::connect(settings, &guard).await?;
+        let jobs = JobsSettings { spend, routing, ..jobs_settings(settings, folder.clone()) };
+        let jobs = Jobs::open_with(jobs, local.clone(), backends).await.context("cannot serve")?;
         let link_secret = match &settings.access.link_secret {
             Some(secret) => secret.clone(),
             None => kept_secret(&folder.join("link-secret"))?,
@@ -56,8 +59,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
                 WebhookSecret::kept_in(&path).with_context(|| format!("cannot serve: {}", path.display()))?
             }
         };
+        let routes = routes(&services);
         let server_settings = ServerSettings {
-            guard: GuardSettings { allow: settings.requests.allowed_hosts.clone(), ..GuardSettings::default() },
+            guard,
             tasks: TasksSettings { repaint_strength: settings.tasks.repaint_strength, ..TasksSettings::default() },
             webhooks: WebhookSettings::new(webhook_secret),
             access,
@@ -75,7 +79,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             limits: Limits::DEFAULT,
             shutdown_limit: Duration::from_secs(settings.jobs.shutdown_seconds),
             repaint_strength: settings.characters.repaint_strength,
-            text_route: if settings.text_is_bedrocks() { TextRoute::Bedrock } else { TextRoute::Local },
+            services,
             resident_memory: memory::resident,
             ..ServerSettings::default()
         };
@@ -117,14 +121,23 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         if exposed {
             output::remark(format_args!("others can reach this server, and it asks nobody for a key"));
         }
-        if settings.text_is_bedrocks() {
-            output::remark(
-                "videos from texts are for Amazon Bedrock (routing.text), which this version cannot ask yet: they are answered 503",
-            );
+        for remark in remarks.iter().chain(&routes) {
+            output::remark(remark);
         }
         log.start();
         Ok(server.run().await?)
     })
+}
+
+/// Which requests leave this machine, a line each: what a person sends then goes to somebody else.
+fn routes(services: &Services) -> Vec<String> {
+    let routes = [
+        ("videos from texts", &services.text),
+        ("images for /api/v1/i2v", &services.i2v),
+        ("videos of characters", &services.characters),
+        ("videos of tasks", &services.tasks),
+    ];
+    routes.into_iter().filter_map(|(what, route)| Some(format!("{what} go to {}", route.as_ref()?))).collect()
 }
 
 /// An address that a browser on this machine can open: one to listen on may stand for all.

@@ -5,6 +5,8 @@
 
 mod access;
 mod layers;
+mod providers;
+mod routing;
 mod services;
 mod tasks;
 mod values;
@@ -28,11 +30,14 @@ use serde::Deserialize;
 use server::uploads::{DEFAULT_UPLOAD_BYTES, DEFAULT_UPLOADS_BYTES};
 use url::Url;
 
+use self::providers::BedrockKeys;
 use crate::unknown_fields::UnknownFields;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
-pub(crate) use services::{BedrockSettings, CharactersSettings, ClientSettings, LogFormat, RoutingSettings};
+pub(crate) use providers::ProvidersSettings;
+pub(crate) use routing::{BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, RoutingSettings};
+pub(crate) use services::{CharactersSettings, ClientSettings, LogFormat};
 pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
 
 /// The file that is read when no other is named and it exists in the working directory.
@@ -68,8 +73,16 @@ pub(crate) struct Settings {
     pub characters: CharactersSettings,
     /// Which requests are served by whom.
     pub routing: RoutingSettings,
-    /// Amazon Bedrock.
-    pub bedrock: BedrockSettings,
+    /// Other people's services.
+    pub providers: ProvidersSettings,
+    /// What `[providers.bedrock]` was called before; [`Self::resolve`] puts it there.
+    bedrock: BedrockKeys,
+    /// What tells what an image shows.
+    pub interrogator: InterrogatorSettings,
+    /// Images in motion that are called back for.
+    pub i2v: I2vSettings,
+    /// What services may cost.
+    pub budget: BudgetSettings,
     /// The server that `framewright jobs` asks.
     pub client: ClientSettings,
 }
@@ -239,7 +252,9 @@ impl Settings {
         for layer in layers {
             figment = figment.merge(layer);
         }
-        figment.extract().map_err(|error| SettingsError(one_line(&error, file)))
+        let mut settings: Self = figment.extract().map_err(|error| SettingsError(one_line(&error, file)))?;
+        settings.providers.bedrock = settings.providers.bedrock.or(std::mem::take(&mut settings.bedrock));
+        Ok(settings)
     }
 }
 
@@ -259,5 +274,7 @@ fn one_line(error: &figment::Error, file: Option<&Path>) -> String {
     format!("setting {key}{}{origin}", said.join(", "))
 }
 
+#[cfg(test)]
+mod provider_variables;
 #[cfg(test)]
 mod tests;

@@ -215,7 +215,7 @@ pub(crate) fn make(
         let (spec, output) = job(&model)?;
         let prompt = match &spec {
             VideoSpec::Scenes(_) => SCENE,
-            VideoSpec::Animation(_) | VideoSpec::Clip(_) => "--prompt",
+            VideoSpec::Animation(_) | VideoSpec::Clip(_) | VideoSpec::Remote(_) => "--prompt",
         };
         model.unread_scripts(texts(&spec)).into_iter().for_each(output::remark);
         let job = engine::hold(local, Work::Video(spec), Some(output)).await.map_err(|error| flags::not_taken(error, prompt))?;
@@ -244,7 +244,7 @@ fn texts(spec: &VideoSpec) -> Vec<&str> {
     match spec {
         VideoSpec::Scenes(spec) => spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]).collect(),
         VideoSpec::Clip(spec) => spec.repaint().map(RepaintSpec::prompt).into_iter().collect(),
-        VideoSpec::Animation(_) => Vec::new(),
+        VideoSpec::Animation(_) | VideoSpec::Remote(_) => Vec::new(),
     }
 }
 

@@ -28,7 +28,8 @@ pub use files::uploads;
 pub use guarded_http::{AllowedHost, GuardSettings};
 pub use http::{metrics::RequestMetrics, multipart_file, problem::Problem, request_memory, request_notes::IgnoredField};
 pub use serve::{Server, ServerSettings};
-pub use state::{ApiState, DEFAULT_REPAINT_STRENGTH, StoreCheck, TasksSettings, TextRoute};
+pub use state::{ApiState, DEFAULT_REPAINT_STRENGTH, Service, Services, StoreCheck, TasksSettings};
+pub use webhooks::game::{GameCallback, InvalidCallback};
 
 #[cfg(test)]
 mod problem_tests;

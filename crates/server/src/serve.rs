@@ -22,12 +22,12 @@ use guarded_http::{Guard, GuardSettings};
 
 use crate::{
     access::{Access, AccessSettings, LinkSecret},
-    api::tasks::webhook,
+    api::{i2v, metadata::JobMetadata, tasks::webhook},
     files::uploads::{UploadLimits, UploadStore},
     http::request_log,
     routes,
     state::{
-        ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH, TasksSettings, TextRoute,
+        ApiState, DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT, DEFAULT_PICTURE_BODY_LIMIT, DEFAULT_REPAINT_STRENGTH, Services, TasksSettings,
     },
     webhooks::{self, WebhookSecret, WebhookSettings},
 };
@@ -71,8 +71,8 @@ pub struct ServerSettings {
     pub upload_limits: UploadLimits,
     /// How much of a character's picture its script repaints, 0 (nothing) to 1.
     pub repaint_strength: f64,
-    /// Where videos from texts are made.
-    pub text_route: TextRoute,
+    /// Who makes what beside this machine.
+    pub services: Services,
     /// The memory that this process holds, in bytes, where the system says; for `/metrics`.
     pub resident_memory: fn() -> Option<u64>,
     /// How long the stored job that runs may take to end when the server is told to stop.
@@ -101,7 +101,7 @@ impl Default for ServerSettings {
             uploads: env::temp_dir().join("framewright-uploads"),
             upload_limits: UploadLimits::default(),
             repaint_strength: DEFAULT_REPAINT_STRENGTH,
-            text_route: TextRoute::default(),
+            services: Services::default(),
             resident_memory: || None,
             shutdown_limit: Duration::from_secs(10),
             guard: GuardSettings::default(),
@@ -143,16 +143,21 @@ impl Server {
             guard: Guard::new(settings.guard.clone()),
             tasks: settings.tasks.clone(),
             repaint_strength: settings.repaint_strength,
-            text_route: settings.text_route,
+            services: settings.services.clone(),
             resident_memory: settings.resident_memory,
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
-        let access = Arc::clone(&state.access);
+        let (access, callback) = (Arc::clone(&state.access), state.services.callback.clone());
         let sender = webhooks::Sender {
             jobs: jobs.clone(),
             guard: state.guard.clone(),
             settings: settings.webhooks.clone(),
-            body: Box::new(move |job, event| webhook::body(&access, job, event)),
+            message: Box::new(move |job, delivery| match JobMetadata::of(job) {
+                Some(JobMetadata::I2v(_)) => i2v::callback::message(callback.as_ref()?, &access, job, &delivery.url),
+                Some(JobMetadata::Task(_) | JobMetadata::TextVideo(_) | JobMetadata::Character(_)) | None => {
+                    Some(webhook::message(&access, job, &delivery.event))
+                }
+            }),
         };
         let uploads = state.uploads.clone();
         let server = HttpServer::new(move || {

@@ -19,10 +19,12 @@ enum Kind {
     Truth,
     /// Texts with commas between them.
     List,
+    /// Numbers by a name, `a=1,b=2.5`.
+    Amounts,
 }
 
-/// Every setting, as `section.key`.
-const KEYS: [(&str, Kind); 48] = [
+/// Every setting, as `section.key`; the sections of services have one more word.
+const KEYS: [(&str, Kind); 111] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.unknown_fields", Kind::Text),
@@ -65,17 +67,80 @@ const KEYS: [(&str, Kind); 48] = [
     ("server.log_format", Kind::Text),
     ("characters.repaint_strength", Kind::Number),
     ("routing.text", Kind::Text),
-    ("bedrock.access_key_id", Kind::Text),
-    ("bedrock.secret_access_key", Kind::Text),
-    ("bedrock.region", Kind::Text),
-    ("bedrock.bucket", Kind::Text),
+    ("routing.i2v", Kind::Text),
+    ("routing.characters", Kind::Text),
+    ("routing.tasks", Kind::Text),
+    ("routing.overflow_after_seconds", Kind::Whole),
+    ("routing.overflow_model", Kind::Text),
+    ("providers.bedrock.access_key_id", Kind::Text),
+    ("providers.bedrock.secret_access_key", Kind::Text),
+    ("providers.bedrock.session_token", Kind::Text),
+    ("providers.bedrock.bearer_token", Kind::Text),
+    ("providers.bedrock.profile", Kind::Text),
+    ("providers.bedrock.region", Kind::Text),
+    ("providers.bedrock.bucket", Kind::Text),
+    ("providers.bedrock.prefix", Kind::Text),
+    ("providers.bedrock.model", Kind::Text),
+    ("providers.bedrock.endpoint", Kind::Text),
+    ("providers.bedrock.s3_endpoint", Kind::Text),
+    ("providers.bedrock.poll_seconds", Kind::Number),
+    ("providers.bedrock.deadline_seconds", Kind::Number),
+    ("providers.bedrock.max_concurrent", Kind::Whole),
+    ("providers.veo.api_key", Kind::Text),
+    ("providers.veo.base_url", Kind::Text),
+    ("providers.veo.endpoint", Kind::Text),
+    ("providers.veo.model", Kind::Text),
+    ("providers.veo.skip_upload", Kind::Truth),
+    ("providers.veo.google_api_key", Kind::Text),
+    ("providers.veo.google_base_url", Kind::Text),
+    ("providers.veo.google_model", Kind::Text),
+    ("providers.veo.vertex_project", Kind::Text),
+    ("providers.veo.vertex_location", Kind::Text),
+    ("providers.veo.vertex_token", Kind::Text),
+    ("providers.veo.max_retries", Kind::Whole),
+    ("providers.veo.retry_delay", Kind::Number),
+    ("providers.veo.retry_backoff", Kind::Number),
+    ("providers.veo.poll_seconds", Kind::Number),
+    ("providers.veo.deadline_seconds", Kind::Number),
+    ("providers.veo.max_concurrent", Kind::Whole),
+    ("providers.pika.bearer_token", Kind::Text),
+    ("providers.pika.base_url", Kind::Text),
+    ("providers.pika.model", Kind::Text),
+    ("providers.pika.fal_key", Kind::Text),
+    ("providers.pika.fal_base_url", Kind::Text),
+    ("providers.pika.fal_model", Kind::Text),
+    ("providers.pika.initial_wait_time", Kind::Number),
+    ("providers.pika.max_check_time", Kind::Number),
+    ("providers.pika.poll_seconds", Kind::Number),
+    ("providers.pika.max_concurrent", Kind::Whole),
+    ("providers.replicate.api_token", Kind::Text),
+    ("providers.replicate.base_url", Kind::Text),
+    ("providers.replicate.video_model", Kind::Text),
+    ("providers.replicate.image_input", Kind::Text),
+    ("providers.replicate.poll_seconds", Kind::Number),
+    ("providers.replicate.deadline_seconds", Kind::Number),
+    ("providers.replicate.max_concurrent", Kind::Whole),
+    ("providers.huggingface.token", Kind::Text),
+    ("providers.huggingface.base_url", Kind::Text),
+    ("providers.huggingface.model", Kind::Text),
+    ("providers.huggingface.max_concurrent", Kind::Whole),
+    ("interrogator.kind", Kind::Text),
+    ("interrogator.replicate_model", Kind::Text),
+    ("interrogator.local_model", Kind::Text),
+    ("i2v.callback_url", Kind::Text),
+    ("i2v.callback_key", Kind::Text),
+    ("budget.providers", Kind::Amounts),
+    ("budget.keys", Kind::Amounts),
+    ("budget.each_key", Kind::Number),
+    ("budget.prices", Kind::Amounts),
+    ("budget.prices_per_second", Kind::Amounts),
     ("client.server", Kind::Text),
     ("client.api_key", Kind::Text),
 ];
 
 /// Variables that other programs define, which act here too: the later in this list, the stronger.
 /// The second word is the setting, the third what is appended to the value (the cache lies inside `HF_HOME`).
-const FOREIGN: [(&str, &str, &str); 15] = [
+const FOREIGN: [(&str, &str, &str); 46] = [
     ("PORT", "server.port", ""),
     ("HUGGING_FACE_TOKEN", "hub.token", ""),
     ("HF_TOKEN", "hub.token", ""),
@@ -87,10 +152,41 @@ const FOREIGN: [(&str, &str, &str); 15] = [
     ("HF_HUB_CACHE", "hub.cache_dir", ""),
     ("HF_ENDPOINT", "hub.endpoint", ""),
     ("HF_HUB_OFFLINE", "hub.offline", ""),
-    ("AWS_ACCESS_KEY_ID", "bedrock.access_key_id", ""),
-    ("AWS_SECRET_ACCESS_KEY", "bedrock.secret_access_key", ""),
-    ("AWS_REGION", "bedrock.region", ""),
-    ("S3_BUCKET_NAME", "bedrock.bucket", ""),
+    ("HUGGING_FACE_TOKEN", "providers.huggingface.token", ""),
+    ("HF_TOKEN", "providers.huggingface.token", ""),
+    ("AWS_ACCESS_KEY_ID", "providers.bedrock.access_key_id", ""),
+    ("AWS_SECRET_ACCESS_KEY", "providers.bedrock.secret_access_key", ""),
+    ("AWS_SESSION_TOKEN", "providers.bedrock.session_token", ""),
+    ("AWS_BEARER_TOKEN_BEDROCK", "providers.bedrock.bearer_token", ""),
+    ("AWS_PROFILE", "providers.bedrock.profile", ""),
+    ("AWS_DEFAULT_REGION", "providers.bedrock.region", ""),
+    ("AWS_REGION", "providers.bedrock.region", ""),
+    ("S3_BUCKET_NAME", "providers.bedrock.bucket", ""),
+    ("AWS_ENDPOINT_URL", "providers.bedrock.endpoint", ""),
+    ("AWS_ENDPOINT_URL", "providers.bedrock.s3_endpoint", ""),
+    ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "providers.bedrock.endpoint", ""),
+    ("AWS_ENDPOINT_URL_S3", "providers.bedrock.s3_endpoint", ""),
+    ("VEO3_API_KEY", "providers.veo.api_key", ""),
+    ("VEO3_BASE_URL", "providers.veo.base_url", ""),
+    ("VEO3_ENDPOINT", "providers.veo.endpoint", ""),
+    ("VEO3_MODEL", "providers.veo.model", ""),
+    ("VEO3_SKIP_UPLOAD", "providers.veo.skip_upload", ""),
+    ("VIDEO_GENERATION_MAX_RETRIES", "providers.veo.max_retries", ""),
+    ("VIDEO_GENERATION_RETRY_DELAY", "providers.veo.retry_delay", ""),
+    ("VIDEO_GENERATION_RETRY_BACKOFF", "providers.veo.retry_backoff", ""),
+    ("VIDEO_MAX_CONCURRENT", "providers.veo.max_concurrent", ""),
+    ("GEMINI_API_KEY", "providers.veo.google_api_key", ""),
+    ("GOOGLE_API_KEY", "providers.veo.google_api_key", ""),
+    ("PIKAPI_BEARER_TOKEN", "providers.pika.bearer_token", ""),
+    ("PIKAPI_BASE_URL", "providers.pika.base_url", ""),
+    ("FAL_KEY", "providers.pika.fal_key", ""),
+    ("INITIAL_WAIT_TIME", "providers.pika.initial_wait_time", ""),
+    ("MAX_CHECK_TIME", "providers.pika.max_check_time", ""),
+    ("REPLICATE_API_TOKEN", "providers.replicate.api_token", ""),
+    ("REPLICATE_BASE_URL", "providers.replicate.base_url", ""),
+    ("REPLICATE_MODEL_ID", "interrogator.replicate_model", ""),
+    ("CALLBACK_API_URL", "i2v.callback_url", ""),
+    ("GAME_API_KEY", "i2v.callback_key", ""),
 ];
 
 const PREFIX: &str = "FRAMEWRIGHT__";
@@ -135,7 +231,9 @@ pub(crate) fn environment_layers(variables: impl IntoIterator<Item = (String, St
     }
     for (name, value) in &variables {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-        let wanted = rest.to_ascii_lowercase().replacen("__", ".", 1);
+        let wanted = rest.to_ascii_lowercase().replace("__", ".");
+        // The section was a floor higher once.
+        let wanted = if wanted.starts_with("bedrock.") { format!("providers.{wanted}") } else { wanted };
         let Some((key, kind)) = KEYS.iter().find(|(key, _)| *key == wanted) else {
             let known: Vec<_> = KEYS.iter().map(|(key, _)| variable_of(key)).collect();
             return Err(SettingsError(format!("{name} names no setting; there are {}", known.join(", "))));
@@ -147,7 +245,7 @@ pub(crate) fn environment_layers(variables: impl IntoIterator<Item = (String, St
 
 /// The variable that sets a key: `FRAMEWRIGHT__SERVER__PORT`.
 fn variable_of(key: &str) -> String {
-    format!("{PREFIX}{}", key.replacen('.', "__", 1).to_ascii_uppercase())
+    format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
 /// The value in its own type; text that is none stays text, and is then refused where types are checked.
@@ -157,10 +255,21 @@ fn read(kind: Kind, text: &str) -> Value {
         Kind::Whole => text.trim().parse::<i64>().map_or_else(|_| text.into(), Value::from),
         Kind::Number => text.trim().parse::<f64>().map_or_else(|_| text.into(), Value::from),
         Kind::List => text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect::<Vec<_>>().into(),
+        Kind::Amounts => {
+            let amount = |pair: &str| pair.split_once('=').map(|(name, number)| (name.trim().to_owned(), read(Kind::Number, number)));
+            let amounts: Option<Map<_, _>> = text.split(',').filter(|pair| !pair.trim().is_empty()).map(amount).collect();
+            amounts.map_or_else(|| text.into(), Value::from)
+        }
         Kind::Truth => match text.trim().to_ascii_lowercase().as_str() {
             "1" | "true" | "yes" | "on" => true.into(),
             "0" | "false" | "no" | "off" => false.into(),
             _ => text.into(),
         },
     }
+}
+
+/// Every variable that acts.
+#[cfg(test)]
+pub(super) fn variables() -> impl Iterator<Item = String> {
+    FOREIGN.iter().map(|(name, ..)| (*name).to_owned()).chain(KEYS.iter().map(|(key, _)| variable_of(key)))
 }

@@ -4,13 +4,13 @@
 use secrecy::ExposeSecret as _;
 use server::access::{AllowedHosts, AllowedOrigins, ApiKey};
 
-use super::{services::TextRouting, *};
+use super::{layers, provider_variables, *};
 
 fn variables(pairs: &[(&str, &str)]) -> Result<Vec<Layer>, SettingsError> {
     environment_layers(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
 
-fn from_environment(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+pub(super) fn from_environment(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     Settings::resolve(None, variables(pairs)?)
 }
 
@@ -23,18 +23,31 @@ fn key(text: &str) -> ApiKey {
     ApiKey::new("default", text).unwrap()
 }
 
-/// Every setting as text; secrets in the clear.
+/// Every setting as text; the hub's and the client's secrets in the clear.
 fn shown(settings: &Settings) -> String {
-    let bedrock = &settings.bedrock;
-    let secrets = [&settings.hub.token, &settings.client.api_key, &bedrock.access_key_id, &bedrock.secret_access_key];
+    let secrets = [&settings.hub.token, &settings.client.api_key];
     let secrets = secrets.map(|secret| secret.as_ref().map(|secret| secret.expose_secret().to_owned()));
     format!("{settings:?} secrets={secrets:?}")
 }
 
+/// A variable, a value, and whether the settings are as it says.
+type Row = (&'static str, &'static str, fn(&Settings) -> bool);
+
+/// Every variable of a table acts, and counts as absent where it is empty.
+pub(super) fn acts(table: &[Row]) {
+    let without = shown(&from_environment(&[]).unwrap());
+    for (name, value, acts) in table {
+        let with = from_environment(&[(name, value)]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(acts(&with), "{name}={value} gave {with:?}");
+        assert_ne!(shown(&with), without, "{name}={value} changed nothing");
+        let empty = from_environment(&[(name, "")]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(shown(&empty), without, "an empty {name} counts as absent");
+    }
+}
+
 #[test]
 fn every_variable_acts() {
-    type Row = (&'static str, &'static str, fn(&Settings) -> bool);
-    let table: [Row; 62] = [
+    let table: [Row; 53] = [
         ("PORT", "8123", |s| s.server.port == 8123),
         ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
         ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -90,25 +103,13 @@ fn every_variable_acts() {
         ("FRAMEWRIGHT__HUB__OFFLINE", "true", |s| s.hub.offline),
         ("FRAMEWRIGHT__SERVER__LOG_FORMAT", "json", |s| s.server.log_format == LogFormat::Json),
         ("FRAMEWRIGHT__CHARACTERS__REPAINT_STRENGTH", "0.25", |s| s.characters.repaint_strength == 0.25),
-        ("FRAMEWRIGHT__ROUTING__TEXT", "bedrock", |s| s.routing.text == TextRouting::Bedrock),
-        ("AWS_ACCESS_KEY_ID", "AKIA1", |s| s.bedrock.access_key_id.as_ref().unwrap().expose_secret() == "AKIA1"),
-        ("AWS_SECRET_ACCESS_KEY", "s1", |s| s.bedrock.secret_access_key.as_ref().unwrap().expose_secret() == "s1"),
-        ("AWS_REGION", "eu-west-1", |s| s.bedrock.region.as_deref() == Some("eu-west-1")),
-        ("S3_BUCKET_NAME", "videos", |s| s.bedrock.bucket.as_deref() == Some("videos")),
-        ("FRAMEWRIGHT__BEDROCK__ACCESS_KEY_ID", "2", |s| s.bedrock.access_key_id.as_ref().unwrap().expose_secret() == "2"),
-        ("FRAMEWRIGHT__BEDROCK__SECRET_ACCESS_KEY", "3", |s| s.bedrock.secret_access_key.as_ref().unwrap().expose_secret() == "3"),
-        ("FRAMEWRIGHT__BEDROCK__REGION", "us-east-1", |s| s.bedrock.region.as_deref() == Some("us-east-1")),
-        ("FRAMEWRIGHT__BEDROCK__BUCKET", "b", |s| s.bedrock.bucket.as_deref() == Some("b")),
         ("FRAMEWRIGHT__CLIENT__SERVER", "http://10.0.0.1:8000", |s| s.client.server == "http://10.0.0.1:8000"),
         ("FRAMEWRIGHT__CLIENT__API_KEY", "k", |s| s.client.api_key.as_ref().unwrap().expose_secret() == "k"),
     ];
-    let without = shown(&from_environment(&[]).unwrap());
-    for (name, value, acts) in table {
-        let with = from_environment(&[(name, value)]).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(acts(&with), "{name}={value} gave {with:?}");
-        assert_ne!(shown(&with), without, "{name}={value} changed nothing");
-        let empty = from_environment(&[(name, "")]).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(shown(&empty), without, "an empty {name} counts as absent");
+    acts(&table);
+    let rows: Vec<_> = table.iter().chain(&provider_variables::TABLE).map(|(name, ..)| *name).collect();
+    for variable in layers::variables() {
+        assert!(rows.contains(&variable.as_str()), "no test shows that {variable} acts");
     }
 }
 
@@ -201,10 +202,6 @@ fn a_refusal_names_setting_value_limit_and_origin() {
          (from FRAMEWRIGHT__TASKS__REPAINT_STRENGTH)"
     );
     assert_eq!(
-        refused("FRAMEWRIGHT__ROUTING__TEXT", "veo"),
-        "setting routing.text: \"veo\" is none of auto, local, bedrock (from FRAMEWRIGHT__ROUTING__TEXT)"
-    );
-    assert_eq!(
         refused("FRAMEWRIGHT__SERVER__LOG_FORMAT", "xml"),
         "setting server.log_format: \"xml\" is none of text, json (from FRAMEWRIGHT__SERVER__LOG_FORMAT)"
     );
@@ -231,7 +228,7 @@ fn a_refusal_names_setting_value_limit_and_origin() {
 
 #[test]
 fn secrets_are_never_printed() {
-    for name in ["HF_TOKEN", "FRAMEWRIGHT__CLIENT__API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+    for name in ["HF_TOKEN", "FRAMEWRIGHT__CLIENT__API_KEY"] {
         let settings = from_environment(&[(name, "hf_secret")]).unwrap();
         assert!(!format!("{settings:?}").contains("hf_secret"), "{name}");
     }

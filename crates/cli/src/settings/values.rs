@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows which setting the value is for, nor where it came from; whoever asks adds that.
 
-use std::{fmt, num::NonZeroU32, str::FromStr};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, str::FromStr};
 
 use cpu_kernels::Level;
 use diffusion_core::pipelines::first_user_step;
@@ -15,6 +15,8 @@ use server::{
     webhooks::WebhookSecret,
 };
 use url::Url;
+
+use super::routing;
 
 pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -74,9 +76,77 @@ pub(super) fn repaint_strength<'de, D: Deserializer<'de>>(deserializer: D) -> Re
     }
 }
 
-pub(super) fn server_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    // Without its final slash, so that paths can stand behind it.
+pub(super) fn videos_at_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    within(deserializer, 1, 1024)?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn retries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    within(deserializer, 0, 20)?.try_into().map_err(D::Error::custom)
+}
+
+pub(super) fn overflow_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    within(deserializer, 1, 86_400)?.try_into().map(Some).map_err(D::Error::custom)
+}
+
+fn number_within<'de, D: Deserializer<'de>>(deserializer: D, least: f64, most: f64) -> Result<f64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    if (least..=most).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside {least}..={most}"))) }
+}
+
+pub(super) fn pause_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    number_within(deserializer, 0.0, 600.0)
+}
+
+pub(super) fn backoff<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    number_within(deserializer, 1.0, 10.0)
+}
+
+pub(super) fn wait_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    number_within(deserializer, 0.0, 86_400.0).map(Some)
+}
+
+pub(super) fn poll_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    number_within(deserializer, 0.1, 600.0).map(Some)
+}
+
+pub(super) fn deadline_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    number_within(deserializer, 1.0, 86_400.0).map(Some)
+}
+
+pub(super) fn budget_dollars<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    number_within(deserializer, 0.0, 1e6).map(Some)
+}
+
+/// The name of a service's model.
+pub(super) fn model_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if routing::is_model(&name) {
+        return Ok(Some(name));
+    }
+    Err(D::Error::custom(format!("{name:?} is no model of {}", routing::SERVICES.join(", "))))
+}
+
+/// US dollars by a name, each at least 0 and at most a million.
+pub(super) fn amounts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let amounts = BTreeMap::<String, f64>::deserialize(deserializer)?;
+    match amounts.iter().find(|(_, dollars)| !(0.0..=1e6).contains(*dollars)) {
+        Some((name, dollars)) => Err(D::Error::custom(format!("{name}: {dollars} is outside 0..=1000000"))),
+        None => Ok(amounts),
+    }
+}
+
+/// An address without its final slash, so that paths can stand behind it.
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(endpoint(deserializer)?.unwrap_or_default().trim_end_matches('/').to_owned())
+}
+
+/// A path behind an address: "/v1/videos".
+pub(super) fn url_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    if path.starts_with('/') && !path.contains(['?', '#', ' ']) {
+        return Ok(path.trim_end_matches('/').to_owned());
+    }
+    Err(D::Error::custom(format!("{path:?} is no path: it begins with a slash, and has no query")))
 }
 
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

@@ -10,8 +10,10 @@ mod image;
 mod jobs;
 mod models;
 mod program;
+mod secrets;
 mod serve;
 mod served;
+mod services;
 #[cfg(unix)]
 mod special_files;
 #[path = "../../../diffusion-core/tests/it/tiny_turbo.rs"]

@@ -58,10 +58,7 @@ impl Served {
 
     /// One request, its first line and more lines of its head; the answer whole.
     pub(crate) fn ask(&self, first: &str, lines: &[&str], body: &[u8]) -> String {
-        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-        let head = format!("{first} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}Content-Length: {}\r\n\r\n", body.len());
-        let answer = exchange(&self.address, &[head.as_bytes(), body].concat());
-        String::from_utf8_lossy(&answer).into_owned()
+        ask(&self.address, first, lines, body)
     }
 
     /// `POST` of a JSON body; the JSON that is answered.
@@ -70,6 +67,13 @@ impl Served {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
+}
+
+/// One request to an address, its first line and more lines of its head; the answer whole.
+pub(crate) fn ask(address: &str, first: &str, lines: &[&str], body: &[u8]) -> String {
+    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let head = format!("{first} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}Content-Length: {}\r\n\r\n", body.len());
+    String::from_utf8_lossy(&exchange(address, &[head.as_bytes(), body].concat())).into_owned()
 }
 
 /// One HTTP/1.1 exchange; the answer whole.

@@ -4,7 +4,10 @@ use generation::jobs::{Job, Metadata};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::api::{characters::metadata::CharacterMetadata, tasks::metadata::TaskMetadata, text_video::metadata::TextVideoMetadata};
+use crate::api::{
+    characters::metadata::CharacterMetadata, i2v::metadata::I2vMetadata, tasks::metadata::TaskMetadata,
+    text_video::metadata::TextVideoMetadata,
+};
 
 /// What an API keeps with a job.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,11 +16,13 @@ pub(crate) enum JobMetadata {
     Task(TaskMetadata),
     TextVideo(TextVideoMetadata),
     Character(CharacterMetadata),
+    I2v(I2vMetadata),
 }
 
 impl JobMetadata {
     /// The kind of the characters' jobs, by which they are listed.
     pub(crate) const CHARACTER: &str = "character";
+    const I2V: &str = "i2v";
     const TASK: &str = "task";
     const TEXT_VIDEO: &str = "text_video";
 
@@ -28,6 +33,7 @@ impl JobMetadata {
             Self::TASK => serde_json::from_value(data).ok().map(Self::Task),
             Self::TEXT_VIDEO => serde_json::from_value(data).ok().map(Self::TextVideo),
             Self::CHARACTER => serde_json::from_value(data).ok().map(Self::Character),
+            Self::I2V => serde_json::from_value(data).ok().map(Self::I2v),
             _ => None,
         }
     }
@@ -43,6 +49,7 @@ impl From<JobMetadata> for Metadata {
             JobMetadata::Task(of) => (JobMetadata::TASK, data(of)),
             JobMetadata::TextVideo(of) => (JobMetadata::TEXT_VIDEO, data(of)),
             JobMetadata::Character(of) => (JobMetadata::CHARACTER, data(of)),
+            JobMetadata::I2v(of) => (JobMetadata::I2V, data(of)),
         };
         Self { kind: kind.to_owned(), data }
     }

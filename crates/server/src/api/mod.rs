@@ -3,6 +3,7 @@
 //! A new API gets a folder here with a `configure`, which [`crate::routes`] calls, and a line in [`service::docs`].
 
 pub(crate) mod characters;
+pub(crate) mod i2v;
 pub(crate) mod images;
 pub(crate) mod metadata;
 pub(crate) mod service;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, web::Bytes};
 use generation::{
     BackendError,
-    jobs::{Durability, HeldJob, HeldOutput, HeldVideo, Idempotency, NewJob, Submitted, Work},
+    jobs::{Durability, HeldJob, HeldOutput, HeldVideo, Idempotency, Job, NewJob, Submitted, Work},
 };
 use uuid::Uuid;
 
@@ -31,11 +31,18 @@ impl Submission {
         Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None })
     }
 
+    /// By a request that has a name of its own elsewhere than in `Idempotency-Key`: whatever else it says, it makes one job. No name of
+    /// that header has a space, so that the two are never taken for each other.
+    pub(crate) fn named(caller: Caller, kind: &str, name: &str) -> Self {
+        let idempotency = Some(Idempotency { key: format!("{kind} {name}"), fingerprint: kind.to_owned() });
+        Self { caller, idempotency, callback_url: None }
+    }
+
     /// The stored job that the same request has made before.
     pub(crate) async fn before(&self, state: &ApiState) -> Result<Option<Submitted>, Problem> {
         let Some(name) = &self.idempotency else { return Ok(None) };
         let job = state.jobs.replayed(&self.caller.owner, name).await?;
-        Ok(job.map(|job| Submitted { job, replayed: true, held: None }))
+        Ok(job.map(|job| Submitted { job, replayed: true, held: None, routed_to: None }))
     }
 
     /// Whether anybody but this connection can learn what becomes of the job.
@@ -78,6 +85,14 @@ pub(crate) async fn finished(state: &ApiState, what: &str, job: HeldJob) -> Resu
         let is_by_caller = matches!(*error, BackendError::Cancelled) && cancel.is_cancelled() && !*state.jobs.stopping().borrow();
         if is_by_caller { task_cancelled(&id) } else { Problem::not_made(what, &error) }
     })
+}
+
+/// What is said of a job that this machine was to make and a service makes instead.
+pub(crate) fn overflow_remark(job: &Job, is_for_here: bool) -> Option<String> {
+    let provider = &job.remote.as_ref().filter(|_| is_for_here)?.provider;
+    Some(format!(
+        "{provider} makes the video, because this machine would have taken longer than the operator allows (routing.overflow_after_seconds)."
+    ))
 }
 
 /// A new task's id: a word and twelve hexadecimal digits.

@@ -1,17 +1,23 @@
 //! What is told at `GET /metrics`: requests as they are counted here, and the backends, the jobs and the machine as they stand.
 //!
-//! It must not know HTTP's types: names and numbers arrive as values. The invariant: no label names a job, a caller or anything else that
-//! a stranger chooses, so that the number of series is bounded by our own routes. Names and units are those that Prometheus recommends.
+//! It must not know HTTP's types: names and numbers arrive as values. The invariant: no label names a job or anything else that a stranger
+//! chooses, so that the number of series is bounded by our own routes and the operator's own keys, of which the names are told and nothing
+//! else. Names and units are those that Prometheus recommends.
 
 use std::{fmt, time::Duration};
 
-use generation::{JobMetrics, StepMetrics, jobs::Stats};
+use generation::{
+    JobMetrics, StepMetrics,
+    jobs::{ProviderMetrics, Stats, Usage},
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet, text},
     metrics::{MetricType, counter::Counter, family::Family, histogram::Histogram},
     registry::Registry,
 };
+
+use crate::http::usd;
 
 /// Upper bounds of the time until an answer, in seconds: from a moment to a video that is waited for.
 const ANSWER_BOUNDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0];
@@ -74,6 +80,10 @@ pub(crate) struct Now {
     pub(crate) running: usize,
     pub(crate) jobs: JobMetrics,
     pub(crate) steps: StepMetrics,
+    /// The services that are set up.
+    pub(crate) providers: Vec<ProviderMetrics>,
+    /// What they have cost this month, by key.
+    pub(crate) usage: Vec<Usage>,
     /// What is stored; none if the store does not answer.
     pub(crate) stats: Option<Stats>,
     /// Memory that the process holds, in bytes, where the system says.
@@ -119,6 +129,49 @@ impl Collector for Now {
         for (of, times) in [("picture", &self.steps.picture_steps), ("motion", &self.steps.motion_steps)] {
             histogram(steps.encode_family(&[("of", of)])?, times)?;
         }
+        if self.providers.is_empty() {
+            return Ok(());
+        }
+        self.encode_providers(&mut encoder)
+    }
+}
+
+impl Now {
+    fn encode_providers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        type Count = fn(&ProviderMetrics) -> usize;
+        let gauges: [(&str, &str, Count); 2] = [
+            ("framewright_provider_running_jobs", "Jobs that a service works on", |of| of.running),
+            ("framewright_provider_queue_depth", "Jobs that wait for a service", |of| of.waiting),
+        ];
+        for (name, help, count) in gauges {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for of in &self.providers {
+                family.encode_family(&[("provider", of.provider.as_str())])?.encode_gauge(&(count(of) as u64))?;
+            }
+        }
+        let mut jobs = encoder.encode_descriptor("framewright_provider_jobs", "Jobs of services, by outcome", None, MetricType::Counter)?;
+        for of in &self.providers {
+            for (outcome, count) in [("completed", of.completed), ("failed", of.failed), ("cancelled", of.cancelled)] {
+                let labels = [("provider", of.provider.as_str()), ("outcome", outcome)];
+                jobs.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
+        let help = "Failed jobs of services, by the kind of fault";
+        let mut errors = encoder.encode_descriptor("framewright_provider_errors", help, None, MetricType::Counter)?;
+        for of in &self.providers {
+            for (kind, count) in &of.errors {
+                let labels = [("provider", of.provider.as_str()), ("kind", kind)];
+                errors.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+            }
+        }
+        let help = "What services have cost this month by the operator's prices, by the name of the key";
+        let mut spend = encoder.encode_descriptor("framewright_provider_spend_usd", help, None, MetricType::Gauge)?;
+        for row in &self.usage {
+            for (state, micros) in [("spent", row.spent), ("reserved", row.reserved)] {
+                let labels = [("provider", row.provider.as_str()), ("key", row.owner.as_str()), ("state", state)];
+                spend.encode_family(&labels)?.encode_gauge(&usd(micros))?;
+            }
+        }
         Ok(())
     }
 }
@@ -131,9 +184,14 @@ fn histogram(mut encoder: MetricEncoder<'_>, times: &generation::Histogram) -> f
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use generation::jobs::JobState;
+    use generation::jobs::{JobState, Month};
 
     use super::*;
+
+    fn usage(owner: &str, spent: u64) -> Usage {
+        let month = Month { year: 2026, month: 11 };
+        Usage { owner: owner.into(), provider: "bedrock".into(), month, jobs: 1, reserved: 0, spent }
+    }
 
     #[test]
     fn the_text_is_openmetrics() {
@@ -147,6 +205,14 @@ mod tests {
             running: 1,
             jobs: JobMetrics { failed: 3, ..JobMetrics::default() },
             steps: StepMetrics::default(),
+            providers: vec![ProviderMetrics {
+                provider: "bedrock".into(),
+                running: 1,
+                completed: 4,
+                errors: [("rate_limited", 2)].into(),
+                ..ProviderMetrics::default()
+            }],
+            usage: [("a", 480_000), ("b", 20_000)].map(|(owner, spent)| usage(owner, spent)).into(),
             stats: Some(stats),
             resident_memory: Some(4096),
         };
@@ -162,6 +228,11 @@ mod tests {
             "framewright_job_wait_seconds_bucket{le=\"+Inf\"} 0",
             "framewright_step_seconds_count{of=\"motion\"} 0",
             "process_resident_memory_bytes 4096",
+            "framewright_provider_running_jobs{provider=\"bedrock\"} 1",
+            "framewright_provider_jobs_total{provider=\"bedrock\",outcome=\"completed\"} 4",
+            "framewright_provider_errors_total{provider=\"bedrock\",kind=\"rate_limited\"} 2",
+            "framewright_provider_spend_usd{provider=\"bedrock\",key=\"a\",state=\"spent\"} 0.48",
+            "framewright_provider_spend_usd{provider=\"bedrock\",key=\"b\",state=\"spent\"} 0.02",
         ] {
             assert!(text.lines().any(|told| told == line), "{line} in\n{text}");
         }

@@ -24,14 +24,14 @@ pub(crate) mod request_notes;
 pub(crate) mod respond_async;
 
 pub(crate) use self::{
-    error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
+    error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail, usd},
     file_answer::FileAnswer,
     header_values::insert,
     idempotency::IdempotencyHeader,
     path_methods::path,
     problem::{
         Problem, Renderer,
-        documented::{FileAnswers, JsonBodyProblems, NotMade, QueueProblems, StoreProblems},
+        documented::{FileAnswers, JsonBodyProblems, NotMade, QueueProblems, ServiceProblems, StoreProblems},
     },
     request_body::{RequestBody, aside, check_type, holding},
     request_memory::HeldMemory,

@@ -10,6 +10,7 @@ pub(crate) mod field_names;
 pub(crate) mod fields;
 mod non_finite;
 pub(crate) mod picture_source;
+pub(crate) mod remote_picture;
 pub(crate) mod request_fields;
 mod scalars;
 
@@ -20,5 +21,6 @@ pub(crate) use self::{
     faults::{detail, echo, value_error, value_fault},
     fields::{Fields, TypeFault, boolean, entries, integer, query_values, string},
     picture_source::{Asker, PictureSource, SourceError},
+    remote_picture::input_image,
     request_fields::random_seed,
 };

@@ -59,6 +59,8 @@ pub(crate) struct PictureSource<'a> {
     pub(crate) jobs: &'a Jobs,
     pub(crate) guard: &'a Guard,
     pub(crate) memory: &'a RequestMemory,
+    /// The service that is to make something of the picture; none: this machine.
+    pub(crate) service: Option<&'a str>,
     /// The longest file, in bytes.
     pub(crate) byte_limit: usize,
     /// How long to wait for memory.
@@ -96,7 +98,11 @@ impl PictureSource<'_> {
 
     /// What lies at an address, and the memory that it was given. Nothing is fetched for a job that would not be taken.
     async fn fetched(&self, url: &str, asker: Asker<'_>) -> Result<(Vec<u8>, HeldMemory), SourceError> {
-        self.jobs.check_room(asker.owner).map_err(Problem::from)?;
+        match self.service {
+            Some(service) => self.jobs.check_provider_room(service, asker.owner),
+            None => self.jobs.check_room(asker.owner),
+        }
+        .map_err(Problem::from)?;
         let mut held = self.memory.take(self.byte_limit, self.patience).await.map_err(Problem::from)?;
         let max_bytes = u64::try_from(self.byte_limit).unwrap_or(u64::MAX);
         let limits = Limits { max_bytes, media_types: MEDIA_TYPES, timeout: TIMEOUT };

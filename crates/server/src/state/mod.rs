@@ -2,6 +2,7 @@
 //!
 //! The rooms below it own its parts and must not know it: they take what they need.
 
+mod services;
 mod store_check;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -10,7 +11,11 @@ use actix_web::{HttpRequest, web::Bytes};
 use generation::{Limits, LocalBackend, ModelInfo, jobs::Jobs};
 use guarded_http::{Guard, GuardSettings};
 
-pub use self::store_check::StoreCheck;
+pub(crate) use self::services::Maker;
+pub use self::{
+    services::{Service, Services},
+    store_check::StoreCheck,
+};
 use crate::{
     access::{Access, OpenStreams},
     files::uploads::{UploadLimits, UploadStore},
@@ -48,8 +53,8 @@ pub struct ApiState {
     pub streams: OpenStreams,
     /// How much of a character's picture its script repaints, 0 (nothing) to 1.
     pub repaint_strength: f64,
-    /// Where videos from texts are made.
-    pub text_route: TextRoute,
+    /// Who makes what beside this machine.
+    pub services: Services,
     /// What was last found of the store of jobs.
     pub store_check: StoreCheck,
     /// What large bodies of requests may take.
@@ -89,7 +94,7 @@ impl ApiState {
             tasks: TasksSettings::default(),
             streams: OpenStreams::default(),
             repaint_strength: DEFAULT_REPAINT_STRENGTH,
-            text_route: TextRoute::default(),
+            services: Services::default(),
             store_check: StoreCheck::default(),
             memory: RequestMemory::default(),
             requests: RequestMetrics::default(),
@@ -113,9 +118,19 @@ impl ApiState {
             jobs: &self.jobs,
             guard: &self.guard,
             memory: &self.memory,
+            service: None,
             byte_limit: self.picture_body_limit,
             patience: self.body_timeout,
         }
+    }
+
+    /// The same, for a job that this one makes.
+    pub(crate) fn pictures_for<'a>(&'a self, maker: &'a Maker) -> PictureSource<'a> {
+        let service = match maker {
+            Maker::Local => None,
+            Maker::Remote(model) => model.split('/').next(),
+        };
+        PictureSource { service, ..self.pictures() }
     }
 
     /// Reads a body that carries a picture, of at most [`Self::picture_body_limit`] bytes, and gives the memory that it was given: to be
@@ -128,7 +143,9 @@ impl ApiState {
         owner: &str,
     ) -> Result<(Bytes, HeldMemory), Problem> {
         let limit = self.picture_body_limit;
-        if announced(request.headers()).unwrap_or(limit) > self.body_limit && !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        let is_long = announced(request.headers()).unwrap_or(limit) > self.body_limit;
+        // Where there are services, the body says who makes it.
+        if is_long && self.services.services.is_empty() && !request.headers().contains_key(IDEMPOTENCY_KEY) {
             self.jobs.check_room(owner)?;
         }
         let mut held = self.memory_for(request, limit).await?;
@@ -163,14 +180,4 @@ impl Default for TasksSettings {
     fn default() -> Self {
         Self { repaint_strength: 0.0, heartbeat: Duration::from_secs(15), streams_per_owner: 16 }
     }
-}
-
-/// Where videos from texts are made; the operator's choice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TextRoute {
-    /// By this machine's own models.
-    #[default]
-    Local,
-    /// By Amazon Bedrock.
-    Bedrock,
 }

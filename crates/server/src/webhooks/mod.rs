@@ -6,6 +6,7 @@
 //! request goes through the guard; no host and no owner takes all the places, and no receiver that does not answer holds one up for long
 //! (`turns`); no address is logged but its host.
 
+pub(crate) mod game;
 mod secret;
 mod turns;
 
@@ -57,15 +58,25 @@ impl WebhookSettings {
     }
 }
 
-/// What a callback is told of a job's event.
-pub(crate) type MessageBody = dyn Fn(&Job, &str) -> Vec<u8> + Send + Sync;
+/// A message, as the API of its job writes it.
+pub(crate) struct Message {
+    /// JSON.
+    pub(crate) body: Vec<u8>,
+    /// What stands in its head beside what every message has.
+    pub(crate) headers: HeaderMap,
+    /// What asks its receiver, where that is the operator's own; else what asks the addresses that callers name.
+    pub(crate) guard: Option<Guard>,
+}
+
+/// What a callback is told of a job that has ended; none if it is not told any more.
+pub(crate) type Render = dyn Fn(&Job, &Delivery) -> Option<Message> + Send + Sync;
 
 /// What messages are made and sent with.
 pub(crate) struct Sender {
     pub(crate) jobs: Jobs,
     pub(crate) guard: Guard,
     pub(crate) settings: WebhookSettings,
-    pub(crate) body: Box<MessageBody>,
+    pub(crate) message: Box<Render>,
 }
 
 /// A message on its way.
@@ -142,7 +153,10 @@ enum Tried {
 
 async fn send(sender: &Sender, delivery: Delivery) {
     let tried = match sender.jobs.get(&delivery.owner, &delivery.job).await {
-        Ok(Some(found)) => post(sender, &found, &delivery.url, &delivery.event).await,
+        Ok(Some(found)) => match (sender.message)(&found, &delivery) {
+            Some(message) => post(sender, &found, &delivery.url, message).await,
+            None => Tried::Refused("the operator's settings have no such callback any more".into()),
+        },
         Ok(None) => Tried::Refused("its job is not kept any more".into()),
         // It is sent by the program's next life.
         Err(StoreError::ShuttingDown) => return,
@@ -194,12 +208,13 @@ async fn note(sender: &Sender, delivery: &Delivery, tried: Tried) {
     }
 }
 
-async fn post(sender: &Sender, job: &Job, url: &str, event: &str) -> Tried {
-    let body = (sender.body)(job, event);
-    let Some(headers) = headers(&sender.settings.secret, &job.id, SystemTime::now(), &body) else {
+async fn post(sender: &Sender, job: &Job, url: &str, message: Message) -> Tried {
+    let Message { body, headers: more, guard } = message;
+    let Some(mut headers) = headers(&sender.settings.secret, &job.id, SystemTime::now(), &body) else {
         return Tried::Refused("its head cannot be written".into());
     };
-    match sender.guard.post(url, headers, body, sender.settings.timeout).await {
+    headers.extend(more);
+    match guard.as_ref().unwrap_or(&sender.guard).post(url, headers, body, sender.settings.timeout).await {
         Ok(200..=299) => Tried::Arrived,
         Ok(GONE) => Tried::Refused(format!("answered with status {GONE}: it wants no more messages")),
         Ok(status) => Tried::Failed(format!("answered with status {status}")),

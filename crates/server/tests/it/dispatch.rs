@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::{http::StatusCode, test::TestRequest};
 use serde_json::{Value, json};
-use server::{ServerSettings, TextRoute};
+use server::{ServerSettings, Services};
 
 use crate::fake::{Answer, PATIENCE, Running, ask, engine, post_to};
 
@@ -121,24 +121,28 @@ async fn wrong_texts_and_ids_are_told() {
 }
 
 #[actix_web::test]
-async fn texts_that_are_for_bedrock_are_503_in_plain_words() {
-    let settings = ServerSettings { text_route: TextRoute::Bedrock, ..ServerSettings::default() };
-    let server = Running::with_settings(settings, engine(2).await).await;
+async fn a_service_that_is_not_set_up_is_told_and_the_other_shapes_stay_here() {
+    let services = Services { text: Some("bedrock/nova-reel".into()), ..Services::default() };
+    let server = Running::with_settings(ServerSettings { services, ..ServerSettings::default() }, engine(2).await).await;
     let client = reqwest::Client::new();
-    let arn = "/video-status?job_id=arn:aws:bedrock:us-east-1:1:async-invoke/a";
-    let ask = client.post(server.url("/generate-video")).json(&json!({"text": "a boat"}));
-    for request in [ask, client.get(server.url(arn))] {
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), 503);
-        let said: Value = answer.json().await.unwrap();
-        assert!(said["detail"].as_str().unwrap().contains("routing.text"), "{said}");
-    }
-    // Wrong bodies are wrong wherever they would go, and the other two shapes stay here.
-    let wrong = client.post(server.url("/generate-video")).json(&json!({"text": ""})).send().await.unwrap();
+    let post = |body: Value| client.post(server.url("/generate-video")).json(&body).send();
+    let answer = post(json!({"text": "a boat"})).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 422);
+    let fault = answer.json::<Value>().await.unwrap()["detail"][0].clone();
+    assert_eq!(fault["loc"], json!(["body", "model"]));
+    assert!(fault["msg"].as_str().unwrap().contains("bedrock"), "{fault}");
+    // This server remembers what it asked for, and asks Amazon about nothing else.
+    let arn = "/video-status?job_id=arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghijkl";
+    let unknown = client.get(server.url(arn)).send().await.unwrap();
+    assert_eq!(unknown.status().as_u16(), 404);
+    assert!(unknown.json::<Value>().await.unwrap()["detail"].as_str().unwrap().starts_with("Job not found"));
+    let wrong = post(json!({"text": ""})).await.unwrap();
     assert_eq!(wrong.status().as_u16(), 422);
+    // The request's own word counts before the operator's.
+    assert_eq!(post(json!({"text": "a boat", "model": "local"})).await.unwrap().status().as_u16(), 200);
     let scenes = json!({"scenes": ["a", "b"], "duration_per_scene": 0.1, "width": 16, "height": 16});
-    assert_eq!(client.post(server.url("/generate-video")).json(&scenes).send().await.unwrap().status().as_u16(), 200);
-    assert_eq!(server.jobs.list("", all()).await.unwrap().len(), 0);
+    assert_eq!(post(scenes).await.unwrap().status().as_u16(), 200);
+    assert_eq!(server.jobs.list("", all()).await.unwrap().len(), 1);
 }
 
 fn all() -> generation::jobs::Page {

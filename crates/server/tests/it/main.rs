@@ -24,6 +24,7 @@ mod offers;
 mod ops;
 mod pictures_as_tasks;
 mod priorities;
+mod remote;
 mod request_names;
 mod respond_async;
 mod sent_pictures;

@@ -15,8 +15,8 @@ async fn the_root_tells_what_runs_and_where_things_are() {
     let endpoints = json!({
         "generate_image": "/generate", "generate_video": "/generate-video", "video_info": "/generate-video/info",
         "video_status": "/video-status", "animate": "/animate", "upload_character": "/upload-character", "generations": "/generations",
-        "rest_api": "/api/v1", "openai_compatible": null, "health": "/health", "ready": "/ready", "metrics": "/metrics", "docs": "/docs",
-        "redoc": "/redoc", "openapi": "/openapi.json"
+        "rest_api": "/api/v1", "openai_compatible": null, "health": "/health", "ready": "/ready", "metrics": "/metrics", "usage": "/api/v1/usage", "docs": "/docs",
+        "redoc": "/redoc", "openapi": "/openapi.json", "/api/v1/i2v": "Sets an image in motion, and tells the callback when it is done"
     });
     let expected = json!({
         "status": "running", "device": "cpu", "model": "fake", "name": "framewright", "message": "Framewright is running",

@@ -6,8 +6,9 @@
 use actix_web::HttpRequest;
 use generation::{
     FieldError, FieldErrorKind, Limits,
-    video::{ClipRequest, ClipRules, ClipSpec, FpsRequest},
+    video::{ClipRequest, ClipRules, FpsRequest, RemoteVideoSpec, VideoSpec},
 };
+use remote_providers::VideoRequest;
 use serde_json::Value;
 
 use crate::{
@@ -16,8 +17,8 @@ use crate::{
         picture::{self, Found},
     },
     http::{Problem, RequestNotes},
-    inputs::{Asker, Body, EXAMPLE_PICTURE, SourceError, body_table, check_callback, random_seed, value_error},
-    state::ApiState,
+    inputs::{Asker, Body, EXAMPLE_PICTURE, SourceError, body_table, check_callback, input_image, random_seed, value_error},
+    state::{ApiState, Maker},
 };
 
 /// How long a video lasts when nobody says, and how long it may, in seconds.
@@ -67,7 +68,7 @@ impl Body<Character> {
         request: &HttpRequest,
         asker: Asker<'_>,
         state: &ApiState,
-    ) -> Result<(ClipSpec, CharacterMetadata), Problem> {
+    ) -> Result<(VideoSpec, CharacterMetadata), Problem> {
         RequestNotes::new(self.named.ignored.clone(), Vec::new()).tell(request);
         check_callback(&mut self, |character| character.callback_url.as_deref(), &state.guard);
         let missing = ["characterImageUrl", "script"].into_iter().filter(|field| !self.named.json.contains_key(*field));
@@ -77,7 +78,7 @@ impl Body<Character> {
         let duration = duration.unwrap_or(DEFAULT_SECONDS.into());
         let quality = quality.unwrap_or_else(|| DEFAULT_QUALITY.into());
         let strength = state.repaint_strength;
-        let script_used = strength > 0.0 && !script.trim().is_empty();
+        let mut script_used = strength > 0.0 && !script.trim().is_empty();
         let request = ClipRequest {
             // Faults of the other fields are told without a picture; no more is made of this one.
             image: Some(image::RgbImage::new(1, 1)),
@@ -98,19 +99,40 @@ impl Body<Character> {
                 return Err(Problem::invalid(vec![value_error("characterImageUrl", sentence, &Value::from(source))]));
             }
         };
-        let request = ClipRequest { image: Some(picture), ..request };
-        let spec = self.judged(request.validate(&rules, &state.limits).map_err(renamed))?;
-        let model = state.ready_model()?;
-        let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
+        let (spec, notes) = match state.services.default_maker(state.services.characters.as_ref()) {
+            Maker::Local => {
+                let request = ClipRequest { image: Some(picture), ..request };
+                let spec = self.judged(request.validate(&rules, &state.limits).map_err(renamed))?;
+                let model = state.ready_model()?;
+                let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
+                (VideoSpec::Clip(spec), [about_script(&script, strength)].into_iter().chain(remarks).collect())
+            }
+            Maker::Remote(model) => {
+                let request = VideoRequest {
+                    prompt: script.clone(),
+                    image: Some(input_image(picture, &name, asker.base_url).await?),
+                    seconds: u32::try_from(duration).ok(),
+                    seed: seed.and_then(|seed| u64::try_from(seed).ok()),
+                    ..VideoRequest::default()
+                };
+                // Its image-to-video models read pictures alone.
+                let reads_script = !model.starts_with("huggingface/");
+                let script_is = if reads_script { "the script is its prompt" } else { "it reads no script" };
+                let made_by = format!("{model} makes the video: {script_is}, and the quality is its own");
+                let (spec, remarks) = state.services.fitted(RemoteVideoSpec::new(model, request))?;
+                script_used = reads_script && !script.trim().is_empty();
+                (VideoSpec::Remote(spec), [made_by].into_iter().chain(remarks).collect())
+            }
+        };
         let metadata = CharacterMetadata {
             base_url: asker.base_url.to_owned(),
             character_image_url: name,
-            notes: [about_script(&script, strength)].into_iter().chain(remarks).collect(),
+            notes,
             script,
             duration: u32::try_from(duration).unwrap_or_default(),
             quality,
             script_used,
-            seed: spec.seed(),
+            seed: spec.remote().map_or(Some(spec.seed()), |remote| remote.request.seed),
             ignored_fields: self.named.ignored,
         };
         Ok((spec, metadata))

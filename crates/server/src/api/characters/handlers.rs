@@ -14,7 +14,6 @@ use actix_web::{
 use generation::{
     jobs::{ArtifactReader, Job, JobState, Page, Submitted, Work},
     sandbox::SandboxError,
-    video::VideoSpec,
 };
 use jiff::{Timestamp, Unit};
 use uuid::Uuid;
@@ -122,12 +121,14 @@ pub(crate) async fn generate(
     if let Some(before) = asked.before(state).await? {
         return taken(request, before, &caller, state);
     }
-    state.ready_model()?;
+    if state.services.characters.is_none() {
+        state.ready_model()?;
+    }
     let base_url = state.access.base_url(request);
     asked.callback_url.clone_from(&body.request.callback_url);
     let (spec, metadata) = body.into_spec(request, Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
     let metadata = JobMetadata::Character(metadata);
-    let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(VideoSpec::Clip(spec)), metadata).await?;
+    let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(spec), metadata).await?;
     taken(request, submitted, &caller, state)
 }
 

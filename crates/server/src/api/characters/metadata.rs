@@ -15,7 +15,7 @@ pub(crate) struct CharacterMetadata {
     pub(crate) quality: String,
     pub(crate) script_used: bool,
     pub(crate) notes: Vec<String>,
-    pub(crate) seed: u64,
+    pub(crate) seed: Option<u64>,
     #[serde(default)]
     pub(crate) ignored_fields: Vec<IgnoredField>,
 }

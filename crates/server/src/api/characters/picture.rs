@@ -36,7 +36,8 @@ pub(crate) async fn find(source: &str, asker: Asker<'_>, state: &ApiState) -> Re
     if !is_data && !matches!(scheme.as_deref(), Some("http" | "https")) {
         return Err(SourceError::Refused(format!("it is neither a path under {UPLOADS} nor an http or https address nor a data URL")));
     }
-    let picture = state.pictures().picture(source.to_owned(), asker).await?;
+    let maker = state.services.default_maker(state.services.characters.as_ref());
+    let picture = state.pictures_for(&maker).picture(source.to_owned(), asker).await?;
     // Answers have no use for a picture's own bytes.
     let name = if is_data { shortened(source).into_owned() } else { source.to_owned() };
     Ok(Found { picture, name })

@@ -75,9 +75,9 @@ pub(crate) struct Generation {
     /// The keys of the body that no field has; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) ignored_fields: Vec<IgnoredField>,
-    /// The seed that it is made with.
+    /// The seed that it is made with; null where a service draws its own.
     #[schema(example = 42)]
-    pub(crate) seed: u64,
+    pub(crate) seed: Option<u64>,
     /// What came of it; null until it is completed.
     pub(crate) video: Option<VideoFacts>,
 }

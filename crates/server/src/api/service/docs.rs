@@ -39,6 +39,8 @@ use crate::{
         crate::api::images::generate::generate,
         crate::api::service::ops::ready,
         crate::api::service::ops::metrics,
+        crate::api::service::usage::usage,
+        crate::api::i2v::handlers::generate,
         crate::api::videos::generate_video::generate_video,
         crate::api::videos::scenes::video_info,
         crate::api::text_video::handlers::video_status,

@@ -5,6 +5,7 @@ pub(crate) mod health;
 pub(crate) mod ops;
 mod pages;
 pub(crate) mod root;
+pub(crate) mod usage;
 mod wire;
 
 use actix_web::web::ServiceConfig;
@@ -18,6 +19,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(path("/health").get(health::health))
         .service(path("/ready").get(ops::ready))
         .service(path("/metrics").get(ops::metrics))
+        .service(path("/api/v1/usage").get(usage::usage))
         .service(path("/openapi.json").get(docs::openapi_json))
         .service(path("/docs").get(pages::swagger_page))
         .service(path("/docs/").get(|| async { pages::redirect("/docs") }))

@@ -96,6 +96,16 @@ pub(crate) async fn metrics(request: HttpRequest, state: Data<ApiState>) -> Resu
         }
         Err(_) => None,
     };
+    let providers = state.jobs.provider_metrics();
+    let usage = match providers.is_empty() {
+        true => Vec::new(),
+        // What it cannot tell now it tells the next time.
+        false => tokio::time::timeout(STORE_PATIENCE, state.jobs.usage(None, state.jobs.month()))
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .unwrap_or_default(),
+    };
     let (active, waiting) = (state.jobs.active(), state.jobs.waiting());
     let now = Now {
         model_loaded: matches!(state.local().status(), ModelStatus::Ready(_)),
@@ -103,6 +113,8 @@ pub(crate) async fn metrics(request: HttpRequest, state: Data<ApiState>) -> Resu
         running: active.saturating_sub(waiting),
         jobs: state.jobs.metrics(),
         steps: state.local().metrics(),
+        providers,
+        usage,
         stats,
         resident_memory: (state.resident_memory)(),
     };

@@ -55,12 +55,19 @@ pub(crate) struct Endpoints {
     /// Sets a picture in motion.
     #[schema(example = "/animate")]
     pub(crate) animate: String,
+    /// Sets an image in motion, and calls back.
+    #[serde(rename = "/api/v1/i2v")]
+    #[schema(example = "Sets an image in motion, and tells the callback when it is done")]
+    pub(crate) i2v: String,
     /// Takes the picture of a character.
     #[schema(example = "/upload-character")]
     pub(crate) upload_character: String,
     /// Lists the videos of characters; one of them is at `/generation/{id}`.
     #[schema(example = "/generations")]
     pub(crate) generations: String,
+    /// Tells what services have cost.
+    #[schema(example = "/api/v1/usage")]
+    pub(crate) usage: String,
     /// Where the paths of the Tasks API begin.
     #[schema(example = "/api/v1")]
     pub(crate) rest_api: String,
@@ -95,8 +102,10 @@ impl Default for Endpoints {
             video_info: "/generate-video/info".into(),
             video_status: "/video-status".into(),
             animate: "/animate".into(),
+            i2v: "Sets an image in motion, and tells the callback when it is done".into(),
             upload_character: "/upload-character".into(),
             generations: "/generations".into(),
+            usage: "/api/v1/usage".into(),
             rest_api: "/api/v1".into(),
             openai_compatible: None,
             health: "/health".into(),

@@ -11,11 +11,13 @@ use generation::{
 };
 use guarded_http::Guard;
 use image::RgbImage;
+use remote_providers::{InputImage, VideoRequest};
+use serde_json::Value;
 
 use crate::{
     http::{Problem, RequestNotes},
-    inputs::{Body, EXAMPLE_PICTURE, TypeFault, body_table, check_callback, random_seed},
-    state::TasksSettings,
+    inputs::{Body, EXAMPLE_PICTURE, TypeFault, body_table, check_callback, random_seed, value_error},
+    state::{Maker, Services, TasksSettings},
 };
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -25,6 +27,9 @@ const SECONDS: (f64, f64) = (1.0, 10.0);
 const FPS: (f64, f64) = (24.0, 60.0);
 /// The size of a video and of a picture when nobody says.
 pub(super) const DEFAULT_SIZE: (u32, u32) = (1920, 1080);
+/// The services that clients name.
+const SERVICES: [&str; 7] = ["local", "veo3", "veo", "bedrock", "pika", "replicate", "huggingface"];
+const SERVICE_FAULT: TypeFault = ("enum", "Input should be 'local', 'veo3', 'veo', 'bedrock', 'pika', 'replicate' or 'huggingface'");
 /// How much moves when nobody says.
 const DEFAULT_MOTION_STRENGTH: f64 = 0.5;
 
@@ -36,6 +41,8 @@ pub(crate) struct Clip {
     /// The picture, as the caller names or sends it.
     pub(crate) source: Option<String>,
     optimize_prompt: Option<bool>,
+    service: Option<String>,
+    model: Option<String>,
     pub(crate) callback_url: Option<String>,
 }
 
@@ -50,8 +57,8 @@ body_table! {
         /// The picture: an http or https address, base64 of a PNG, JPEG or WebP file, or a data URL. It is cut to the video's
         /// proportions about its middle.
         image: Text(|r| &mut r.source).required(),
-        /// Where the operator lets prompts repaint the picture before it moves, what it is to show; else it changes nothing, for the
-        /// motion model knows no texts. The answer's `remarks` say which.
+        /// What happens, where a service makes the video. Here, where the operator lets prompts repaint the picture before it moves, what it
+        /// is to show; else it changes nothing, for the motion model knows no texts. The answer's `remarks` say which.
         prompt: Text(|r| &mut r.clip.prompt).length(0, LIMITS.max_prompt_chars),
         /// How long the video lasts, in seconds: `duration * fps` frames to the nearest whole number, made in as many runs of the model
         /// as it takes, each going on from the last frame of the one before. As long as one run is enough for, if absent.
@@ -70,6 +77,12 @@ body_table! {
         optimize_prompt: Truth(|r| &mut r.optimize_prompt),
         /// The noise's seed: the same request with the same seed gives the same video. Drawn at random if absent or -1.
         seed: Seed(LIMITS.max_seed, |r| &mut r.clip.seed),
+        /// Who makes it: "local", "veo3" or another service's name. A service that is not set up leaves it to this machine, and the answer's
+        /// `remarks` say so. Absent: as the operator has set it.
+        service: Text(|r| &mut r.service).one_of(|| SERVICES.to_vec()),
+        /// Who makes it, by a model's name: "local", a service's name, or a service's and a model's ("veo/veo_3_1",
+        /// "replicate/owner/name"); an unknown name is refused with those that there are. It counts before `service`.
+        model: Text(|r| &mut r.model),
         /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
         callback_url: Text(|r| &mut r.callback_url),
     }
@@ -81,20 +94,63 @@ pub(super) const NO_OPTIMIZER: TypeFault = ("value_error", "Value error, no prom
 const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model knows no texts. The operator can let prompts repaint the picture \
                            before it moves (tasks.repaint_strength).";
 
+/// A body as far as it can be read, and who makes what it asks for.
+pub(crate) struct Parsed {
+    pub(crate) body: Body<Clip>,
+    pub(crate) maker: Maker,
+    pub(crate) notes: RequestNotes,
+}
+
 /// Reads the fields that are there, and what is to be said of them; faults are kept for [`Body::check`].
-pub(crate) fn parse(body: &[u8], settings: &TasksSettings, guard: &Guard) -> Result<(Body<Clip>, RequestNotes), Problem> {
+pub(crate) fn parse(body: &[u8], settings: &TasksSettings, services: &Services, guard: &Guard) -> Result<Parsed, Problem> {
     let mut body = CLIP.parse(body)?;
     check_callback(&mut body, |clip| clip.callback_url.as_deref(), guard);
     if body.request.optimize_prompt == Some(true) {
         body.look(|fields| fields.value_fault("optimize_prompt", NO_OPTIMIZER));
     }
+    let (maker, unserved) = maker(&mut body, services);
     let Clip { clip, fps, .. } = &mut body.request;
     clip.fps = fps.map(FpsRequest::Number);
     clip.strength = Some(settings.repaint_strength);
+    let remarks = match maker {
+        Maker::Local => remarks(clip, settings),
+        Maker::Remote(_) => idle_at_services(clip),
+    };
     clip.motion_strength.get_or_insert(DEFAULT_MOTION_STRENGTH);
-    clip.seed.get_or_insert_with(|| random_seed().into());
-    let notes = RequestNotes::new(body.named.ignored.clone(), remarks(clip, settings));
-    Ok((body, notes))
+    let notes = RequestNotes::new(body.named.ignored.clone(), unserved.into_iter().chain(remarks).collect());
+    body.request.clip.seed.get_or_insert_with(|| random_seed().into());
+    Ok(Parsed { body, maker, notes })
+}
+
+/// Who makes it, and a remark where that is not the service that was named.
+fn maker(body: &mut Body<Clip>, services: &Services) -> (Maker, Option<String>) {
+    let Clip { service, model, .. } = &body.request;
+    let (service, model) = (service.clone(), model.clone());
+    if service.as_deref().is_some_and(|name| !SERVICES.contains(&name)) {
+        body.look(|fields| fields.value_fault("service", SERVICE_FAULT));
+    }
+    if let Some(name) = model {
+        let maker = services.maker(&name).unwrap_or_else(|sentence| {
+            body.faults.push(value_error("model", sentence, &Value::from(name)));
+            Maker::Local
+        });
+        return (maker, None);
+    }
+    match service.as_deref() {
+        None => (services.default_maker(services.tasks.as_ref()), None),
+        Some(name) => match services.maker(if name == "veo3" { "veo" } else { name }) {
+            Ok(maker) => (maker, None),
+            Err(_) => (Maker::Local, Some(format!("The service {name} is not set up here, so this machine makes the video."))),
+        },
+    }
+}
+
+/// What services have no words for.
+fn idle_at_services(request: &ClipRequest) -> Vec<String> {
+    let idle = [("motion_strength", request.motion_strength.is_some()), ("camera_motion", request.camera_motion.is_some())];
+    let idle: Vec<_> = idle.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect();
+    let remark = || format!("{} changed nothing: services are told in the prompt how things move.", idle.join(" and "));
+    (!idle.is_empty()).then(remark).into_iter().collect()
 }
 
 fn remarks(request: &ClipRequest, settings: &TasksSettings) -> Vec<String> {
@@ -115,6 +171,22 @@ impl Body<Clip> {
     /// 422 with every fault.
     pub(crate) fn check(&self, limits: &Limits) -> Result<(), Problem> {
         self.spec(self.request.source.as_ref().map(|_| RgbImage::new(1, 1)), limits).map(drop)
+    }
+
+    /// What a service is asked for. What the request leaves to this API's defaults is left to the service.
+    pub(crate) fn remote_request(&self, image: InputImage) -> VideoRequest {
+        let given = |field: &str| self.named.json.get(field).is_some_and(|value| !value.is_null());
+        let clip = &self.request.clip;
+        let size = clip.resolution.as_deref().and_then(|text| text.trim().split_once(['x', 'X']));
+        VideoRequest {
+            prompt: clip.prompt.clone().unwrap_or_default(),
+            image: Some(image),
+            seconds: clip.duration.map(|seconds| seconds.ceil() as u32),
+            size: size.and_then(|(width, height)| Some((width.trim().parse().ok()?, height.trim().parse().ok()?))),
+            fps: self.request.fps.map(|fps| fps.round() as u32),
+            seed: clip.seed.filter(|_| given("seed")).and_then(|seed| u64::try_from(seed).ok()),
+            ..VideoRequest::default()
+        }
     }
 
     /// The spec of what is to be made of the picture.

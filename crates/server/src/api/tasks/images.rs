@@ -157,7 +157,7 @@ async fn submitted(
     let (remarks, spec) = spec.await??;
     notes.remarks = remarks;
     let native_size = Some((spec.width(), spec.height()));
-    let metadata = TaskMetadata { base_url: base_url.to_owned(), native_size, notes, seed: Some(spec.seed()) };
+    let metadata = TaskMetadata { base_url: base_url.to_owned(), native_size, notes, seed: Some(spec.seed()), is_for_here: true };
     submission.submit(state, new_id("img"), Work::Image(spec), JobMetadata::Task(metadata)).await
 }
 

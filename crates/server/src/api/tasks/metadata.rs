@@ -18,6 +18,8 @@ pub(crate) struct TaskMetadata {
     pub(crate) notes: RequestNotes,
     /// The seed that it is made with.
     pub(crate) seed: Option<u64>,
+    /// Whether this machine was to make it: one that a service makes all the same has overflowed to it.
+    pub(crate) is_for_here: bool,
 }
 
 impl TaskMetadata {

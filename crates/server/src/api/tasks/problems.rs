@@ -5,7 +5,7 @@ use generation::jobs::{DiskFault, JobState};
 use serde_json::{Value, json};
 
 use crate::{
-    api::tasks::wire::{SERVICE, TaskErrorBody, TaskErrorObject, TaskValidationErrorBody, TaskValidationErrorObject},
+    api::tasks::wire::{SERVICE, TaskErrorBody, TaskErrorObject, TaskValidationErrorBody, TaskValidationErrorObject, service_name},
     http::Problem,
 };
 
@@ -40,16 +40,24 @@ pub(crate) fn rendered(problem: &Problem) -> Value {
     let code = match (problem.code, problem.status.as_u16()) {
         ("task_not_found", _) => "TASK_NOT_FOUND",
         ("task_cancelled", _) => "TASK_CANCELLED",
+        ("over_budget", _) => "BUDGET_EXCEEDED",
         (_, 422) => "VALIDATION_ERROR",
         (_, 429) => "RATE_LIMIT_EXCEEDED",
         (_, 500) => "INTERNAL_ERROR",
-        (_, 503) => "SERVICE_ERROR",
+        (_, 502 | 503) => "SERVICE_ERROR",
         _ => "HTTP_ERROR",
     };
     let (code, message) = (code.to_owned(), problem.message.clone());
     let body = match problem.fields.as_slice() {
         [] => {
-            let details = if code == "SERVICE_ERROR" { json!({"service": SERVICE, "retryable": true}) } else { json!({}) };
+            let details = match (problem.budget(), code.as_str()) {
+                (Some(budget), _) => json!(budget),
+                (None, "SERVICE_ERROR") => {
+                    let service = problem.about.as_ref().and_then(|about| about.service).map_or(SERVICE, service_name);
+                    json!({"service": service, "retryable": problem.status != StatusCode::BAD_GATEWAY})
+                }
+                (None, _) => json!({}),
+            };
             serde_json::to_value(TaskErrorBody { detail: message.clone(), error: TaskErrorObject { code, message, details } })
         }
         fields => {

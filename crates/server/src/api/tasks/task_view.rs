@@ -9,9 +9,15 @@ use jiff::{Timestamp, Unit};
 
 use crate::{
     access::{Access, Caller},
-    api::tasks::{
-        metadata::TaskMetadata,
-        wire::{NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus},
+    api::{
+        submission::overflow_remark,
+        tasks::{
+            metadata::TaskMetadata,
+            wire::{
+                NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus,
+                service_name,
+            },
+        },
     },
 };
 
@@ -29,6 +35,11 @@ impl Links<'_> {
         let owner = Caller::named(&job.owner);
         let path = self.access.link(&owner, &format!("/files/{}/{name}", job.id), SystemTime::now());
         format!("{}{path}", self.base_url)
+    }
+
+    /// Where a job's video is to be had.
+    pub(crate) fn video(&self, job: &Job) -> Option<String> {
+        self.first(job, "video/")
     }
 
     fn first(&self, job: &Job, kind: &str) -> Option<String> {
@@ -75,7 +86,7 @@ pub(crate) fn video_status(job: &Job, links: Links<'_>) -> VideoStatus {
         task_id: job.id.clone(),
         status: job.state.into(),
         progress: progress(job),
-        video_url: links.first(job, "video/"),
+        video_url: links.video(job),
         error: job.error.as_ref().map(|error| error.message.clone()),
         created_at: time(job.created_at),
         updated_at: time(job.updated_at),
@@ -97,7 +108,7 @@ fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
         expired: artifact.expired,
     };
     let output = TaskOutput {
-        video_url: links.first(job, "video/"),
+        video_url: links.video(job),
         image_url: links.first(job, "image/"),
         files: job.artifacts.iter().map(file).collect(),
         width: outcome.width,
@@ -105,12 +116,13 @@ fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
         frames: is_video.then_some(outcome.frames),
         fps: is_video.then(|| outcome.fps.clone()),
         native,
-        seed: outcome.seed,
+        seed: if job.remote.is_some() { metadata.seed } else { Some(outcome.seed) },
         prompt_truncated: outcome.truncated,
-        remarks: metadata.notes.remarks,
+        remarks: metadata.notes.remarks.into_iter().chain(overflow_remark(job, metadata.is_for_here)).collect(),
         ignored_fields: metadata.notes.ignored_fields,
     };
-    Some(TaskResult { service: SERVICE.to_owned(), result: output, duration: rounded(outcome.seconds) })
+    let service = job.remote.as_ref().map_or(SERVICE, |remote| service_name(&remote.provider));
+    Some(TaskResult { service: service.to_owned(), result: output, duration: rounded(outcome.seconds) })
 }
 
 /// How far a job is, in whole percent; 100 is said only of what is there.

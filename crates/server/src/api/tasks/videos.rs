@@ -9,16 +9,16 @@ use actix_web::{
 };
 use generation::{
     jobs::{Job, Submitted, Work},
-    video::VideoSpec,
+    video::{RemoteVideoSpec, VideoSpec},
 };
 
 use crate::{
     access::Caller,
     api::{
         metadata::JobMetadata,
-        submission::{Submission, new_id},
+        submission::{Submission, new_id, overflow_remark},
         tasks::{
-            clip_body::{self, VideoTaskBody},
+            clip_body::{self, Parsed, VideoTaskBody},
             metadata::TaskMetadata,
             problems::task_not_found,
             task_view::{self, Links},
@@ -26,11 +26,15 @@ use crate::{
         },
     },
     http::{
-        ErrorBody, IdempotencyHeader, JsonBodyProblems, Problem, QueueProblems, RequestBody, StoreProblems, aside, check_type, idempotency,
+        ErrorBody, IdempotencyHeader, JsonBodyProblems, Problem, QueueProblems, RequestBody, ServiceProblems, StoreProblems, aside,
+        check_type, idempotency,
     },
-    inputs::{Asker, SourceError},
-    state::ApiState,
+    inputs::{Asker, SourceError, input_image},
+    state::{ApiState, Maker},
 };
+
+/// The longest address of a picture that a service is told; a longer one is told as a file.
+const LONGEST_ADDRESS: usize = 2048;
 
 /// Takes a picture to be set in motion.
 ///
@@ -50,6 +54,7 @@ use crate::{
         ),
         JsonBodyProblems,
         QueueProblems,
+        ServiceProblems,
     )
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
@@ -90,28 +95,41 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     if let Some(Submitted { job, replayed, .. }) = asked.before(state).await? {
         return Ok(answer(request, &job, replayed));
     }
-    let model = state.ready_model()?;
-    let (tasks, guard) = (state.tasks.clone(), state.guard.clone());
+    let (tasks, services, guard) = (state.tasks.clone(), state.services.clone(), state.guard.clone());
     // The picture alone is wanted from here on, and a body may be long.
-    let (mut clip, mut notes) = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &guard)).await??;
-    if state.tasks.repaint_strength > 0.0 {
-        notes.remarks.extend(model.unread_scripts(clip.request.clip.prompt.as_deref()));
+    let parsed = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &services, &guard)).await??;
+    let Parsed { body: mut clip, maker, mut notes } = parsed;
+    if maker == Maker::Local {
+        let model = state.ready_model()?;
+        if state.tasks.repaint_strength > 0.0 {
+            notes.remarks.extend(model.unread_scripts(clip.request.clip.prompt.as_deref()));
+        }
     }
     notes.tell(request);
     clip.check(&state.limits)?;
     let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
     let source = clip.request.source.take().ok_or_else(Problem::internal)?;
-    let image = state.pictures().picture(source, Asker { owner: &asked.caller.owner, base_url: &base_url }).await;
+    let address = source.get(..source.len().min(LONGEST_ADDRESS)).unwrap_or_default().to_owned();
+    let image = state.pictures_for(&maker).picture(source, Asker { owner: &asked.caller.owner, base_url: &base_url }).await;
     let image = image.map_err(|error| match error {
         SourceError::Refused(reason) => clip.fault("image", reason),
         SourceError::Failed(error) => *error,
     })?;
     asked.callback_url = clip.request.callback_url.take();
-    let spec = clip.spec(Some(image), &state.limits)?;
-    let metadata = JobMetadata::Task(TaskMetadata { base_url, native_size: None, notes, seed: Some(spec.seed()) });
-    let work = Work::Video(VideoSpec::Clip(spec));
-    let Submitted { job, replayed, .. } = asked.submit(state, new_id("vid"), work, metadata).await?;
+    let spec = match maker {
+        Maker::Local => VideoSpec::Clip(clip.spec(Some(image), &state.limits)?),
+        Maker::Remote(model) => {
+            let image = input_image(image, &address, &base_url).await?;
+            let (spec, remarks) = state.services.fitted(RemoteVideoSpec::new(model, clip.remote_request(image)))?;
+            notes.remarks.extend(remarks);
+            notes.tell(request);
+            VideoSpec::Remote(spec)
+        }
+    };
+    let seed = spec.remote().map_or(Some(spec.seed()), |remote| remote.request.seed);
+    let metadata = JobMetadata::Task(TaskMetadata { base_url, native_size: None, notes, seed, is_for_here: spec.remote().is_none() });
+    let Submitted { job, replayed, .. } = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
     drop(held);
     Ok(answer(request, &job, replayed))
 }
@@ -119,7 +137,8 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
 /// The same for one request, however its task stands by now.
 fn answer(request: &HttpRequest, job: &Job, replayed: bool) -> HttpResponse {
     let id = &job.id;
-    let TaskMetadata { notes, seed, .. } = TaskMetadata::of(job);
+    let TaskMetadata { mut notes, seed, is_for_here, .. } = TaskMetadata::of(job);
+    notes.remarks.extend(overflow_remark(job, is_for_here));
     notes.tell(request);
     let mut response = HttpResponse::Ok().json(VideoTaskResponse {
         task_id: id.clone(),

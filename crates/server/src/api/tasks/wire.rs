@@ -12,6 +12,11 @@ use crate::http::{IgnoredField, ValidationErrorDetail};
 /// Who makes what is asked for: this machine.
 pub(crate) const SERVICE: &str = "local";
 
+/// What this API calls a service: Veo by the name of its third version, which its clients know.
+pub(crate) fn service_name(service: &str) -> &str {
+    if service == "veo" { "veo3" } else { service }
+}
+
 /// The tasks of a page that does not say how many.
 pub(crate) const PAGE: usize = 100;
 
@@ -167,7 +172,7 @@ pub(crate) struct Task {
 /// What came of a task.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TaskResult {
-    /// "local".
+    /// Who made it: "local", "veo3", "bedrock", "pika", "replicate" or "huggingface".
     #[schema(example = "local")]
     pub(crate) service: String,
     /// What was made.
@@ -202,9 +207,9 @@ pub(crate) struct TaskOutput {
     pub(crate) fps: Option<String>,
     /// What the model itself made, before frames were mixed and resized; null where it made what you see.
     pub(crate) native: Option<NativeOutput>,
-    /// The seed that it was made with.
+    /// The seed that it was made with; null where a service drew its own.
     #[schema(example = 42)]
-    pub(crate) seed: u64,
+    pub(crate) seed: Option<u64>,
     /// Whether a text was cut, for the model reads no more.
     #[schema(example = false)]
     pub(crate) prompt_truncated: bool,
@@ -253,7 +258,8 @@ pub(crate) struct NativeOutput {
 /// Why a task failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct TaskError {
-    /// "VideoGenerationError" or "ImageGenerationError" where what was asked for cannot be made, "ServiceError" where the fault is here.
+    /// "VideoGenerationError" or "ImageGenerationError" where what was asked for cannot be made, "ServiceError" where the fault is here or
+    /// with the service.
     #[serde(rename = "type")]
     #[schema(example = "VideoGenerationError")]
     pub(crate) kind: String,
@@ -262,7 +268,8 @@ pub(crate) struct TaskError {
     /// Whether the same request may well succeed at another time.
     #[schema(example = false)]
     pub(crate) retryable: bool,
-    /// The kind of fault: "out_of_memory", "model", "refused", "encoder", "internal" or "crashed".
+    /// The kind of fault: "out_of_memory", "model", "refused", "encoder", "provider", "content_filter", "deadline", "uncertain", "internal" or
+    /// "crashed".
     #[schema(example = "model")]
     pub(crate) code: String,
 }
@@ -270,13 +277,35 @@ pub(crate) struct TaskError {
 impl TaskError {
     pub(crate) fn new(is_video: bool, error: &generation::jobs::JobError) -> Self {
         let kind = match error.kind {
-            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Refused | JobErrorKind::Encoder if is_video => {
-                "VideoGenerationError"
+            JobErrorKind::OutOfMemory
+            | JobErrorKind::Model
+            | JobErrorKind::Refused
+            | JobErrorKind::Encoder
+            | JobErrorKind::ContentFilter => {
+                if is_video {
+                    "VideoGenerationError"
+                } else {
+                    "ImageGenerationError"
+                }
             }
-            JobErrorKind::OutOfMemory | JobErrorKind::Model | JobErrorKind::Refused | JobErrorKind::Encoder => "ImageGenerationError",
-            JobErrorKind::Internal | JobErrorKind::Crashed => "ServiceError",
+            JobErrorKind::Provider | JobErrorKind::Deadline | JobErrorKind::Uncertain | JobErrorKind::Internal | JobErrorKind::Crashed => {
+                "ServiceError"
+            }
         };
-        Self { kind: kind.to_owned(), message: error.message.clone(), retryable: error.retryable, code: error.kind.name().to_owned() }
+        let message = match error.kind {
+            // This API's clients look for the word.
+            JobErrorKind::ContentFilter => format!("Content policy violation (content_policy): {}", error.message),
+            JobErrorKind::OutOfMemory
+            | JobErrorKind::Model
+            | JobErrorKind::Refused
+            | JobErrorKind::Encoder
+            | JobErrorKind::Provider
+            | JobErrorKind::Deadline
+            | JobErrorKind::Uncertain
+            | JobErrorKind::Internal
+            | JobErrorKind::Crashed => error.message.clone(),
+        };
+        Self { kind: kind.to_owned(), message, retryable: error.retryable, code: error.kind.name().to_owned() }
     }
 }
 
@@ -395,7 +424,8 @@ pub(crate) struct PreviewData {
 /// The `error` of an error below `/api/v1`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TaskErrorObject {
-    /// "TASK_NOT_FOUND", "TASK_CANCELLED", "VALIDATION_ERROR", "RATE_LIMIT_EXCEEDED", "SERVICE_ERROR", "INTERNAL_ERROR" or "HTTP_ERROR".
+    /// "TASK_NOT_FOUND", "TASK_CANCELLED", "VALIDATION_ERROR", "BUDGET_EXCEEDED", "RATE_LIMIT_EXCEEDED", "SERVICE_ERROR", "INTERNAL_ERROR" or
+    /// "HTTP_ERROR".
     #[schema(example = "TASK_NOT_FOUND")]
     pub(crate) code: String,
     /// A sentence.

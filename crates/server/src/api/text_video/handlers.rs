@@ -1,36 +1,46 @@
 //! A video from a text: one of the three things that `POST /generate-video` makes, and `GET /video-status`, which tells how it stands.
 //!
-//! The API is that of a small service before Amazon's Nova Reel: six seconds at 24 frames a second, 1280x720. The operator decides where
-//! they are made ([`TextRoute`]); here they are made of one scene, a picture of the text set in motion.
+//! The API is that of a small service before Amazon's Nova Reel: six seconds at 24 frames a second, 1280x720. The operator or the request
+//! decides where they are made; here they are made of one scene, a picture of the text set in motion. The invariant: what Bedrock makes has
+//! Bedrock's ARN for its id, where that is known in time; the server's own id stands for the same job for good.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use generation::{
     Limits,
     jobs::{Job, JobState, Submitted, Work},
-    video::{FpsRequest, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec, VideoSpec},
+    video::{FpsRequest, RemoteVideoSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec, VideoSpec},
 };
+use remote_providers::VideoRequest;
 use serde_json::Value;
 
 use crate::{
     access::Caller,
     api::{
         metadata::JobMetadata,
-        submission::{Submission, new_id},
+        submission::{Submission, new_id, overflow_remark},
         tasks::task_view,
         text_video::{metadata::TextVideoMetadata, wire::TextStatus},
         videos::stored_video,
     },
     http::{ErrorBody, Problem, RequestNotes, StoreProblems, ValidationErrorBody, idempotency},
-    inputs::{Body, body_table, check_callback, detail, query_values, random_seed},
-    state::{ApiState, TextRoute},
+    inputs::{Body, body_table, check_callback, detail, query_values, random_seed, value_error},
+    state::{ApiState, Maker, Services},
 };
 
 /// How long a video is, its rate and its size: what Nova Reel makes.
-const SECONDS: f64 = 6.0;
-const FPS: f64 = 24.0;
-const SIZE: (i128, i128) = (1280, 720);
+const SECONDS: u32 = 6;
+const FPS: u32 = 24;
+const SIZE: (u32, u32) = (1280, 720);
+
+/// How long a service may take to say that it has begun, or why it does not: after that the answer has the server's own id.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+/// How the ids of Bedrock's jobs begin.
+const ARN: &str = "arn:";
+
+/// This server remembers what it asked for, and asks Amazon about nothing else.
+const UNKNOWN_ARN: &str = "Job not found: no video of this ARN was asked for through this server with this key";
 
 /// The highest seed: one below what a signed 32-bit number holds, as Nova Reel has it.
 const MAX_SEED: u64 = 2_147_483_646;
@@ -42,6 +52,7 @@ const DEFAULT_SEED: u32 = 42;
 pub(crate) struct Text {
     text: Option<String>,
     seed: Option<i128>,
+    model: Option<String>,
     callback_url: Option<String>,
 }
 
@@ -55,17 +66,12 @@ body_table! {
         text: Text(|r| &mut r.text).required().checked().length(1, 512),
         /// The noise's seed; null or -1 draws one at random.
         seed: Seed(MAX_SEED, |r| &mut r.seed).checked().or(|| DEFAULT_SEED.into()),
+        /// Who makes it: "local", a service's name ("bedrock"), or a service's and a model's ("bedrock/nova-reel"); an unknown name is
+        /// refused with those that there are. Absent: as the operator has set it.
+        model: Text(|r| &mut r.model),
         /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
         callback_url: Text(|r| &mut r.callback_url),
     }
-}
-
-/// What is asked of Bedrock.
-const NO_BEDROCK: &str = "Videos from texts go to Amazon Bedrock here (routing.text), which this version cannot ask yet; \
-                          the operator can set routing.text to \"local\"";
-
-fn no_bedrock() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_served", NO_BEDROCK)
 }
 
 /// Takes a video from a text.
@@ -81,22 +87,78 @@ pub(crate) async fn generate(
     let mut notes = RequestNotes::new(body.named.ignored.clone(), Vec::new());
     notes.tell(request);
     check_callback(&mut body, |text| text.callback_url.as_deref(), &state.guard);
+    let maker = maker(&mut body, &state.services);
     let spec = scenes(&body, &state.limits)?;
-    match state.text_route {
-        TextRoute::Bedrock => return Err(no_bedrock()),
-        TextRoute::Local => notes.remarks = state.ready_model()?.unread_scripts(spec.scenes().iter().map(SceneSpec::prompt)),
-    }
+    let seed = Some(spec.seed());
+    let spec = match maker {
+        Maker::Remote(model) => {
+            let (spec, remarks) = state.services.fitted(RemoteVideoSpec::new(model, remote_request(&spec)))?;
+            notes.remarks = remarks;
+            VideoSpec::Remote(spec)
+        }
+        Maker::Local => {
+            notes.remarks = state.ready_model()?.unread_scripts(spec.scenes().iter().map(SceneSpec::prompt));
+            VideoSpec::Scenes(spec)
+        }
+    };
     asked.callback_url = body.request.callback_url;
-    let metadata = JobMetadata::TextVideo(TextVideoMetadata { base_url: state.access.base_url(request), seed: Some(spec.seed()), notes });
-    Ok(taken(request, asked.submit(state, new_id("vid"), Work::Video(VideoSpec::Scenes(spec)), metadata).await?))
+    let is_remote = spec.remote().is_some();
+    let metadata =
+        JobMetadata::TextVideo(TextVideoMetadata { base_url: state.access.base_url(request), seed, notes, is_for_here: !is_remote });
+    let mut submitted = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
+    if submitted.job.remote.is_some() {
+        submitted.job = begun(submitted.job, state).await?;
+    }
+    Ok(taken(request, submitted))
+}
+
+/// Who makes it; an unknown name is a fault of the body.
+fn maker(body: &mut Body<Text>, services: &Services) -> Maker {
+    let Some(name) = body.request.model.clone() else { return services.default_maker(services.text.as_ref()) };
+    services.maker(&name).unwrap_or_else(|sentence| {
+        body.faults.push(value_error("model", sentence, &Value::from(name)));
+        Maker::Local
+    })
+}
+
+/// What a service is asked for.
+fn remote_request(spec: &ScenesSpec) -> VideoRequest {
+    VideoRequest {
+        prompt: spec.scenes().first().map(|scene| scene.prompt().to_owned()).unwrap_or_default(),
+        seconds: Some(SECONDS),
+        size: Some(SIZE),
+        fps: Some(FPS),
+        seed: Some(spec.seed()),
+        ..VideoRequest::default()
+    }
+}
+
+/// The job as soon as its service has begun, or as it stands when that takes longer than a caller should wait.
+///
+/// # Errors
+/// Why the service does not begin.
+async fn begun(job: Job, state: &ApiState) -> Result<Job, Problem> {
+    let is_decided = |job: &Job| job.remote_id().is_some() || job.state.is_final();
+    let waited = tokio::time::timeout(START_PATIENCE, state.jobs.until(&job.owner, &job.id, is_decided)).await;
+    let Ok(Ok(Some(now))) = waited else { return Ok(job) };
+    match (&now.state, &now.error) {
+        (JobState::Failed, Some(error)) => Err(Problem::not_begun(error)),
+        (JobState::Queued | JobState::Running | JobState::Completed | JobState::Cancelled | JobState::Failed, _) => Ok(now),
+    }
+}
+
+/// The id that callers of this API know a job by: the ARN of what Bedrock makes.
+fn job_id(job: &Job) -> String {
+    job.remote_id().filter(|id| id.starts_with(ARN)).unwrap_or(&job.id).to_owned()
 }
 
 /// The same for one request, however its job stands by now.
 fn taken(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -> HttpResponse {
-    let TextVideoMetadata { seed, notes, .. } = TextVideoMetadata::of(&job);
+    let TextVideoMetadata { seed, mut notes, is_for_here, .. } = TextVideoMetadata::of(&job);
+    notes.remarks.extend(overflow_remark(&job, is_for_here));
     notes.tell(request);
     let mut answer = HttpResponse::Ok().json(TextStatus {
-        job_id: job.id,
+        job_id: job_id(&job),
         status: "processing".into(),
         message: "Video generation started successfully".into(),
         video_url: None,
@@ -121,10 +183,10 @@ fn scenes(body: &Body<Text>, limits: &Limits) -> Result<ScenesSpec, Problem> {
     };
     let request = ScenesRequest {
         scenes: Some(vec![scene]),
-        duration_per_scene: Some(SECONDS),
-        fps: Some(FpsRequest::Number(FPS)),
-        width: Some(SIZE.0),
-        height: Some(SIZE.1),
+        duration_per_scene: Some(SECONDS.into()),
+        fps: Some(FpsRequest::Number(FPS.into())),
+        width: Some(SIZE.0.into()),
+        height: Some(SIZE.1.into()),
         // What the model knows as round stays round.
         proportional: true,
         seed: Some(body.request.seed.unwrap_or_else(default_seed)),
@@ -139,13 +201,12 @@ fn scenes(body: &Body<Text>, limits: &Limits) -> Result<ScenesSpec, Problem> {
     get,
     path = "/video-status",
     tag = "generation",
-    params(("job_id" = String, Query, description = "The id that `POST /generate-video` gave")),
+    params(("job_id" = String, Query, description = "The id that `POST /generate-video` gave: the server's own, or Amazon's ARN")),
     responses(
         (status = 200, description = "How it stands", body = TextStatus),
         StoreProblems,
         (status = 404, description = "There is no such job, or it is another's", body = ErrorBody),
         (status = 422, description = "No id was given", body = ValidationErrorBody),
-        (status = 503, description = "The id is Amazon's, and this version cannot ask there; or the server is shutting down, or its disk or its store of jobs cannot be used: `detail` says why", body = ErrorBody),
     )
 )]
 pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<HttpResponse, Problem> {
@@ -154,15 +215,27 @@ pub(crate) async fn video_status(request: HttpRequest, caller: Caller, state: Da
         let place = vec!["query".into(), "job_id".into()];
         return Err(Problem::invalid(vec![detail("missing", place, "Field required".into(), Value::Null)]));
     };
-    if id.starts_with("arn:") {
-        return Err(no_bedrock());
-    }
-    let job = state.jobs.get(&caller.owner, id).await?.ok_or(Problem::missing("Job not found"))?;
-    let link = stored_video::path(&job).map(|path| state.access.base_url(&request) + &state.access.link(&caller, &path, SystemTime::now()));
-    Ok(HttpResponse::Ok().json(status(job, link)))
+    let owner = &caller.owner;
+    let job = match id.starts_with(ARN) {
+        true => state.jobs.find_by_remote_id(owner, id).await?.ok_or(Problem::missing(UNKNOWN_ARN))?,
+        false => state.jobs.get(owner, id).await?.ok_or(Problem::missing("Job not found"))?,
+    };
+    let link = link(&request, &caller, &job, &state).await;
+    Ok(HttpResponse::Ok().json(status(job, id, link)))
 }
 
-fn status(job: Job, video_url: Option<String>) -> TextStatus {
+/// Where a finished video is: at its service for an hour, where that gives links; else here.
+async fn link(request: &HttpRequest, caller: &Caller, job: &Job, state: &ApiState) -> Option<String> {
+    if let (JobState::Completed, Some(remote)) = (job.state, &job.remote)
+        && let Some(id) = &remote.id
+        && let Some(url) = state.services.link(&remote.provider, id).await
+    {
+        return Some(url.into());
+    }
+    stored_video::path(job).map(|path| state.access.base_url(request) + &state.access.link(caller, &path, SystemTime::now()))
+}
+
+fn status(job: Job, id: &str, video_url: Option<String>) -> TextStatus {
     let (status, message) = match job.state {
         // The upstream's word, in lower case, is what this API's clients know.
         JobState::Queued | JobState::Running => ("inprogress", "Video generation inprogress".to_owned()),
@@ -173,7 +246,8 @@ fn status(job: Job, video_url: Option<String>) -> TextStatus {
         }
         JobState::Cancelled => ("failed", "Video generation failed: it was cancelled".to_owned()),
     };
-    let TextVideoMetadata { seed, notes, .. } = TextVideoMetadata::of(&job);
+    let TextVideoMetadata { seed, mut notes, is_for_here, .. } = TextVideoMetadata::of(&job);
+    notes.remarks.extend(overflow_remark(&job, is_for_here));
     TextStatus {
         video_url,
         progress: task_view::progress(&job),
@@ -181,7 +255,7 @@ fn status(job: Job, video_url: Option<String>) -> TextStatus {
         seed,
         remarks: notes.remarks,
         ignored_fields: notes.ignored_fields,
-        job_id: job.id,
+        job_id: id.to_owned(),
         status: status.into(),
         message,
     }

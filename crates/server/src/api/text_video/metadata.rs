@@ -14,6 +14,8 @@ pub(crate) struct TextVideoMetadata {
     pub(crate) seed: Option<u64>,
     #[serde(flatten)]
     pub(crate) notes: RequestNotes,
+    /// Whether this machine was to make it: one that a service makes all the same has overflowed to it.
+    pub(crate) is_for_here: bool,
 }
 
 impl TextVideoMetadata {

@@ -35,8 +35,8 @@ use crate::{
     },
     files::Mp4File,
     http::{
-        ErrorBody, IdempotencyHeader, JsonBodyProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, ValidationErrorBody,
-        aside, check_type, respond_async,
+        ErrorBody, IdempotencyHeader, JsonBodyProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, ServiceProblems,
+        ValidationErrorBody, aside, check_type, respond_async,
     },
     inputs::{Body, echo, field_names::is_same_name, fields::parse_object, value_fault},
     state::ApiState,
@@ -165,6 +165,7 @@ pub(crate) enum VideoJobAnswer {
         TaskAccepted,
         JsonBodyProblems,
         QueueProblems,
+        ServiceProblems,
         NotMade,
         (status = 400, description = "The body is not JSON, or there are fewer than two scenes", body = ErrorBody),
         (status = 422, description = "Fields of the body are wrong, or it is none of the three or two of them", body = ValidationErrorBody),

@@ -41,9 +41,29 @@ pub(crate) enum QueueProblems {
         example = json!({"detail": "the queue is full (16 places); try again in about 5 s"})
     )]
     Full(ErrorBody),
-    /// The model is not loaded yet, the job failed for now, the server is shutting down, or its disk cannot be used: `detail` says why
+    /// The model is not loaded yet, a service cannot be reached, the job failed for now, the server is shutting down, or its disk cannot be used: `detail` says why
     #[response(status = 503, example = json!({"detail": "Model not loaded yet"}))]
     Unavailable(ErrorBody),
+}
+
+/// Of a route whose job a service may make.
+#[derive(IntoResponses)]
+pub(crate) enum ServiceProblems {
+    /// The month's budget for the service, or yours, has no room for it: `budget` says how it stands
+    #[response(
+        status = 402,
+        example = json!({
+            "detail": "the budget for bedrock for 2026-11 is 5.00 USD, of which 4.80 USD are spent or reserved, and this video costs 0.48 USD; wait for the next month, or ask the operator to raise it",
+            "budget": {
+                "service": "bedrock", "is_yours": false, "month": "2026-11",
+                "cap_usd": 5.0, "spent_usd": 4.8, "left_usd": 0.2, "price_usd": 0.48
+            }
+        })
+    )]
+    OverBudget(ErrorBody),
+    /// The service that makes it has failed, or its settings are not enough: `detail` says why
+    #[response(status = 502, example = json!({"detail": "bedrock: the security token is invalid (UnrecognizedClientException); the operator has to check the provider's key"}))]
+    ServiceFailed(ErrorBody),
 }
 
 /// Of a route that waits for a job.

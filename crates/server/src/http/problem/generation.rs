@@ -6,12 +6,13 @@
 use actix_web::http::StatusCode;
 use generation::{
     BackendError, Refusal, SubmitError,
-    jobs::{DiskFault, JobError, StoreError},
+    jobs::{DiskFault, JobError, JobErrorKind, StoreError},
 };
+use remote_providers::{ErrorKind, ProviderError};
 use serde_json::{Map, Value};
 
 use super::Problem;
-use crate::http::error_bodies::ValidationErrorDetail;
+use crate::http::error_bodies::{BudgetBody, ValidationErrorDetail, usd};
 
 /// When it is worth asking again for what failed and need not fail again, in seconds: memory may be free by then.
 const FAILED_SECONDS: u64 = 30;
@@ -24,6 +25,35 @@ impl From<Refusal> for Problem {
             Refusal::OtherKind { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_served", message),
             Refusal::Loading => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_loading", message).retry_after(1),
             Refusal::Failed(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", message),
+            Refusal::Provider(error) => error.into(),
+            Refusal::UnknownProvider { .. } => Self::invalid(vec![value_error("body", "model", &message, false)]),
+            Refusal::StoredOnly { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_served", message),
+        }
+    }
+}
+
+/// What a service says of a request before it is asked for the video.
+impl From<ProviderError> for Problem {
+    fn from(error: ProviderError) -> Self {
+        let message = error.to_string();
+        let problem = |status, code| Self::new(status, code, message.clone()).of_service(error.provider);
+        match error.kind {
+            ErrorKind::InvalidRequest | ErrorKind::ContentFilter | ErrorKind::TooLarge => {
+                let refusal = Refusal::Provider(error);
+                Self::invalid(vec![value_error("body", refusal.field().unwrap_or("model"), &message, false)])
+            }
+            ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::Deadline | ErrorKind::Result => {
+                let seconds = error.retry_after.map_or(FAILED_SECONDS, |after| after.as_secs().max(1));
+                problem(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable").retry_after(seconds)
+            }
+            ErrorKind::Credentials
+            | ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::Quota
+            | ErrorKind::Failed
+            | ErrorKind::Protocol
+            | ErrorKind::Uncertain
+            | ErrorKind::Settings => problem(StatusCode::BAD_GATEWAY, "service_failed"),
         }
     }
 }
@@ -41,6 +71,20 @@ impl From<SubmitError> for Problem {
             SubmitError::Refused(refusal) => refusal.into(),
             SubmitError::ShuttingDown => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", message),
             SubmitError::IdempotencyConflict { .. } => Self::invalid(vec![value_error("header", "Idempotency-Key", &message, false)]),
+            // RFC 9110, 15.5.3: reserved, and what every service before money answers.
+            SubmitError::OverBudget(over) => {
+                let budget = BudgetBody {
+                    service: over.provider.clone(),
+                    is_yours: over.is_owners,
+                    month: over.month.to_string(),
+                    cap_usd: usd(over.cap),
+                    spent_usd: usd(over.spent),
+                    left_usd: usd(over.cap.saturating_sub(over.spent)),
+                    price_usd: usd(over.price),
+                };
+                Self::new(StatusCode::PAYMENT_REQUIRED, "over_budget", message).over_budget(budget)
+            }
+            SubmitError::NoPrice(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_price", message),
             SubmitError::IdTaken(_) | SubmitError::BadId(_) => Self::internal(),
             SubmitError::Store(error) => error.into(),
         }
@@ -71,14 +115,36 @@ impl Problem {
         tracing::error!(%error, "an image or a video that was waited for could not be made");
         let message = match error {
             BackendError::Internal(_) => error.to_string(),
-            BackendError::Cancelled | BackendError::Model(_) | BackendError::Encode(_) | BackendError::Video(_) => {
-                JobError::from(error).message
-            }
+            BackendError::Cancelled
+            | BackendError::Model(_)
+            | BackendError::Encode(_)
+            | BackendError::Video(_)
+            | BackendError::Remote(_) => JobError::from(error).message,
         };
         let message = format!("{what} failed: {message}");
         match DiskFault::of(error).filter(|_| error.is_of_output()) {
             Some(fault) => Self::disk(fault, message),
             None => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "generation_failed", message),
+        }
+    }
+
+    /// A service does not begin a video; a request that another would serve better is the caller's to change, as Bedrock's own
+    /// ValidationException is.
+    pub(crate) fn not_begun(error: &JobError) -> Self {
+        let message = format!("Failed to start video generation: {}", error.message);
+        match error.kind {
+            JobErrorKind::Refused | JobErrorKind::ContentFilter => Self::new(StatusCode::BAD_REQUEST, "service_refused", message),
+            JobErrorKind::Provider
+            | JobErrorKind::Deadline
+            | JobErrorKind::Uncertain
+            | JobErrorKind::OutOfMemory
+            | JobErrorKind::Model
+            | JobErrorKind::Encoder
+            | JobErrorKind::Internal
+            | JobErrorKind::Crashed => match error.retryable {
+                true => Self::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message).retry_after(FAILED_SECONDS),
+                false => Self::new(StatusCode::BAD_GATEWAY, "service_failed", message),
+            },
         }
     }
 

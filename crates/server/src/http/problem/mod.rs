@@ -21,7 +21,7 @@ use actix_web::{
 use serde_json::Value;
 
 use crate::http::{
-    error_bodies::{ErrorBody, ValidationErrorBody, ValidationErrorDetail},
+    error_bodies::{BudgetBody, ErrorBody, ValidationErrorBody, ValidationErrorDetail},
     request_memory::{BUSY_SECONDS, Busy},
 };
 
@@ -41,17 +41,43 @@ pub struct Problem {
     pub(crate) retry_after: Option<u64>,
     /// The methods that the path has, where it lacks the one that was asked.
     pub(crate) allow: Option<String>,
+    /// What there is to say of a service, where one was to make it.
+    pub(crate) about: Option<Box<AboutService>>,
+}
+
+/// What there is to say of a service; apart, because few problems have it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct AboutService {
+    /// The service that is to blame, where it is not this machine.
+    pub(crate) service: Option<&'static str>,
+    /// How a month's budget stands, where that has no room for what was asked for.
+    pub(crate) budget: Option<BudgetBody>,
 }
 
 impl Problem {
     /// With a status, a code and a sentence.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), fields: Vec::new(), retry_after: None, allow: None }
+        Self { status, code, message: message.into(), fields: Vec::new(), retry_after: None, allow: None, about: None }
     }
 
     /// The same, with when to ask again.
     pub(crate) fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// The same, with the service that is to blame.
+    pub(crate) fn of_service(self, service: &'static str) -> Self {
+        Self { about: Some(Box::new(AboutService { service: Some(service), budget: None })), ..self }
+    }
+
+    /// The same, with the budget that has no room for it.
+    pub(crate) fn over_budget(self, budget: BudgetBody) -> Self {
+        Self { about: Some(Box::new(AboutService { service: None, budget: Some(budget) })), ..self }
+    }
+
+    /// How a month's budget stands, where that has no room for what was asked for.
+    pub(crate) fn budget(&self) -> Option<&BudgetBody> {
+        self.about.as_ref()?.budget.as_ref()
     }
 
     /// There is no such path.
@@ -149,7 +175,7 @@ impl ResponseError for Problem {
             response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"framewright\""));
         }
         let mut response = match self.fields.as_slice() {
-            [] => response.json(ErrorBody { detail: self.message.clone() }),
+            [] => response.json(ErrorBody { detail: self.message.clone(), budget: self.budget().cloned() }),
             fields => response.json(ValidationErrorBody { detail: fields.to_vec() }),
         };
         response.extensions_mut().insert(self.clone());

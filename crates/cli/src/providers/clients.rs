@@ -1,0 +1,176 @@
+//! The client of each service that is set up.
+//!
+//! The invariant: settings that are absent leave a service's own defaults.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use remote_providers::{
+    AwsKeys, Bedrock, BedrockSettings, GoogleAccess, HuggingFace, HuggingFaceSettings, Pace, PikaFal, PikaFalSettings, PikaWeb,
+    PikaWebSettings, Provider, ProviderError, Replicate, ReplicateSettings, VeoGoogle, VeoGoogleSettings, VeoRelay, VeoRelaySettings,
+};
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value};
+
+use crate::{
+    failure::Usage,
+    settings::{ProvidersSettings, Settings},
+};
+
+/// The short name of Bedrock's model.
+const NOVA_REEL: &str = "nova-reel";
+/// Tries of a call that fails for a reason that passes, and the pause after the first: of services that have no settings for it.
+const TRIES: (u32, Duration, f64) = (4, Duration::from_secs(2), 2.0);
+
+/// A service that is set up.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) provider: Arc<dyn Provider>,
+    /// The model of requests that name the service alone; empty if it has none.
+    pub(super) model: String,
+    /// Parameters under its own names that every request has.
+    pub(super) options: Map<String, Value>,
+    /// Where it is asked, if that is a setting.
+    pub(super) address: Option<String>,
+    /// Videos at once.
+    pub(super) slots: usize,
+    /// Tries of a call, the pause after the first that fails, and how many times as long each further one is.
+    pub(super) tries: u32,
+    pub(super) pause: Duration,
+    pub(super) backoff: f64,
+}
+
+impl Client {
+    fn new(provider: impl Provider + 'static, model: &str, address: Option<&str>, slots: usize) -> Self {
+        let (tries, pause, backoff) = TRIES;
+        let (model, address) = (model.to_owned(), address.map(str::to_owned));
+        Self { provider: Arc::new(provider), model, options: Map::new(), address, slots, tries, pause, backoff }
+    }
+}
+
+/// Every service that is set up, and a remark for each of which some settings are there and others are not.
+///
+/// # Errors
+/// [`Usage`] if the settings of one contradict each other.
+pub(super) async fn all(settings: &Settings) -> Result<(Vec<Client>, Vec<String>)> {
+    let providers = &settings.providers;
+    let mut remarks = Vec::new();
+    let bedrock = match bedrock(providers).await {
+        Ok(client) => client,
+        // A bucket may be named for another program on the same machine.
+        Err(error) if !providers.bedrock.is_complete() => {
+            remarks.push(format!("bedrock is not set up: {}", error.reason));
+            None
+        }
+        Err(error) => return Err(refused("bedrock", &error)),
+    };
+    let veo = veo(providers).map_err(|error| refused("veo", &error))?;
+    let others = [pika(providers), replicate(providers), hugging_face(providers)];
+    Ok(([bedrock, veo].into_iter().chain(others).flatten().collect(), remarks))
+}
+
+fn refused(service: &str, error: &ProviderError) -> anyhow::Error {
+    Usage(format!("settings of providers.{service}: {}", error.reason)).into()
+}
+
+async fn bedrock(providers: &ProvidersSettings) -> Result<Option<Client>, ProviderError> {
+    let set = &providers.bedrock;
+    let Some(bucket) = &set.bucket else { return Ok(None) };
+    let keys = set.access_key_id.as_ref().zip(set.secret_access_key.clone()).map(|(id, secret_access_key)| AwsKeys {
+        access_key_id: id.expose_secret().to_owned(),
+        secret_access_key,
+        session_token: set.session_token.clone(),
+    });
+    let defaults = BedrockSettings::new(bucket.clone());
+    let pace = paced(defaults.pace, set.poll_seconds, None, set.deadline_seconds);
+    let settings = BedrockSettings {
+        region: set.region.clone(),
+        prefix: set.prefix.clone(),
+        models: BTreeMap::from([(NOVA_REEL.to_owned(), set.model.clone())]),
+        default_model: NOVA_REEL.to_owned(),
+        keys,
+        profile: set.profile.clone(),
+        bearer_token: set.bearer_token.clone(),
+        endpoint: set.endpoint.clone(),
+        s3_endpoint: set.s3_endpoint.clone(),
+        pace,
+        ..defaults
+    };
+    Ok(Some(Client::new(Bedrock::connect(settings).await?, NOVA_REEL, set.endpoint.as_deref(), set.max_concurrent)))
+}
+
+fn veo(providers: &ProvidersSettings) -> Result<Option<Client>, ProviderError> {
+    let set = &providers.veo;
+    let client = if let Some(key) = &set.api_key {
+        let defaults = VeoRelaySettings::new(key.clone());
+        let settings = VeoRelaySettings {
+            base_url: set.base_url.clone(),
+            endpoint: set.endpoint.clone(),
+            model: set.model.clone(),
+            skip_upload: set.skip_upload,
+            pace: paced(defaults.pace, set.poll_seconds, None, set.deadline_seconds),
+            ..defaults
+        };
+        Client::new(VeoRelay::new(settings)?, &set.model, Some(&set.base_url), set.max_concurrent)
+    } else {
+        let defaults = match (&set.vertex_project, &set.vertex_token, &set.google_api_key) {
+            (Some(project), Some(token), _) => VeoGoogleSettings::vertex(project, &set.vertex_location, token.clone()),
+            (_, _, Some(key)) => VeoGoogleSettings::developer(key.clone()),
+            (_, _, None) => return Ok(None),
+        };
+        let mut access = defaults.access;
+        if let Some(address) = &set.google_base_url {
+            match &mut access {
+                GoogleAccess::Developer { base_url, .. } => base_url.clone_from(address),
+                GoogleAccess::Vertex { base_url, .. } => *base_url = Some(address.clone()),
+            }
+        }
+        let pace = paced(defaults.pace, set.poll_seconds, None, set.deadline_seconds);
+        let settings = VeoGoogleSettings { access, model: set.google_model.clone(), pace, timeout: defaults.timeout };
+        Client::new(VeoGoogle::new(settings)?, &set.google_model, set.google_base_url.as_deref(), set.max_concurrent)
+    };
+    let pause = Duration::from_secs_f64(set.retry_delay);
+    Ok(Some(Client { tries: set.max_retries + 1, pause, backoff: set.retry_backoff, ..client }))
+}
+
+fn pika(providers: &ProvidersSettings) -> Option<Client> {
+    let set = &providers.pika;
+    let pace = |defaults| paced(defaults, set.poll_seconds, set.initial_wait_time, set.max_check_time);
+    if let Some(key) = &set.bearer_token {
+        let defaults = PikaWebSettings::new(key.clone());
+        let settings = PikaWebSettings { base_url: set.base_url.clone(), model: set.model.clone(), pace: pace(defaults.pace), ..defaults };
+        return Some(Client::new(PikaWeb::new(settings), &set.model, Some(&set.base_url), set.max_concurrent));
+    }
+    let defaults = PikaFalSettings::new(set.fal_key.clone()?);
+    let settings =
+        PikaFalSettings { base_url: set.fal_base_url.clone(), model: set.fal_model.clone(), pace: pace(defaults.pace), ..defaults };
+    Some(Client::new(PikaFal::new(settings), &set.fal_model, Some(&set.fal_base_url), set.max_concurrent))
+}
+
+fn replicate(providers: &ProvidersSettings) -> Option<Client> {
+    let set = &providers.replicate;
+    let defaults = ReplicateSettings::new(set.api_token.clone()?);
+    let model = set.video_model.clone().unwrap_or_default();
+    let pace = paced(defaults.pace, set.poll_seconds, None, set.deadline_seconds);
+    let settings = ReplicateSettings { base_url: set.base_url.clone(), model: model.clone(), pace, ..defaults };
+    let options = set.image_input.iter().map(|name| ("image_key".to_owned(), name.as_str().into())).collect();
+    Some(Client { options, ..Client::new(Replicate::new(settings), &model, Some(&set.base_url), set.max_concurrent) })
+}
+
+fn hugging_face(providers: &ProvidersSettings) -> Option<Client> {
+    let set = &providers.huggingface;
+    let defaults = HuggingFaceSettings::new(set.token.clone()?);
+    let settings = HuggingFaceSettings { base_url: set.base_url.clone(), model: set.model.clone(), ..defaults };
+    Some(Client::new(HuggingFace::new(settings), &set.model, Some(&set.base_url), set.max_concurrent))
+}
+
+/// A service's pace with what the operator has set of it. A service that is looked at more often is looked at sooner, too.
+fn paced(usual: Pace, poll: Option<f64>, first: Option<f64>, deadline: Option<f64>) -> Pace {
+    let [poll, first, deadline] = [poll, first, deadline].map(|seconds| seconds.map(Duration::from_secs_f64));
+    Pace {
+        initial_wait: first.unwrap_or_else(|| poll.map_or(usual.initial_wait, |poll| poll.min(usual.initial_wait))),
+        interval: poll.unwrap_or(usual.interval),
+        max_interval: poll.unwrap_or(usual.max_interval),
+        deadline: deadline.unwrap_or(usual.deadline),
+    }
+}

@@ -1,0 +1,172 @@
+//! Other people's services, as the settings have them: their clients, the backends that jobs go to, and what the server is told of them.
+//!
+//! The invariants: a service is set up only if the operator gave its key; a route that names a service which is not set up stops the start,
+//! with the setting that is missing; nothing here asks a service anything.
+
+mod budget;
+mod clients;
+mod local_captions;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use generation::{
+    Backend, RemoteBackend, RemoteSettings,
+    jobs::{Overflow, Routing, SpendSettings},
+};
+use remote_providers::{Guard, Interrogator, ReplicateInterrogator, ReplicateInterrogatorSettings};
+use server::{AllowedHost, GameCallback, GuardSettings, Service, Services};
+use url::Url;
+
+use self::{clients::Client, local_captions::LocalInterrogator};
+use crate::{
+    failure::Usage,
+    settings::{InterrogatorKind, Settings},
+};
+
+/// Other people's services.
+#[derive(Debug, Default)]
+pub(crate) struct Providers {
+    /// What jobs go to.
+    pub(crate) backends: Vec<Arc<dyn Backend>>,
+    /// What the server is told of them.
+    pub(crate) services: Services,
+    /// What they cost.
+    pub(crate) spend: SpendSettings,
+    /// Which local work goes to them.
+    pub(crate) routing: Routing,
+    /// Why a service is not set up of which some settings are there.
+    pub(crate) remarks: Vec<String>,
+}
+
+impl Providers {
+    /// Reads the settings. Amazon's own files are read too, where the settings name a bucket.
+    ///
+    /// # Errors
+    /// [`Usage`] if settings contradict each other, or a route names a service that is not set up.
+    pub(crate) async fn connect(settings: &Settings, guard: &GuardSettings) -> Result<Self> {
+        let (clients, remarks) = clients::all(settings).await?;
+        let captions = interrogator(settings).await?;
+        let services = Services {
+            services: clients.iter().map(service).collect(),
+            local_models: vec![settings.model.name.clone(), settings.model.motion.clone()],
+            text: settings.text_route(),
+            i2v: settings.i2v_route(),
+            characters: settings.characters_route(),
+            tasks: settings.tasks_route(),
+            captions: captions.is_some(),
+            callback: callback(settings, guard)?,
+        };
+        let routing = routing(settings)?;
+        let overflow = routing.overflow.as_ref().map(|overflow| &overflow.model);
+        for (setting, model) in [
+            ("routing.text", services.text.as_ref()),
+            ("routing.i2v", services.i2v.as_ref()),
+            ("routing.characters", services.characters.as_ref()),
+            ("routing.tasks", services.tasks.as_ref()),
+            ("routing.overflow_model", overflow),
+        ] {
+            if let Some(model) = model
+                && !services.has(model)
+            {
+                return Err(missing(setting, model));
+            }
+        }
+        let guard = download_guard(settings, guard, &clients);
+        let backends = clients.into_iter().map(|client| backend(client, guard.clone(), captions.clone())).collect();
+        Ok(Self { backends, services, spend: budget::of(&settings.budget), routing, remarks })
+    }
+}
+
+fn service(client: &Client) -> Service {
+    let Client { provider, model, options, .. } = client;
+    Service { provider: Arc::clone(provider), model: model.clone(), options: options.clone() }
+}
+
+fn backend(client: Client, guard: Guard, captions: Option<Arc<dyn Interrogator>>) -> Arc<dyn Backend> {
+    let Client { provider, slots, tries, pause, backoff, .. } = client;
+    let backend = RemoteBackend::new(provider, guard, RemoteSettings { slots, tries, pause, backoff, ..RemoteSettings::new(Instant::now) });
+    Arc::new(match captions {
+        Some(captions) => backend.with_captions(captions),
+        None => backend,
+    })
+}
+
+/// A service that a route names and that is not set up.
+fn missing(setting: &str, model: &str) -> anyhow::Error {
+    let service = model.split('/').next().unwrap_or_default();
+    let needed = match service {
+        "bedrock" => "providers.bedrock.bucket (S3_BUCKET_NAME), a region and a key",
+        "veo" => "providers.veo.api_key (VEO3_API_KEY) or providers.veo.google_api_key (GEMINI_API_KEY)",
+        "pika" => "providers.pika.bearer_token (PIKAPI_BEARER_TOKEN) or providers.pika.fal_key (FAL_KEY)",
+        "replicate" => "providers.replicate.api_token (REPLICATE_API_TOKEN)",
+        _ => "providers.huggingface.token (HF_TOKEN)",
+    };
+    Usage(format!("setting {setting}: {model} is not set up; it needs {needed}")).into()
+}
+
+/// What reads a prompt from an image.
+async fn interrogator(settings: &Settings) -> Result<Option<Arc<dyn Interrogator>>> {
+    let (replicate, set) = (&settings.providers.replicate, &settings.interrogator);
+    let kind = match set.kind {
+        InterrogatorKind::Auto if replicate.api_token.is_some() => InterrogatorKind::Replicate,
+        InterrogatorKind::Auto if set.local_model.is_some() => InterrogatorKind::Local,
+        InterrogatorKind::Auto => InterrogatorKind::None,
+        given @ (InterrogatorKind::Replicate | InterrogatorKind::Local | InterrogatorKind::None) => given,
+    };
+    let needs = |what: &str| Usage(format!("setting interrogator.kind: {what}"));
+    Ok(match kind {
+        InterrogatorKind::Auto | InterrogatorKind::None => None,
+        InterrogatorKind::Replicate => {
+            let token = replicate.api_token.clone();
+            let token = token.ok_or_else(|| needs("replicate needs providers.replicate.api_token (REPLICATE_API_TOKEN)"))?;
+            let (base_url, model) = (replicate.base_url.clone(), set.replicate_model.clone());
+            let settings = ReplicateInterrogatorSettings { base_url, model, ..ReplicateInterrogatorSettings::new(token) };
+            Some(Arc::new(ReplicateInterrogator::new(settings)))
+        }
+        InterrogatorKind::Local => {
+            let folder = set.local_model.as_deref().ok_or_else(|| needs("local needs interrogator.local_model"))?;
+            Some(Arc::new(LocalInterrogator::load(folder).await?))
+        }
+    })
+}
+
+/// Where the end of an image in motion is told.
+fn callback(settings: &Settings, guard: &GuardSettings) -> Result<Option<GameCallback>> {
+    /// Where the API's document sends callbacks unless another address is set.
+    const BASE: &str = "https://game-api.virtuals.io/requests";
+    let i2v = &settings.i2v;
+    let invalid = |error: server::InvalidCallback| Usage(format!("setting i2v.callback_url: {error}"));
+    match (&i2v.callback_url, &i2v.callback_key) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(Usage("setting i2v.callback_url: it needs i2v.callback_key (GAME_API_KEY)".into()).into()),
+        (url, Some(key)) => Ok(Some(GameCallback::new(url.as_deref().unwrap_or(BASE), key, guard).map_err(invalid)?)),
+    }
+}
+
+fn routing(settings: &Settings) -> Result<Routing> {
+    let routing = &settings.routing;
+    let overflow = match (routing.overflow_after_seconds, &routing.overflow_model) {
+        (None, None) => None,
+        (Some(seconds), Some(model)) => {
+            let after = Duration::from_secs(seconds.into());
+            Some(Overflow { after, model: model.clone(), scenes: true, clips: true })
+        }
+        (Some(_), None) => return Err(Usage("setting routing.overflow_after_seconds: it needs routing.overflow_model".into()).into()),
+        (None, Some(_)) => return Err(Usage("setting routing.overflow_model: it needs routing.overflow_after_seconds".into()).into()),
+    };
+    Ok(Routing { overflow })
+}
+
+/// What finished videos are fetched with: an address that the operator has set may be private, for it is the operator's.
+fn download_guard(settings: &Settings, guard: &GuardSettings, clients: &[Client]) -> Guard {
+    let s3 = settings.providers.bedrock.s3_endpoint.as_deref();
+    let addresses = clients.iter().filter_map(|client| client.address.as_deref()).chain(s3);
+    let own = addresses.filter_map(|address| Url::parse(address).ok()).flat_map(|url| AllowedHost::of_url(&url));
+    let mut guard = guard.clone();
+    guard.allow.extend(own);
+    Guard::new(guard)
+}

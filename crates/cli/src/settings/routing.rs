@@ -1,0 +1,254 @@
+//! Which requests are served by whom: the settings, and what they come to with the keys that there are.
+//!
+//! The invariant: a service is asked only if the operator gave its key; `auto` never asks one that costs money for requests that its
+//! document does not send there.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{Settings, values};
+
+/// Which requests are served by whom.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RoutingSettings {
+    /// Videos from texts (`POST /generate-video` with `text`): auto, local or bedrock, or a model's name.
+    #[serde(deserialize_with = "values::parsed")]
+    pub text: Route,
+    /// Images in motion that are called back for (`POST /api/v1/i2v`): auto, local, pika or replicate, or a model's name.
+    #[serde(deserialize_with = "values::parsed")]
+    pub i2v: Route,
+    /// Videos of characters (`POST /generate-video` with `characterImageUrl`): auto, local or huggingface, or a model's name.
+    #[serde(deserialize_with = "values::parsed")]
+    pub characters: Route,
+    /// Videos of the Tasks API that name neither service nor model: auto, local or veo, or a model's name.
+    #[serde(deserialize_with = "values::parsed")]
+    pub tasks: Route,
+    /// Local work whose forecast is longer than this, in seconds, 1..=86400, goes to `overflow_model`; absent: none does.
+    #[serde(deserialize_with = "values::overflow_seconds")]
+    pub overflow_after_seconds: Option<u32>,
+    /// The model that local work overflows to: `bedrock/nova-reel`, `pika/..`.
+    #[serde(deserialize_with = "values::model_name")]
+    pub overflow_model: Option<String>,
+}
+
+impl Default for RoutingSettings {
+    fn default() -> Self {
+        Self {
+            text: Route::Auto,
+            i2v: Route::Auto,
+            // A token for Hugging Face is there for downloads on many machines; it is no word that pictures may leave.
+            characters: Route::Local,
+            tasks: Route::Auto,
+            overflow_after_seconds: None,
+            overflow_model: None,
+        }
+    }
+}
+
+/// Who serves a kind of requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// The service that the API's document names, if all that it needs is set; else this machine.
+    #[default]
+    Auto,
+    /// This machine.
+    Local,
+    /// A service, with the model that is set for it, or a model of it: "pika", "replicate/owner/name".
+    Remote(String),
+}
+
+impl FromStr for Route {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "local" => Ok(Self::Local),
+            _ if is_model(name) => Ok(Self::Remote(name.to_owned())),
+            _ => Err(format!("{name:?} is none of auto, local, {}, or a model of one of them", SERVICES.join(", "))),
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Local => f.write_str("local"),
+            Self::Remote(model) => f.write_str(model),
+        }
+    }
+}
+
+/// The services, as models' names begin.
+pub(crate) const SERVICES: [&str; 5] = ["bedrock", "veo", "pika", "replicate", "huggingface"];
+
+/// Whether a name is a service's, or begins with one: "bedrock", "bedrock/nova-reel".
+pub(super) fn is_model(name: &str) -> bool {
+    SERVICES.contains(&name.split('/').next().unwrap_or_default()) && !name.ends_with('/')
+}
+
+/// What tells what an image shows, for `POST /api/v1/i2v`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct InterrogatorSettings {
+    /// auto, replicate, local or none.
+    #[serde(deserialize_with = "values::parsed")]
+    pub kind: InterrogatorKind,
+    /// Replicate's model and its version.
+    pub replicate_model: String,
+    /// The local model: a transformers folder, as of Salesforce/blip-image-captioning-base; absent: there is none.
+    #[serde(deserialize_with = "values::text")]
+    pub local_model: Option<String>,
+}
+
+impl Default for InterrogatorSettings {
+    fn default() -> Self {
+        Self {
+            kind: InterrogatorKind::default(),
+            replicate_model: "pharmapsychotic/clip-interrogator:8151e1c9f47e696fa316146a2e35812ccf79cfc9eba05b11c7f450155102af70".into(),
+            local_model: None,
+        }
+    }
+}
+
+/// Who tells what an image shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum InterrogatorKind {
+    /// Replicate if its token is set, else the local model if one is set, else nobody.
+    #[default]
+    Auto,
+    /// Replicate.
+    Replicate,
+    /// The local model.
+    Local,
+    /// Nobody: images are set in motion without words.
+    None,
+}
+
+impl FromStr for InterrogatorKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "replicate" => Ok(Self::Replicate),
+            "local" => Ok(Self::Local),
+            "none" => Ok(Self::None),
+            _ => Err(format!("{name:?} is none of auto, replicate, local, none")),
+        }
+    }
+}
+
+/// The API of images in motion that are called back for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct I2vSettings {
+    /// Where the end of a job is told: `{callback_url}/{request id}/callback`; absent: nowhere.
+    #[serde(deserialize_with = "values::endpoint")]
+    pub callback_url: Option<String>,
+    /// What is sent with it as `x-api-key`. Never printed.
+    #[serde(deserialize_with = "values::secret")]
+    pub callback_key: Option<SecretString>,
+}
+
+/// What services may cost in a calendar month (UTC), in US dollars.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct BudgetSettings {
+    /// For each service; one that is not named has no cap.
+    #[serde(deserialize_with = "values::amounts")]
+    pub providers: BTreeMap<String, f64>,
+    /// For each API key, by its name; one that is not named has no cap.
+    #[serde(deserialize_with = "values::amounts")]
+    pub keys: BTreeMap<String, f64>,
+    /// For each API key that is not named in `keys`; absent: no cap.
+    #[serde(deserialize_with = "values::budget_dollars")]
+    pub each_key: Option<f64>,
+    /// What a video costs, by its model (`bedrock/nova-reel`) or its service (`pika`). A video that falls under a cap and has no price is
+    /// refused.
+    #[serde(deserialize_with = "values::amounts")]
+    pub prices: BTreeMap<String, f64>,
+    /// What a second of video costs, beside that.
+    #[serde(deserialize_with = "values::amounts")]
+    pub prices_per_second: BTreeMap<String, f64>,
+}
+
+impl Settings {
+    /// Who makes videos from texts: a model's name, or this machine.
+    pub(crate) fn text_route(&self) -> Option<String> {
+        route(&self.routing.text, "bedrock/nova-reel", self.providers.bedrock.is_complete())
+    }
+
+    /// Who sets images in motion that are called back for.
+    pub(crate) fn i2v_route(&self) -> Option<String> {
+        let pika = &self.providers.pika;
+        route(&self.routing.i2v, "pika", pika.bearer_token.is_some() || pika.fal_key.is_some())
+    }
+
+    /// Who makes videos of characters.
+    pub(crate) fn characters_route(&self) -> Option<String> {
+        route(&self.routing.characters, "huggingface", self.providers.huggingface.token.is_some())
+    }
+
+    /// Who makes videos of the Tasks API.
+    pub(crate) fn tasks_route(&self) -> Option<String> {
+        let veo = &self.providers.veo;
+        route(&self.routing.tasks, "veo", veo.api_key.is_some() || veo.google_api_key.is_some() || veo.vertex_token.is_some())
+    }
+}
+
+fn route(route: &Route, auto: &str, is_set: bool) -> Option<String> {
+    match route {
+        Route::Auto => is_set.then(|| auto.to_owned()),
+        Route::Local => None,
+        Route::Remote(model) => Some(model.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::super::{Settings, environment_layers};
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        let variables = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::resolve(None, environment_layers(variables).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn texts_go_to_bedrock_only_where_all_of_it_is_known() {
+        let all =
+            [("AWS_ACCESS_KEY_ID", "AKIA1"), ("AWS_SECRET_ACCESS_KEY", "s1"), ("AWS_REGION", "eu-west-1"), ("S3_BUCKET_NAME", "videos")];
+        let route = |pairs: &[(&str, &str)], text: Option<&str>| {
+            let routing = text.map(|text| ("FRAMEWRIGHT__ROUTING__TEXT", text));
+            settings(&pairs.iter().copied().chain(routing).collect::<Vec<_>>()).text_route()
+        };
+        assert_eq!([route(&all, None), route(&all, Some("auto"))], [Some("bedrock/nova-reel".into()), Some("bedrock/nova-reel".into())]);
+        for missing in 0..all.len() {
+            let some: Vec<_> = all.iter().enumerate().filter(|(index, _)| *index != missing).map(|(_, pair)| *pair).collect();
+            assert_eq!(route(&some, None), None, "{some:?}");
+        }
+        let profile = [("AWS_PROFILE", "work"), ("AWS_DEFAULT_REGION", "eu-west-1"), ("S3_BUCKET_NAME", "videos")];
+        let api_key = [("AWS_BEARER_TOKEN_BEDROCK", "b"), ("AWS_REGION", "eu-west-1"), ("S3_BUCKET_NAME", "videos")];
+        assert!(route(&profile, None).is_some() && route(&api_key, None).is_some());
+        assert_eq!(route(&all, Some("local")), None);
+        assert_eq!(route(&[], Some("bedrock")).as_deref(), Some("bedrock"));
+    }
+
+    #[test]
+    fn a_token_alone_sends_no_character_away() {
+        let route = |pairs: &[(&str, &str)]| settings(pairs).characters_route();
+        assert_eq!(route(&[("HF_TOKEN", "hf_1")]), None);
+        let auto = ("FRAMEWRIGHT__ROUTING__CHARACTERS", "auto");
+        assert_eq!((route(&[auto]), route(&[auto, ("HF_TOKEN", "hf_1")]).as_deref()), (None, Some("huggingface")));
+        assert_eq!(settings(&[("PIKAPI_BEARER_TOKEN", "p")]).i2v_route().as_deref(), Some("pika"));
+        assert_eq!(settings(&[("VEO3_API_KEY", "v")]).tasks_route().as_deref(), Some("veo"));
+        let none = settings(&[]);
+        assert_eq!((none.i2v_route(), none.tasks_route(), none.text_route()), (None, None, None));
+    }
+}

@@ -1,0 +1,319 @@
+//! The four documents' flows through the program itself: keys and addresses by the documents' own variables, fakes of the services, and the
+//! same flows with no key on the embedded models.
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use image::{Rgb, RgbImage};
+use remote_fakes::{
+    HuggingFaceFake, PikaWebFake, RelayOptions, ReplicateFake, Reply, Server, VeoRelayFake, aws::Account, bedrock::Bedrock, s3::S3,
+};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use video_encode::{Container, EncoderSettings, FrameRate, VideoEncoder};
+
+use crate::served::Served;
+
+/// How long a job may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+const BUCKET: &str = "videos-of-tests";
+
+const ACCESS_KEY: &str = "AKIAQ7SECRETKEYID01A";
+const SECRET_KEY: &str = "zZ9secretAwsKey/zZ9secretAwsKey+zZ9secre";
+const SESSION: &str = "IQoJsecretSessionTokenOfAws";
+const RELAY: &str = "sk-relay-secret-4f1d9c";
+const PIKA: &str = "pika-secret-token-77aa";
+const REPLICATE: &str = "r8_secretReplicateToken123";
+const HUGGING_FACE: &str = "hf_secretHuggingFaceToken456";
+const GAME: &str = "game-secret-key-88bb";
+/// The server's own key.
+pub(crate) const SERVER_KEY: &str = "alices-secret-key-of-this-server";
+
+/// What the program is given and nobody else may read.
+pub(crate) const SECRETS: [&str; 9] = [ACCESS_KEY, SECRET_KEY, SESSION, RELAY, PIKA, REPLICATE, HUGGING_FACE, GAME, SERVER_KEY];
+
+/// A whole video of 12 frames, 64x48.
+static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("video.mp4");
+    let settings = EncoderSettings::new(64, 48, FrameRate { numerator: 24, denominator: 1 }, Container::Mp4);
+    let mut encoder = VideoEncoder::open(&path, &settings).unwrap();
+    for frame in 0..12 {
+        encoder.push(&RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 4) as u8, (y * 5) as u8, frame * 20]))).unwrap();
+    }
+    encoder.finish().unwrap();
+    std::fs::read(path).unwrap()
+});
+
+/// The fakes, on threads of their own.
+pub(crate) struct Fakes {
+    pub(crate) s3: S3,
+    pub(crate) bedrock: Bedrock,
+    pub(crate) relay: VeoRelayFake,
+    pub(crate) pika: PikaWebFake,
+    pub(crate) replicate: ReplicateFake,
+    pub(crate) hugging_face: HuggingFaceFake,
+    pub(crate) images: Server,
+    pub(crate) game: Server,
+    _runtime: Runtime,
+}
+
+impl Fakes {
+    pub(crate) fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let account = Account {
+            access_key: ACCESS_KEY.into(),
+            secret_key: SECRET_KEY.into(),
+            session_token: Some(SESSION.into()),
+            ..Account::default()
+        };
+        let mut png = std::io::Cursor::new(Vec::new());
+        RgbImage::from_fn(96, 54, |x, y| Rgb([x as u8 * 2, y as u8 * 3, 40])).write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let png = png.into_inner();
+        let fakes = runtime.block_on(async {
+            let s3 = S3::start(account.clone(), &[BUCKET]).await.unwrap();
+            let relay = RelayOptions { key: RELAY.into(), video: VIDEO.clone(), ..RelayOptions::default() };
+            (
+                Bedrock::start(account, &s3).await.unwrap(),
+                s3,
+                VeoRelayFake::start(relay).await.unwrap(),
+                PikaWebFake::start(PIKA).await.unwrap(),
+                ReplicateFake::start(REPLICATE).await.unwrap(),
+                HuggingFaceFake::start(HUGGING_FACE).await.unwrap(),
+                Server::start(move |_| Reply::bytes(200, "image/png", png.clone())).await.unwrap(),
+                Server::start(|_| Reply::empty(200)).await.unwrap(),
+            )
+        });
+        let (bedrock, s3, relay, pika, replicate, hugging_face, images, game) = fakes;
+        bedrock.set_video(VIDEO.clone());
+        pika.set_video(VIDEO.clone());
+        replicate.set_video(VIDEO.clone());
+        hugging_face.set_video(VIDEO.clone());
+        Self { s3, bedrock, relay, pika, replicate, hugging_face, images, game, _runtime: runtime }
+    }
+
+    pub(crate) fn image_url(&self) -> String {
+        format!("{}/image.png", self.images.url())
+    }
+
+    /// The documents' variables, and those that make tests quick.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let host = |url: &str| url.strip_prefix("http://").unwrap().to_owned();
+        let allowed = [host(&self.images.url()), host(&self.relay.storage.url())].join(",");
+        [
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+            ("AWS_SESSION_TOKEN", SESSION.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("S3_BUCKET_NAME", BUCKET.to_owned()),
+            ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", self.bedrock.url()),
+            ("AWS_ENDPOINT_URL_S3", self.s3.url()),
+            ("VEO3_API_KEY", RELAY.to_owned()),
+            ("VEO3_BASE_URL", self.relay.server.url()),
+            ("VEO3_ENDPOINT", "/v1/videos".to_owned()),
+            ("VEO3_MODEL", "veo_3_1".to_owned()),
+            ("VEO3_SKIP_UPLOAD", "true".to_owned()),
+            ("VIDEO_GENERATION_MAX_RETRIES", "3".to_owned()),
+            ("VIDEO_GENERATION_RETRY_DELAY", "0.05".to_owned()),
+            ("VIDEO_GENERATION_RETRY_BACKOFF", "1.5".to_owned()),
+            ("VIDEO_MAX_CONCURRENT", "2".to_owned()),
+            ("PIKAPI_BEARER_TOKEN", PIKA.to_owned()),
+            ("PIKAPI_BASE_URL", self.pika.base_url()),
+            ("INITIAL_WAIT_TIME", "0.1".to_owned()),
+            ("MAX_CHECK_TIME", "60".to_owned()),
+            ("REPLICATE_API_TOKEN", REPLICATE.to_owned()),
+            ("REPLICATE_BASE_URL", self.replicate.base_url()),
+            ("GAME_API_KEY", GAME.to_owned()),
+            ("CALLBACK_API_URL", format!("{}/requests", self.game.url())),
+            ("HF_TOKEN", HUGGING_FACE.to_owned()),
+            ("FRAMEWRIGHT__HUB__OFFLINE", "true".to_owned()),
+            ("FRAMEWRIGHT__PROVIDERS__HUGGINGFACE__BASE_URL", self.hugging_face.base_url()),
+            ("FRAMEWRIGHT__ROUTING__CHARACTERS", "auto".to_owned()),
+            ("FRAMEWRIGHT__PROVIDERS__BEDROCK__POLL_SECONDS", "0.1".to_owned()),
+            ("FRAMEWRIGHT__PROVIDERS__VEO__POLL_SECONDS", "0.1".to_owned()),
+            ("FRAMEWRIGHT__PROVIDERS__PIKA__POLL_SECONDS", "0.1".to_owned()),
+            ("FRAMEWRIGHT__PROVIDERS__REPLICATE__POLL_SECONDS", "0.1".to_owned()),
+            ("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", allowed),
+        ]
+        .into()
+    }
+
+    /// The program with these and further variables.
+    pub(crate) fn serve(&self, more: &[(&'static str, &str)]) -> Served {
+        let variables = self.variables();
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()).collect();
+        Served::start(&variables)
+    }
+}
+
+/// The JSON of an answer whose head says 200.
+pub(crate) fn json_of(answer: &str) -> Value {
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+/// What is asked until it is as wanted.
+pub(crate) fn until(mut ask: impl FnMut() -> Value, is_so: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let told = ask();
+        if is_so(&told) {
+            return told;
+        }
+        assert!(Instant::now() < deadline, "{told}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn get(served: &Served, path: &str) -> Value {
+    json_of(&served.ask(&format!("GET {path}"), &[], b""))
+}
+
+/// A link's bytes, which are this server's where its host is the one that requests name.
+fn file(served: &Served, url: &str) -> Vec<u8> {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let address = if host == "localhost" { served.address.as_str() } else { host };
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let answer = crate::served::exchange(address, request.as_bytes());
+    let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..head]));
+    answer[head + 4..].to_vec()
+}
+
+#[test]
+fn the_documents_flows_by_the_documents_variables() {
+    let fakes = Fakes::start();
+    let mut served = fakes.serve(&[]);
+    let lines: Vec<String> = served.lines.by_ref().take(5).map(|line| line.unwrap()).collect();
+    for (what, model) in [
+        ("videos from texts", "bedrock/nova-reel"),
+        ("images for /api/v1/i2v", "pika"),
+        ("videos of characters", "huggingface"),
+        ("videos of tasks", "veo"),
+    ] {
+        assert!(lines.contains(&format!("{what} go to {model}")), "{lines:?}");
+    }
+
+    // 000
+    let taken = served.post("/generate-video", &json!({"text": "A beautiful sunset over the ocean"}));
+    let arn = taken["job_id"].as_str().unwrap();
+    assert!(arn.starts_with("arn:aws:bedrock:us-east-1:") && taken["status"] == "processing", "{taken}");
+    let status = || get(&served, &format!("/video-status?job_id={arn}"));
+    let done = until(status, |told| told["status"] != "inprogress");
+    assert_eq!(done["message"], "Video generation completed successfully");
+    assert_eq!(file(&served, done["video_url"].as_str().unwrap()), *VIDEO);
+
+    // 001
+    let boundary = "form-of-a-test";
+    let mut png = std::io::Cursor::new(Vec::new());
+    RgbImage::from_pixel(64, 64, Rgb([9, 90, 200])).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    let head = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"character\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n"
+    );
+    let body = [head.as_bytes(), png.get_ref(), format!("\r\n--{boundary}--\r\n").as_bytes()].concat();
+    let kind = format!("Content-Type: multipart/form-data; boundary={boundary}");
+    let uploaded = json_of(&served.ask("POST /upload-character", &[&kind], &body));
+    let body = json!({"characterImageUrl": uploaded["imageUrl"], "script": "The character waves", "duration": 5, "quality": "768"});
+    let id = served.post("/generate-video", &body)["id"].as_str().unwrap().to_owned();
+    let done = until(|| get(&served, &format!("/generation/{id}")), |told| told["status"] != "pending" && told["status"] != "processing");
+    assert_eq!(file(&served, &format!("http://localhost{}", done["videoUrl"].as_str().unwrap())), *VIDEO);
+
+    // 002
+    let body = json!({"image": fakes.image_url(), "prompt": "A serene ocean scene with gentle waves", "duration": 5, "fps": 30});
+    let id = served.post("/api/v1/videos/generate", &body)["task_id"].as_str().unwrap().to_owned();
+    let done = until(|| get(&served, &format!("/api/v1/tasks/{id}")), |task| task["completed_at"].is_string());
+    assert_eq!(file(&served, done["result"]["result"]["video_url"].as_str().unwrap()), *VIDEO);
+
+    // 003
+    let body = json!({"image_id": fakes.image_url()}).to_string();
+    let lines = ["Content-Type: application/json", "x-request-id: your-request-id"];
+    let taken = json_of(&served.ask("POST /api/v1/i2v", &lines, body.as_bytes()));
+    assert_eq!(taken["message"], "Video generation pipeline initialized | ETA: 5-7 minutes");
+    let told = until(|| fakes.game.requests().first().map(|callback| callback.json()).unwrap_or_default(), |told| told["data"].is_object());
+    assert_eq!(told["data"]["status"], "COMPLETED");
+    assert_eq!(file(&served, told["data"]["output"]["url"].as_str().unwrap()), *VIDEO);
+    assert_eq!((fakes.bedrock.begun(), fakes.pika.jobs(), fakes.replicate.predictions()), (1, 1, 1));
+}
+
+#[test]
+fn the_same_flows_with_no_key_are_made_by_the_embedded_models() {
+    let fakes = Fakes::start();
+    let allowed = fakes.images.url().strip_prefix("http://").unwrap().to_owned();
+    let game = format!("{}/requests", fakes.game.url());
+    let served = Served::start(&[("FRAMEWRIGHT__REQUESTS__ALLOWED_HOSTS", &allowed), ("CALLBACK_API_URL", &game), ("GAME_API_KEY", GAME)]);
+    let body = json!({"image": fakes.image_url(), "prompt": "waves", "duration": 1, "fps": 24, "resolution": "64x64", "service": "veo3"});
+    let taken = served.post("/api/v1/videos/generate", &body);
+    assert!(taken["remarks"].to_string().contains("veo3 is not set up here"), "{taken}");
+    let id = taken["task_id"].as_str().unwrap();
+    let body = json!({"image_id": fakes.image_url()}).to_string();
+    served.ask("POST /api/v1/i2v", &["Content-Type: application/json", "x-request-id: a"], body.as_bytes());
+    let text = served.post("/generate-video", &json!({"text": "a red circle on a blue background"}));
+    let text = text["job_id"].as_str().unwrap();
+    let done = until(|| get(&served, &format!("/api/v1/tasks/{id}")), |task| task["completed_at"].is_string());
+    assert_eq!(&file(&served, done["result"]["result"]["video_url"].as_str().unwrap())[4..8], b"ftyp");
+    let told = until(|| fakes.game.requests().first().map(|callback| callback.json()).unwrap_or_default(), |told| told["data"].is_object());
+    assert_eq!(&file(&served, told["data"]["output"]["url"].as_str().unwrap())[4..8], b"ftyp");
+    let done = until(|| get(&served, &format!("/video-status?job_id={text}")), |told| told["status"] != "inprogress");
+    assert_eq!(&file(&served, done["video_url"].as_str().unwrap())[4..8], b"ftyp");
+}
+
+#[test]
+fn a_prompt_is_read_by_the_local_captioner_where_there_is_no_other() {
+    let fakes = Fakes::start();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/blip/model");
+    let served = fakes.serve(&[("FRAMEWRIGHT__INTERROGATOR__KIND", "local"), ("FRAMEWRIGHT__INTERROGATOR__LOCAL_MODEL", folder)]);
+    let body = json!({"image_id": fakes.image_url()}).to_string();
+    served.ask("POST /api/v1/i2v", &["Content-Type: application/json", "x-request-id: a"], body.as_bytes());
+    let told = until(|| fakes.game.requests().first().map(|callback| callback.json()).unwrap_or_default(), |told| told["data"].is_object());
+    assert_eq!(told["data"]["status"], "COMPLETED", "{told}");
+    let prompt = fakes.pika.requests()[0].json()["promptText"].as_str().unwrap().to_owned();
+    assert!(!prompt.trim().is_empty(), "{prompt}");
+    assert_eq!(fakes.replicate.predictions(), 0);
+    // The same image gives the same words.
+    served.ask("POST /api/v1/i2v", &["Content-Type: application/json", "x-request-id: b"], body.as_bytes());
+    let generate = || fakes.pika.requests().into_iter().filter(|request| request.method == "POST").nth(1);
+    let second = until(|| generate().map(|request| request.json()).unwrap_or_default(), Value::is_object);
+    assert_eq!(second["promptText"], prompt);
+}
+
+#[test]
+fn a_route_to_a_service_that_is_not_set_up_stops_the_start_with_what_is_missing() {
+    let refused = |variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_framewright"));
+        let data = tempfile::tempdir().unwrap();
+        command.args(["serve", "--port", "0", "--data-dir", data.path().to_str().unwrap()]).env_clear().envs(variables.iter().copied());
+        let run = crate::program::run(&mut command);
+        assert_eq!((run.code, run.stderr.lines().count()), (2, 1), "{run:?}");
+        run.stderr
+    };
+    for (variables, said) in [
+        (vec![("FRAMEWRIGHT__ROUTING__TEXT", "bedrock")], "setting routing.text: bedrock is not set up; it needs providers.bedrock.bucket"),
+        (vec![("FRAMEWRIGHT__ROUTING__I2V", "pika")], "setting routing.i2v: pika is not set up; it needs providers.pika.bearer_token"),
+        (vec![("CALLBACK_API_URL", "http://127.0.0.1:1")], "setting i2v.callback_url: it needs i2v.callback_key (GAME_API_KEY)"),
+        (
+            vec![("FRAMEWRIGHT__INTERROGATOR__KIND", "replicate")],
+            "setting interrogator.kind: replicate needs providers.replicate.api_token",
+        ),
+        (vec![("FRAMEWRIGHT__INTERROGATOR__KIND", "local")], "setting interrogator.kind: local needs interrogator.local_model"),
+        (vec![("FRAMEWRIGHT__ROUTING__OVERFLOW_AFTER_SECONDS", "9")], "setting routing.overflow_after_seconds: it needs"),
+        (
+            vec![
+                ("S3_BUCKET_NAME", "bucket"),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_BEARER_TOKEN_BEDROCK", "bearer-secret"),
+                ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://127.0.0.1:1"),
+            ],
+            "is not sent to a plain-http endpoint",
+        ),
+    ] {
+        let line = refused(&variables);
+        assert!(line.contains(said) && !line.contains("bearer-secret"), "{variables:?}: {line}");
+    }
+    // A bucket alone may be another program's: the server starts, and says what is missing.
+    let mut served = Served::start(&[("S3_BUCKET_NAME", "bucket")]);
+    let lines: Vec<String> = served.lines.by_ref().take(2).map(|line| line.unwrap()).collect();
+    assert!(lines.iter().any(|line| line.starts_with("bedrock is not set up: no region is set")), "{lines:?}");
+}

@@ -1,0 +1,34 @@
+//! What a G.A.M.E agent's requests API is told of a job that has ended.
+//!
+//! It must not know where that is, nor the key: [`GameCallback`] does.
+
+use generation::jobs::{Job, JobState};
+use serde_json::{Value, json};
+
+use crate::{
+    access::Access,
+    api::{
+        i2v::{metadata::I2vMetadata, title::title},
+        tasks::task_view::Links,
+    },
+    webhooks::{Message, game::GameCallback},
+};
+
+/// The message; `None` if it was to go to an address that is the operator's no more.
+pub(crate) fn message(callback: &GameCallback, access: &Access, job: &Job, url: &str) -> Option<Message> {
+    let metadata = I2vMetadata::of(job);
+    let is_current = url == callback.url(&metadata.request_id);
+    is_current.then(|| callback.message(body(job, Links { access, base_url: &metadata.base_url }).to_string().into_bytes()))
+}
+
+fn body(job: &Job, links: Links<'_>) -> Value {
+    let url = (job.state == JobState::Completed).then(|| links.video(job)).flatten();
+    match url {
+        Some(url) => {
+            let title = title(job.remote.as_ref().and_then(|remote| remote.prompt.as_deref()));
+            let output = json!({"title": title, "type": "MEDIA", "category": "MARKETING_VIDEO", "url": url});
+            json!({"data": {"addToInventory": true, "status": "COMPLETED", "output": output}})
+        }
+        None => json!({"data": {"addToInventory": false, "status": "FAILED", "output": null}}),
+    }
+}

@@ -1,0 +1,123 @@
+//! `POST /api/v1/i2v`: takes an image that is to move.
+//!
+//! The order of things: the request's own name first, for one that was taken before is answered again whatever has become of its image; then
+//! the image, so that a wrong address is told at once and not by a callback; then the job, which is on the disk before the answer.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{HeaderName, HeaderValue},
+    web::{Data, Payload},
+};
+use generation::{
+    jobs::{Submitted, Work},
+    video::{ClipRequest, ClipRules, FpsRequest, RemoteVideoSpec, VideoSpec},
+};
+use image::RgbImage;
+use remote_providers::VideoRequest;
+
+use crate::{
+    access::Caller,
+    api::{
+        i2v::{
+            body::{self, I2v, I2vBody},
+            metadata::I2vMetadata,
+            wire::Accepted,
+        },
+        metadata::JobMetadata,
+        submission::{Submission, new_id},
+    },
+    http::{JsonBodyProblems, Problem, QueueProblems, RequestBody, RequestNotes, ServiceProblems, check_type, idempotency},
+    inputs::{Asker, Body, SourceError, input_image, random_seed},
+    state::{ApiState, Maker},
+};
+
+/// The id of the task that a request made.
+const TASK_ID: HeaderName = HeaderName::from_static("x-task-id");
+/// Frames in a second of a video that is made here: what Pika is asked for.
+const FPS: f64 = 24.0;
+
+/// Sets an image in motion, and tells a G.A.M.E agent's requests API when that is done.
+///
+/// Answers at once. A prompt is read from the image where the operator has set up an interrogator, and the video is made by the service that
+/// `routing.i2v` names, or here. The end is told by `POST {callback address}/{x-request-id}/callback` if the operator has set one; in any
+/// case `GET /api/v1/tasks/{id}` tells of it, with the id of the header `x-task-id`. A request whose `x-request-id` was taken before makes
+/// nothing anew, and is answered with the task that the first one made.
+#[utoipa::path(
+    post,
+    path = "/api/v1/i2v",
+    tag = "tasks",
+    request_body = I2vBody,
+    params(("x-request-id" = String, Header, description = "The request's own name: 1 to 255 visible ASCII characters")),
+    responses(
+        (
+            status = 200,
+            description = "The request is taken, and will end",
+            body = Accepted,
+            headers(
+                ("x-task-id" = String, description = "The task's id, for `GET /api/v1/tasks/{id}`"),
+                ("Idempotent-Replayed" = String, description = "true if the request was taken before; else absent"),
+            )
+        ),
+        JsonBodyProblems,
+        QueueProblems,
+        ServiceProblems,
+    )
+)]
+pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
+    let mut body = RequestBody::new(payload);
+    let answer = taken(&request, caller, &mut body, &state).await;
+    body.held_by(answer)
+}
+
+async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
+    check_type(request)?;
+    let bytes = body.read(state.body_limit, state.body_timeout).await?;
+    let body::Read { name, image: address, body } = body::read(request, &bytes)?;
+    let mut asked = Submission::named(caller, body::NAME, &name);
+    if let Some(before) = asked.before(state).await? {
+        return Ok(answer(request, name, before));
+    }
+    RequestNotes::new(body.named.ignored.clone(), Vec::new()).tell(request);
+    let base_url = state.access.base_url(request);
+    let asker = Asker { owner: &asked.caller.owner, base_url: &base_url };
+    let maker = state.services.default_maker(state.services.i2v.as_ref());
+    let picture = state.pictures_for(&maker).picture(address.clone(), asker).await.map_err(|error| match error {
+        SourceError::Refused(reason) => body.fault("image_id", reason),
+        SourceError::Failed(error) => *error,
+    })?;
+    let (spec, remarks) = match maker {
+        Maker::Local => (local(&body, picture, state)?, Vec::new()),
+        Maker::Remote(model) => {
+            let image = input_image(picture, &address, &base_url).await?;
+            let request = VideoRequest { image: Some(image), ..VideoRequest::default() };
+            let spec = RemoteVideoSpec { caption_first: state.services.captions, ..RemoteVideoSpec::new(model, request) };
+            let (spec, remarks) = state.services.fitted(spec)?;
+            (VideoSpec::Remote(spec), remarks)
+        }
+    };
+    asked.callback_url = state.services.callback.as_ref().map(|callback| callback.url(&name));
+    let notes = RequestNotes::new(body.named.ignored, remarks);
+    let seed = Some(spec.seed()).filter(|_| spec.remote().is_none());
+    let metadata = JobMetadata::I2v(I2vMetadata { base_url, request_id: name.clone(), notes, seed });
+    let submitted = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
+    Ok(answer(request, name, submitted))
+}
+
+/// What this machine makes of the image.
+fn local(body: &Body<I2v>, image: RgbImage, state: &ApiState) -> Result<VideoSpec, Problem> {
+    state.ready_model()?;
+    let request =
+        ClipRequest { image: Some(image), fps: Some(FpsRequest::Number(FPS)), seed: Some(random_seed().into()), ..ClipRequest::default() };
+    Ok(VideoSpec::Clip(body.judged(request.validate(&ClipRules::default(), &state.limits))?))
+}
+
+/// The same for one request, however its job stands by now.
+fn answer(request: &HttpRequest, name: String, Submitted { job, replayed, .. }: Submitted) -> HttpResponse {
+    I2vMetadata::of(&job).notes.tell(request);
+    let mut answer = HttpResponse::Ok().json(Accepted::new(name));
+    if let Ok(id) = HeaderValue::from_str(&job.id) {
+        answer.headers_mut().insert(TASK_ID, id);
+    }
+    idempotency::mark(&mut answer, replayed);
+    answer
+}

@@ -1,0 +1,94 @@
+//! `GET /api/v1/usage`: what a key has had of services in a month, and what it cost.
+//!
+//! The invariant: a key sees its own spending and no other's.
+
+use actix_web::{
+    HttpRequest,
+    web::{Data, Json},
+};
+use generation::jobs::{InvalidMonth, Usage};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    access::Caller,
+    http::{Problem, StoreProblems, ValidationErrorBody, usd},
+    inputs::{detail, query_values},
+    state::ApiState,
+};
+
+/// What a key has had of services in a month.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Usage)]
+pub(crate) struct UsageBody {
+    /// The month, in UTC.
+    #[schema(example = "2026-11")]
+    month: String,
+    /// The key's name; empty where the server has no keys.
+    #[schema(example = "alice")]
+    key: String,
+    /// What the finished videos cost, in US dollars, by the operator's prices.
+    #[schema(example = 1.92)]
+    spent_usd: f64,
+    /// What is reserved for videos that are being made.
+    #[schema(example = 0.48)]
+    reserved_usd: f64,
+    /// The same for each service that was asked.
+    services: Vec<ServiceUsage>,
+}
+
+/// What a key has had of one service in a month.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ServiceUsage {
+    /// The service.
+    #[schema(example = "bedrock")]
+    service: String,
+    /// Videos that were asked for, whatever became of them.
+    #[schema(example = 5)]
+    videos: u64,
+    /// What they cost, in US dollars.
+    #[schema(example = 1.92)]
+    spent_usd: f64,
+    /// What is reserved for those that are being made.
+    #[schema(example = 0.48)]
+    reserved_usd: f64,
+}
+
+/// What you have had of services in a month, and what it cost.
+#[utoipa::path(
+    get,
+    path = "/api/v1/usage",
+    tag = "service",
+    params(("month" = Option<String>, Query, description = "The month, in UTC; this one if absent", example = "2026-11")),
+    responses(
+        (status = 200, description = "By service; services that were not asked are absent", body = UsageBody),
+        StoreProblems,
+        (status = 422, description = "That is no month", body = ValidationErrorBody),
+    )
+)]
+pub(crate) async fn usage(request: HttpRequest, caller: Caller, state: Data<ApiState>) -> Result<Json<UsageBody>, Problem> {
+    let query = query_values(request.query_string());
+    let month = match query.get("month").and_then(Value::as_str) {
+        None => state.jobs.month(),
+        Some(text) => text.parse().map_err(|error: InvalidMonth| {
+            let place = vec!["query".into(), "month".into()];
+            Problem::invalid(vec![detail("value_error", place, format!("Value error, {error}"), Value::from(text))])
+        })?,
+    };
+    let rows = state.jobs.usage(Some(&caller.owner), month).await?;
+    let total = |part: fn(&Usage) -> u64| usd(rows.iter().map(part).sum());
+    let services = rows.iter().map(|row| ServiceUsage {
+        service: row.provider.clone(),
+        videos: row.jobs,
+        spent_usd: usd(row.spent),
+        reserved_usd: usd(row.reserved),
+    });
+    Ok(Json(UsageBody {
+        month: month.to_string(),
+        spent_usd: total(|row| row.spent),
+        reserved_usd: total(|row| row.reserved),
+        services: services.collect(),
+        key: caller.owner,
+    }))
+}

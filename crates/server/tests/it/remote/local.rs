@@ -1,0 +1,41 @@
+//! The four documents' flows with no key at all: this machine makes everything, and no service is asked.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use server::Services;
+
+use super::{
+    i2v::{callbacks, post},
+    world::{World, fetch, video_status},
+};
+use crate::task_client::clip;
+
+#[actix_web::test]
+async fn every_flow_is_served_by_this_machine() {
+    let world = World::start().await;
+    let server = world.serve(|settings, _| {
+        let callback = settings.services.callback.take();
+        settings.services = Services { callback, ..Services::default() };
+    });
+    let server = server.await;
+    let text = server.ask(Method::POST, "/generate-video", Some(json!({"text": "a boat"}))).await.1;
+    let done = video_status(&server, text["job_id"].as_str().unwrap(), "completed").await;
+    assert_eq!(fetch(done["video_url"].as_str().unwrap()).await.0, 200);
+
+    let id = server.submit(json!({"prompt": "the boat sails away"})).await;
+    let task = server.ended(&id).await;
+    assert_eq!(fetch(task["result"]["result"]["video_url"].as_str().unwrap()).await.0, 200);
+
+    post(&server, Some("req-1"), &json!({"image_id": world.image_url()})).await;
+    let told = callbacks(&world, 1).await.remove(0).json();
+    assert_eq!((&told["data"]["status"], &told["data"]["output"]["title"]), (&json!("COMPLETED"), &json!("Generated Video")));
+    assert_eq!(fetch(told["data"]["output"]["url"].as_str().unwrap()).await.0, 200);
+
+    // A service that the document names and that is not set up leaves the video to this machine, and that is told.
+    let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"service": "veo3"})))).await;
+    assert_eq!(status, StatusCode::OK, "{taken}");
+    assert!(taken["remarks"].to_string().contains("veo3 is not set up here"), "{taken}");
+    assert_eq!(server.ended(taken["task_id"].as_str().unwrap()).await["status"], "completed");
+    assert!(world.bedrock.requests().is_empty() && world.relay.server.requests().is_empty());
+    assert!(world.pika.requests().is_empty() && world.replicate.requests().is_empty() && world.hugging_face.requests().is_empty());
+}
