@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use generation::jobs::{Price, SpendSettings};
 
-use crate::settings::BudgetSettings;
+use crate::{failure::Usage, settings::BudgetSettings};
 
 /// How many millionths a dollar has.
 const MICROS: f64 = 1e6;
@@ -13,7 +14,26 @@ const MICROS: f64 = 1e6;
 const USUAL_SECONDS: [(&str, u32); 5] = [("bedrock", 6), ("veo", 8), ("pika", 5), ("replicate", 5), ("huggingface", 4)];
 
 /// What services cost, and how much may be spent.
-pub(super) fn of(settings: &BudgetSettings) -> SpendSettings {
+///
+/// # Errors
+/// [`Usage`] if a price or a cap is of a service that there is not, or a cap has no price to be held against: money would be spent past it, or
+/// every request refused.
+pub(super) fn of(settings: &BudgetSettings) -> Result<SpendSettings> {
+    let service = |model: &str| model.split('/').next().unwrap_or_default().to_owned();
+    let known = USUAL_SECONDS.map(|(name, _)| name);
+    let prices = [("budget.prices", &settings.prices), ("budget.prices_per_second", &settings.prices_per_second)];
+    for (setting, amounts) in prices.into_iter().chain([("budget.providers", &settings.providers)]) {
+        let is_whole = setting == "budget.providers";
+        if let Some(name) = amounts.keys().find(|name| !known.contains(&service(name).as_str()) || (is_whole && name.contains('/'))) {
+            let models = if is_whole { "" } else { ", or a model of one of them" };
+            return Err(Usage(format!("setting {setting}: {name:?} is none of {}{models}", known.join(", "))).into());
+        }
+    }
+    let is_priced = |name: &str| prices.iter().any(|(_, amounts)| amounts.keys().any(|model| service(model) == name));
+    if let Some(name) = settings.providers.keys().find(|name| !is_priced(name)) {
+        let needed = format!("{name} has a cap and no price; set budget.prices or budget.prices_per_second for it");
+        return Err(Usage(format!("setting budget.providers: {needed}")).into());
+    }
     let mut prices = BTreeMap::<String, Price>::new();
     let mut price_of = |model: &String, set: &dyn Fn(&mut Price)| {
         let service = model.split('/').next().unwrap_or_default();
@@ -27,13 +47,13 @@ pub(super) fn of(settings: &BudgetSettings) -> SpendSettings {
         price_of(model, &|price| price.per_second = micros(*dollars));
     }
     let caps = |amounts: &BTreeMap<String, f64>| amounts.iter().map(|(name, dollars)| (name.clone(), micros(*dollars))).collect();
-    SpendSettings {
+    Ok(SpendSettings {
         prices,
         provider_caps: caps(&settings.providers),
         owner_caps: caps(&settings.keys),
         owner_cap: settings.each_key.map(micros),
         ..SpendSettings::default()
-    }
+    })
 }
 
 /// At least 0 and at most a million dollars: settings hold no other amount.
@@ -43,6 +63,8 @@ fn micros(dollars: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]
@@ -54,9 +76,36 @@ mod tests {
             each_key: Some(2.5),
             prices: amounts("pika", 0.285),
             prices_per_second: amounts("bedrock/nova-reel", 0.08),
-        });
+        })
+        .unwrap();
         assert_eq!(spend.prices["pika"], Price { per_second: 0, per_job: 285_000, usual_seconds: 5 });
         assert_eq!(spend.prices["bedrock/nova-reel"], Price { per_second: 80_000, per_job: 0, usual_seconds: 6 });
         assert_eq!((spend.provider_caps["bedrock"], spend.owner_caps["alice"], spend.owner_cap), (50_000_000, 100_000, Some(2_500_000)));
+    }
+
+    #[test]
+    fn a_budget_that_would_not_be_kept_is_refused() {
+        let amounts = |name: &str| BTreeMap::from([(name.to_owned(), 1.0)]);
+        let services = "bedrock, veo, pika, replicate, huggingface";
+        for (settings, expected) in [
+            (
+                BudgetSettings { providers: amounts("veo3"), ..BudgetSettings::default() },
+                format!("setting budget.providers: \"veo3\" is none of {services}"),
+            ),
+            (
+                BudgetSettings { providers: amounts("veo/veo_3_1"), ..BudgetSettings::default() },
+                format!("setting budget.providers: \"veo/veo_3_1\" is none of {services}"),
+            ),
+            (
+                BudgetSettings { prices: amounts("bedrok/nova-reel"), ..BudgetSettings::default() },
+                format!("setting budget.prices: \"bedrok/nova-reel\" is none of {services}, or a model of one of them"),
+            ),
+            (
+                BudgetSettings { providers: amounts("pika"), prices: amounts("veo"), ..BudgetSettings::default() },
+                "setting budget.providers: pika has a cap and no price; set budget.prices or budget.prices_per_second for it".to_owned(),
+            ),
+        ] {
+            assert_eq!(of(&settings).unwrap_err().to_string(), expected);
+        }
     }
 }

@@ -77,7 +77,7 @@ impl Providers {
         }
         let guard = download_guard(settings, guard, &clients);
         let backends = clients.into_iter().map(|client| backend(client, guard.clone(), captions.clone())).collect();
-        Ok(Self { backends, services, spend: budget::of(&settings.budget), routing, remarks })
+        Ok(Self { backends, services, spend: budget::of(&settings.budget)?, routing, remarks })
     }
 }
 

@@ -51,6 +51,18 @@ impl Jobs {
     /// [`SubmitError`] if it cannot be taken now, or the same idempotency key was used with another request. While another program holds
     /// the store's file, that is known after some seconds, however many callers wait.
     pub async fn submit(&self, new: NewJob) -> Result<Submitted, SubmitError> {
+        self.take(new, true).await
+    }
+
+    /// The same for work that is to stay on this machine, however long it takes: no [`Overflow`] sends it to a provider.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn submit_here(&self, new: NewJob) -> Result<Submitted, SubmitError> {
+        self.take(new, false).await
+    }
+
+    async fn take(&self, new: NewJob, may_overflow: bool) -> Result<Submitted, SubmitError> {
         if !is_plain_name(&new.id) {
             return Err(SubmitError::BadId(new.id));
         }
@@ -61,11 +73,11 @@ impl Jobs {
         self.inner.scratch()?;
         let jobs = self.clone();
         // A task of its own, for a caller that hangs up drops this future: between the store and the queue nothing may break off.
-        let taken = tokio::spawn(async move { jobs.store(new, until).await });
+        let taken = tokio::spawn(async move { jobs.store(new, may_overflow, until).await });
         taken.await.map_err(|_| StoreError::ShuttingDown)?
     }
 
-    async fn store(&self, new: NewJob, until: Instant) -> Result<Submitted, SubmitError> {
+    async fn store(&self, new: NewJob, may_overflow: bool, until: Instant) -> Result<Submitted, SubmitError> {
         let inner = &self.inner;
         // Whoever holds this came earlier, and gives up earlier.
         let _alone = match &new.idempotency {
@@ -87,7 +99,7 @@ impl Jobs {
             // Where finished jobs wait for room, more of them would only wait too, and fill the memory.
             inner.check_room().await?;
         }
-        if let Some(submitted) = self.overflow(&new, until).await? {
+        if may_overflow && let Some(submitted) = self.overflow(&new, until).await? {
             return Ok(submitted);
         }
         self.insert(new, None, until).await

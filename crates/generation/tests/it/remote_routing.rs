@@ -87,6 +87,16 @@ async fn what_is_quick_here_or_whose_time_nobody_knows_stays() {
 }
 
 #[tokio::test]
+async fn what_is_to_stay_here_stays_however_long_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (jobs, machine, provider) = overflowing(folder.path(), Some(Duration::from_secs(90)), None).await;
+    assert_eq!(jobs.submit_here(video("here", "a boat")).await.unwrap().routed_to, None);
+    machine.open_gate();
+    assert_eq!(end_of(&jobs, "here").await.state, JobState::Completed);
+    assert_eq!((provider.log(), spend(&jobs).await), (vec![], (0, 0, 0)));
+}
+
+#[tokio::test]
 async fn what_the_provider_has_no_place_for_stays() {
     let folder = tempfile::tempdir().unwrap();
     let (jobs, machine, provider) = overflowing(folder.path(), Some(Duration::from_secs(90)), None).await;

@@ -23,19 +23,21 @@ pub(crate) struct Submission {
     pub(crate) caller: Caller,
     idempotency: Option<Idempotency>,
     pub(crate) callback_url: Option<String>,
+    /// Whether the request says that this machine is to make it: then no other does, however long it takes.
+    pub(crate) stays_here: bool,
 }
 
 impl Submission {
     /// By a request with this body.
     pub(crate) async fn by(caller: Caller, request: &HttpRequest, body: &Bytes) -> Result<Self, Problem> {
-        Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None })
+        Ok(Self { caller, idempotency: idempotency::of(request, body).await?, callback_url: None, stays_here: false })
     }
 
     /// By a request that has a name of its own elsewhere than in `Idempotency-Key`: whatever else it says, it makes one job. No name of
     /// that header has a space, so that the two are never taken for each other.
     pub(crate) fn named(caller: Caller, kind: &str, name: &str) -> Self {
         let idempotency = Some(Idempotency { key: format!("{kind} {name}"), fingerprint: kind.to_owned() });
-        Self { caller, idempotency, callback_url: None }
+        Self { caller, idempotency, callback_url: None, stays_here: false }
     }
 
     /// The stored job that the same request has made before.
@@ -52,7 +54,9 @@ impl Submission {
 
     /// Submits a job that outlives the request.
     pub(crate) async fn submit(self, state: &ApiState, id: String, work: Work, metadata: JobMetadata) -> Result<Submitted, Problem> {
-        let submitted = state.jobs.submit(self.job(id, work, Durability::Stored, metadata)).await?;
+        let stays_here = self.stays_here;
+        let job = self.job(id, work, Durability::Stored, metadata);
+        let submitted = if stays_here { state.jobs.submit_here(job).await? } else { state.jobs.submit(job).await? };
         tracing::info!(job = %submitted.job.id, "job taken");
         Ok(submitted)
     }
@@ -72,7 +76,7 @@ impl Submission {
     }
 
     fn job(self, id: String, work: Work, durability: Durability, metadata: JobMetadata) -> NewJob {
-        let Self { caller: Caller { owner, priority }, idempotency, callback_url } = self;
+        let Self { caller: Caller { owner, priority }, idempotency, callback_url, stays_here: _ } = self;
         NewJob { id, owner, priority, work, durability, metadata: metadata.into(), idempotency, callback_url }
     }
 }

@@ -94,6 +94,13 @@ pub(super) const NO_OPTIMIZER: TypeFault = ("value_error", "Value error, no prom
 const PROMPT_IDLE: &str = "The prompt changed nothing: the motion model knows no texts. The operator can let prompts repaint the picture \
                            before it moves (tasks.repaint_strength).";
 
+impl Clip {
+    /// Whether this machine is named, where it makes the video.
+    pub(super) fn names_this_machine(&self) -> bool {
+        self.model.is_some() || self.service.as_deref() == Some("local")
+    }
+}
+
 /// A body as far as it can be read, and who makes what it asks for.
 pub(crate) struct Parsed {
     pub(crate) body: Body<Clip>,

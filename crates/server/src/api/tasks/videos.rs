@@ -99,6 +99,7 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     // The picture alone is wanted from here on, and a body may be long.
     let parsed = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &services, &guard)).await??;
     let Parsed { body: mut clip, maker, mut notes } = parsed;
+    asked.stays_here = maker == Maker::Local && clip.request.names_this_machine();
     if maker == Maker::Local {
         let model = state.ready_model()?;
         if state.tasks.repaint_strength > 0.0 {

@@ -88,6 +88,7 @@ pub(crate) async fn generate(
     notes.tell(request);
     check_callback(&mut body, |text| text.callback_url.as_deref(), &state.guard);
     let maker = maker(&mut body, &state.services);
+    asked.stays_here = maker == Maker::Local && body.request.model.is_some();
     let spec = scenes(&body, &state.limits)?;
     let seed = Some(spec.seed());
     let spec = match maker {

@@ -114,6 +114,14 @@ async fn local_work_that_would_wait_too_long_overflows_while_the_budget_allows()
     // Of a machine of which nothing was measured, nothing is known: the first stays.
     let first = server.submit(json!({"prompt": "a boat"})).await;
     assert_eq!(server.ended(&first).await["status"], "completed");
+    // A request that names this machine is made here.
+    for named in ["model", "service"] {
+        let here = server.submit(json!({"prompt": "a boat", named: "local"})).await;
+        assert_eq!(server.ended(&here).await["status"], "completed", "{named}");
+    }
+    let (status, here) = server.ask(Method::POST, "/generate-video", Some(json!({"text": "a boat", "model": "local"}))).await;
+    assert_eq!(status, StatusCode::OK, "{here}");
+    assert_eq!(server.ended(here["job_id"].as_str().unwrap()).await["status"], "completed");
     assert!(world.relay.server.requests().is_empty());
     let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"prompt": "a boat"})))).await;
     assert_eq!(status, StatusCode::OK, "{taken}");
