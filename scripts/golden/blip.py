@@ -26,13 +26,12 @@ import warnings
 
 import numpy as np
 import torch
-from common import GOLDEN, decibels, draw, save
+from common import GOLDEN, check_precisions, draw, save
 from PIL import Image
 from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration, BlipProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 MODEL = GOLDEN / "blip" / "model"
-WELL_CONDITIONED_DB = 100.0
 WEIGHTS = MODEL / "model.safetensors"
 OLD_WEIGHTS = GOLDEN / "blip" / "pytorch_model.bin"
 # All but the norms' drawn weights are multiplied by it, so that pictures matter.
@@ -213,12 +212,7 @@ def captions() -> None:
             return {"embeddings": module.vision_model.embeddings(x), "image_embeds": embeds, "logits": logits}
 
     single, exact, half = parts(model, torch.float32), parts(double, torch.float64), parts(model.bfloat16(), torch.bfloat16)
-    bf16_db = {}
-    for name, value in single.items():
-        db, bf16_db[name] = decibels(exact[name], value), round(decibels(value, half[name]), 2)
-        print(f"    {name}: {tuple(value.shape)} std {value.std():.3f}, f32 against f64 {db:.0f} dB, bf16 {bf16_db[name]:.1f} dB")
-        if not db >= WELL_CONDITIONED_DB:
-            raise SystemExit(f"{name} is ill-conditioned: {db:.1f} dB")
+    bf16_db = check_precisions(single, exact, half)
     save("blip", "captions", {**tensors, **single}, captions=found, tokenized=tokenized, bf16_db=bf16_db)
 
 

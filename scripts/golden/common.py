@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+# The least that a golden in f32 is worth against f64.
+WELL_CONDITIONED_DB = 100.0
 GOLDEN = Path(__file__).resolve().parents[2] / "crates" / "diffusion-core" / "tests" / "golden"
 
 
@@ -68,3 +70,14 @@ def decibels(reference: torch.Tensor, other: torch.Tensor) -> float:
     """The reference's power over the difference's, in dB: 120 is a relative error of 1e-6."""
     reference, other = reference.double(), other.double()
     return (20 * torch.log10(reference.norm() / (reference - other).norm().clamp_min(1e-300))).item()
+
+
+def check_precisions(single: dict[str, torch.Tensor], double: dict[str, torch.Tensor], half: dict[str, torch.Tensor]) -> dict[str, float]:
+    """What each output in bf16 is worth against f32, in dB; an output whose f32 is not worth 100 dB against f64 stops the program."""
+    worth = {}
+    for name, value in single.items():
+        db, worth[name] = decibels(double[name], value), round(decibels(value, half[name]), 2)
+        print(f"    {name}: {tuple(value.shape)} std {value.std():.3f} largest {value.abs().max():.2f}, f32 against f64 {db:.0f} dB, bf16 {worth[name]:.1f} dB")
+        if not db >= WELL_CONDITIONED_DB:
+            raise SystemExit(f"{name} is ill-conditioned: {db:.1f} dB")
+    return worth

@@ -9,11 +9,10 @@ Every case is run in f64 too: the f32 result must agree to 100 dB, or the case s
 import argparse
 
 import torch
-from common import decibels, draw_weights, save, shapes
+from common import check_precisions, draw_weights, save, shapes
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-WELL_CONDITIONED_DB = 100.0
 # What the last case's outputs in bf16 are worth against f32: what ours are held to.
 BF16_DB = {}
 
@@ -35,12 +34,7 @@ def both_precisions(module, run) -> dict[str, torch.Tensor]:
         half = run(module.bfloat16(), lambda x: x.bfloat16() if x.is_floating_point() else x)
     module.float()
     BF16_DB.clear()
-    for name, value in single.items():
-        BF16_DB[name] = round(decibels(value, half[name]), 2)
-        db = decibels(double[name], value)
-        print(f"    {name}: {tuple(value.shape)} std {value.std():.3f} largest {value.abs().max():.2f}, f32 against f64 {db:.0f} dB, bf16 {BF16_DB[name]:.1f} dB")
-        if not db >= WELL_CONDITIONED_DB:
-            raise SystemExit(f"{name} is ill-conditioned: {db:.1f} dB")
+    BF16_DB.update(check_precisions(single, double, half))
     return single
 
 

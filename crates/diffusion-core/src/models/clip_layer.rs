@@ -26,11 +26,11 @@ pub(super) struct ClipLayerParams {
     pub(super) eps: f64,
 }
 
-/// `hidden_act`; an absent one is OpenAI's.
-pub(super) fn activation(reader: &ConfigReader<'_>) -> Result<Activation> {
+/// `hidden_act`; an absent one is `default`, the class's.
+pub(super) fn activation(reader: &ConfigReader<'_>, default: Activation) -> Result<Activation> {
     let known =
         [("quick_gelu", Activation::QuickGelu), ("gelu", Activation::Gelu), ("silu", Activation::Silu), ("swish", Activation::Silu)];
-    reader.choice("hidden_act", Activation::QuickGelu, &known)
+    reader.choice("hidden_act", default, &known)
 }
 
 /// norm, attention, + input, norm, feed-forward, + that.

@@ -3,12 +3,13 @@
 //! Gives the hidden states that a UNet attends to; the pooled state that CLIP itself ends in is not needed. Knows nothing of text,
 //! only of token ids. Follows transformers models/clip/modeling_clip.py; clip_skip as diffusers' encode_prompt.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use serde_json::Value;
 
 use super::{
     clip_layer::{ClipLayer, ClipLayerParams, activation},
     config_reader::ConfigReader,
+    token_embedding::embed_tokens,
 };
 use crate::{
     Error, Result,
@@ -59,15 +60,10 @@ impl ClipTextConfig {
             num_hidden_layers: reader.count("num_hidden_layers", 12)?,
             num_attention_heads: reader.size("num_attention_heads", 8)?,
             max_position_embeddings: reader.size("max_position_embeddings", 77)?,
-            hidden_act: activation(&reader)?,
+            hidden_act: activation(&reader, Activation::QuickGelu)?,
             layer_norm_eps: reader.positive("layer_norm_eps", 1e-5)?,
         };
-        if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
-            return Err(reader.refuse(
-                "num_attention_heads",
-                format!("{} does not divide hidden_size {}", config.num_attention_heads, config.hidden_size),
-            ));
-        }
+        reader.check_heads(config.hidden_size, config.num_attention_heads)?;
         reader.only("per_layer_config", &Value::Null)?;
         // diffusers' pipelines look for it in whatever file.
         reader.off("use_attention_mask")?;
@@ -153,8 +149,8 @@ impl ClipTextModel {
     /// vocabulary.
     pub fn forward(&self, input_ids: &Tensor, clip_skip: usize) -> Result<Tensor> {
         let limit = self.config.max_position_embeddings;
-        let (batch, tokens) = match input_ids.dims() {
-            [batch, tokens] if *batch > 0 && (1..=limit).contains(tokens) => (*batch, *tokens),
+        let tokens = match input_ids.dims() {
+            [batch, tokens] if *batch > 0 && (1..=limit).contains(tokens) => *tokens,
             found => {
                 let expected = format!("[batch, 1..={limit}]");
                 return Err(Error::Shape { what: "token ids", expected, found: found.to_vec() });
@@ -166,15 +162,7 @@ impl ClipTextModel {
                 reason: format!("{clip_skip} is more than the text encoder's {} layers", self.layers.len()),
             });
         };
-        let ids = input_ids.to_dtype(DType::U32)?.flatten_all()?;
-        if let Some(id) = ids.to_vec1::<u32>()?.into_iter().find(|id| *id as usize >= self.config.vocab_size) {
-            return Err(Error::Params {
-                field: "input_ids",
-                reason: format!("{id} is not in the vocabulary of {}", self.config.vocab_size),
-            });
-        }
-        let ids = ids.to_device(self.token_embedding.device())?;
-        let words = self.token_embedding.index_select(&ids, 0)?.reshape((batch, tokens, self.config.hidden_size))?;
+        let words = embed_tokens(&self.token_embedding, input_ids)?;
         let mut x = words.broadcast_add(&self.position_embedding.narrow(0, 0, tokens)?)?;
         for layer in layers {
             x = layer.forward(&x)?;

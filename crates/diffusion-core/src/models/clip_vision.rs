@@ -3,15 +3,16 @@
 //! Knows nothing of where the pixels come from: they arrive resized and normalised (`preprocess::clip_pixels`). Follows
 //! CLIPVisionModelWithProjection of transformers models/clip/modeling_clip.py, whose spelling `pre_layrnorm` is the weights' too.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use serde_json::Value;
 
 use super::{
     clip_layer::{ClipLayer, ClipLayerParams, activation},
     config_reader::ConfigReader,
+    patch_embedding::{PatchEmbedding, PatchEmbeddingWeights, patches},
 };
 use crate::{
-    Error, Result,
+    Result,
     ops::{Activation, LayerNorm, Linear},
     weights::ComponentWeights,
 };
@@ -47,7 +48,7 @@ impl ClipVisionConfig {
     /// Reads the model's own JSON; absent fields take transformers' defaults.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first field that is malformed or not supported.
+    /// [`crate::Error::Config`] naming the first field that is malformed or not supported.
     pub fn from_json(json: &Value) -> Result<Self> {
         Ok(Self::read(json)?.0)
     }
@@ -65,16 +66,11 @@ impl ClipVisionConfig {
             num_channels: reader.size("num_channels", 3)?,
             image_size: reader.size("image_size", 224)?,
             patch_size: reader.size("patch_size", 32)?,
-            hidden_act: activation(&reader)?,
+            hidden_act: activation(&reader, Activation::QuickGelu)?,
             layer_norm_eps: reader.positive("layer_norm_eps", 1e-5)?,
         };
-        if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
-            let reason = format!("{} does not divide hidden_size {}", config.num_attention_heads, config.hidden_size);
-            return Err(reader.refuse("num_attention_heads", reason));
-        }
-        if config.patch_size > config.image_size {
-            return Err(reader.refuse("patch_size", format!("{} exceeds image_size {}", config.patch_size, config.image_size)));
-        }
+        reader.check_heads(config.hidden_size, config.num_attention_heads)?;
+        reader.check_patch_size(config.image_size, config.patch_size)?;
         reader.only("per_layer_config", &Value::Null)?;
         // Training, and how the file was written: none of it changes the vector.
         reader.harmless(&[
@@ -99,25 +95,16 @@ impl ClipVisionConfig {
         ]);
         Ok((config, reader.ignored()))
     }
-
-    /// Patches along a side; pixels that make no whole patch are left out.
-    fn patches(&self) -> usize {
-        self.image_size / self.patch_size
-    }
 }
 
 /// The image encoder.
 #[derive(Debug)]
 pub struct ClipVisionModelWithProjection {
-    class_embedding: Tensor,
-    /// A convolution whose windows do not overlap is a matrix product of patches.
-    patch_embedding: Linear,
-    position_embedding: Tensor,
+    embeddings: PatchEmbedding,
     pre_layrnorm: LayerNorm,
     layers: Vec<ClipLayer>,
     post_layernorm: LayerNorm,
     visual_projection: Linear,
-    placement: (DType, Device),
     config: ClipVisionConfig,
 }
 
@@ -125,7 +112,7 @@ impl ClipVisionModelWithProjection {
     /// Reads the weights.
     ///
     /// # Errors
-    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    /// [`crate::Error::Weights`] if a tensor is missing or mis-shaped.
     pub fn load(config: &ClipVisionConfig, weights: &ComponentWeights) -> Result<Self> {
         let vision = weights.pp("vision_model");
         let (embeddings, layers) = (vision.pp("embeddings"), vision.pp("encoder.layers"));
@@ -139,17 +126,19 @@ impl ClipVisionModelWithProjection {
             eps: config.layer_norm_eps,
         };
         let norm = |name| LayerNorm::load(&vision.pp(name), hidden, config.layer_norm_eps);
-        let patch = config.patch_size;
-        let patches = embeddings.get((hidden, config.num_channels, patch, patch), "patch_embedding.weight")?;
+        let (side, patch) = (config.image_size, config.patch_size);
+        let embedding_weights = PatchEmbeddingWeights {
+            patch: embeddings.get((hidden, config.num_channels, patch, patch), "patch_embedding.weight")?,
+            patch_bias: None,
+            class: embeddings.get(hidden, "class_embedding")?,
+            position: embeddings.get((patches(side, patch).pow(2) + 1, hidden), "position_embedding.weight")?,
+        };
         Ok(Self {
-            class_embedding: embeddings.get(hidden, "class_embedding")?,
-            patch_embedding: Linear::new(&patches.reshape((hidden, config.num_channels * patch * patch))?, None)?,
-            position_embedding: embeddings.get((config.patches().pow(2) + 1, hidden), "position_embedding.weight")?,
+            embeddings: PatchEmbedding::new("pixels of the image encoder", side, embedding_weights)?,
             pre_layrnorm: norm("pre_layrnorm")?,
             layers: (0..config.num_hidden_layers).map(|i| ClipLayer::load(&layers.pp(i), &params)).collect::<Result<_>>()?,
             post_layernorm: norm("post_layernorm")?,
             visual_projection: Linear::load(&weights.pp("visual_projection"), hidden, config.projection_dim, false)?,
-            placement: (weights.dtype(), weights.device().clone()),
             config: config.clone(),
         })
     }
@@ -163,25 +152,9 @@ impl ClipVisionModelWithProjection {
     /// the model's precision.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the pixels do not fit the config.
+    /// [`crate::Error::Shape`] if the pixels do not fit the config.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        let ClipVisionConfig { num_channels: channels, image_size: side, patch_size: patch, hidden_size: hidden, .. } = self.config;
-        let batch = match pixels.dims() {
-            [batch, found, height, width] if *batch > 0 && (*found, *height, *width) == (channels, side, side) => *batch,
-            found => {
-                let expected = format!("[batch, {channels}, {side}, {side}]");
-                return Err(Error::Shape { what: "pixels of the image encoder", expected, found: found.to_vec() });
-            }
-        };
-        let patches = self.config.patches();
-        let pixels = pixels.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
-        let whole = pixels.narrow(2, 0, patches * patch)?.narrow(3, 0, patches * patch)?;
-        // A patch as the weight has it: channel, line, column.
-        let windows = whole.reshape(&[batch, channels, patches, patch, patches, patch][..])?.permute(vec![0, 2, 4, 1, 3, 5])?;
-        let windows = windows.contiguous()?.reshape((batch, patches * patches, channels * patch * patch))?;
-        let class = self.class_embedding.broadcast_as((batch, 1, hidden))?;
-        let tokens = Tensor::cat(&[&class, &self.patch_embedding.forward(&windows)?], 1)?;
-        let mut x = self.pre_layrnorm.forward(&tokens.broadcast_add(&self.position_embedding)?)?;
+        let mut x = self.pre_layrnorm.forward(&self.embeddings.forward(pixels)?)?;
         for layer in &self.layers {
             x = layer.forward(&x)?;
         }

@@ -239,6 +239,22 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
+    /// Refuses a number of attention heads that does not divide the channels.
+    pub(super) fn check_heads(&self, hidden_size: usize, heads: usize) -> Result<()> {
+        if hidden_size.is_multiple_of(heads) {
+            return Ok(());
+        }
+        Err(self.refuse("num_attention_heads", format!("{heads} does not divide hidden_size {hidden_size}")))
+    }
+
+    /// Refuses patches that are larger than the picture.
+    pub(super) fn check_patch_size(&self, image_size: usize, patch_size: usize) -> Result<()> {
+        if patch_size <= image_size {
+            return Ok(());
+        }
+        Err(self.refuse("patch_size", format!("{patch_size} exceeds image_size {image_size}")))
+    }
+
     /// Fields that say nothing about what is computed here.
     pub(super) fn harmless(&self, fields: &[&'static str]) {
         self.seen.borrow_mut().extend(fields);

@@ -68,7 +68,7 @@ impl BlipImageProcessorConfig {
                 }
             }
         };
-        Ok(Self { side, filter, normalization: ClipImageProcessorConfig::read(file, fields, ClipImageProcessorConfig::default())? })
+        Ok(Self { side, filter, normalization: ClipImageProcessorConfig::read(file, fields)? })
     }
 }
 

@@ -41,12 +41,12 @@ impl ClipImageProcessorConfig {
     /// [`Error::Config`] naming the field that is neither a number nor three, or a standard deviation that is not positive.
     pub fn from_json(json: &Value) -> Result<Self> {
         let Some(fields) = json.as_object() else { return Err(Error::config(FILE, "(top)", "expected a JSON object")) };
-        let default = Self::default();
-        Self::read(FILE, fields, default)
+        Self::read(FILE, fields)
     }
 
     /// Reads the two fields of any image processor's JSON.
-    pub(super) fn read(file: &str, fields: &Map<String, Value>, default: Self) -> Result<Self> {
+    pub(super) fn read(file: &str, fields: &Map<String, Value>) -> Result<Self> {
+        let default = Self::default();
         let three = |field: &str, default: [f32; 3]| -> Result<[f32; 3]> {
             let Some(value) = fields.get(field) else { return Ok(default) };
             if let Some(number) = value.as_f64() {

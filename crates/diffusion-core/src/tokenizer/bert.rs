@@ -13,14 +13,17 @@ use tokenizers::{
     pre_tokenizers::bert::BertPreTokenizer,
 };
 
+use super::config::added_token;
 use crate::{Error, Result};
 
 const VOCABULARY: &str = "tokenizer.json";
 const CONFIG: &str = "tokenizer_config.json";
 
-/// The special tokens with the names that transformers gives them and what they are where a file does not say.
-const SPECIAL: [(&str, &str); 5] =
-    [("unk_token", "[UNK]"), ("sep_token", "[SEP]"), ("pad_token", "[PAD]"), ("cls_token", "[CLS]"), ("mask_token", "[MASK]")];
+/// What stands for a word that the vocabulary cannot express: the name that transformers gives it, and what it is where a file does not say.
+const UNKNOWN: (&str, &str) = ("unk_token", "[UNK]");
+
+/// The other special tokens, in the same way.
+const OTHERS: [(&str, &str); 4] = [("sep_token", "[SEP]"), ("pad_token", "[PAD]"), ("cls_token", "[CLS]"), ("mask_token", "[MASK]")];
 
 /// What transformers 4 takes for granted and 5 does where a file asks for it: spaces before punctuation are removed from the whole text. (The
 /// decoder has done so word by word, and cannot see an apostrophe between two.)
@@ -76,22 +79,25 @@ impl BertTokenizer {
         if let Some(listed) = config.get("added_tokens_decoder") {
             added = from_added_tokens_decoder(listed)?;
         }
-        let flag = |field, default| match config.get(field) {
-            None | Some(Value::Null) => Ok(default),
-            Some(value) => value.as_bool().ok_or_else(|| Error::config(CONFIG, field, format!("expected true or false, found {value}"))),
+        let flag = |field: &str| -> Result<Option<bool>> {
+            let Some(value) = config.get(field).filter(|value| !value.is_null()) else { return Ok(None) };
+            let flag = value.as_bool().ok_or_else(|| Error::config(CONFIG, field, format!("expected true or false, found {value}")))?;
+            Ok(Some(flag))
         };
-        let special = SPECIAL.map(|(field, default)| special_token(config, field, default));
-        let unknown = special.first().map_or_else(|| "[UNK]".to_owned(), Clone::clone);
+        let unknown = special_token(config, UNKNOWN)?;
+        let mut special = vec![unknown.clone()];
+        for named in OTHERS {
+            special.push(special_token(config, named)?);
+        }
         if !vocabulary.contains_key(&unknown) {
             return Err(Error::Tokenizer(format!("the unknown token {unknown:?} is not in the vocabulary")));
         }
-        let strip_accents =
-            config.get("strip_accents").filter(|value| !value.is_null()).map(|_| flag("strip_accents", false)).transpose()?;
         // The library's own kind of map, which it names for one of its models only.
         let vocabulary: tokenizers::models::bpe::Vocab = vocabulary.into_iter().collect();
         let model = WordPiece::builder().vocab(vocabulary).unk_token(unknown).build().map_err(fail)?;
         let mut tokenizer = Tokenizer::new(model);
-        let normalizer = BertNormalizer::new(true, flag("tokenize_chinese_chars", true)?, strip_accents, flag("do_lower_case", true)?);
+        let (cuts_chinese, lowers) = (flag("tokenize_chinese_chars")?.unwrap_or(true), flag("do_lower_case")?.unwrap_or(true));
+        let normalizer = BertNormalizer::new(true, cuts_chinese, flag("strip_accents")?, lowers);
         tokenizer.with_normalizer(Some(normalizer)).map_err(fail)?;
         tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
         tokenizer.with_decoder(Some(WordPieceDecoder::new("##".into(), true)));
@@ -109,7 +115,7 @@ impl BertTokenizer {
         let known = special.into_iter().filter(|content| tokenizer.token_to_id(content).is_some());
         let known: Vec<AddedToken> = known.map(|content| AddedToken::from(content, true)).collect();
         tokenizer.add_special_tokens(known).map_err(fail)?;
-        Ok(Self { tokenizer, cleans: flag("clean_up_tokenization_spaces", false)? })
+        Ok(Self { tokenizer, cleans: flag("clean_up_tokenization_spaces")?.unwrap_or(false) })
     }
 
     /// The ids of a text, without any before or behind it.
@@ -156,7 +162,7 @@ fn from_tokenizer_json(json: &[u8]) -> Result<Parts> {
     let ids = vocabulary.iter().map(|(token, id)| Some((token.clone(), u32::try_from(id.as_u64()?).ok()?)));
     let ids = ids.collect::<Option<HashMap<_, _>>>().ok_or_else(|| fail("a token has no id"))?;
     let list = root.get("added_tokens").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let added = list.iter().map(|entry| Some((u32::try_from(entry.get("id")?.as_u64()?).ok()?, added_token(entry)?)));
+    let added = list.iter().map(|entry| Some((u32::try_from(entry.get("id")?.as_u64()?).ok()?, added_token(entry.as_object()?, false)?)));
     Ok((ids, added.collect::<Option<_>>().ok_or_else(|| fail("an added token has no id or no content"))?))
 }
 
@@ -169,23 +175,15 @@ fn from_vocab_txt(text: &[u8]) -> Result<HashMap<String, u32>> {
 fn from_added_tokens_decoder(listed: &Value) -> Result<Vec<(u32, AddedToken)>> {
     const FIELD: &str = "added_tokens_decoder";
     let entries = listed.as_object().ok_or_else(|| Error::config(CONFIG, FIELD, "is no JSON object"))?;
-    let tokens = entries.iter().map(|(id, entry)| Some((id.parse().ok()?, added_token(entry)?)));
+    let tokens = entries.iter().map(|(id, entry)| Some((id.parse().ok()?, added_token(entry.as_object()?, false)?)));
     tokens.collect::<Option<_>>().ok_or_else(|| Error::config(CONFIG, FIELD, "an added token has no id or no content"))
 }
 
-fn added_token(entry: &Value) -> Option<AddedToken> {
-    let content = entry.get("content")?.as_str().filter(|content| !content.is_empty())?;
-    let flag = |name: &str, default: bool| entry.get(name).and_then(Value::as_bool).unwrap_or(default);
-    let special = flag("special", false);
-    let token = AddedToken::from(content, special).normalized(flag("normalized", !special)).single_word(flag("single_word", false));
-    Some(token.lstrip(flag("lstrip", false)).rstrip(flag("rstrip", false)))
-}
-
-/// A named special token: a string, or an object with its content.
-fn special_token(config: &Map<String, Value>, field: &str, default: &str) -> String {
-    let value = config.get(field);
-    let content = value.and_then(|value| value.as_str().or_else(|| value.get("content")?.as_str()));
-    content.unwrap_or(default).to_owned()
+/// A named special token: a string, or an object with its content; the default if it is absent or null.
+fn special_token(config: &Map<String, Value>, (field, default): (&str, &str)) -> Result<String> {
+    let Some(value) = config.get(field).filter(|value| !value.is_null()) else { return Ok(default.to_owned()) };
+    let content = value.as_str().or_else(|| value.get("content")?.as_str());
+    content.map(str::to_owned).ok_or_else(|| Error::config(CONFIG, field, format!("expected a token, found {value}")))
 }
 
 #[cfg(test)]
@@ -236,5 +234,23 @@ mod tests {
             assert!(matches!(BertTokenizer::load(files), Err(Error::Tokenizer(_))), "{files:?}");
         }
         assert!(matches!(tokenizer(&json!({ "do_lower_case": "no" })), Err(Error::Config { field, .. }) if field == "do_lower_case"));
+    }
+
+    #[test]
+    fn a_special_token_of_the_wrong_type_is_refused_by_name() -> Result<()> {
+        for (field, value) in [
+            ("unk_token", json!(3)),
+            ("sep_token", json!(["[SEP]"])),
+            ("pad_token", json!(false)),
+            ("cls_token", json!({ "lstrip": false })),
+            ("mask_token", json!({ "content": 3 })),
+            ("strip_accents", json!(1)),
+        ] {
+            let found = tokenizer(&json!({ field: value }));
+            assert!(matches!(found, Err(Error::Config { field: found, .. }) if found == field), "{field}");
+        }
+        let named = tokenizer(&json!({ "unk_token": { "content": "a" }, "sep_token": null, "mask_token": "[MASK]" }))?;
+        assert_eq!(named.encode("zoo [SEP]")?, [5, 3]);
+        Ok(())
     }
 }

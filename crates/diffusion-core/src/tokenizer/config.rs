@@ -132,24 +132,24 @@ fn max_length(config: &Map<String, Value>) -> Result<usize> {
 /// A special token: a string, or an AddedToken object.
 fn special_token(field: &str, value: &Value) -> Result<AddedToken> {
     if let Some(fields) = value.as_object() {
-        return added_token(field, fields, true);
+        return added_token(fields, true).ok_or_else(|| no_content(field));
     }
     let content = value.as_str().filter(|content| !content.is_empty());
     let content = content.ok_or_else(|| Error::config(FILE, field, format!("expected a token, found {value}")))?;
     Ok(AddedToken::from(content, true))
 }
 
-fn added_token(field: &str, fields: &Map<String, Value>, special: bool) -> Result<AddedToken> {
-    let Some(content) = fields.get("content").and_then(Value::as_str).filter(|content| !content.is_empty()) else {
-        return Err(Error::config(FILE, field, "an added token has no content"));
-    };
+fn no_content(field: &str) -> Error {
+    Error::config(FILE, field, "an added token has no content")
+}
+
+/// An AddedToken object, with `special` a special one whatever it says; `None` if it has no content.
+pub(super) fn added_token(fields: &Map<String, Value>, special: bool) -> Option<AddedToken> {
+    let content = fields.get("content")?.as_str().filter(|content| !content.is_empty())?;
     let flag = |name: &str, default: bool| fields.get(name).and_then(Value::as_bool).unwrap_or(default);
     let special = special || flag("special", false);
-    Ok(AddedToken::from(content, special)
-        .normalized(flag("normalized", !special))
-        .single_word(flag("single_word", false))
-        .lstrip(flag("lstrip", false))
-        .rstrip(flag("rstrip", false)))
+    let token = AddedToken::from(content, special).normalized(flag("normalized", !special)).single_word(flag("single_word", false));
+    Some(token.lstrip(flag("lstrip", false)).rstrip(flag("rstrip", false)))
 }
 
 /// `added_tokens_decoder`: {"49406": {"content": .., ..}, ..}, sorted by id.
@@ -161,7 +161,7 @@ fn listed_tokens(decoder: &Value) -> Result<Vec<(u32, AddedToken)>> {
         .map(|(id, token)| {
             let id = id.parse().map_err(|_| Error::config(FILE, FIELD, format!("{id:?} is no id")))?;
             let fields = token.as_object().ok_or_else(|| Error::config(FILE, FIELD, format!("{id}: is no added token")))?;
-            Ok((id, added_token(FIELD, fields, false)?))
+            Ok((id, added_token(fields, false).ok_or_else(|| no_content(FIELD))?))
         })
         .collect::<Result<Vec<(u32, AddedToken)>>>()?;
     tokens.sort_by_key(|(id, _)| *id);
@@ -176,7 +176,7 @@ pub(super) fn tokenizer_json_tokens(list: Option<&Value>) -> Result<Vec<(u32, Ad
             let bad = || Error::Tokenizer("tokenizer/tokenizer.json: added_tokens: an entry has no id".into());
             let fields = entry.as_object().ok_or_else(bad)?;
             let id = fields.get("id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok()).ok_or_else(bad)?;
-            Ok((id, added_token("added_tokens", fields, false)?))
+            Ok((id, added_token(fields, false).ok_or_else(|| no_content("added_tokens"))?))
         })
         .collect()
 }

@@ -44,10 +44,7 @@ impl DiffusersFolder {
     /// does not implement.
     pub fn open(path: impl Into<PathBuf>, variant: Option<&str>) -> Result<Self> {
         let root = path.into();
-        if !root.is_dir() {
-            let reason = if root.exists() { "is no folder" } else { "does not exist" };
-            return Err(Error::file(root, reason));
-        }
+        check_is_folder(&root)?;
         if let Some(variant) = variant
             && (variant.is_empty() || !variant.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'))
         {
@@ -90,6 +87,14 @@ impl DiffusersFolder {
         let reason = format!("has no weight file{wanted}: looked for {safetensors}.safetensors, {torch}.bin, their shards and variants");
         Err(Error::file(self.root.join(component.folder()), reason))
     }
+}
+
+/// Refuses a path that is no folder, or leads nowhere.
+pub(super) fn check_is_folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    Err(Error::file(path, if path.exists() { "is no folder" } else { "does not exist" }))
 }
 
 struct Weights {

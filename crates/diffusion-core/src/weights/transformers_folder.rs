@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 
-use super::{Component, DiffusersFolder, TensorSource, WeightSource};
+use super::{Component, DiffusersFolder, TensorSource, WeightSource, folder::check_is_folder};
 use crate::{Error, Result};
 
 /// A transformers model folder. The one component that it has is one whose own folder is the top: [`Component::Captioner`].
@@ -21,10 +21,7 @@ impl TransformersFolder {
     /// [`Error::File`] if the path is no folder, or one in diffusers' layout.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let root = path.into();
-        if !root.is_dir() {
-            let reason = if root.exists() { "is no folder" } else { "does not exist" };
-            return Err(Error::file(root, reason));
-        }
+        check_is_folder(&root)?;
         if root.join(Component::ModelIndex.config_file()).is_file() {
             return Err(Error::file(root, "is a diffusers model; wanted is a folder with one transformers model"));
         }

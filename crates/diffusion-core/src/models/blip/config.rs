@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::config_reader::ConfigReader;
+use super::super::{clip_layer::activation, config_reader::ConfigReader};
 use crate::{Result, ops::Activation};
 
 const FILE: &str = "config.json";
@@ -177,23 +177,16 @@ impl BlipVisionConfig {
             num_attention_heads: reader.size("num_attention_heads", 12)?,
             image_size: reader.size("image_size", 384)?,
             patch_size: reader.size("patch_size", 16)?,
-            hidden_act: activation(&reader)?,
+            hidden_act: activation(&reader, Activation::Gelu)?,
             layer_norm_eps: reader.positive("layer_norm_eps", 1e-5)?,
         };
-        check_heads(&reader, config.hidden_size, config.num_attention_heads)?;
-        if config.patch_size > config.image_size {
-            return Err(reader.refuse("patch_size", format!("{} exceeds image_size {}", config.patch_size, config.image_size)));
-        }
+        reader.check_heads(config.hidden_size, config.num_attention_heads)?;
+        reader.check_patch_size(config.image_size, config.patch_size)?;
         reader.only("num_channels", &json!(3))?;
         reader.harmless(HARMLESS);
         // The image encoder has neither words nor masks.
         reader.harmless(&["bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "is_decoder", "tie_word_embeddings"]);
         Ok((config, reader.ignored()))
-    }
-
-    /// Patches along a side; pixels that make no whole patch are left out.
-    pub(super) fn patches(&self) -> usize {
-        self.image_size / self.patch_size
     }
 }
 
@@ -213,12 +206,12 @@ impl BlipTextConfig {
             num_hidden_layers: reader.count("num_hidden_layers", 12)?,
             num_attention_heads: reader.size("num_attention_heads", 8)?,
             max_position_embeddings: reader.size("max_position_embeddings", 512)?,
-            hidden_act: activation(&reader)?,
+            hidden_act: activation(&reader, Activation::Gelu)?,
             layer_norm_eps: reader.positive("layer_norm_eps", 1e-12)?,
             bos_token_id: token("bos_token_id", 30_522)?,
             sep_token_id: token("sep_token_id", 102)?,
         };
-        check_heads(&reader, config.hidden_size, config.num_attention_heads)?;
+        reader.check_heads(config.hidden_size, config.num_attention_heads)?;
         // Without it the layers have no attention to the picture.
         reader.only("is_decoder", &json!(true))?;
         reader.only("tie_word_embeddings", &json!(true))?;
@@ -227,17 +220,4 @@ impl BlipTextConfig {
         reader.harmless(&["eos_token_id", "pad_token_id"]);
         Ok((config, reader.ignored()))
     }
-}
-
-fn activation(reader: &ConfigReader<'_>) -> Result<Activation> {
-    let known =
-        [("gelu", Activation::Gelu), ("quick_gelu", Activation::QuickGelu), ("silu", Activation::Silu), ("swish", Activation::Silu)];
-    reader.choice("hidden_act", Activation::Gelu, &known)
-}
-
-fn check_heads(reader: &ConfigReader<'_>, hidden_size: usize, heads: usize) -> Result<()> {
-    if hidden_size.is_multiple_of(heads) {
-        return Ok(());
-    }
-    Err(reader.refuse("num_attention_heads", format!("{heads} does not divide hidden_size {hidden_size}")))
 }

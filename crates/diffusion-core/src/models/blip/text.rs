@@ -6,7 +6,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::BlipTextConfig;
+use super::{super::token_embedding::embed_tokens, BlipTextConfig};
 use crate::{
     Error, Result,
     ops::{Activation, AttentionParams, LayerNorm, Linear, attention},
@@ -221,22 +221,14 @@ impl BlipTextDecoder {
     pub fn forward(&self, ids: &Tensor, cache: &mut BlipCache, picture: &BlipImageContext) -> Result<Tensor> {
         let room = self.config.max_position_embeddings.saturating_sub(cache.tokens);
         let most = if cache.tokens > 0 { room.min(1) } else { room };
-        let (texts, tokens) = match ids.dims() {
-            [texts, tokens] if *texts > 0 && (1..=most).contains(tokens) => (*texts, *tokens),
+        let tokens = match ids.dims() {
+            [texts, tokens] if *texts > 0 && (1..=most).contains(tokens) => *tokens,
             found => {
                 let expected = format!("[texts, 1..={most}] behind {} tokens", cache.tokens);
                 return Err(Error::Shape { what: "token ids of a caption", expected, found: found.to_vec() });
             }
         };
-        let ids = ids.to_dtype(DType::U32)?.flatten_all()?;
-        if let Some(id) = ids.to_vec1::<u32>()?.into_iter().find(|id| *id as usize >= self.config.vocab_size) {
-            return Err(Error::Params {
-                field: "input_ids",
-                reason: format!("{id} is not in the vocabulary of {}", self.config.vocab_size),
-            });
-        }
-        let ids = ids.to_device(self.word_embeddings.device())?;
-        let words = self.word_embeddings.index_select(&ids, 0)?.reshape((texts, tokens, self.config.hidden_size))?;
+        let words = embed_tokens(&self.word_embeddings, ids)?;
         let positions = self.position_embeddings.narrow(0, cache.tokens, tokens)?;
         let mut x = self.embeddings_norm.forward(&words.broadcast_add(&positions)?)?;
         for ((layer, past), picture) in self.layers.iter().zip(&mut cache.layers).zip(&picture.layers) {

@@ -26,7 +26,7 @@ pub struct CaptionParams {
     /// With several beams a caption's logarithm of likelihood is divided by the number of its new tokens to this power: above 0 longer
     /// captions are favoured. 1 unless asked for.
     pub length_penalty: f64,
-    /// What scores of tokens that are there already are made worse by; 1 for nothing.
+    /// What scores of tokens that are there already are made worse by, in f32; 1 for nothing.
     pub repetition_penalty: f64,
 }
 
@@ -51,8 +51,10 @@ impl CaptionParams {
         if !self.length_penalty.is_finite() {
             return refuse("length_penalty", format!("{} is not finite", self.length_penalty));
         }
-        if !(self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite()) {
-            return refuse("repetition_penalty", format!("{} is not a positive number", self.repetition_penalty));
+        // Scores are f32, and so is what they are divided by: there 1e-50 is 0 and 1e50 infinite.
+        let penalty = self.repetition_penalty as f32;
+        if !(penalty > 0.0 && penalty.is_finite()) {
+            return refuse("repetition_penalty", format!("{} is not a positive number of single precision", self.repetition_penalty));
         }
         Ok(())
     }
@@ -74,6 +76,8 @@ mod tests {
             (CaptionParams { length_penalty: f64::NAN, ..default() }, "length_penalty"),
             (CaptionParams { repetition_penalty: 0.0, ..default() }, "repetition_penalty"),
             (CaptionParams { repetition_penalty: f64::INFINITY, ..default() }, "repetition_penalty"),
+            (CaptionParams { repetition_penalty: 1e-50, ..default() }, "repetition_penalty"),
+            (CaptionParams { repetition_penalty: 1e50, ..default() }, "repetition_penalty"),
         ] {
             assert!(matches!(params.check(30_524), Err(Error::Params { field: found, .. }) if found == field), "{field}");
         }

@@ -1,0 +1,20 @@
+//! Token ids to the vectors that a text model begins with.
+//!
+//! Knows nothing of positions, nor of how many tokens a model takes. The invariant: an id that the table lacks is refused, on every device.
+
+use candle_core::{DType, Tensor};
+
+use crate::{Error, Result};
+
+/// Ids [batch, tokens] (u32) to their rows of `table` [vocab_size, hidden]: [batch, tokens, hidden], on the table's device.
+///
+/// # Errors
+/// [`Error::Params`] if an id is not in the vocabulary.
+pub(super) fn embed_tokens(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
+    let ((vocabulary, hidden), (batch, tokens)) = (table.dims2()?, ids.dims2()?);
+    let ids = ids.to_dtype(DType::U32)?.flatten_all()?;
+    if let Some(id) = ids.to_vec1::<u32>()?.into_iter().find(|id| *id as usize >= vocabulary) {
+        return Err(Error::Params { field: "input_ids", reason: format!("{id} is not in the vocabulary of {vocabulary}") });
+    }
+    Ok(table.index_select(&ids.to_device(table.device())?, 0)?.reshape((batch, tokens, hidden))?)
+}
