@@ -20,7 +20,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use cpu_kernels::{Level, Priority, Recycler};
+use cpu_kernels::{Level, Priority};
 use diffusion_core::{
     pipelines::nano_svd,
     policy::{DeviceChoice, ExecutionPolicy, Precision},
@@ -30,6 +30,7 @@ use generation::{
     LoadedModel, LocalBackend, LocalSettings, ModelStatus,
     jobs::{Durability, JobState, Jobs, JobsSettings, Metadata, NewJob, Priority as Urgency, Work},
 };
+use recycler::Recycler;
 use serde_json::{Value, json};
 use server::{Server, ServerSettings};
 use tokio::{sync::oneshot, task::JoinHandle};

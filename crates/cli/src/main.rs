@@ -42,7 +42,7 @@ use crate::{
 
 /// Keeps the large activations' memory from one layer to the next.
 #[global_allocator]
-static ALLOCATOR: cpu_kernels::Recycler = cpu_kernels::Recycler::new();
+static ALLOCATOR: recycler::Recycler = recycler::Recycler::new();
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

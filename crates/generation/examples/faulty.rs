@@ -17,7 +17,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use cpu_kernels::Recycler;
 use diffusion_core::{
     Error,
     denoise::{StepMonitor, StepReport},
@@ -36,6 +35,7 @@ use generation::{
     video::{AnimationRequest, MotionRequest, SceneRequest, ScenesRequest, VideoShape, VideoSpec},
 };
 use image::RgbImage;
+use recycler::Recycler;
 
 /// As in the program itself: what is held between jobs is its doing.
 #[global_allocator]

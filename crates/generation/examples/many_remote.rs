@@ -14,13 +14,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use cpu_kernels::Recycler;
 use generation::{
     Backend, LocalBackend, LocalSettings, RemoteBackend, RemoteSettings,
     jobs::{Durability, Jobs, JobsSettings, Metadata, NewJob, Priority, Work},
     video::{RemoteVideoSpec, VideoSpec},
 };
 use image::{Rgb, RgbImage};
+use recycler::Recycler;
 use remote_fakes::{RelayOptions, VeoRelayFake};
 use remote_providers::{Guard, GuardSettings, ImageFormat, InputImage, Pace, Provider, VeoRelay, VeoRelaySettings, VideoRequest};
 use secrecy::SecretString;

@@ -24,7 +24,7 @@ struct Modules(BTreeMap<Vec<String>, Module>);
 impl Imports {
     /// Of these files: path and text.
     pub(crate) fn new<'a>(sources: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let sources: Vec<_> = sources.map(|(file, text)| (module_of(file), file, text, read(text))).collect();
+        let sources: Vec<_> = sources.map(|(file, text)| (module_of(file), file, text, read(&without_inner_supers(text)))).collect();
         let mut modules = Modules(BTreeMap::new());
         for (module, file, _, (uses, _)) in &sources {
             let uses = uses.iter().map(|(path, name)| (name.clone(), path.clone())).collect();
@@ -105,6 +105,25 @@ impl Modules {
             }
         }
     }
+}
+
+/// A formatted text in which the parent of each module that stands within it is the file, as it is.
+fn without_inner_supers(text: &str) -> String {
+    let mut inside: Option<&str> = None;
+    let mut plain = String::with_capacity(text.len());
+    for line in text.lines() {
+        let (indent, code) = line.split_at(line.len() - line.trim_start().len());
+        match inside {
+            None if code.ends_with('{') && code.split('{').next().is_some_and(|head| head.split(' ').any(|word| word == "mod")) => {
+                inside = Some(indent);
+            }
+            Some(outer) if code == "}" && indent == outer => inside = None,
+            _ => {}
+        }
+        plain += &if inside.is_some() { line.replace("super::", "self::") } else { line.to_owned() };
+        plain.push('\n');
+    }
+    plain
 }
 
 /// The module that a file is.

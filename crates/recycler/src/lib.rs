@@ -12,6 +12,8 @@
 //!
 //! Where there is no such range (other systems than Linux, or a limit on addresses), all blocks are the system's.
 
+#![allow(unsafe_code, reason = "an allocator is made of raw pointers; each block says why it is sound")]
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     ptr::null_mut,

@@ -1,24 +1,26 @@
 //! Attention that never holds the score matrix: softmax(q k^T * scale) v, a block of queries and keys at a time.
 //!
-//! Keys and values of each head are packed once like weights, so both products can be [`crate::block`]'s. A task takes 32 queries at a
+//! Keys and values of each head are packed once like weights, so both products can be [`crate::product::block`]'s. A task takes 32 queries at a
 //! time through all keys, a few hundred at a time: scores, their largest so far, powers of two of the differences, and the weighted
 //! sum of the values, scaled down whenever the largest grows. Scores, sums and results are f32; the weights of the values have the
-//! products' precision. Where a level multiplies in AVX-512's registers, `attention_avx512` does this without the blocks.
+//! products' precision. Where a level multiplies in AVX-512's registers, `blocks_avx512` does this without the blocks.
 
 use std::mem::MaybeUninit;
 
-use crate::{
-    Engine, Level,
-    block::{self, Block, ROWS, SUM_STRIDE, SUMS},
-    element::{Element, put},
-    output::{self, written},
-    pack::{COLUMN, STEP_BYTES, SendPtr, TILE_BYTES, volume},
-    scratch,
+#[cfg(target_arch = "x86_64")]
+use super::blocks_avx512::{self, Head};
+use super::{
+    shape::{AttentionShape, KEYS, Layout},
     softmax::{self, Scores},
 };
-
-#[cfg(target_arch = "x86_64")]
-use crate::attention_avx512::{self, Head};
+use crate::{
+    elementwise::{Element, put},
+    product::{
+        COLUMN, STEP_BYTES, TILE_BYTES,
+        block::{self, Block, ROWS, SUM_STRIDE, SUMS},
+    },
+    runtime::{Engine, Level, SendPtr, output, scratch, volume, written},
+};
 
 /// Queries that go through the keys together.
 const QUERIES: usize = softmax::ROWS;
@@ -28,78 +30,8 @@ const TASK_QUERIES: usize = 4 * QUERIES;
 const HEADS: usize = 16;
 /// So many tasks are left at least before heads share one.
 const MANY_TASKS: usize = 64;
-/// Keys whose scores are made at a time.
-pub(crate) const KEYS: usize = 256;
 /// Bytes from one query's weights to the next: an odd number of cache lines.
 const WEIGHT_STRIDE: usize = KEYS * size_of::<f32>() + STEP_BYTES;
-
-/// What an attention's operands look like.
-#[derive(Clone, Copy, Debug)]
-pub struct AttentionShape {
-    /// Pictures.
-    pub images: usize,
-    /// Queries of a picture.
-    pub queries: usize,
-    /// Keys, and values, of a picture.
-    pub keys: usize,
-    /// Heads, which lie side by side in a token's channels.
-    pub heads: usize,
-    /// Channels of a head.
-    pub head_dim: usize,
-    /// What scores are multiplied by.
-    pub scale: f32,
-    /// Whether a query sees only keys at its own and earlier places.
-    pub causal: bool,
-}
-
-/// A head's keys and values as the products read them.
-#[derive(Clone, Copy)]
-pub(crate) struct Layout {
-    bf16: bool,
-    /// Elements of a step.
-    step: usize,
-    /// Steps of a query.
-    pub(crate) query_steps: usize,
-    /// Columns of keys.
-    pub(crate) key_columns: usize,
-    /// Columns of values.
-    pub(crate) value_columns: usize,
-    /// Steps of all keys, as the values' inner extent.
-    pub(crate) key_steps: usize,
-}
-
-impl Layout {
-    fn of<T: Element>(level: Level, shape: &AttentionShape) -> Self {
-        let bf16 = T::HALF && level.has_bf16();
-        let step = STEP_BYTES / if bf16 { 2 } else { 4 };
-        Self {
-            bf16,
-            step,
-            query_steps: shape.head_dim.div_ceil(step),
-            key_columns: shape.keys.div_ceil(COLUMN),
-            value_columns: shape.head_dim.div_ceil(COLUMN),
-            key_steps: shape.keys.div_ceil(step),
-        }
-    }
-
-    /// Keys, or channels, in 32 bits.
-    pub(crate) fn keys_of_unit(&self) -> usize {
-        if self.bf16 { 2 } else { 1 }
-    }
-
-    /// 32-bit units of a query of so many channels.
-    pub(crate) fn query_units(&self, head_dim: usize) -> usize {
-        head_dim.div_ceil(self.keys_of_unit())
-    }
-
-    pub(crate) fn key_bytes(&self) -> usize {
-        self.key_columns * self.query_steps * TILE_BYTES
-    }
-
-    fn head_bytes(&self) -> usize {
-        self.key_bytes() + self.value_columns * self.key_steps * TILE_BYTES
-    }
-}
 
 /// The attention of `query` [images, queries, heads * head_dim] to `key` and `value` [images, keys, heads * head_dim], into `y` of
 /// the queries' shape.
@@ -199,7 +131,7 @@ unsafe fn pack_keys<T: Element>(level: Level, from: *const T, channels: usize, s
             let (units, all) = (layout.query_units(shape.head_dim), layout.query_steps * TILE_BYTES);
             for column in 0..layout.key_columns {
                 let (first, to) = (column * COLUMN, to.add(column * all));
-                attention_avx512::pack_key_column(from.add(first * channels), channels, shape.keys - first, units, to);
+                blocks_avx512::pack_key_column(from.add(first * channels), channels, shape.keys - first, units, to);
                 to.add(units * 64).write_bytes(0, all - units * 64);
             }
             return;
@@ -236,7 +168,7 @@ unsafe fn pack_values<T: Element>(level: Level, from: *const T, channels: usize,
                 for pair in 0..pairs {
                     let first = from.add(2 * pair * channels);
                     let second = (2 * pair + 1 < shape.keys).then(|| first.add(channels));
-                    attention_avx512::pack_value_pair(first, second, shape.head_dim - column * COLUMN, to.add(pair * 64));
+                    blocks_avx512::pack_value_pair(first, second, shape.head_dim - column * COLUMN, to.add(pair * 64));
                 }
                 to.add(pairs * 64).write_bytes(0, all - pairs * 64);
             }
@@ -288,9 +220,9 @@ impl Task<'_> {
         // SAFETY: as the caller vouches.
         unsafe {
             if self.layout.bf16 {
-                attention_avx512::half::queries(&head, from, first, count, to);
+                blocks_avx512::half::queries(&head, from, first, count, to);
             } else {
-                attention_avx512::single::queries(&head, from, first, count, to);
+                blocks_avx512::single::queries(&head, from, first, count, to);
             }
         }
     }

@@ -9,12 +9,14 @@
 
 use std::arch::x86_64::*;
 
+use super::shape::{KEYS, Layout};
 use crate::{
-    attention::{KEYS, Layout},
-    element::{Element, put},
-    pack::{COLUMN, STEP_BYTES, TILE_BYTES},
-    scratch,
-    vector::avx512::{exp2, store_plain},
+    elementwise::{
+        Element, put,
+        vector::avx512::{exp2, store_plain},
+    },
+    product::{COLUMN, STEP_BYTES, TILE_BYTES},
+    runtime::scratch,
 };
 
 /// Queries that go together.

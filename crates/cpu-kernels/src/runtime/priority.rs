@@ -54,7 +54,7 @@ mod tests {
     use std::{collections::BTreeSet, fs, sync::Mutex, time::Duration};
 
     use super::*;
-    use crate::Pool;
+    use crate::runtime::Pool;
 
     /// The calling thread's niceness.
     fn niceness() -> i32 {

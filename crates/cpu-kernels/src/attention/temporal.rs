@@ -7,18 +7,13 @@
 
 use std::mem::MaybeUninit;
 
-use crate::{
-    Engine, Level,
-    element::Element,
-    output::{self, written},
-    pack::{SendPtr, volume},
-    pointwise::exp,
-    scratch,
-    vector::vectorised,
-};
-
+use super::shape::TemporalShape;
 #[cfg(target_arch = "x86_64")]
-use crate::temporal_avx512;
+use super::temporal_avx512;
+use crate::{
+    elementwise::{Element, pointwise::exp, vector::vectorised},
+    runtime::{Engine, Level, SendPtr, output, scratch, volume, written},
+};
 
 /// Bytes of a task's copies of queries, keys and values: they should stay in the second cache.
 const TASK_BYTES: usize = 768 << 10;
@@ -28,23 +23,6 @@ const TASKS: usize = 16;
 const LANES: usize = 16;
 /// Bytes of a cache line.
 const LINE: usize = 64;
-
-/// What a temporal attention's operands look like.
-#[derive(Clone, Copy, Debug)]
-pub struct TemporalShape {
-    /// Clips.
-    pub clips: usize,
-    /// Frames of a clip, each of which sees all.
-    pub frames: usize,
-    /// Pixels of a frame.
-    pub pixels: usize,
-    /// Heads, which lie side by side in a pixel's channels.
-    pub heads: usize,
-    /// Channels of a head.
-    pub head_dim: usize,
-    /// What scores are multiplied by.
-    pub scale: f32,
-}
 
 /// For each pixel and head, softmax(q k^T * scale) v over the frames: all operands and y are [clips, frames, pixels, heads * head_dim].
 ///

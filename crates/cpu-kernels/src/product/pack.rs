@@ -8,11 +8,10 @@
 
 use half::bf16;
 
+use super::basis::Basis;
 use crate::{
-    Engine, Level,
-    basis::Basis,
-    element::{Element, put},
-    scratch::Aligned,
+    elementwise::{Element, put},
+    runtime::{Engine, Level, SendPtr, scratch::Aligned, volume},
 };
 
 /// Outputs in a column.
@@ -247,27 +246,3 @@ impl Packed {
         self.basis
     }
 }
-
-/// The product of extents.
-///
-/// # Panics
-/// If it overflows: nothing in memory has such extents.
-pub(crate) fn volume<const N: usize>(extents: [usize; N]) -> usize {
-    extents.into_iter().try_fold(1_usize, usize::checked_mul).unwrap_or_else(|| panic!("extents {extents:?} overflow"))
-}
-
-/// A pointer that tasks share; each writes a part of its own.
-#[derive(Clone, Copy)]
-pub(crate) struct SendPtr<T>(pub(crate) *mut T);
-
-impl<T> SendPtr<T> {
-    /// The pointer; a closure that calls this captures the whole, which may cross threads.
-    pub(crate) fn get(&self) -> *mut T {
-        self.0
-    }
-}
-
-// SAFETY: whoever dereferences it says why parts do not overlap.
-unsafe impl<T> Send for SendPtr<T> {}
-// SAFETY: as above.
-unsafe impl<T> Sync for SendPtr<T> {}

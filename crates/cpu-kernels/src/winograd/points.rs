@@ -1,11 +1,12 @@
 //! Into a convolution's basis and out of it: a tile's pixels to points, points' sums to four outputs. See [`crate::transformed`].
 
 use crate::{
-    Level,
-    basis::Basis,
-    block::{ROWS, SUM_STRIDE, SUMS},
-    element::{Element, put},
-    pack::{COLUMN, STEP_BYTES},
+    elementwise::{Element, put},
+    product::{
+        Basis, COLUMN, STEP_BYTES,
+        block::{ROWS, SUM_STRIDE, SUMS},
+    },
+    runtime::Level,
 };
 
 /// Tiles that are multiplied together: the rows of a block.
@@ -165,7 +166,7 @@ mod avx512 {
     use std::arch::x86_64::*;
 
     use super::{Basis, COLUMN, Element, LINE_FLOATS, STEP_BYTES, SUM_STRIDE, SUMS};
-    use crate::vector::avx512::load;
+    use crate::elementwise::vector::avx512::load;
 
     type Vector = __m512;
 

@@ -2,7 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use crate::{Engine, element::Element, output::written, pack::SendPtr, vector::vectorised};
+use super::{element::Element, vector::vectorised};
+use crate::runtime::{Engine, SendPtr, written};
 
 /// Elements of a task.
 const STRIP: usize = 1 << 14;

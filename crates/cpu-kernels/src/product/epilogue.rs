@@ -1,12 +1,9 @@
 //! From a block's sums to the output: biases, activation, residual, blend, rounding, in one pass while the sums are in the first cache.
 
+use super::{block::SUM_STRIDE, pack::COLUMN, shape::Blend};
 use crate::{
-    Level,
-    block::SUM_STRIDE,
-    element::Element,
-    pack::{COLUMN, SendPtr},
-    pointwise::gelu,
-    product::Blend,
+    elementwise::{Element, pointwise::gelu},
+    runtime::{Level, SendPtr},
 };
 
 /// Where a product's results go, and what is added on the way.
@@ -151,7 +148,7 @@ mod avx512 {
     use std::arch::x86_64::*;
 
     use super::{COLUMN, Element, Part, SUM_STRIDE, Store};
-    use crate::vector::avx512::{gelu, load, store_plain, store_rounding};
+    use crate::elementwise::vector::avx512::{gelu, load, store_plain, store_rounding};
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) unsafe fn plain<T: Element>(store: &Store<'_, T>, part: &Part) {

@@ -6,172 +6,22 @@
 //!
 //! Tasks own their outputs: no two write the same element, and no sum is split between tasks, so results do not depend on threads.
 
-use std::mem::MaybeUninit;
-
-use crate::{
-    Engine, Level,
-    basis::Basis,
+use super::{
+    ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
     block::{self, Block, Kernel, ROWS, SUMS},
-    element::Element,
     epilogue::{self, Part, Store},
-    output::{self, written},
-    pack::{COLUMN, Packed, STEP_BYTES, SendPtr, TILE_BYTES, volume},
-    scratch, transformed,
+};
+use crate::{
+    elementwise::Element,
+    runtime::{Engine, Level, SendPtr, scratch},
 };
 
 /// Output pixels of a task: enough that a column's weights are used often once they are in the second cache.
 const TASK_PIXELS: usize = 512;
 /// Bytes of a task's copy of the picture: with a pair of columns it should stay in the second cache.
 const TASK_BYTES: usize = 768 << 10;
-/// Fewer tasks than this are cut across the columns as well.
-pub(crate) const TASKS: usize = 8;
-
-/// Steps of a pair of columns that meet all rows of a batch before the next ones come: 24 KiB of weights in the first cache.
-pub(crate) const GROUP_STEPS: usize = 12;
 /// Tiles in a batch: 64 KiB of sums.
 const BATCH_TILES: usize = 32;
-
-/// What is added to a product's sums before they are rounded to the activations' precision.
-#[derive(Clone, Copy, Debug)]
-pub struct Extras<'a, T> {
-    /// A bias of each output.
-    pub bias: Option<&'a [f32]>,
-    /// [images, outputs]: one more bias of each output of each image.
-    pub per_image: Option<&'a [f32]>,
-    /// Of the output's shape.
-    pub residual: Option<&'a [T]>,
-    /// What all of that is then blended with.
-    pub blend: Option<Blend<'a, T>>,
-}
-
-/// Something that a result is blended with: (1 - share) * other + share * result.
-#[derive(Clone, Copy, Debug)]
-pub struct Blend<'a, T> {
-    /// Of the output's shape.
-    pub other: &'a [T],
-    /// The result's share.
-    pub share: f32,
-}
-
-impl<T> Default for Extras<'_, T> {
-    fn default() -> Self {
-        Self { bias: None, per_image: None, residual: None, blend: None }
-    }
-}
-
-/// A convolution's pictures and steps.
-#[derive(Clone, Copy, Debug)]
-pub struct ConvShape {
-    /// Pictures.
-    pub images: usize,
-    /// (height, width) of a picture as it lies in memory.
-    pub input: (usize, usize),
-    /// (height, width) that it is enlarged to first, by nearest neighbour; `input` if it isn't.
-    pub enlarged: (usize, usize),
-    /// (height, width) of the output.
-    pub output: (usize, usize),
-    /// (height, width) of the kernel.
-    pub kernel: (usize, usize),
-    /// Steps between outputs.
-    pub stride: usize,
-    /// Zeros (above, to the left); below and to the right there are as many as the output needs.
-    pub pad: (usize, usize),
-}
-
-impl ConvShape {
-    /// Whether a weight in this basis makes this convolution.
-    fn fits(&self, basis: Basis) -> bool {
-        let reached = |input: usize, enlarged: usize| match basis {
-            Basis::Winograd => enlarged == input,
-            Basis::Doubling => enlarged == 2 * input || enlarged + 1 == 2 * input,
-        };
-        reached(self.input.0, self.enlarged.0)
-            && reached(self.input.1, self.enlarged.1)
-            && (self.output, self.kernel, self.stride, self.pad) == (self.enlarged, (3, 3), 1, (1, 1))
-    }
-}
-
-/// y = x W^T, and what `extras` holds: x is [rows, inputs], y [rows, outputs] (half as many for a gated weight). An image in `extras`
-/// is all rows.
-///
-/// # Panics
-/// If a slice's length is not what the shapes say.
-pub fn linear<'y, T: Element>(
-    engine: &Engine,
-    x: &[T],
-    weight: &Packed,
-    extras: Extras<'_, T>,
-    y: &'y mut [MaybeUninit<T>],
-) -> &'y mut [T] {
-    assert_eq!(weight.taps(), 1, "a linear layer has one tap");
-    let rows = x.len().checked_div(weight.inputs()).unwrap_or(0);
-    let shape = ConvShape { images: 1, input: (1, rows), enlarged: (1, rows), output: (1, rows), kernel: (1, 1), stride: 1, pad: (0, 0) };
-    conv2d(engine, x, weight, shape, extras, y)
-}
-
-/// The convolution of x [images, height, width, inputs] to y [images, height, width, outputs].
-///
-/// # Panics
-/// If a slice's length is not what the shapes say, or the weight was packed for another kind of convolution.
-pub fn conv2d<'y, T: Element>(
-    engine: &Engine,
-    x: &[T],
-    weight: &Packed,
-    shape: ConvShape,
-    extras: Extras<'_, T>,
-    y: &'y mut [MaybeUninit<T>],
-) -> &'y mut [T] {
-    let pixels = volume([shape.output.0, shape.output.1]);
-    let width = if weight.is_gated() { weight.outputs() / 2 } else { weight.outputs() };
-    assert_eq!(x.len(), volume([shape.images, shape.input.0, shape.input.1, weight.inputs()]), "a convolution's input");
-    assert_eq!(y.len(), volume([shape.images, pixels, width]), "a convolution's output");
-    assert_eq!(weight.taps(), volume([shape.kernel.0, shape.kernel.1]), "a convolution's taps");
-    assert!(shape.stride > 0, "a convolution's stride");
-    assert!(T::HALF || !weight.is_bf16(), "weights packed for bfloat16 activations");
-    assert!(extras.per_image.is_none_or(|bias| bias.len() == shape.images * weight.outputs()), "a bias of each image");
-    assert!(extras.bias.is_none_or(|bias| bias.len() == weight.outputs()), "a bias");
-    assert!(extras.residual.is_none_or(|residual| residual.len() == y.len()), "a residual");
-    assert!(extras.blend.is_none_or(|blend| blend.other.len() == y.len()), "what is blended");
-    if y.is_empty() {
-        return output::zeros(y);
-    }
-    assert!(!x.is_empty(), "a convolution of nothing to something");
-    let columns = weight.columns();
-    let biases: Vec<f32> = (0..if extras.per_image.is_some() { shape.images } else { 1 })
-        .flat_map(|image| {
-            let own = extras.per_image.map(|own| &own[image * weight.outputs()..(image + 1) * weight.outputs()]);
-            let (shared, own) = (weight.in_columns(extras.bias), weight.in_columns(own));
-            shared.into_iter().zip(own).map(|(a, b)| a + b).collect::<Vec<f32>>()
-        })
-        .collect();
-    let store = Store {
-        y: SendPtr(y.as_mut_ptr().cast()),
-        width,
-        biases: &biases,
-        bias_stride: if extras.per_image.is_some() { columns * COLUMN } else { 0 },
-        residual: extras.residual,
-        blend: extras.blend,
-        gated: weight.is_gated(),
-    };
-    if let Some(basis) = weight.basis() {
-        assert!(shape.fits(basis), "{basis:?} of {shape:?}");
-        transformed::run(engine, x, weight, basis, &shape, store);
-        // SAFETY: its tiles and columns cover every row and output.
-        return unsafe { written(y) };
-    }
-    let product = Product {
-        x,
-        weight,
-        shape,
-        store,
-        kernel: block::kernel(engine.level(), weight.is_bf16()),
-        epilogue: epilogue::of::<T>(engine.level()),
-        level: engine.level(),
-    };
-    product.run(engine);
-    // SAFETY: the tasks' tiles and columns cover every row and output.
-    unsafe { written(y) }
-}
 
 /// 16 rows of activations in one piece of memory, and the outputs that they make.
 #[derive(Clone, Copy)]
@@ -205,6 +55,20 @@ struct Layout {
     /// Bytes from one line of the copy to the next.
     line_bytes: usize,
     copy_bytes: usize,
+}
+
+/// Runs the convolution into `store`; the caller has checked the shapes.
+pub(crate) fn run<T: Element>(engine: &Engine, x: &[T], weight: &Packed, shape: ConvShape, store: Store<'_, T>) {
+    let product = Product {
+        x,
+        weight,
+        shape,
+        store,
+        kernel: block::kernel(engine.level(), weight.is_bf16()),
+        epilogue: epilogue::of::<T>(engine.level()),
+        level: engine.level(),
+    };
+    product.run(engine);
 }
 
 struct Product<'a, T: Element> {

@@ -6,10 +6,9 @@
 
 use std::arch::x86_64::*;
 
-use crate::{
-    attention_avx512::pack_value_pair,
-    element::Element,
-    temporal::TemporalShape,
+use super::{blocks_avx512::pack_value_pair, shape::TemporalShape};
+use crate::elementwise::{
+    Element,
     vector::avx512::{exp2, load, store_plain, store_rounding},
 };
 

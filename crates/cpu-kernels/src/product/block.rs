@@ -5,10 +5,8 @@
 //! order of its own: levels agree up to rounding (bfloat16
 //! instructions also take subnormal numbers for zero), and one level's results depend on nothing but the operands.
 
-use crate::{
-    Level,
-    pack::{COLUMN, STEP_BYTES, TILE_BYTES},
-};
+use super::pack::{COLUMN, STEP_BYTES, TILE_BYTES};
+use crate::runtime::Level;
 
 /// Rows in a tile.
 pub(crate) const ROWS: usize = 16;

@@ -1,9 +1,11 @@
 //! The middle of an attention: from a block of scores to the weights of the values, as the softmax goes along.
 
 use crate::{
-    Level,
-    block::{self, SUM_STRIDE, SUMS},
-    pack::COLUMN,
+    product::{
+        COLUMN,
+        block::{self, SUM_STRIDE, SUMS},
+    },
+    runtime::Level,
 };
 
 /// Queries at a time, at most: two row tiles.
@@ -160,7 +162,7 @@ mod avx512 {
     use std::arch::x86_64::*;
 
     use super::{COLUMN, SUM_STRIDE, SUMS, Scores, State, hide};
-    use crate::vector::avx512::exp2;
+    use crate::elementwise::vector::avx512::exp2;
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) unsafe fn single(state: &mut State, block: &Scores) {

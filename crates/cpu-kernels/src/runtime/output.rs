@@ -1,4 +1,4 @@
-//! Where results go: memory that need not hold anything yet.
+//! Operands and results: how long they are, memory that need not hold anything yet, and pointers that tasks share.
 //!
 //! Every kernel writes every element of its output, so nobody fills it with zeros first: on large activations that would cost as much
 //! as a norm.
@@ -37,6 +37,30 @@ pub(crate) fn zeros<T: Copy + Default>(y: &mut [MaybeUninit<T>]) -> &mut [T] {
     // SAFETY: just now.
     unsafe { written(y) }
 }
+
+/// The product of extents.
+///
+/// # Panics
+/// If it overflows: nothing in memory has such extents.
+pub(crate) fn volume<const N: usize>(extents: [usize; N]) -> usize {
+    extents.into_iter().try_fold(1_usize, usize::checked_mul).unwrap_or_else(|| panic!("extents {extents:?} overflow"))
+}
+
+/// A pointer that tasks share; each writes a part of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct SendPtr<T>(pub(crate) *mut T);
+
+impl<T> SendPtr<T> {
+    /// The pointer; a closure that calls this captures the whole, which may cross threads.
+    pub(crate) fn get(&self) -> *mut T {
+        self.0
+    }
+}
+
+// SAFETY: whoever dereferences it says why parts do not overlap.
+unsafe impl<T> Send for SendPtr<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for SendPtr<T> {}
 
 #[cfg(test)]
 mod tests {

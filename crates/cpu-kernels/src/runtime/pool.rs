@@ -14,7 +14,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use crate::Priority;
+use super::Priority;
 
 /// How often a worker looks for the next kernel before it sleeps: about 50 microseconds.
 const SPINS: usize = if cfg!(miri) { 20 } else { 2_000 };

@@ -5,7 +5,7 @@
 pub(crate) mod avx512 {
     use std::arch::x86_64::*;
 
-    use crate::element::Element;
+    use crate::elementwise::Element;
 
     /// Up to 16 elements, widened; zeros where the mask has none.
     ///
@@ -138,7 +138,7 @@ pub(crate) mod avx512 {
 /// The closure needs `#[inline(always)]`, or it is compiled as everything else is. Sums must be written as interleaved lanes: the
 /// compiler keeps the order of additions, so results are the same at every level.
 #[inline]
-pub(crate) fn vectorised<R>(level: crate::Level, run: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorised<R>(level: crate::runtime::Level, run: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2,fma,f16c")]
@@ -150,11 +150,11 @@ pub(crate) fn vectorised<R>(level: crate::Level, run: impl FnOnce() -> R) -> R {
             run()
         }
         match level {
-            crate::Level::Portable => run(),
+            crate::runtime::Level::Portable => run(),
             // SAFETY: an engine has a level only where the processor has it.
-            crate::Level::Avx2 => unsafe { avx2(run) },
+            crate::runtime::Level::Avx2 => unsafe { avx2(run) },
             // SAFETY: as above.
-            crate::Level::Avx512 | crate::Level::Avx512Bf16 | crate::Level::Amx => unsafe { avx512(run) },
+            crate::runtime::Level::Avx512 | crate::runtime::Level::Avx512Bf16 | crate::runtime::Level::Amx => unsafe { avx512(run) },
         }
     }
     #[cfg(not(target_arch = "x86_64"))]

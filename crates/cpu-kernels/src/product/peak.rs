@@ -9,7 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Engine, Level, block};
+use super::block;
+use crate::runtime::{Engine, Level};
 
 /// Of so many runs the best is the peak: the others met the machine's other work, or a core that had not woken up yet.
 const RUNS: usize = 6;

@@ -6,21 +6,22 @@
 //!
 //! Either way a tile of the picture goes over into points (sums and differences of its pixels), every point is a linear layer of its
 //! own from channels to outputs, and each output is a sum of some points' results. The tiles' points lie in a task's scratch memory,
-//! 32 tiles of one point after another, which is what [`crate::block`] multiplies.
+//! 32 tiles of one point after another, which is what [`crate::product::block`] multiplies.
 //!
 //! In bfloat16 the points are rounded once more than a direct convolution's operands, which are as they come: the crate's README has
 //! the error of both. What is infinite or no number makes whole tiles no numbers, not just the outputs that see it.
 
+mod points;
+
+use self::points::{LINE_FLOATS, Outputs, Points, TILES, outputs_of, points_of};
 use crate::{
-    Engine, Level,
-    basis::Basis,
-    block::{self, Block, Kernel, ROWS, SUM_STRIDE, SUMS},
-    element::Element,
-    epilogue::{self, Part, Store},
-    pack::{Packed, STEP_BYTES, SendPtr, TILE_BYTES},
-    points::{LINE_FLOATS, Outputs, Points, TILES, outputs_of, points_of},
-    product::{ConvShape, GROUP_STEPS, TASKS},
-    scratch,
+    elementwise::Element,
+    product::{
+        Basis, ConvShape, GROUP_STEPS, Packed, STEP_BYTES, TASKS, TILE_BYTES,
+        block::{self, Block, Kernel, ROWS, SUM_STRIDE, SUMS},
+        epilogue::{self, Part, Store},
+    },
+    runtime::{Engine, Level, SendPtr, scratch},
 };
 
 /// Bytes of points that a task makes at once: with the weights that meet them they should stay in the second cache.

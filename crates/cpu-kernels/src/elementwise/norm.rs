@@ -9,17 +9,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{
-    Engine,
-    element::Element,
-    output::{self, written},
-    pack::SendPtr,
-    pointwise::silu,
-    vector::vectorised,
-};
+use super::{element::Element, pointwise::silu, vector::vectorised};
+use crate::runtime::{Engine, SendPtr, output, written};
 
 #[cfg(target_arch = "x86_64")]
-use crate::vector::avx512;
+use super::vector::avx512;
 
 /// Elements of a task.
 const STRIP: usize = 1 << 15;

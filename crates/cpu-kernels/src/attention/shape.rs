@@ -1,0 +1,95 @@
+//! What attentions' operands look like, and how keys and values lie packed.
+
+use crate::{
+    elementwise::Element,
+    product::{COLUMN, STEP_BYTES, TILE_BYTES},
+    runtime::Level,
+};
+
+/// Keys whose scores are made at a time.
+pub(crate) const KEYS: usize = 256;
+
+/// What an attention's operands look like.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionShape {
+    /// Pictures.
+    pub images: usize,
+    /// Queries of a picture.
+    pub queries: usize,
+    /// Keys, and values, of a picture.
+    pub keys: usize,
+    /// Heads, which lie side by side in a token's channels.
+    pub heads: usize,
+    /// Channels of a head.
+    pub head_dim: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+    /// Whether a query sees only keys at its own and earlier places.
+    pub causal: bool,
+}
+
+/// A head's keys and values as the products read them.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    pub(super) bf16: bool,
+    /// Elements of a step.
+    pub(super) step: usize,
+    /// Steps of a query.
+    pub(crate) query_steps: usize,
+    /// Columns of keys.
+    pub(crate) key_columns: usize,
+    /// Columns of values.
+    pub(crate) value_columns: usize,
+    /// Steps of all keys, as the values' inner extent.
+    pub(crate) key_steps: usize,
+}
+
+impl Layout {
+    pub(super) fn of<T: Element>(level: Level, shape: &AttentionShape) -> Self {
+        let bf16 = T::HALF && level.has_bf16();
+        let step = STEP_BYTES / if bf16 { 2 } else { 4 };
+        Self {
+            bf16,
+            step,
+            query_steps: shape.head_dim.div_ceil(step),
+            key_columns: shape.keys.div_ceil(COLUMN),
+            value_columns: shape.head_dim.div_ceil(COLUMN),
+            key_steps: shape.keys.div_ceil(step),
+        }
+    }
+
+    /// Keys, or channels, in 32 bits.
+    pub(crate) fn keys_of_unit(&self) -> usize {
+        if self.bf16 { 2 } else { 1 }
+    }
+
+    /// 32-bit units of a query of so many channels.
+    pub(crate) fn query_units(&self, head_dim: usize) -> usize {
+        head_dim.div_ceil(self.keys_of_unit())
+    }
+
+    pub(crate) fn key_bytes(&self) -> usize {
+        self.key_columns * self.query_steps * TILE_BYTES
+    }
+
+    pub(super) fn head_bytes(&self) -> usize {
+        self.key_bytes() + self.value_columns * self.key_steps * TILE_BYTES
+    }
+}
+
+/// What a temporal attention's operands look like.
+#[derive(Clone, Copy, Debug)]
+pub struct TemporalShape {
+    /// Clips.
+    pub clips: usize,
+    /// Frames of a clip, each of which sees all.
+    pub frames: usize,
+    /// Pixels of a frame.
+    pub pixels: usize,
+    /// Heads, which lie side by side in a pixel's channels.
+    pub heads: usize,
+    /// Channels of a head.
+    pub head_dim: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+}

@@ -1,0 +1,83 @@
+//! Linear layers and convolutions: what goes in, what comes out, and which of the two ways a convolution goes.
+
+use std::mem::MaybeUninit;
+
+use crate::{
+    elementwise::Element,
+    product::{COLUMN, ConvShape, Extras, Packed, Store, direct},
+    runtime::{Engine, SendPtr, output, volume, written},
+    winograd,
+};
+
+/// y = x W^T, and what `extras` holds: x is [rows, inputs], y [rows, outputs] (half as many for a gated weight). An image in `extras`
+/// is all rows.
+///
+/// # Panics
+/// If a slice's length is not what the shapes say.
+pub fn linear<'y, T: Element>(
+    engine: &Engine,
+    x: &[T],
+    weight: &Packed,
+    extras: Extras<'_, T>,
+    y: &'y mut [MaybeUninit<T>],
+) -> &'y mut [T] {
+    assert_eq!(weight.taps(), 1, "a linear layer has one tap");
+    let rows = x.len().checked_div(weight.inputs()).unwrap_or(0);
+    let shape = ConvShape { images: 1, input: (1, rows), enlarged: (1, rows), output: (1, rows), kernel: (1, 1), stride: 1, pad: (0, 0) };
+    conv2d(engine, x, weight, shape, extras, y)
+}
+
+/// The convolution of x [images, height, width, inputs] to y [images, height, width, outputs].
+///
+/// # Panics
+/// If a slice's length is not what the shapes say, or the weight was packed for another kind of convolution.
+pub fn conv2d<'y, T: Element>(
+    engine: &Engine,
+    x: &[T],
+    weight: &Packed,
+    shape: ConvShape,
+    extras: Extras<'_, T>,
+    y: &'y mut [MaybeUninit<T>],
+) -> &'y mut [T] {
+    let pixels = volume([shape.output.0, shape.output.1]);
+    let width = if weight.is_gated() { weight.outputs() / 2 } else { weight.outputs() };
+    assert_eq!(x.len(), volume([shape.images, shape.input.0, shape.input.1, weight.inputs()]), "a convolution's input");
+    assert_eq!(y.len(), volume([shape.images, pixels, width]), "a convolution's output");
+    assert_eq!(weight.taps(), volume([shape.kernel.0, shape.kernel.1]), "a convolution's taps");
+    assert!(shape.stride > 0, "a convolution's stride");
+    assert!(T::HALF || !weight.is_bf16(), "weights packed for bfloat16 activations");
+    assert!(extras.per_image.is_none_or(|bias| bias.len() == shape.images * weight.outputs()), "a bias of each image");
+    assert!(extras.bias.is_none_or(|bias| bias.len() == weight.outputs()), "a bias");
+    assert!(extras.residual.is_none_or(|residual| residual.len() == y.len()), "a residual");
+    assert!(extras.blend.is_none_or(|blend| blend.other.len() == y.len()), "what is blended");
+    if y.is_empty() {
+        return output::zeros(y);
+    }
+    assert!(!x.is_empty(), "a convolution of nothing to something");
+    let columns = weight.columns();
+    let biases: Vec<f32> = (0..if extras.per_image.is_some() { shape.images } else { 1 })
+        .flat_map(|image| {
+            let own = extras.per_image.map(|own| &own[image * weight.outputs()..(image + 1) * weight.outputs()]);
+            let (shared, own) = (weight.in_columns(extras.bias), weight.in_columns(own));
+            shared.into_iter().zip(own).map(|(a, b)| a + b).collect::<Vec<f32>>()
+        })
+        .collect();
+    let store = Store {
+        y: SendPtr(y.as_mut_ptr().cast()),
+        width,
+        biases: &biases,
+        bias_stride: if extras.per_image.is_some() { columns * COLUMN } else { 0 },
+        residual: extras.residual,
+        blend: extras.blend,
+        gated: weight.is_gated(),
+    };
+    if let Some(basis) = weight.basis() {
+        assert!(shape.fits(basis), "{basis:?} of {shape:?}");
+        winograd::run(engine, x, weight, basis, &shape, store);
+        // SAFETY: its tiles and columns cover every row and output.
+        return unsafe { written(y) };
+    }
+    direct::run(engine, x, weight, shape, store);
+    // SAFETY: the tasks' tiles and columns cover every row and output.
+    unsafe { written(y) }
+}
