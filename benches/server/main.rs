@@ -32,7 +32,7 @@ use generation::{
 };
 use recycler::Recycler;
 use serde_json::{Value, json};
-use server::{Server, ServerSettings};
+use server::{Server, ServerSettings, Services};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::times::Times;
@@ -77,11 +77,6 @@ fn main() -> Result<()> {
     })
 }
 
-/// A line of the results.
-fn say(line: &str) {
-    println!("{line}");
-}
-
 /// A server at a free port, and a client.
 struct Running {
     jobs: Jobs,
@@ -96,7 +91,11 @@ impl Running {
         let local = LocalBackend::start(LocalSettings::new(Instant::now), load)?;
         local.loaded().await.map_err(|reason| anyhow!(reason))?;
         let jobs = Jobs::open(JobsSettings::new(folder, SystemTime::now), local).await?;
-        let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), ..ServerSettings::default() };
+        Self::serve(folder, jobs, Services::default())
+    }
+
+    fn serve(folder: &Path, jobs: Jobs, services: Services) -> Result<Self> {
+        let settings = ServerSettings { port: 0, uploads: folder.join("uploads"), services, ..ServerSettings::default() };
         let server = Server::bind(&settings, jobs.clone())?;
         let base = format!("http://{}", server.addresses().first().context("it listens nowhere")?);
         let (stop, stopped) = oneshot::channel();

@@ -30,10 +30,10 @@ class Wire:
     def __init__(self, program, fakes, provider, recorder, variables):
         self.program, self.fakes, self.provider, self.recorder, self.variables = program, fakes, provider, recorder, variables
 
-    def call(self, *calls, provider=None, variables=None):
+    def call(self, *calls, variables=None):
         """Makes the calls in order; what came of each."""
         lines = "".join(json.dumps(call) + "\n" for call in calls)
-        command = [self.program, provider or self.provider, self.recorder.base]
+        command = [self.program, self.provider, self.recorder.base]
         done = subprocess.run(command, input=lines, env=variables or self.variables, capture_output=True, text=True, timeout=SECONDS)
         if done.returncode:
             raise RuntimeError(f"wire ended with {done.returncode}: {done.stderr.strip()}")

@@ -20,9 +20,6 @@ class Request:
     def header(self, name):
         return next((value for known, value in self.headers if known == name), None)
 
-    def json(self):
-        return json.loads(self.body)
-
 
 @dataclass
 class Answer:

@@ -36,7 +36,9 @@ use crate::unknown_fields::UnknownFields;
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
 pub(crate) use providers::ProvidersSettings;
-pub(crate) use routing::{BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, RoutingSettings};
+pub(crate) use routing::{
+    BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, Route, RoutingSettings, SERVICES, service_of,
+};
 pub(crate) use services::{CharactersSettings, ClientSettings, LogFormat};
 pub(crate) use tasks::{RequestsSettings, TasksSettings, WebhookSettings};
 

@@ -36,13 +36,20 @@ impl UnknownFields {
     /// # Errors
     /// [`Error::Config`] naming the first unknown field, if such a model is to be refused.
     pub(crate) fn judge(self, source: &dyn WeightSource) -> Result<()> {
-        let ignored = pipelines::ignored_fields(source);
-        if let Some(error) = self.refusal(&ignored) {
+        self.judge_fields(&source.name(), &pipelines::ignored_fields(source))
+    }
+
+    /// The same of a model of this name whose unknown fields the caller has found.
+    ///
+    /// # Errors
+    /// As [`Self::judge`].
+    pub(crate) fn judge_fields(self, model: &str, ignored: &[IgnoredFields]) -> Result<()> {
+        if let Some(error) = self.refusal(ignored) {
             return Err(error);
         }
         if !ignored.is_empty() {
             let files: Vec<_> = ignored.iter().map(ToString::to_string).collect();
-            output::remark(format_args!("warning: {}: unknown fields are ignored: {}", source.name(), files.join("; ")));
+            output::remark(format_args!("warning: {model}: unknown fields are ignored: {}", files.join("; ")));
         }
         Ok(())
     }

@@ -40,15 +40,15 @@ pub mod video {
 
 pub use artifact::ArtifactError;
 pub use backend::{
-    Backend, BackendError, GeneratedImage, JobContext, JobOutput, JobProgress, KeepRemote, Refusal, RemoteRecord, RemoteSlot,
-    job::{CancelSwitch, Stop},
+    Backend, BackendError, GeneratedImage, JobContext, JobOutput, JobProgress, Refusal,
+    job::CancelSwitch,
     local::{
         LocalBackend, LocalSettings,
         memory::MemoryPlan,
         metrics::StepMetrics,
         model::{DeviceModel, LoadedModel, ModelStatus, Picture},
     },
-    remote::{RemoteBackend, RemoteSettings, captions::Captions},
+    remote::{RemoteBackend, RemoteSettings},
     too_large::{Asked, TooLarge},
 };
 pub use dispatch::metrics::JobMetrics;

@@ -40,9 +40,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("PIKAPI_BEARER_TOKEN", "pika-4c1d".to_owned()),
         ("PIKAPI_BASE_URL", pika.base_url()),
         ("REPLICATE_API_TOKEN", "r8_5d0c".to_owned()),
-        ("REPLICATE_BASE_URL", replicate.base_url()),
+        ("REPLICATE_BASE_URL", replicate.server.url()),
         ("HF_TOKEN", "hf_9be2".to_owned()),
-        ("FRAMEWRIGHT__PROVIDERS__HUGGINGFACE__BASE_URL", hugging_face.base_url()),
+        ("FRAMEWRIGHT__PROVIDERS__HUGGINGFACE__BASE_URL", hugging_face.server.url()),
     ];
     let mut out = io::stdout().lock();
     for (name, value) in variables {

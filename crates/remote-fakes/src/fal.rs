@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Fault, Faults, Recorded, Reply, Server,
-    job::{Film, Job, Jobs, LOOKS, answer, download},
+    job::{Job, Jobs, LOOKS, answer, download},
 };
 
 const MODELS: [&str; 4] = [
@@ -25,7 +25,10 @@ const MODELS: [&str; 4] = [
 /// A running fake.
 #[derive(Debug)]
 pub struct FalFake {
-    server: Server,
+    /// Where it listens, and what came.
+    pub server: Server,
+    /// The failures to come.
+    pub faults: Faults,
     state: State,
 }
 
@@ -34,7 +37,6 @@ struct State {
     key: String,
     faults: Faults,
     jobs: Jobs,
-    film: Film,
     origin: Arc<Mutex<Option<String>>>,
 }
 
@@ -44,30 +46,10 @@ impl FalFake {
     /// # Errors
     /// If no port can be opened.
     pub async fn start(key: &str) -> io::Result<Self> {
-        let state =
-            State { key: key.to_owned(), faults: Faults::default(), jobs: Jobs::default(), film: Film::default(), origin: Arc::default() };
+        let state = State { key: key.to_owned(), faults: Faults::default(), jobs: Jobs::default(), origin: Arc::default() };
         let serving = state.clone();
-        Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, state })
-    }
-
-    /// Its base URL.
-    pub fn base_url(&self) -> String {
-        self.server.url()
-    }
-
-    /// All requests so far.
-    pub fn requests(&self) -> Vec<Recorded> {
-        self.server.requests()
-    }
-
-    /// The failures to come.
-    pub fn faults(&self) -> &Faults {
-        &self.state.faults
-    }
-
-    /// From now on finished videos are this one.
-    pub fn set_video(&self, video: impl Into<Vec<u8>>) {
-        self.state.film.set(video.into());
+        let faults = state.faults.clone();
+        Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, faults, state })
     }
 
     /// Requests that were queued.
@@ -87,7 +69,7 @@ impl State {
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         let method = request.method.as_str();
         if let ("GET", ["files", _]) = (method, segments.as_slice()) {
-            return download(&self.faults, &self.film, error);
+            return download(&self.faults, error);
         }
         if request.header("authorization").and_then(|value| value.strip_prefix("Key ")) != Some(&self.key) {
             return error(401, "Cannot access application: authentication is required");

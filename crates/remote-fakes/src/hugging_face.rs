@@ -6,19 +6,17 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use crate::{
-    Fault, Faults, Recorded, Reply, Server,
-    job::{Film, answer},
-};
+use crate::{Fault, Faults, Recorded, Reply, Server, job::answer, sample::spoiled_video, sample_video};
 
 const MODEL: &str = "stabilityai/stable-video-diffusion-img2vid-xt";
 
 /// A running fake.
 #[derive(Debug)]
 pub struct HuggingFaceFake {
-    server: Server,
-    faults: Faults,
-    film: Film,
+    /// Where it listens, and what came.
+    pub server: Server,
+    /// The failures to come.
+    pub faults: Faults,
 }
 
 impl HuggingFaceFake {
@@ -27,33 +25,13 @@ impl HuggingFaceFake {
     /// # Errors
     /// If no port can be opened.
     pub async fn start(token: &str) -> io::Result<Self> {
-        let (token, faults, film) = (token.to_owned(), Faults::default(), Film::default());
-        let serving = (faults.clone(), film.clone());
-        Ok(Self { server: Server::start(move |request| serve(request, &token, &serving.0, &serving.1)).await?, faults, film })
-    }
-
-    /// Its base URL.
-    pub fn base_url(&self) -> String {
-        self.server.url()
-    }
-
-    /// All requests so far.
-    pub fn requests(&self) -> Vec<Recorded> {
-        self.server.requests()
-    }
-
-    /// The failures to come.
-    pub fn faults(&self) -> &Faults {
-        &self.faults
-    }
-
-    /// From now on finished videos are this one.
-    pub fn set_video(&self, video: impl Into<Vec<u8>>) {
-        self.film.set(video.into());
+        let (token, faults) = (token.to_owned(), Faults::default());
+        let serving = faults.clone();
+        Ok(Self { server: Server::start(move |request| serve(request, &token, &serving)).await?, faults })
     }
 }
 
-fn serve(request: &Recorded, token: &str, faults: &Faults, film: &Film) -> Reply {
+fn serve(request: &Recorded, token: &str, faults: &Faults) -> Reply {
     let segments = request.segments();
     let Some((_, model)) = segments.split_first().filter(|(first, _)| *first == "models") else {
         return error(404, "Not Found");
@@ -72,10 +50,10 @@ fn serve(request: &Recorded, token: &str, faults: &Faults, film: &Film) -> Reply
         let text = format!("Model {MODEL} is currently loading");
         return Reply::json(503, &json!({"error": text, "estimated_time": f64::from(seconds)}));
     }
-    answer(fault, error, |fault| infer(request, fault, film))
+    answer(fault, error, |fault| infer(request, fault))
 }
 
-fn infer(request: &Recorded, fault: Option<&Fault>, film: &Film) -> Reply {
+fn infer(request: &Recorded, fault: Option<&Fault>) -> Reply {
     let accepts = request.header("accept").unwrap_or_default();
     if !accepts.contains("video/mp4") && !accepts.contains("*/*") {
         return error(406, "Accept has to have video/mp4");
@@ -88,8 +66,7 @@ fn infer(request: &Recorded, fault: Option<&Fault>, film: &Film) -> Reply {
         // As the original checks it: a failure may come with 200.
         Some(Fault::Failed(why)) => error(200, why),
         Some(Fault::WrongWord(media_type)) => Reply::bytes(200, media_type, "<html>hello</html>"),
-        Some(fault) => Reply::bytes(200, "video/mp4", film.spoiled(fault)),
-        None => Reply::bytes(200, "video/mp4", film.bytes()),
+        fault => Reply::bytes(200, "video/mp4", spoiled_video(&sample_video(0), fault)),
     }
 }
 

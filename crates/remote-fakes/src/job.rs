@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Fault, Faults, Reply, sample_video};
+use crate::{Fault, Faults, Reply, sample::spoiled_video, sample_video};
 
 /// Carries a request out, or does what its fault says. `error` is the provider's form of a status and a text.
 pub(crate) fn answer(fault: Option<Fault>, error: impl Fn(u16, &str) -> Reply, carry_out: impl FnOnce(Option<&Fault>) -> Reply) -> Reply {
@@ -26,57 +26,12 @@ pub(crate) fn answer(fault: Option<Fault>, error: impl Fn(u16, &str) -> Reply, c
 }
 
 /// The answer to a download, or what the fault makes of it.
-pub(crate) fn download(faults: &Faults, film: &Film, error: impl Fn(u16, &str) -> Reply) -> Reply {
+pub(crate) fn download(faults: &Faults, error: impl Fn(u16, &str) -> Reply) -> Reply {
     let expired = error(403, "the link has expired");
     answer(faults.take("download"), error, |fault| match fault {
         Some(Fault::Expired) => expired,
-        Some(fault) => Reply::bytes(200, "video/mp4", film.spoiled(fault)),
-        None => Reply::bytes(200, "video/mp4", film.bytes()),
+        fault => Reply::bytes(200, "video/mp4", spoiled_video(&sample_video(0), fault)),
     })
-}
-
-/// The video that a fake gives out. Clones share it.
-#[derive(Clone, Debug)]
-pub(crate) struct Film(Arc<Mutex<Vec<u8>>>);
-
-impl Default for Film {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(sample_video(2048))))
-    }
-}
-
-impl Film {
-    /// Puts another in its place.
-    pub(crate) fn set(&self, video: Vec<u8>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = video;
-    }
-
-    /// The video.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The video, or what the fault makes of its bytes.
-    pub(crate) fn spoiled(&self, fault: &Fault) -> Vec<u8> {
-        let mut video = self.bytes();
-        match fault {
-            Fault::TooLarge(length) => {
-                video.resize(usize::try_from(*length).unwrap_or(0).max(video.len()), 0);
-                video
-            }
-            Fault::NotAVideo(bytes) => bytes.to_vec(),
-            Fault::Status(..)
-            | Fault::RetryAfter(..)
-            | Fault::StatusAfter(..)
-            | Fault::Stall
-            | Fault::CloseAfterBytes(_)
-            | Fault::WrongWord(_)
-            | Fault::ContentFilterAtStart
-            | Fault::ContentFilterAtEnd
-            | Fault::Failed(_)
-            | Fault::Expired => video,
-        }
-    }
 }
 
 /// One job.

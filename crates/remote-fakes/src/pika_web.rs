@@ -9,13 +9,16 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Fault, Faults, Recorded, Reply, Server,
-    job::{Film, Jobs, LOOKS, answer, download},
+    job::{Jobs, LOOKS, answer, download},
 };
 
 /// A running fake.
 #[derive(Debug)]
 pub struct PikaWebFake {
-    server: Server,
+    /// Where it listens, and what came.
+    pub server: Server,
+    /// The failures to come.
+    pub faults: Faults,
     state: State,
 }
 
@@ -24,7 +27,6 @@ struct State {
     key: String,
     faults: Faults,
     jobs: Jobs,
-    film: Film,
 }
 
 impl PikaWebFake {
@@ -33,29 +35,15 @@ impl PikaWebFake {
     /// # Errors
     /// If no port can be opened.
     pub async fn start(key: &str) -> io::Result<Self> {
-        let state = State { key: key.to_owned(), faults: Faults::default(), jobs: Jobs::default(), film: Film::default() };
+        let state = State { key: key.to_owned(), faults: Faults::default(), jobs: Jobs::default() };
         let serving = state.clone();
-        Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, state })
+        let faults = state.faults.clone();
+        Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, faults, state })
     }
 
     /// Its base URL, which ends in "/web".
     pub fn base_url(&self) -> String {
         format!("{}/web", self.server.url())
-    }
-
-    /// All requests so far.
-    pub fn requests(&self) -> Vec<Recorded> {
-        self.server.requests()
-    }
-
-    /// The failures to come.
-    pub fn faults(&self) -> &Faults {
-        &self.state.faults
-    }
-
-    /// From now on finished videos are this one.
-    pub fn set_video(&self, video: impl Into<Vec<u8>>) {
-        self.state.film.set(video.into());
     }
 
     /// Jobs that were begun.
@@ -69,7 +57,7 @@ impl State {
         let segments = request.segments();
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         if let ("GET", ["videos", _]) = (request.method.as_str(), segments.as_slice()) {
-            return download(&self.faults, &self.film, error);
+            return download(&self.faults, error);
         }
         if request.bearer() != Some(&self.key) {
             return error(401, "Unauthorized");

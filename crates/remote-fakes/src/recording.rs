@@ -1,6 +1,6 @@
 //! A request as it arrived, byte for byte: nothing of it is decoded or normalised.
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -8,8 +8,6 @@ use serde_json::Value;
 /// A request as it arrived.
 #[derive(Clone)]
 pub struct Recorded {
-    /// When its last byte was there.
-    pub at: Instant,
     /// The method: "POST".
     pub method: String,
     /// The path as it was sent, percent signs and all.

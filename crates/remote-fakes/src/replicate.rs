@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Fault, Faults, Recorded, Reply, Server,
-    job::{Film, Job, Jobs, LOOKS, answer, download},
+    job::{Job, Jobs, LOOKS, answer, download},
 };
 
 /// The version of the interrogator.
@@ -33,7 +33,10 @@ const CREATE_FIELDS: [&str; 6] = ["version", "input", "webhook", "webhook_comple
 /// A running fake.
 #[derive(Debug)]
 pub struct ReplicateFake {
-    server: Server,
+    /// Where it listens, and what came.
+    pub server: Server,
+    /// The failures to come.
+    pub faults: Faults,
     state: State,
 }
 
@@ -42,7 +45,6 @@ struct State {
     token: String,
     faults: Faults,
     jobs: Jobs,
-    film: Film,
     holds_time_out: Arc<AtomicBool>,
 }
 
@@ -52,35 +54,10 @@ impl ReplicateFake {
     /// # Errors
     /// If no port can be opened.
     pub async fn start(token: &str) -> io::Result<Self> {
-        let state = State {
-            token: token.to_owned(),
-            faults: Faults::default(),
-            jobs: Jobs::default(),
-            film: Film::default(),
-            holds_time_out: Arc::default(),
-        };
+        let state = State { token: token.to_owned(), faults: Faults::default(), jobs: Jobs::default(), holds_time_out: Arc::default() };
         let serving = state.clone();
-        Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, state })
-    }
-
-    /// Its base URL, without "/v1".
-    pub fn base_url(&self) -> String {
-        self.server.url()
-    }
-
-    /// All requests so far.
-    pub fn requests(&self) -> Vec<Recorded> {
-        self.server.requests()
-    }
-
-    /// The failures to come.
-    pub fn faults(&self) -> &Faults {
-        &self.state.faults
-    }
-
-    /// From now on finished videos are this one.
-    pub fn set_video(&self, video: impl Into<Vec<u8>>) {
-        self.state.film.set(video.into());
+        let faults = state.faults.clone();
+        Ok(Self { server: Server::start(move |request| serving.serve(request)).await?, faults, state })
     }
 
     /// Predictions that were created.
@@ -100,7 +77,7 @@ impl State {
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         let method = request.method.as_str();
         if let ("GET", ["delivery", ..]) = (method, segments.as_slice()) {
-            return download(&self.faults, &self.film, error);
+            return download(&self.faults, error);
         }
         if request.bearer() != Some(&self.token) {
             return error(401, "You did not pass a valid authentication token");

@@ -7,12 +7,14 @@ use std::{io::Cursor, sync::LazyLock};
 
 use image::{ImageFormat, Rgb, RgbImage};
 
+use crate::Fault;
+
 /// Pixels across and down.
-const SIZE: (u16, u16) = (64, 36);
+const SIZE: (u16, u16) = (64, 48);
 const FRAMES: u32 = 12;
 const FRAMES_A_SECOND: u32 = 24;
 
-/// An MP4 video of half a second, 64x36, whose data are so many bytes, or as many as its frames need if those are more.
+/// An MP4 video of half a second, 64x48, whose data are so many bytes, or as many as its frames need if those are more.
 pub fn sample_video(payload: usize) -> Vec<u8> {
     static FRAME: LazyLock<Vec<u8>> = LazyLock::new(jpeg);
     let frame = FRAME.as_slice();
@@ -22,6 +24,31 @@ pub fn sample_video(payload: usize) -> Vec<u8> {
     let mut data = frame.repeat(FRAMES as usize);
     data.resize(data.len().max(payload), 0);
     [ftyp, moov(frame.len(), start), atom(b"mdat", &[&data])].concat()
+}
+
+/// The video, or what a fault makes of its bytes.
+pub(crate) fn spoiled_video(video: &[u8], fault: Option<&Fault>) -> Vec<u8> {
+    match fault {
+        Some(Fault::TooLarge(length)) => {
+            let mut video = video.to_vec();
+            video.resize(usize::try_from(*length).unwrap_or(0).max(video.len()), 0);
+            video
+        }
+        Some(Fault::NotAVideo(bytes)) => bytes.to_vec(),
+        Some(
+            Fault::Status(..)
+            | Fault::RetryAfter(..)
+            | Fault::StatusAfter(..)
+            | Fault::Stall
+            | Fault::CloseAfterBytes(_)
+            | Fault::WrongWord(_)
+            | Fault::ContentFilterAtStart
+            | Fault::ContentFilterAtEnd
+            | Fault::Failed(_)
+            | Fault::Expired,
+        )
+        | None => video.to_vec(),
+    }
 }
 
 fn jpeg() -> Vec<u8> {

@@ -5,7 +5,6 @@
 use std::{
     fmt, io,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -28,7 +27,6 @@ pub struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    delay: Duration,
     end: End,
 }
 
@@ -42,7 +40,7 @@ enum End {
 impl Reply {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), delay: Duration::ZERO, end: End::Whole }
+        Self { status, headers: Vec::new(), body: Vec::new(), end: End::Whole }
     }
 
     /// A JSON document.
@@ -62,13 +60,6 @@ impl Reply {
         self
     }
 
-    /// The same, after a time: what a provider that holds the request does.
-    #[must_use]
-    pub fn after(mut self, delay: Duration) -> Self {
-        self.delay = delay;
-        self
-    }
-
     /// The same, but it never comes.
     #[must_use]
     pub fn stall(mut self) -> Self {
@@ -81,11 +72,6 @@ impl Reply {
     pub fn close_after(mut self, bytes: usize) -> Self {
         self.end = End::CloseAfter(bytes);
         self
-    }
-
-    /// The status.
-    pub fn status(&self) -> u16 {
-        self.status
     }
 
     /// The head as it is sent.
@@ -121,15 +107,7 @@ impl Server {
     /// # Errors
     /// If no port can be opened.
     pub async fn start(handler: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> io::Result<Self> {
-        Self::start_on(0, handler).await
-    }
-
-    /// The same on a port, for programs that are run by hand.
-    ///
-    /// # Errors
-    /// If the port cannot be opened.
-    pub async fn start_on(port: u16, handler: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (handler, kept): (Arc<Handler>, _) = (Arc::new(handler), requests.clone());
@@ -177,9 +155,6 @@ async fn serve(mut stream: TcpStream, handler: Arc<Handler>, requests: Arc<Mutex
 }
 
 async fn write_reply(stream: &mut TcpStream, reply: &Reply, without_body: bool) -> io::Result<()> {
-    if !reply.delay.is_zero() {
-        tokio::time::sleep(reply.delay).await;
-    }
     let sent = match reply.end {
         End::Whole => reply.body.len(),
         End::Stall => {
@@ -223,7 +198,6 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
         }
         (None, None) => Vec::new(),
     };
-    request.at = Instant::now();
     Ok(Some(request))
 }
 
@@ -239,7 +213,7 @@ fn parse_head(buffer: &[u8]) -> io::Result<Option<(Recorded, usize)>> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let headers = parsed.headers.iter().map(|header| (header.name.to_ascii_lowercase(), text(header.value))).collect();
     let method = parsed.method.unwrap_or_default().to_owned();
-    let request = Recorded { at: Instant::now(), method, path: path.to_owned(), query, headers, body: Vec::new() };
+    let request = Recorded { method, path: path.to_owned(), query, headers, body: Vec::new() };
     Ok(Some((request, length)))
 }
 

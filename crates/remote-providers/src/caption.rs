@@ -70,9 +70,19 @@ pub struct ReplicateInterrogator {
 
 impl ReplicateInterrogator {
     /// With these settings; asks nothing.
-    pub fn new(settings: ReplicateInterrogatorSettings) -> Self {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`] if the model's name cannot be one.
+    pub fn new(settings: ReplicateInterrogatorSettings) -> Result<Self> {
         let ReplicateInterrogatorSettings { base_url, token, model, timeout, interval, deadline } = settings;
-        Self { predictions: Predictions::new(base_url, token, timeout), model, interval, deadline }
+        let interrogator = Self { predictions: Predictions::new(base_url, token, timeout), model, interval, deadline };
+        interrogator.model()?;
+        Ok(interrogator)
+    }
+
+    /// The model, which is the operator's and not the caller's.
+    fn model(&self) -> Result<ModelName<'_>> {
+        ModelName::read(&self.model).map_err(|error| ProviderError::new(NAME, ErrorKind::Settings, error.reason))
     }
 
     /// The caption, or `None` while there is none.
@@ -86,10 +96,7 @@ impl ReplicateInterrogator {
                 Err(ProviderError::new(NAME, ErrorKind::Protocol, "the interrogator's output is no text; is the model an interrogator?"))
             }
             ("failed" | "canceled" | "aborted", _) => Err(self.predictions.failure(prediction)),
-            (word, _) => {
-                let reason = format!("the prediction's status is \"{word}\", which is none of Replicate's");
-                Err(ProviderError::new(NAME, ErrorKind::Protocol, reason))
-            }
+            (_, _) => Err(prediction.unknown_word()),
         }
     }
 }
@@ -102,8 +109,7 @@ impl Interrogator for ReplicateInterrogator {
         input.insert("image".to_owned(), image.url().into());
         input.insert("clip_model_name".to_owned(), "ViT-L-14/openai".into());
         input.insert("mode".to_owned(), "best".into());
-        // The model is the operator's, not the caller's.
-        let model = ModelName::read(&self.model).map_err(|error| ProviderError::new(NAME, ErrorKind::Settings, error.reason))?;
+        let model = self.model()?;
         let first = loop {
             let error = match self.predictions.create(&model, input.clone(), true).await {
                 Ok(prediction) => break prediction,

@@ -3,12 +3,12 @@
 //! The address comes from a provider's answer, so it is asked through [`Guard`]; the body goes to the file piece by piece, whatever its length.
 //! The invariant: a file that is there is whole, or it is removed.
 
-use std::{path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use guarded_http::{Error as HttpError, Guard, HeaderMap, Limits};
 use tokio::{fs, io::AsyncWriteExt as _};
 
-use crate::{ErrorKind, ProviderError, Result, Source};
+use crate::{ErrorKind, ProviderError, Source};
 
 /// The media types that a video is asked for with.
 const VIDEOS: &[&str] = &["video/mp4", "application/octet-stream"];
@@ -29,11 +29,23 @@ impl Default for DownloadLimits {
     }
 }
 
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// [`ErrorKind::TooLarge`]; [`ErrorKind::Settings`] if the guard forbids the address; [`ErrorKind::Result`] if the video cannot be fetched.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The file cannot be written, which is none of the provider's faults.
+    #[error("the video cannot be written")]
+    Disk(#[source] io::Error),
+}
+
+type Result<T> = std::result::Result<T, DownloadError>;
+
 /// Writes a finished video to a file and returns its length.
 ///
 /// # Errors
-/// [`ErrorKind::TooLarge`]; [`ErrorKind::Settings`] if the guard forbids the address; [`ErrorKind::Result`] if it cannot be fetched or the file
-/// cannot be written. No file is left then.
+/// [`DownloadError`]. No file is left then.
 pub async fn download(provider: &'static str, source: Source, guard: &Guard, limits: &DownloadLimits, file: &Path) -> Result<u64> {
     let written = write(provider, source, guard, limits, file).await;
     if written.is_err() {
@@ -44,18 +56,16 @@ pub async fn download(provider: &'static str, source: Source, guard: &Guard, lim
 }
 
 async fn write(provider: &'static str, source: Source, guard: &Guard, limits: &DownloadLimits, file: &Path) -> Result<u64> {
-    let disk =
-        |error: std::io::Error| ProviderError::new(provider, ErrorKind::Result, format!("the video cannot be written: {}", error.kind()));
     match source {
         Source::Bytes(bytes) => {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             if length > limits.max_bytes {
-                return Err(too_large(provider, limits.max_bytes));
+                return Err(too_large(provider, limits.max_bytes).into());
             }
-            fs::write(file, &bytes).await.map_err(disk)?;
+            fs::write(file, &bytes).await.map_err(DownloadError::Disk)?;
             Ok(length)
         }
-        Source::Url { url, headers } => fetch(provider, (&url, headers), guard, limits, file, disk).await,
+        Source::Url { url, headers } => fetch(provider, (&url, headers), guard, limits, file).await,
     }
 }
 
@@ -65,18 +75,17 @@ async fn fetch(
     guard: &Guard,
     limits: &DownloadLimits,
     file: &Path,
-    disk: impl Fn(std::io::Error) -> ProviderError,
 ) -> Result<u64> {
     let broken = |error: HttpError| fetch_error(provider, &error, limits);
     let limits = Limits { max_bytes: limits.max_bytes, media_types: VIDEOS, timeout: limits.timeout };
     let mut body = guard.open(url, headers, &limits).await.map_err(broken)?;
-    let mut out = fs::File::create(file).await.map_err(&disk)?;
+    let mut out = fs::File::create(file).await.map_err(DownloadError::Disk)?;
     let mut length = 0_u64;
     while let Some(chunk) = body.chunk().await.map_err(broken)? {
         length += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-        out.write_all(&chunk).await.map_err(&disk)?;
+        out.write_all(&chunk).await.map_err(DownloadError::Disk)?;
     }
-    out.flush().await.map_err(&disk)?;
+    out.flush().await.map_err(DownloadError::Disk)?;
     Ok(length)
 }
 

@@ -7,6 +7,9 @@ use std::{fmt, time::Duration};
 /// The longest text of a provider's own that an error repeats, in characters; AWS's failure messages have at most 2048 bytes.
 const MAX_REASON: usize = 512;
 
+/// The longest time that a provider's wish to be asked later is believed: it is added to instants, which have an end.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+
 /// The result of asking a provider.
 pub type Result<T, E = ProviderError> = std::result::Result<T, E>;
 
@@ -115,7 +118,7 @@ pub struct ProviderError {
     pub reason: String,
     /// The provider's own name of the error: "ThrottlingException".
     pub code: Option<String>,
-    /// When the provider wants to be asked again.
+    /// When the provider wants to be asked again: in a day at the latest.
     pub retry_after: Option<Duration>,
     /// Whether the request may have been accepted all the same: its answer was lost after it had been sent, or a fault of the provider's own
     /// hides what became of it.
@@ -138,10 +141,10 @@ impl ProviderError {
         self
     }
 
-    /// The same, to be tried again after a time.
+    /// The same, to be tried again after a time, which is cut to a day.
     #[must_use]
     pub fn retry_after(mut self, after: Option<Duration>) -> Self {
-        self.retry_after = after;
+        self.retry_after = after.map(|after| after.min(MAX_RETRY_AFTER));
         self
     }
 
@@ -196,4 +199,19 @@ fn one_line(text: &str) -> String {
     let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     let line = words.join(" ");
     if line.chars().count() <= MAX_REASON { line } else { line.chars().take(MAX_REASON - 1).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{ErrorKind, ProviderError};
+
+    #[test]
+    fn a_wish_to_be_asked_later_is_cut_to_a_day() {
+        let wished = |after| ProviderError::new("veo", ErrorKind::RateLimited, "later").retry_after(after).retry_after;
+        assert_eq!(wished(Some(Duration::MAX)), Some(Duration::from_secs(86_400)));
+        assert_eq!(wished(Some(Duration::from_secs(86_399))), Some(Duration::from_secs(86_399)));
+        assert_eq!(wished(None), None);
+    }
 }

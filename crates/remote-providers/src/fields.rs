@@ -2,6 +2,7 @@
 //!
 //! It must not know any provider: names, limits and words are values.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
@@ -72,6 +73,12 @@ pub(crate) fn word(provider: &'static str, name: &str, value: &Value, words: &[&
 /// A text.
 pub(crate) fn text(provider: &'static str, name: &str, value: &Value) -> Result<Value> {
     if value.is_string() { Ok(value.clone()) } else { Err(invalid(provider, format!("{name} is {value}; it has to be a string"))) }
+}
+
+/// The bytes of a data URL, of which `data` is what follows the scheme; `None` if they are not in base64.
+pub(crate) fn data_url_bytes(data: &str) -> Option<Vec<u8>> {
+    let (_, base64) = data.split_once(";base64,")?;
+    STANDARD.decode(base64).ok()
 }
 
 /// What an error's body says in prose, wherever services put it; empty if it says nothing. Services repeat what they were sent, so the key

@@ -4,16 +4,17 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, StatusCode, header::RETRY_AFTER};
+use reqwest::{
+    Client, RequestBuilder, StatusCode,
+    header::{HeaderValue, RETRY_AFTER},
+};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use crate::{ErrorKind, ProviderError, Result};
 
 /// The longest answer, in bytes: a video in base64 within JSON is the longest that there is.
-pub(crate) const MAX_ANSWER: usize = 256 << 20;
-
-/// The longest time that `retry-after` is believed: it is added to instants, which have an end.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(86_400);
+const MAX_ANSWER: usize = 256 << 20;
 
 /// A client for a provider's API: no redirects, no retries, no proxy but the environment's.
 pub(crate) fn client(timeout: Duration) -> Client {
@@ -24,6 +25,14 @@ pub(crate) fn client(timeout: Duration) -> Client {
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never());
     builder.build().unwrap_or_default()
+}
+
+/// A header's value that holds a key, `prefix` and the key; nothing that prints headers shows it.
+pub(crate) fn secret_header(provider: &'static str, prefix: &str, key: &SecretString) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("{prefix}{}", key.expose_secret()))
+        .map_err(|_| ProviderError::new(provider, ErrorKind::Settings, "the key has characters that a header cannot have"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// What a provider answered.
@@ -65,8 +74,7 @@ pub(crate) async fn send_wanting(
     let media_type = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     // Replicate says when a limit ends in a header of its own.
     let retry_after = header(RETRY_AFTER.as_str()).or_else(|| header("ratelimit-reset").filter(|_| response.status().as_u16() == 429));
-    let seconds = retry_after.and_then(|text| text.trim().parse().ok());
-    let retry_after = seconds.map(|seconds: u64| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+    let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     let (status, location) = (response.status(), header("location"));
     let mut bytes = Vec::new();
     if !is_wanted(status, &media_type) {

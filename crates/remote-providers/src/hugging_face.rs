@@ -123,6 +123,10 @@ impl Provider for HuggingFace {
         parameters(request).map(drop)
     }
 
+    fn check_model(&self, model: &str) -> Result<()> {
+        self.model(model).map(drop)
+    }
+
     /// There is nothing to wait for.
     fn pace(&self) -> Pace {
         let interval = Duration::from_secs(1);

@@ -23,7 +23,7 @@ mod veo;
 
 pub use bedrock::{AwsKeys, Bedrock, BedrockSettings};
 pub use caption::{Interrogator, ReplicateInterrogator, ReplicateInterrogatorSettings};
-pub use download::{DownloadLimits, download};
+pub use download::{DownloadError, DownloadLimits, download};
 pub use error::{ErrorKind, ProviderError, Result};
 pub use guarded_http::{Guard, GuardSettings};
 pub use hugging_face::{HuggingFace, HuggingFaceSettings};
@@ -31,5 +31,5 @@ pub use pika::{PikaFal, PikaFalSettings, PikaWeb, PikaWebSettings};
 pub use provider::{Pace, Provider, Source, Started, Status};
 pub use replicate::{Replicate, ReplicateSettings};
 pub use request::{ImageFormat, InputImage, Shot, VideoRequest};
-pub use run::{Finished, Lost, RemoteMemory, RemoteState, Run, RunError, Stop, run};
+pub use run::{Finished, Lost, Outlives, RemoteMemory, RemoteState, Run, RunError, Stop, run};
 pub use veo::{GoogleAccess, VeoGoogle, VeoGoogleSettings, VeoRelay, VeoRelaySettings};

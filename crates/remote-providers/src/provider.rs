@@ -22,6 +22,15 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest), with the field, its value and the limit.
     fn check(&self, model: &str, request: &VideoRequest) -> Result<()>;
 
+    /// Whether this can be the name of one of its models, as far as that is known without asking: what the operator sets is looked at when
+    /// the program starts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest), with the name and what it has to be.
+    fn check_model(&self, _model: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// How it is waited for.
     fn pace(&self) -> Pace;
 

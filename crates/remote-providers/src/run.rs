@@ -39,14 +39,23 @@ pub struct RemoteState {
     pub id: Option<String>,
 }
 
+/// What a record has to outlive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlives {
+    /// The program: the system has it when the call returns.
+    Program,
+    /// The machine: the disk has it when the call returns.
+    Machine,
+}
+
 /// Persists how far a remote job is.
 #[async_trait]
 pub trait RemoteMemory: Send + Sync {
-    /// Persists this; it is on the disk when the call returns.
+    /// Persists this.
     ///
     /// # Errors
     /// [`Lost`] if it cannot be persisted: the job then stops, and nothing more is asked of the provider.
-    async fn record(&self, state: &RemoteState) -> Result<(), Lost>;
+    async fn record(&self, state: &RemoteState, outlives: Outlives) -> Result<(), Lost>;
 }
 
 /// The state cannot be persisted, for instance because another worker has the job.
@@ -71,7 +80,12 @@ pub enum RunError {
     Provider(#[from] ProviderError),
     /// The run was stopped.
     #[error("stopped")]
-    Stopped(Stop),
+    Stopped {
+        /// Why.
+        stop: Stop,
+        /// Whether the provider has taken it that the video is not wanted any more.
+        is_told: bool,
+    },
     /// The state could not be persisted.
     #[error(transparent)]
     Lost(#[from] Lost),
@@ -83,8 +97,8 @@ pub struct Run<'a> {
     pub provider: &'a dyn Provider,
     /// The model's name without the provider's; may be empty.
     pub model: &'a str,
-    /// What is asked for.
-    pub request: &'a VideoRequest,
+    /// What is asked for. It is dropped once the provider has it: a job that is waited for takes little memory.
+    pub request: VideoRequest,
     /// Where the state is kept.
     pub memory: &'a dyn RemoteMemory,
     /// Called with percent where the provider says, and with `None` once it has the job.
@@ -119,7 +133,7 @@ type Stopped<'a> = Pin<&'a mut (dyn Future<Output = Stop> + Send)>;
 /// # Errors
 /// [`RunError`]. After [`RunError::Provider`] the last state that was persisted says whether the provider has begun: `asked` is set unless it
 /// is certain that it has not.
-pub async fn run(run: Run<'_>, mut state: RemoteState, stopped: impl Future<Output = Stop> + Send) -> Result<Finished, RunError> {
+pub async fn run(mut run: Run<'_>, mut state: RemoteState, stopped: impl Future<Output = Stop> + Send) -> Result<Finished, RunError> {
     let mut stopped = std::pin::pin!(stopped);
     let (id, is_new) = match state.id.clone() {
         Some(id) => (id, false),
@@ -128,6 +142,8 @@ pub async fn run(run: Run<'_>, mut state: RemoteState, stopped: impl Future<Outp
             Started::Finished(id, source) => return Ok(Finished { id, source }),
         },
     };
+    // It is not asked for again, and its pictures are not held while it is waited for.
+    drop(std::mem::take(&mut run.request));
     (run.progress)(None);
     let source = wait(&run, &state, &id, is_new, stopped).await?;
     Ok(Finished { id, source })
@@ -143,15 +159,17 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
     loop {
         if !state.asked {
             state.asked = true;
-            run.memory.record(state).await?;
+            // A machine that is lost before the answer came sends the same token again, which is harmless to such a provider.
+            let outlives = if run.provider.honours_token() { Outlives::Program } else { Outlives::Machine };
+            run.memory.record(state, outlives).await?;
         }
         tried += 1;
-        let mut start = run.provider.start(run.model, run.request, &state.token);
+        let mut start = run.provider.start(run.model, &run.request, &state.token);
         let (result, stop) = tokio::select! {
             result = &mut start => (result, None),
             stop = stopped.as_mut() => match timeout(GRACE, start).await {
                 Ok(result) => (result, Some(stop)),
-                Err(_) => return Err(RunError::Stopped(stop)),
+                Err(_) => return Err(RunError::Stopped { stop, is_told: false }),
             },
         };
         let error = match result {
@@ -160,7 +178,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
                     && !id.is_empty()
                 {
                     state.id = Some(id.clone());
-                    run.memory.record(state).await?;
+                    run.memory.record(state, Outlives::Machine).await?;
                 }
                 let Some(stop) = stop else { return Ok(started) };
                 return Err(stop_at(run, state.id.as_deref(), stop).await);
@@ -171,10 +189,10 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
         if !error.may_have_started {
             // Known not to have begun, so that a program which ends in the pause can ask again.
             state.asked = false;
-            run.memory.record(state).await?;
+            run.memory.record(state, Outlives::Machine).await?;
         }
         if let Some(stop) = stop {
-            return Err(RunError::Stopped(stop));
+            return Err(RunError::Stopped { stop, is_told: false });
         }
         if !may_ask_again {
             return Err(uncertain(name, &error.reason).into());
@@ -187,7 +205,7 @@ async fn begin(run: &Run<'_>, state: &mut RemoteState, mut stopped: Stopped<'_>)
         tracing::info!(provider = name, %error, ?pause, "not started; trying again");
         tokio::select! {
             () = sleep(pause) => {},
-            stop = stopped.as_mut() => return Err(RunError::Stopped(stop)),
+            stop = stopped.as_mut() => return Err(RunError::Stopped { stop, is_told: false }),
         }
     }
 }
@@ -238,19 +256,22 @@ async fn wait(run: &Run<'_>, state: &RemoteState, id: &str, is_new: bool, mut st
 
 /// Stops a run; a provider's job that is not wanted any more is cancelled.
 async fn stop_at(run: &Run<'_>, id: Option<&str>, stop: Stop) -> RunError {
-    if let (Stop::Cancelled, Some(id)) = (stop, id) {
-        cancel(run, id).await;
-    }
-    RunError::Stopped(stop)
+    let is_told = match (stop, id) {
+        (Stop::Cancelled, Some(id)) => cancel(run, id).await,
+        (Stop::Cancelled, None) | (Stop::GoingDown, _) => false,
+    };
+    RunError::Stopped { stop, is_told }
 }
 
-async fn cancel(run: &Run<'_>, id: &str) {
+/// Whether the provider has taken it.
+async fn cancel(run: &Run<'_>, id: &str) -> bool {
     let error = match timeout(GRACE, run.provider.cancel(id)).await {
-        Ok(Ok(())) => return,
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "no answer in time".to_owned(),
     };
     tracing::warn!(provider = run.provider.name(), error, "a video that is not wanted any more could not be cancelled there");
+    false
 }
 
 fn uncertain(provider: &'static str, reason: &str) -> ProviderError {

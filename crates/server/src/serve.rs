@@ -143,7 +143,7 @@ impl Server {
             guard: Guard::new(settings.guard.clone()),
             tasks: settings.tasks.clone(),
             repaint_strength: settings.repaint_strength,
-            services: settings.services.clone(),
+            services: Arc::new(settings.services.clone()),
             resident_memory: settings.resident_memory,
             ..ApiState::new(jobs.clone(), settings.scratch.clone())
         };
@@ -153,7 +153,7 @@ impl Server {
             guard: state.guard.clone(),
             settings: settings.webhooks.clone(),
             message: Box::new(move |job, delivery| match JobMetadata::of(job) {
-                Some(JobMetadata::I2v(_)) => i2v::callback::message(callback.as_ref()?, &access, job, &delivery.url),
+                Some(JobMetadata::I2v(kept)) => i2v::callback::message(callback.as_ref()?, &access, (job, &kept), &delivery.url),
                 Some(JobMetadata::Task(_) | JobMetadata::TextVideo(_) | JobMetadata::Character(_)) | None => {
                     Some(webhook::message(&access, job, &delivery.event))
                 }

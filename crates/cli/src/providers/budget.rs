@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use generation::jobs::{Price, SpendSettings};
 
-use crate::{failure::Usage, settings::BudgetSettings};
+use crate::{
+    failure::Usage,
+    settings::{BudgetSettings, SERVICES, service_of},
+};
 
 /// How many millionths a dollar has.
 const MICROS: f64 = 1e6;
@@ -16,28 +19,29 @@ const USUAL_SECONDS: [(&str, u32); 5] = [("bedrock", 6), ("veo", 8), ("pika", 5)
 /// What services cost, and how much may be spent.
 ///
 /// # Errors
-/// [`Usage`] if a price or a cap is of a service that there is not, or a cap has no price to be held against: money would be spent past it, or
-/// every request refused.
-pub(super) fn of(settings: &BudgetSettings) -> Result<SpendSettings> {
-    let service = |model: &str| model.split('/').next().unwrap_or_default().to_owned();
-    let known = USUAL_SECONDS.map(|(name, _)| name);
+/// [`Usage`] if a price or a cap is of a service or a key that there is not, or a cap has no price to be held against: money would be spent past
+/// it, or every request refused.
+pub(super) fn of(settings: &BudgetSettings, keys: &[&str]) -> Result<SpendSettings> {
     let prices = [("budget.prices", &settings.prices), ("budget.prices_per_second", &settings.prices_per_second)];
     for (setting, amounts) in prices.into_iter().chain([("budget.providers", &settings.providers)]) {
         let is_whole = setting == "budget.providers";
-        if let Some(name) = amounts.keys().find(|name| !known.contains(&service(name).as_str()) || (is_whole && name.contains('/'))) {
+        if let Some(name) = amounts.keys().find(|name| !SERVICES.contains(&service_of(name)) || (is_whole && name.contains('/'))) {
             let models = if is_whole { "" } else { ", or a model of one of them" };
-            return Err(Usage(format!("setting {setting}: {name:?} is none of {}{models}", known.join(", "))).into());
+            return Err(Usage(format!("setting {setting}: {name:?} is none of {}{models}", SERVICES.join(", "))).into());
         }
     }
-    let is_priced = |name: &str| prices.iter().any(|(_, amounts)| amounts.keys().any(|model| service(model) == name));
+    let is_priced = |name: &str| prices.iter().any(|(_, amounts)| amounts.keys().any(|model| service_of(model) == name));
     if let Some(name) = settings.providers.keys().find(|name| !is_priced(name)) {
         let needed = format!("{name} has a cap and no price; set budget.prices or budget.prices_per_second for it");
         return Err(Usage(format!("setting budget.providers: {needed}")).into());
     }
+    if let Some(name) = settings.keys.keys().find(|name| !keys.contains(&name.as_str())) {
+        let known = if keys.is_empty() { "there are none".to_owned() } else { format!("there are {}", keys.join(", ")) };
+        return Err(Usage(format!("setting budget.keys: {name:?} is the name of no key; {known}")).into());
+    }
     let mut prices = BTreeMap::<String, Price>::new();
     let mut price_of = |model: &String, set: &dyn Fn(&mut Price)| {
-        let service = model.split('/').next().unwrap_or_default();
-        let usual_seconds = USUAL_SECONDS.iter().find(|(name, _)| *name == service).map_or(0, |(_, seconds)| *seconds);
+        let usual_seconds = USUAL_SECONDS.iter().find(|(name, _)| *name == service_of(model)).map_or(0, |(_, seconds)| *seconds);
         set(prices.entry(model.clone()).or_insert(Price { usual_seconds, ..Price::default() }));
     };
     for (model, dollars) in &settings.prices {
@@ -70,14 +74,14 @@ mod tests {
     #[test]
     fn dollars_are_counted_in_millionths() {
         let amounts = |name: &str, dollars| BTreeMap::from([(name.to_owned(), dollars)]);
-        let spend = of(&BudgetSettings {
+        let settings = BudgetSettings {
             providers: amounts("bedrock", 50.0),
             keys: amounts("alice", 0.1),
             each_key: Some(2.5),
             prices: amounts("pika", 0.285),
             prices_per_second: amounts("bedrock/nova-reel", 0.08),
-        })
-        .unwrap();
+        };
+        let spend = of(&settings, &["alice", "bob"]).unwrap();
         assert_eq!(spend.prices["pika"], Price { per_second: 0, per_job: 285_000, usual_seconds: 5 });
         assert_eq!(spend.prices["bedrock/nova-reel"], Price { per_second: 80_000, per_job: 0, usual_seconds: 6 });
         assert_eq!((spend.provider_caps["bedrock"], spend.owner_caps["alice"], spend.owner_cap), (50_000_000, 100_000, Some(2_500_000)));
@@ -104,8 +108,12 @@ mod tests {
                 BudgetSettings { providers: amounts("pika"), prices: amounts("veo"), ..BudgetSettings::default() },
                 "setting budget.providers: pika has a cap and no price; set budget.prices or budget.prices_per_second for it".to_owned(),
             ),
+            (
+                BudgetSettings { keys: amounts("carol"), ..BudgetSettings::default() },
+                "setting budget.keys: \"carol\" is the name of no key; there are alice, bob".to_owned(),
+            ),
         ] {
-            assert_eq!(of(&settings).unwrap_err().to_string(), expected);
+            assert_eq!(of(&settings, &["alice", "bob"]).unwrap_err().to_string(), expected);
         }
     }
 }

@@ -10,11 +10,10 @@ use remote_providers::{
     PikaWebSettings, Provider, ProviderError, Replicate, ReplicateSettings, VeoGoogle, VeoGoogleSettings, VeoRelay, VeoRelaySettings,
 };
 use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value};
 
 use crate::{
     failure::Usage,
-    settings::{ProvidersSettings, Settings},
+    settings::{ProvidersSettings, Route, Settings},
 };
 
 /// The short name of Bedrock's model.
@@ -28,8 +27,6 @@ pub(super) struct Client {
     pub(super) provider: Arc<dyn Provider>,
     /// The model of requests that name the service alone; empty if it has none.
     pub(super) model: String,
-    /// Parameters under its own names that every request has.
-    pub(super) options: Map<String, Value>,
     /// Where it is asked, if that is a setting.
     pub(super) address: Option<String>,
     /// Videos at once.
@@ -44,7 +41,7 @@ impl Client {
     fn new(provider: impl Provider + 'static, model: &str, address: Option<&str>, slots: usize) -> Self {
         let (tries, pause, backoff) = TRIES;
         let (model, address) = (model.to_owned(), address.map(str::to_owned));
-        Self { provider: Arc::new(provider), model, options: Map::new(), address, slots, tries, pause, backoff }
+        Self { provider: Arc::new(provider), model, address, slots, tries, pause, backoff }
     }
 }
 
@@ -64,9 +61,20 @@ pub(super) async fn all(settings: &Settings) -> Result<(Vec<Client>, Vec<String>
         }
         Err(error) => return Err(refused("bedrock", &error)),
     };
+    if bedrock.is_some() && !providers.bedrock.is_complete() && settings.routing.text == Route::Auto {
+        remarks.push(
+            "videos from texts stay here: bedrock has no key among the settings; where this machine has a role or shared credentials, set \
+             routing.text to \"bedrock\""
+                .to_owned(),
+        );
+    }
     let veo = veo(providers).map_err(|error| refused("veo", &error))?;
     let others = [pika(providers), replicate(providers), hugging_face(providers)];
-    Ok(([bedrock, veo].into_iter().chain(others).flatten().collect(), remarks))
+    let clients: Vec<Client> = [bedrock, veo].into_iter().chain(others).flatten().collect();
+    for Client { provider, model, .. } in clients.iter().filter(|client| !client.model.is_empty()) {
+        provider.check_model(model).map_err(|error| refused(provider.name(), &error))?;
+    }
+    Ok((clients, remarks))
 }
 
 fn refused(service: &str, error: &ProviderError) -> anyhow::Error {
@@ -152,9 +160,9 @@ fn replicate(providers: &ProvidersSettings) -> Option<Client> {
     let defaults = ReplicateSettings::new(set.api_token.clone()?);
     let model = set.video_model.clone().unwrap_or_default();
     let pace = paced(defaults.pace, set.poll_seconds, None, set.deadline_seconds);
-    let settings = ReplicateSettings { base_url: set.base_url.clone(), model: model.clone(), pace, ..defaults };
-    let options = set.image_input.iter().map(|name| ("image_key".to_owned(), name.as_str().into())).collect();
-    Some(Client { options, ..Client::new(Replicate::new(settings), &model, Some(&set.base_url), set.max_concurrent) })
+    let image_key = set.image_input.clone().unwrap_or(defaults.image_key);
+    let settings = ReplicateSettings { base_url: set.base_url.clone(), model: model.clone(), image_key, pace, ..defaults };
+    Some(Client::new(Replicate::new(settings), &model, Some(&set.base_url), set.max_concurrent))
 }
 
 fn hugging_face(providers: &ProvidersSettings) -> Option<Client> {

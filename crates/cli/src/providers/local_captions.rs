@@ -16,11 +16,16 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use candle_core::{DType, Device};
 use diffusion_core::{
-    pipelines::caption::{CaptionParams, Captioner},
-    weights::TransformersFolder,
+    pipelines::{
+        IgnoredFields,
+        caption::{CaptionParams, Captioner},
+    },
+    weights::{Component, TransformersFolder},
 };
 use remote_providers::{ErrorKind, InputImage, Interrogator, ProviderError};
 use tokio::sync::Semaphore;
+
+use crate::unknown_fields::UnknownFields;
 
 /// Captions side by side, of which the likeliest is taken.
 const BEAMS: usize = 3;
@@ -44,11 +49,15 @@ impl LocalInterrogator {
     /// Loads a transformers folder, as of Salesforce/blip-image-captioning-base.
     ///
     /// # Errors
-    /// If it is no such model.
-    pub(super) async fn load(folder: &str) -> Result<Self> {
+    /// If it is no such model, or has unknown fields and such models are to be refused.
+    pub(super) async fn load(folder: &str, unknown_fields: UnknownFields) -> Result<Self> {
         let path = Path::new(folder).to_owned();
         let loaded = tokio::task::spawn_blocking(move || Captioner::load(&TransformersFolder::open(path)?, &Device::Cpu, DType::F32));
-        let model = loaded.await?.with_context(|| format!("cannot load interrogator.local_model {folder}"))?;
+        let failed = || format!("cannot load interrogator.local_model {folder}");
+        let model = loaded.await?.with_context(failed)?;
+        let fields = model.ignored_fields().to_vec();
+        let ignored = (!fields.is_empty()).then(|| IgnoredFields { file: Component::Captioner.config_file().into(), fields });
+        unknown_fields.judge_fields(folder, ignored.as_slice()).with_context(failed)?;
         Ok(Self { model: Arc::new(model), turn: Semaphore::new(1) })
     }
 }

@@ -24,7 +24,7 @@ use url::Url;
 use self::{clients::Client, local_captions::LocalInterrogator};
 use crate::{
     failure::Usage,
-    settings::{InterrogatorKind, Settings},
+    settings::{InterrogatorKind, Settings, service_of},
 };
 
 /// Other people's services.
@@ -60,7 +60,7 @@ impl Providers {
             captions: captions.is_some(),
             callback: callback(settings, guard)?,
         };
-        let routing = routing(settings)?;
+        let mut routing = routing(settings)?;
         let overflow = routing.overflow.as_ref().map(|overflow| &overflow.model);
         for (setting, model) in [
             ("routing.text", services.text.as_ref()),
@@ -70,20 +70,26 @@ impl Providers {
             ("routing.overflow_model", overflow),
         ] {
             if let Some(model) = model
-                && !services.has(model)
+                && services.whole_name(model).is_none()
             {
                 return Err(missing(setting, model));
             }
         }
+        if let Some(overflow) = &mut routing.overflow
+            && let Some(model) = services.whole_name(&overflow.model)
+        {
+            // As requests name it, so that its price is found.
+            overflow.model = model;
+        }
         let guard = download_guard(settings, guard, &clients);
         let backends = clients.into_iter().map(|client| backend(client, guard.clone(), captions.clone())).collect();
-        Ok(Self { backends, services, spend: budget::of(&settings.budget)?, routing, remarks })
+        Ok(Self { backends, services, spend: budget::of(&settings.budget, &settings.access.key_names())?, routing, remarks })
     }
 }
 
 fn service(client: &Client) -> Service {
-    let Client { provider, model, options, .. } = client;
-    Service { provider: Arc::clone(provider), model: model.clone(), options: options.clone() }
+    let Client { provider, model, .. } = client;
+    Service { provider: Arc::clone(provider), model: model.clone() }
 }
 
 fn backend(client: Client, guard: Guard, captions: Option<Arc<dyn Interrogator>>) -> Arc<dyn Backend> {
@@ -97,8 +103,7 @@ fn backend(client: Client, guard: Guard, captions: Option<Arc<dyn Interrogator>>
 
 /// A service that a route names and that is not set up.
 fn missing(setting: &str, model: &str) -> anyhow::Error {
-    let service = model.split('/').next().unwrap_or_default();
-    let needed = match service {
+    let needed = match service_of(model) {
         "bedrock" => "providers.bedrock.bucket (S3_BUCKET_NAME), a region and a key",
         "veo" => "providers.veo.api_key (VEO3_API_KEY) or providers.veo.google_api_key (GEMINI_API_KEY)",
         "pika" => "providers.pika.bearer_token (PIKAPI_BEARER_TOKEN) or providers.pika.fal_key (FAL_KEY)",
@@ -125,11 +130,12 @@ async fn interrogator(settings: &Settings) -> Result<Option<Arc<dyn Interrogator
             let token = token.ok_or_else(|| needs("replicate needs providers.replicate.api_token (REPLICATE_API_TOKEN)"))?;
             let (base_url, model) = (replicate.base_url.clone(), set.replicate_model.clone());
             let settings = ReplicateInterrogatorSettings { base_url, model, ..ReplicateInterrogatorSettings::new(token) };
-            Some(Arc::new(ReplicateInterrogator::new(settings)))
+            let interrogator = ReplicateInterrogator::new(settings);
+            Some(Arc::new(interrogator.map_err(|error| Usage(format!("setting interrogator.replicate_model: {}", error.reason)))?))
         }
         InterrogatorKind::Local => {
             let folder = set.local_model.as_deref().ok_or_else(|| needs("local needs interrogator.local_model"))?;
-            Some(Arc::new(LocalInterrogator::load(folder).await?))
+            Some(Arc::new(LocalInterrogator::load(folder, settings.model.unknown_fields).await?))
         }
     })
 }
@@ -153,7 +159,7 @@ fn routing(settings: &Settings) -> Result<Routing> {
         (None, None) => None,
         (Some(seconds), Some(model)) => {
             let after = Duration::from_secs(seconds.into());
-            Some(Overflow { after, model: model.clone(), scenes: true, clips: true })
+            Some(Overflow { after, model: model.clone() })
         }
         (Some(_), None) => return Err(Usage("setting routing.overflow_after_seconds: it needs routing.overflow_model".into()).into()),
         (None, Some(_)) => return Err(Usage("setting routing.overflow_model: it needs routing.overflow_after_seconds".into()).into()),
@@ -169,4 +175,25 @@ fn download_guard(settings: &Settings, guard: &GuardSettings, clients: &[Client]
     let mut guard = guard.clone();
     guard.allow.extend(own);
     Guard::new(guard)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_overflow_to_a_services_bare_name_has_the_price_of_its_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        let text = "[providers.pika]\nbearer_token = \"a-token\"\n\
+                    [routing]\noverflow_after_seconds = 60\noverflow_model = \"pika\"\n\
+                    [budget.prices]\n\"pika/1.5\" = 0.5\n";
+        std::fs::write(&file, text).unwrap();
+        let settings = Settings::resolve(Some(&file), []).unwrap();
+        let Providers { routing, spend, .. } = Providers::connect(&settings, &GuardSettings::default()).await.unwrap();
+        let model = routing.overflow.unwrap().model;
+        assert_eq!((model.as_str(), spend.prices.get(&model).map(|price| price.per_job)), ("pika/1.5", Some(500_000)));
+    }
 }

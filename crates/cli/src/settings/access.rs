@@ -137,6 +137,16 @@ impl AccessSettings {
         self.keys.len() + usize::from(self.api_key.is_some() || self.api_key_file.is_some()) > 1
     }
 
+    /// The names of the keys.
+    pub(crate) fn key_names(&self) -> Vec<&str> {
+        let unnamed = (self.api_key.is_some() || self.api_key_file.is_some()).then_some(DEFAULT_NAME);
+        let named = self.keys.iter().map(|key| match key {
+            NamedKey::Given(key) => key.name(),
+            NamedKey::InFile { name, .. } => name,
+        });
+        unnamed.into_iter().chain(named).collect()
+    }
+
     /// What the server wants to know; files with keys are read now.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! The invariant: a service is asked only if the operator gave its key; `auto` never asks one that costs money for requests that its
 //! document does not send there.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr};
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -49,10 +49,9 @@ impl Default for RoutingSettings {
 }
 
 /// Who serves a kind of requests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// The service that the API's document names, if all that it needs is set; else this machine.
-    #[default]
     Auto,
     /// This machine.
     Local,
@@ -73,22 +72,17 @@ impl FromStr for Route {
     }
 }
 
-impl fmt::Display for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Local => f.write_str("local"),
-            Self::Remote(model) => f.write_str(model),
-        }
-    }
-}
-
 /// The services, as models' names begin.
 pub(crate) const SERVICES: [&str; 5] = ["bedrock", "veo", "pika", "replicate", "huggingface"];
 
 /// Whether a name is a service's, or begins with one: "bedrock", "bedrock/nova-reel".
 pub(super) fn is_model(name: &str) -> bool {
-    SERVICES.contains(&name.split('/').next().unwrap_or_default()) && !name.ends_with('/')
+    SERVICES.contains(&service_of(name)) && !name.ends_with('/')
+}
+
+/// The service that a model's name begins with: "bedrock" of "bedrock/nova-reel" and of itself.
+pub(crate) fn service_of(model: &str) -> &str {
+    model.split('/').next().unwrap_or_default()
 }
 
 /// What tells what an image shows, for `POST /api/v1/i2v`.

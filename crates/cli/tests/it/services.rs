@@ -2,6 +2,7 @@
 //! same flows with no key on the embedded models.
 
 use std::{
+    io::{BufRead as _, BufReader},
     sync::LazyLock,
     time::{Duration, Instant},
 };
@@ -9,16 +10,18 @@ use std::{
 use image::{Rgb, RgbImage};
 use remote_fakes::{
     HuggingFaceFake, PikaWebFake, RelayOptions, ReplicateFake, Reply, Server, VeoRelayFake, aws::Account, bedrock::Bedrock, s3::S3,
+    sample_video,
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use video_encode::{Container, EncoderSettings, FrameRate, VideoEncoder};
 
-use crate::served::Served;
+use crate::served::{Killed, Served};
 
 /// How long a job may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 const BUCKET: &str = "videos-of-tests";
+/// A model that writes captions which mean nothing.
+const CAPTIONER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/blip/model");
 
 const ACCESS_KEY: &str = "AKIAQ7SECRETKEYID01A";
 const SECRET_KEY: &str = "zZ9secretAwsKey/zZ9secretAwsKey+zZ9secre";
@@ -34,18 +37,8 @@ pub(crate) const SERVER_KEY: &str = "alices-secret-key-of-this-server";
 /// What the program is given and nobody else may read.
 pub(crate) const SECRETS: [&str; 9] = [ACCESS_KEY, SECRET_KEY, SESSION, RELAY, PIKA, REPLICATE, HUGGING_FACE, GAME, SERVER_KEY];
 
-/// A whole video of 12 frames, 64x48.
-static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("video.mp4");
-    let settings = EncoderSettings::new(64, 48, FrameRate { numerator: 24, denominator: 1 }, Container::Mp4);
-    let mut encoder = VideoEncoder::open(&path, &settings).unwrap();
-    for frame in 0..12 {
-        encoder.push(&RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 4) as u8, (y * 5) as u8, frame * 20]))).unwrap();
-    }
-    encoder.finish().unwrap();
-    std::fs::read(path).unwrap()
-});
+/// What the fakes give out: a whole video of 12 frames, 64x48.
+static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| sample_video(0));
 
 /// The fakes, on threads of their own.
 pub(crate) struct Fakes {
@@ -74,7 +67,7 @@ impl Fakes {
         let png = png.into_inner();
         let fakes = runtime.block_on(async {
             let s3 = S3::start(account.clone(), &[BUCKET]).await.unwrap();
-            let relay = RelayOptions { key: RELAY.into(), video: VIDEO.clone(), ..RelayOptions::default() };
+            let relay = RelayOptions { key: RELAY.into(), ..RelayOptions::default() };
             (
                 Bedrock::start(account, &s3).await.unwrap(),
                 s3,
@@ -87,15 +80,17 @@ impl Fakes {
             )
         });
         let (bedrock, s3, relay, pika, replicate, hugging_face, images, game) = fakes;
-        bedrock.set_video(VIDEO.clone());
-        pika.set_video(VIDEO.clone());
-        replicate.set_video(VIDEO.clone());
-        hugging_face.set_video(VIDEO.clone());
         Self { s3, bedrock, relay, pika, replicate, hugging_face, images, game, _runtime: runtime }
     }
 
     pub(crate) fn image_url(&self) -> String {
         format!("{}/image.png", self.images.url())
+    }
+
+    /// What the first callback told, as soon as there is one.
+    fn called_back(&self) -> Value {
+        let first = || self.game.requests().first().map(|callback| callback.json()).unwrap_or_default();
+        until(first, |told| told["data"].is_object())
     }
 
     /// The documents' variables, and those that make tests quick.
@@ -124,12 +119,12 @@ impl Fakes {
             ("INITIAL_WAIT_TIME", "0.1".to_owned()),
             ("MAX_CHECK_TIME", "60".to_owned()),
             ("REPLICATE_API_TOKEN", REPLICATE.to_owned()),
-            ("REPLICATE_BASE_URL", self.replicate.base_url()),
+            ("REPLICATE_BASE_URL", self.replicate.server.url()),
             ("GAME_API_KEY", GAME.to_owned()),
             ("CALLBACK_API_URL", format!("{}/requests", self.game.url())),
             ("HF_TOKEN", HUGGING_FACE.to_owned()),
             ("FRAMEWRIGHT__HUB__OFFLINE", "true".to_owned()),
-            ("FRAMEWRIGHT__PROVIDERS__HUGGINGFACE__BASE_URL", self.hugging_face.base_url()),
+            ("FRAMEWRIGHT__PROVIDERS__HUGGINGFACE__BASE_URL", self.hugging_face.server.url()),
             ("FRAMEWRIGHT__ROUTING__CHARACTERS", "auto".to_owned()),
             ("FRAMEWRIGHT__PROVIDERS__BEDROCK__POLL_SECONDS", "0.1".to_owned()),
             ("FRAMEWRIGHT__PROVIDERS__VEO__POLL_SECONDS", "0.1".to_owned()),
@@ -232,7 +227,7 @@ fn the_documents_flows_by_the_documents_variables() {
     let lines = ["Content-Type: application/json", "x-request-id: your-request-id"];
     let taken = json_of(&served.ask("POST /api/v1/i2v", &lines, body.as_bytes()));
     assert_eq!(taken["message"], "Video generation pipeline initialized | ETA: 5-7 minutes");
-    let told = until(|| fakes.game.requests().first().map(|callback| callback.json()).unwrap_or_default(), |told| told["data"].is_object());
+    let told = fakes.called_back();
     assert_eq!(told["data"]["status"], "COMPLETED");
     assert_eq!(file(&served, told["data"]["output"]["url"].as_str().unwrap()), *VIDEO);
     assert_eq!((fakes.bedrock.begun(), fakes.pika.jobs(), fakes.replicate.predictions()), (1, 1, 1));
@@ -254,7 +249,7 @@ fn the_same_flows_with_no_key_are_made_by_the_embedded_models() {
     let text = text["job_id"].as_str().unwrap();
     let done = until(|| get(&served, &format!("/api/v1/tasks/{id}")), |task| task["completed_at"].is_string());
     assert_eq!(&file(&served, done["result"]["result"]["video_url"].as_str().unwrap())[4..8], b"ftyp");
-    let told = until(|| fakes.game.requests().first().map(|callback| callback.json()).unwrap_or_default(), |told| told["data"].is_object());
+    let told = fakes.called_back();
     assert_eq!(&file(&served, told["data"]["output"]["url"].as_str().unwrap())[4..8], b"ftyp");
     let done = until(|| get(&served, &format!("/video-status?job_id={text}")), |told| told["status"] != "inprogress");
     assert_eq!(&file(&served, done["video_url"].as_str().unwrap())[4..8], b"ftyp");
@@ -263,20 +258,48 @@ fn the_same_flows_with_no_key_are_made_by_the_embedded_models() {
 #[test]
 fn a_prompt_is_read_by_the_local_captioner_where_there_is_no_other() {
     let fakes = Fakes::start();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../diffusion-core/tests/golden/blip/model");
-    let served = fakes.serve(&[("FRAMEWRIGHT__INTERROGATOR__KIND", "local"), ("FRAMEWRIGHT__INTERROGATOR__LOCAL_MODEL", folder)]);
+    let served = fakes.serve(&[("FRAMEWRIGHT__INTERROGATOR__KIND", "local"), ("FRAMEWRIGHT__INTERROGATOR__LOCAL_MODEL", CAPTIONER)]);
     let body = json!({"image_id": fakes.image_url()}).to_string();
     served.ask("POST /api/v1/i2v", &["Content-Type: application/json", "x-request-id: a"], body.as_bytes());
-    let told = until(|| fakes.game.requests().first().map(|callback| callback.json()).unwrap_or_default(), |told| told["data"].is_object());
+    let told = fakes.called_back();
     assert_eq!(told["data"]["status"], "COMPLETED", "{told}");
-    let prompt = fakes.pika.requests()[0].json()["promptText"].as_str().unwrap().to_owned();
+    let prompt = fakes.pika.server.requests()[0].json()["promptText"].as_str().unwrap().to_owned();
     assert!(!prompt.trim().is_empty(), "{prompt}");
     assert_eq!(fakes.replicate.predictions(), 0);
     // The same image gives the same words.
     served.ask("POST /api/v1/i2v", &["Content-Type: application/json", "x-request-id: b"], body.as_bytes());
-    let generate = || fakes.pika.requests().into_iter().filter(|request| request.method == "POST").nth(1);
+    let generate = || fakes.pika.server.requests().into_iter().filter(|request| request.method == "POST").nth(1);
     let second = until(|| generate().map(|request| request.json()).unwrap_or_default(), Value::is_object);
     assert_eq!(second["promptText"], prompt);
+}
+
+#[test]
+fn unknown_fields_of_the_local_captioner_are_named_at_the_start_and_can_be_refused() {
+    let model = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(CAPTIONER).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, model.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let path = model.path().join("config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["auto_map"] = json!({});
+    config["text_config"]["decay"] = json!(0.9999);
+    std::fs::write(&path, config.to_string()).unwrap();
+
+    let folder = model.path().to_str().unwrap();
+    let serve = |policy: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_framewright"));
+        command.args(["serve", "--port", "0", "--data-dir", "data", "--unknown-fields", policy]).current_dir(folder).env_clear();
+        command.envs([("FRAMEWRIGHT__INTERROGATOR__KIND", "local"), ("FRAMEWRIGHT__INTERROGATOR__LOCAL_MODEL", folder)]);
+        command
+    };
+    let mut child = Killed(serve("warn").stderr(std::process::Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(child.0.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    let warnings: Vec<_> = lines.take(2).filter(|line| line.starts_with("warning: ")).collect();
+    assert_eq!(warnings, [format!("warning: {folder}: unknown fields are ignored: config.json: auto_map, text_config.decay")]);
+    let refused = crate::program::run(&mut serve("refuse"));
+    assert_eq!((refused.code, refused.stderr.lines().count()), (1, 1), "{refused:?}");
+    assert!(refused.stderr.contains("config.json: field auto_map: unknown field, and model.unknown_fields is"), "{refused:?}");
 }
 
 #[test]
@@ -308,6 +331,27 @@ fn a_route_to_a_service_that_is_not_set_up_stops_the_start_with_what_is_missing(
             ],
             "is not sent to a plain-http endpoint",
         ),
+        (
+            vec![("REPLICATE_API_TOKEN", "r8_1"), ("REPLICATE_MODEL_ID", "clip interrogator")],
+            "setting interrogator.replicate_model: the model's name is \"clip interrogator\"; it has to be owner/name",
+        ),
+        (
+            vec![("REPLICATE_API_TOKEN", "r8_1"), ("FRAMEWRIGHT__PROVIDERS__REPLICATE__VIDEO_MODEL", "video-01")],
+            "settings of providers.replicate: the model's name is \"video-01\"; it has to be owner/name",
+        ),
+        (
+            vec![("FAL_KEY", "key"), ("FRAMEWRIGHT__PROVIDERS__PIKA__FAL_MODEL", "fal-ai//pika")],
+            "settings of providers.pika: the model's name is \"fal-ai//pika\"",
+        ),
+        (
+            vec![
+                ("S3_BUCKET_NAME", "bucket"),
+                ("AWS_REGION", "us east 1"),
+                ("AWS_ACCESS_KEY_ID", "AKIA1"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ],
+            "settings of providers.bedrock: the region is \"us east 1\"; it has small letters, digits and hyphens",
+        ),
     ] {
         let line = refused(&variables);
         assert!(line.contains(said) && !line.contains("bearer-secret"), "{variables:?}: {line}");
@@ -316,4 +360,24 @@ fn a_route_to_a_service_that_is_not_set_up_stops_the_start_with_what_is_missing(
     let mut served = Served::start(&[("S3_BUCKET_NAME", "bucket")]);
     let lines: Vec<String> = served.lines.by_ref().take(2).map(|line| line.unwrap()).collect();
     assert!(lines.iter().any(|line| line.starts_with("bedrock is not set up: no region is set")), "{lines:?}");
+    // A role has keys that no setting names, and costs a call to find: it is not asked for unless the operator says so.
+    let mut served = Served::start(&[("S3_BUCKET_NAME", "bucket"), ("AWS_REGION", "us-east-1")]);
+    let lines: Vec<String> = served.lines.by_ref().take(2).map(|line| line.unwrap()).collect();
+    assert!(lines.iter().any(|line| line.starts_with("videos from texts stay here: bedrock has no key")), "{lines:?}");
+}
+
+#[test]
+fn the_input_that_takes_an_image_is_a_setting() {
+    let fakes = Fakes::start();
+    let served = fakes.serve(&[
+        ("FRAMEWRIGHT__PROVIDERS__REPLICATE__VIDEO_MODEL", "minimax/video-01"),
+        ("FRAMEWRIGHT__PROVIDERS__REPLICATE__IMAGE_INPUT", "first_frame_image"),
+    ]);
+    let body = json!({"image": fakes.image_url(), "prompt": "waves", "model": "replicate"});
+    let id = served.post("/api/v1/videos/generate", &body)["task_id"].as_str().unwrap().to_owned();
+    let task = until(|| get(&served, &format!("/api/v1/tasks/{id}")), |task| task["completed_at"].is_string());
+    assert_eq!(task["status"], "completed", "{task}");
+    let asked: Vec<_> = fakes.replicate.server.requests().into_iter().filter(|request| request.method == "POST").collect();
+    assert_eq!((asked.len(), asked[0].path.as_str()), (1, "/v1/models/minimax/video-01/predictions"));
+    assert!(asked[0].json()["input"]["first_frame_image"].is_string(), "{}", asked[0].json());
 }

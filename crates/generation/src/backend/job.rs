@@ -15,7 +15,7 @@ use image::RgbImage;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    remote::slot::RemoteSlot,
+    remote::record::KeepRemote,
     video_file::{GeneratedVideo, VideoOutput},
 };
 use crate::{model_info::TruncatedText, preview::PreviewSlot};
@@ -150,8 +150,8 @@ pub struct JobContext {
     pub journal: Box<dyn Journal + Send>,
     /// Where a video is written.
     pub output: Option<VideoOutput>,
-    /// How far a job is that a provider makes, and where that is kept; none for other jobs.
-    pub remote: Option<RemoteSlot>,
+    /// Keeps how far a job is that a provider makes; none for other jobs.
+    pub remote: Option<Arc<dyn KeepRemote>>,
 }
 
 impl Default for JobContext {

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 pub use self::{
     error::{BackendError, Refusal},
     job::{GeneratedImage, JobContext, JobOutput, JobProgress},
-    remote::slot::{KeepRemote, RemoteRecord, RemoteSlot},
+    remote::record::{KeepRemote, RemoteRecord},
 };
 use crate::work::Work;
 

@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// Of each waiting job, by its number: how many are served before it, and the time until it is done, where that is known.
-type Forecast = HashMap<u64, (usize, Option<Duration>)>;
+pub(crate) type Forecast = HashMap<u64, (usize, Option<Duration>)>;
 /// A backend's number, and when one of its slots is free.
-type FreeSlot = (usize, Option<Duration>);
+pub(crate) type FreeSlot = (usize, Option<Duration>);
 
 /// Hands jobs to backends.
 #[derive(Debug)]
@@ -127,40 +127,36 @@ impl Dispatcher {
 
     /// The backend of the provider that is asked for.
     fn choose_provider(&self, work: &Work, provider: &str, is_stored: bool) -> Result<BackendSet, Refusal> {
-        let chosen = self.of_provider(provider);
-        let Some(backend) = self.backends.iter().enumerate().find(|(index, _)| chosen.contains(*index)) else {
-            let remote = self.backends.iter().filter(|backend| backend.is_remote());
-            let known = remote.map(|backend| backend.name().to_owned()).collect();
+        let Some((index, backend)) = self.provider(provider) else {
+            let known = self.remote().map(|(_, backend)| backend.name().to_owned()).collect();
             return Err(Refusal::UnknownProvider { provider: provider.to_owned(), known });
         };
         if !is_stored {
             return Err(Refusal::StoredOnly { provider: provider.to_owned() });
         }
-        backend.1.accepts(work).map(|()| chosen)
+        backend.accepts(work).map(|()| BackendSet::from_iter([index]))
     }
 
     /// The backends that may have a stored job whose work is not known yet: those of this machine, or its provider's, which may be none.
     pub(crate) fn all(&self, provider: Option<&str>) -> BackendSet {
         match provider {
-            Some(provider) => self.of_provider(provider),
+            Some(provider) => self.provider(provider).map(|(index, _)| index).into_iter().collect(),
             None => self.backends.iter().enumerate().filter(|(_, backend)| !backend.is_remote()).map(|(index, _)| index).collect(),
         }
     }
 
-    fn of_provider(&self, provider: &str) -> BackendSet {
-        let is_it = |backend: &dyn Backend| backend.is_remote() && backend.name() == provider;
-        self.backends.iter().enumerate().filter(|(_, backend)| is_it(backend.as_ref())).map(|(index, _)| index).collect()
+    fn remote(&self) -> impl Iterator<Item = (usize, &Arc<dyn Backend>)> {
+        self.backends.iter().enumerate().filter(|(_, backend)| backend.is_remote())
     }
 
-    /// A provider's backend, if it is set up.
-    pub(crate) fn provider(&self, name: &str) -> Option<&Arc<dyn Backend>> {
-        self.backends.iter().find(|backend| backend.is_remote() && backend.name() == name)
+    /// A provider's backend and its number, if it is set up.
+    pub(crate) fn provider(&self, name: &str) -> Option<(usize, &Arc<dyn Backend>)> {
+        self.remote().find(|(_, backend)| backend.name() == name)
     }
 
     /// Each provider's backend, with the numbers of jobs that wait for it and that it works on.
     pub(crate) fn providers(&self) -> Vec<(String, (usize, usize))> {
-        let remote = self.backends.iter().enumerate().filter(|(_, backend)| backend.is_remote());
-        remote.map(|(index, backend)| (backend.name().to_owned(), self.queue.of_remote(index))).collect()
+        self.remote().map(|(index, backend)| (backend.name().to_owned(), self.queue.of_remote(index))).collect()
     }
 
     /// The backends that may take work of a kind that this one does not make; `None` if there are none.
@@ -233,27 +229,13 @@ impl Dispatcher {
     }
 
     /// When each job that is known by its number will be done, as things stand: how many are served before it, and the time until then, `None`
-    /// where that is not known. `left` is what a running job still takes, `needed` what a waiting one will.
-    pub(crate) fn forecast(&self, left: impl Fn(u64) -> Option<Duration>, needed: impl Fn(u64) -> Option<Duration>) -> Forecast {
-        self.forecast_all(left, needed).0
-    }
-
-    /// When a job would be done that came in now behind all others; `None` where that is not known.
-    pub(crate) fn forecast_next(
+    /// where that is not known; and when each slot is free behind all of them. `left` is what a running job still takes, `needed` what a waiting
+    /// one will.
+    pub(crate) fn forecast(
         &self,
-        backends: BackendSet,
-        takes: Duration,
         left: impl Fn(u64) -> Option<Duration>,
         needed: impl Fn(u64) -> Option<Duration>,
-    ) -> Option<Duration> {
-        let (_, free) = self.forecast_all(left, needed);
-        // A time that is not known is later than every one that is.
-        let open = free.into_iter().filter(|(backend, _)| backends.contains(*backend));
-        open.map(|(_, free)| free).min_by_key(|free| free.unwrap_or(Duration::MAX))?.map(|free| free + takes)
-    }
-
-    /// When each waiting job will be done, and then each slot be free.
-    fn forecast_all(&self, left: impl Fn(u64) -> Option<Duration>, needed: impl Fn(u64) -> Option<Duration>) -> (Forecast, Vec<FreeSlot>) {
+    ) -> (Forecast, Vec<FreeSlot>) {
         // When each slot is free. Which running job has which slot does not matter, for the next that is free is taken.
         let mut free: Vec<FreeSlot> = Vec::new();
         for (index, (backend, slots)) in self.backends.iter().zip(self.slots().iter()).enumerate() {

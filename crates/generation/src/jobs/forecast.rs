@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{DiskFault, active::ActiveJob, inner::Inner, record::Job, state::JobState};
-use crate::dispatch::BackendSet;
+use crate::dispatch::{BackendSet, Forecast, FreeSlot};
 
 /// Below this share of a job the time that it took so far says little of the rest.
 const TELLING_SHARE: f64 = 0.02;
@@ -20,34 +20,31 @@ pub(super) struct QueueForecast {
     /// The jobs that the disk keeps from going on, and why.
     held_up: HashMap<String, DiskFault>,
     /// Of each waiting job, by its number in the queue: how many are served before it, and the time until it is done.
-    waiting: HashMap<u64, (usize, Option<Duration>)>,
+    waiting: Forecast,
+    /// When each slot is free behind all of those.
+    free: Vec<FreeSlot>,
 }
 
 impl QueueForecast {
     pub(super) fn of(inner: &Inner) -> Self {
         let active = inner.active.lock().clone();
         let usual = inner.dispatcher.usual_time();
-        let mut forecast = Self { now: inner.now(), usual, active, held_up: inner.waits.all(), waiting: HashMap::new() };
+        let (waiting, free) = (HashMap::new(), Vec::new());
+        let mut forecast = Self { now: inner.now(), usual, active, held_up: inner.waits.all(), waiting, free };
         let by_number: HashMap<u64, &ActiveJob> = forecast.active.values().map(|job| (job.number, job)).collect();
-        let waiting = inner.dispatcher.forecast(
+        let (waiting, free) = inner.dispatcher.forecast(
             |number| by_number.get(&number).map_or(usual, |job| forecast.time_left(job)),
             |number| by_number.get(&number).map_or(usual, |job| forecast.needed(job)),
         );
-        forecast.waiting = waiting;
+        (forecast.waiting, forecast.free) = (waiting, free);
         forecast
     }
 
-    /// When a job would be done that came in now and took so long; `None` where that is not known.
-    pub(super) fn next(inner: &Inner, backends: BackendSet, takes: Duration) -> Option<Duration> {
-        let forecast = Self::of(inner);
-        let by_number: HashMap<u64, &ActiveJob> = forecast.active.values().map(|job| (job.number, job)).collect();
-        let usual = forecast.usual;
-        inner.dispatcher.forecast_next(
-            backends,
-            takes,
-            |number| by_number.get(&number).map_or(usual, |job| forecast.time_left(job)),
-            |number| by_number.get(&number).map_or(usual, |job| forecast.needed(job)),
-        )
+    /// When a job would be done that came in now behind all others and took so long; `None` where that is not known.
+    pub(super) fn next(&self, backends: BackendSet, takes: Duration) -> Option<Duration> {
+        let open = self.free.iter().filter(|(backend, _)| backends.contains(*backend));
+        // A time that is not known is later than every one that is.
+        open.map(|(_, free)| *free).min_by_key(|free| free.unwrap_or(Duration::MAX))?.map(|free| free + takes)
     }
 
     /// The job with its progress, its place in the queue, and the time until it is done.

@@ -140,14 +140,14 @@ impl Inner {
         self.forget(id);
     }
 
-    /// Tells providers of the jobs that were cancelled while they did not run here. Those that run tell them themselves.
+    /// Tells providers of the cancelled jobs that they have not heard of. Those that run here tell them themselves.
     pub(super) async fn tell_providers(self: Arc<Self>) {
         let untold = match self.stored.untold_cancels().await {
             Ok(untold) => untold,
             Err(error) => return tracing::error!(%error, "which cancelled jobs providers still work on cannot be read"),
         };
         for UntoldCancel { job, provider, remote_id } in untold {
-            let Some(backend) = self.dispatcher.provider(&provider).filter(|_| self.active.get(&job).is_none()) else { continue };
+            let Some((_, backend)) = self.dispatcher.provider(&provider).filter(|_| self.active.get(&job).is_none()) else { continue };
             match backend.abandon(&remote_id).await {
                 Ok(()) => self.told(&job).await,
                 Err(error) => {

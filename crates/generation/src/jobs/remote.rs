@@ -5,14 +5,20 @@
 //! its provider begins it is cancelled there too.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use remote_providers::Lost;
+use remote_providers::{Lost, Outlives};
 
-use super::{DiskFault, fail_point::FailPoint, inner::Inner, state::JobState, store::Lease};
+use super::{
+    DiskFault,
+    fail_point::FailPoint,
+    inner::Inner,
+    state::JobState,
+    store::{Lease, Synced},
+};
 use crate::backend::{KeepRemote, RemoteRecord, job::CancelSwitch};
 
 /// The pause before another try to persist an id.
@@ -37,14 +43,14 @@ impl StoredRemote {
         Self { inner: Arc::clone(inner), lease: lease.clone(), cancel: cancel.clone(), state }
     }
 
-    /// What was last persisted.
-    pub(super) fn record(&self) -> RemoteRecord {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).record.clone()
-    }
-
     /// Why the record could not be persisted, if the disk refused it.
     pub(super) fn fault(&self) -> Option<DiskFault> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).fault
+        self.state().fault
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn is_cancelled(&self) -> bool {
@@ -58,18 +64,27 @@ impl StoredRemote {
 
 #[async_trait]
 impl KeepRemote for StoredRemote {
-    async fn keep(&self, record: &RemoteRecord) -> Result<(), Lost> {
+    fn record(&self) -> RemoteRecord {
+        self.state().record.clone()
+    }
+
+    async fn keep(&self, record: &RemoteRecord, outlives: Outlives) -> Result<(), Lost> {
         let has_begun = record.state.id.is_some();
         // What a provider has answered is not to be lost.
         let is_news = has_begun || (self.record().state.asked && !record.state.asked);
         if has_begun {
             self.reached(FailPoint::RemoteAsked);
         }
+        let synced = match outlives {
+            Outlives::Program => Synced::Later,
+            Outlives::Machine => Synced::Now,
+        };
         loop {
-            match self.inner.stored.record_remote(&self.lease, record).await {
+            match self.inner.stored.record_remote(&self.lease, record, synced).await {
                 Ok(true) => break,
                 // The provider has just begun what was cancelled: the run goes on to where it tells the provider so.
                 Ok(false) if has_begun && self.is_cancelled().await => {
+                    self.state().record = record.clone();
                     self.cancel.cancel();
                     return Ok(());
                 }
@@ -78,14 +93,14 @@ impl KeepRemote for StoredRemote {
                 Err(error) => {
                     tracing::error!(job = %self.lease.job, %error, "how far a provider's job is cannot be persisted");
                     if !is_news || self.inner.is_closed() {
-                        self.state.lock().unwrap_or_else(PoisonError::into_inner).fault = Some(error.fault());
+                        self.state().fault = Some(error.fault());
                         return Err(Lost);
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).record = record.clone();
+        self.state().record = record.clone();
         self.inner.changes.announce(&self.lease.job);
         match (has_begun, record.state.asked) {
             (true, _) => self.reached(FailPoint::RemoteStarted),
@@ -93,5 +108,9 @@ impl KeepRemote for StoredRemote {
             (false, false) => {}
         }
         Ok(())
+    }
+
+    async fn told(&self) {
+        self.inner.told(&self.lease.job).await;
     }
 }

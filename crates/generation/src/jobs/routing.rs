@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    spec::video::{RemoteVideoSpec, VideoSpec},
+    spec::video::{VideoSpec, provider_of},
     work::Work,
 };
 
@@ -23,21 +23,16 @@ pub struct Overflow {
     pub after: Duration,
     /// The model that makes it otherwise: "bedrock/nova-reel".
     pub model: String,
-    /// Whether videos of scenes go there.
-    pub scenes: bool,
-    /// Whether clips, pictures set in motion, go there.
-    pub clips: bool,
 }
 
 impl Overflow {
-    /// What the provider is asked for instead of this work; `None` where that is not to be.
-    pub(super) fn instead_of(&self, work: &Work) -> Option<RemoteVideoSpec> {
-        let Work::Video(spec) = work else { return None };
-        let is_wanted = match spec {
-            VideoSpec::Scenes(_) => self.scenes,
-            VideoSpec::Clip(_) => self.clips,
-            VideoSpec::Animation(_) | VideoSpec::Remote(_) => false,
-        };
-        if is_wanted { RemoteVideoSpec::from_local(spec, &self.model) } else { None }
+    /// The provider that makes it otherwise.
+    pub(super) fn provider(&self) -> &str {
+        provider_of(&self.model)
+    }
+
+    /// Whether work of this kind goes there. A picture that moves by motion buckets alone does not: no provider has words for it.
+    pub(super) fn is_for(&self, work: &Work) -> bool {
+        matches!(work, Work::Video(VideoSpec::Scenes(_) | VideoSpec::Clip(_)))
     }
 }

@@ -4,6 +4,7 @@
 //! request with a name of its own makes one job, however often it is sent.
 
 use std::{
+    ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +18,6 @@ use super::{
     held::HeldJob,
     inner::Inner,
     record::{Durability, Inserted, Job, NewJob},
-    routing::Overflow,
     service::Jobs,
     spend::Booking,
     store::{JobStore as _, PATIENCE, QueuedJob},
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     backend::Refusal,
     dispatch::{BackendSet, Places, PushError, Reservation},
-    spec::video::VideoSpec,
+    spec::video::{RemoteVideoSpec, VideoSpec},
     work::Work,
 };
 
@@ -54,7 +54,7 @@ impl Jobs {
         self.take(new, true).await
     }
 
-    /// The same for work that is to stay on this machine, however long it takes: no [`Overflow`] sends it to a provider.
+    /// The same for work that is to stay on this machine, however long it takes: no [`super::Overflow`] sends it to a provider.
     ///
     /// # Errors
     /// As [`Self::submit`].
@@ -99,46 +99,72 @@ impl Jobs {
             // Where finished jobs wait for room, more of them would only wait too, and fill the memory.
             inner.check_room().await?;
         }
-        if may_overflow && let Some(submitted) = self.overflow(&new, until).await? {
-            return Ok(submitted);
-        }
+        let new = match may_overflow {
+            true => match self.overflow(new, until).await? {
+                ControlFlow::Break(submitted) => return Ok(submitted),
+                ControlFlow::Continue(new) => new,
+            },
+            false => new,
+        };
         self.insert(new, None, until).await
     }
 
-    /// Gives local work to a provider, if it would take too long here. `None` if it stays here: it does not take that long, the provider does
-    /// not take it or has no place, or the budget has no room.
-    async fn overflow(&self, new: &NewJob, until: Instant) -> Result<Option<Submitted>, SubmitError> {
-        let Some(overflow) = &self.inner.settings.routing.overflow else { return Ok(None) };
-        if !self.is_longer(&new.work, overflow.after) {
-            return Ok(None);
+    /// Gives local work to a provider, if it would take too long here. The job is handed back if it stays here: it does not take that long,
+    /// the provider does not take it or has no place, or the budget has no room.
+    async fn overflow(&self, new: NewJob, until: Instant) -> Result<ControlFlow<Submitted, NewJob>, SubmitError> {
+        let Some(overflow) = &self.inner.settings.routing.overflow else { return Ok(ControlFlow::Continue(new)) };
+        if !overflow.is_for(&new.work) || !self.is_longer(&new.work, overflow.after) {
+            return Ok(ControlFlow::Continue(new));
         }
-        let Some(work) = self.converted(overflow, &new.work) else { return Ok(None) };
-        match self.insert(NewJob { work, ..new.clone() }, Some(&overflow.model), until).await {
-            Ok(submitted) => Ok(Some(submitted)),
+        let stays = |new: NewJob, error: &SubmitError| {
+            tracing::info!(job = %new.id, model = overflow.model, %error, "a video stays here that would have gone to a provider");
+            Ok(ControlFlow::Continue(new))
+        };
+        // Before a picture is encoded for it.
+        if let Err(error) = self.check_provider_room(overflow.provider(), &new.owner) {
+            return stays(new, &error);
+        }
+        let (work, model) = (new.work, overflow.model.clone());
+        let converted = self.inner.off_thread(move |_| {
+            let Work::Video(spec) = &work else { return Ok((None, work)) };
+            Ok((RemoteVideoSpec::from_local(spec, &model), work))
+        });
+        let (converted, work) = converted.await?;
+        let new = NewJob { work, ..new };
+        let Some(work) = converted.and_then(|spec| self.fitted(spec)) else { return Ok(ControlFlow::Continue(new)) };
+        let NewJob { id, owner, priority, work: _, durability, metadata, idempotency, callback_url } = &new;
+        let away = NewJob {
+            id: id.clone(),
+            owner: owner.clone(),
+            priority: *priority,
+            work,
+            durability: durability.clone(),
+            metadata: metadata.clone(),
+            idempotency: idempotency.clone(),
+            callback_url: callback_url.clone(),
+        };
+        match self.insert(away, Some(&overflow.model), until).await {
+            Ok(submitted) => Ok(ControlFlow::Break(submitted)),
             Err(
                 error @ (SubmitError::OverBudget(_)
                 | SubmitError::NoPrice(_)
                 | SubmitError::QueueFull { .. }
                 | SubmitError::TooManyWaiting { .. }
                 | SubmitError::Refused(_)),
-            ) => {
-                tracing::info!(job = %new.id, model = overflow.model, %error, "a video stays here that would have gone to a provider");
-                Ok(None)
-            }
+            ) => stays(new, &error),
             Err(error) => Err(error),
         }
     }
 
-    /// What the provider is asked for instead of local work: as much of what that says as the provider takes.
-    fn converted(&self, overflow: &Overflow, work: &Work) -> Option<Work> {
-        let mut spec = overflow.instead_of(work)?;
+    /// As much of what a provider is asked for as it takes.
+    fn fitted(&self, mut spec: RemoteVideoSpec) -> Option<Work> {
         loop {
             let work = Work::Video(VideoSpec::Remote(spec));
             let Err(error) = self.inner.dispatcher.choose(&work, true) else { return Some(work) };
             let (Work::Video(VideoSpec::Remote(refused)), Refusal::Provider(_)) = (work, &error) else { return None };
             spec = refused;
             if !spec.relax() {
-                tracing::info!(model = overflow.model, %error, "a video stays here that its provider does not take");
+                tracing::info!(model = spec.model, %error, "a video stays here that its provider does not take");
                 return None;
             }
         }
@@ -149,7 +175,7 @@ impl Jobs {
         let dispatcher = &self.inner.dispatcher;
         let Ok(backends) = dispatcher.choose(work, true) else { return false };
         let expected = dispatcher.estimate(work, backends).or_else(|| dispatcher.usual_time());
-        expected.and_then(|takes| QueueForecast::next(&self.inner, backends, takes)).is_some_and(|until| until > after)
+        expected.and_then(|takes| QueueForecast::of(&self.inner).next(backends, takes)).is_some_and(|until| until > after)
     }
 
     async fn insert(&self, new: NewJob, routed_to: Option<&str>, until: Instant) -> Result<Submitted, SubmitError> {

@@ -27,9 +27,7 @@ use super::{
     store::{Claimed, JobStore, Lease},
 };
 use crate::{
-    backend::{
-        Backend, BackendError, JobContext, JobOutput, KeepRemote, Refusal, RemoteRecord, RemoteSlot, job::Stop, video_file::VideoOutput,
-    },
+    backend::{Backend, BackendError, JobContext, JobOutput, KeepRemote, Refusal, RemoteRecord, job::Stop, video_file::VideoOutput},
     dispatch::{BackendSet, Ending, PushError, Reservation, Turn},
     work::Work,
 };
@@ -120,14 +118,10 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
         JobEnd::Failed(..) | JobEnd::Refused(_) | JobEnd::DeviceLost(_) => Ending::Failed,
         JobEnd::BrokenOff => Ending::Cancelled,
     };
-    if turn.backend.is_remote() {
+    let is_remote = turn.backend.is_remote();
+    if is_remote {
         let error = if let JobEnd::Failed(error, ..) = &end { Some(error.as_ref()) } else { None };
         inner.provider_counts.ended(turn.backend.name(), ending, error);
-    }
-    let is_called_off = turn.backend.is_remote() && job.cancel.why() == Some(Stop::Cancelled);
-    if is_called_off && lease.is_some() {
-        // Its run has told the provider.
-        inner.told(&id).await;
     }
     // The place is free before the caller knows, so that whoever has an answer can ask again.
     turn.end(ending);
@@ -139,8 +133,10 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
             end_held(&inner, &job, lease.as_ref(), end, (seconds, folder)).await;
         }
         Durability::Stored => {
+            let cancel = job.cancel.clone();
             end_stored(&inner, job, lease, end, seconds).await;
-            if is_called_off {
+            if is_remote && cancel.why() == Some(Stop::Cancelled) {
+                // Its run may have been over before, or the provider may not have taken it.
                 inner.tell_providers().await;
             }
         }
@@ -211,31 +207,31 @@ async fn start(inner: &Arc<Inner>, job: &ActiveJob, backend: &dyn Backend) -> Re
 async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, backend: &dyn Backend) -> JobEnd {
     let Started { lease, work, staging, record } = started;
     let id = &job.queued.id;
+    let output = match &job.durability {
+        Durability::Held { video } => video.as_ref().map(|video| video.output.clone()),
+        Durability::Stored => staging.and_then(|staging| VideoOutput::new(staging.join(VIDEO)).ok()),
+    };
     let mut context = JobContext {
         id: id.clone(),
         cancel: job.cancel.clone(),
         progress: job.progress.clone(),
         previews: job.previews.clone(),
+        output,
         ..JobContext::default()
     };
-    if let Durability::Held { video } = &job.durability {
-        context.output = video.as_ref().map(|video| video.output.clone());
-    }
     let remote = backend.is_remote().then(|| {
         let record = record.unwrap_or_else(|| RemoteRecord::new(id));
         Arc::new(StoredRemote::new(inner, &lease, &job.cancel, record))
     });
     if let Some(keep) = &remote {
-        context.remote = Some(RemoteSlot { record: keep.record(), keep: Arc::clone(keep) as Arc<dyn KeepRemote> });
-        context.output = staging.and_then(|staging| VideoOutput::new(staging.join(VIDEO)).ok());
-    } else if let Some(staging) = staging {
+        context.remote = Some(Arc::clone(keep) as Arc<dyn KeepRemote>);
+    } else if let Durability::Stored = job.durability {
         // Not before the backend has accepted the work: the journal of another is of no use to it, and goes.
         let (name, fingerprint) = (id.clone(), backend.fingerprint());
         match inner.off_thread(move |inner| inner.scratch()?.journal(&name, &fingerprint)).await {
             Ok(journal) => context.journal = Box::new(journal.watched(inner.settings.fail_hook.clone())),
             Err(error) => return JobEnd::Refused(error.fault()),
         }
-        context.output = VideoOutput::new(staging.join(VIDEO)).ok();
     }
     // A panic is this job's error, whatever the backend is made of.
     let run = AssertUnwindSafe(backend.run(work, context)).catch_unwind();

@@ -81,7 +81,6 @@ async fn killed_at_every_commit_point_a_job_whose_token_is_honoured_is_begun_onc
         let folder = tempfile::tempdir().unwrap();
         let s3 = S3::start(Account::default(), &["videos"]).await.unwrap();
         let bedrock = Bedrock::start(Account::default(), &s3).await.unwrap();
-        bedrock.set_video(VIDEO.clone());
         let urls = format!("{},{}", bedrock.url(), s3.url());
         killed(folder.path(), "bedrock", &urls, point);
         let expected = if point == FailPoint::Completed { "spent" } else { "reserved" };
@@ -106,7 +105,7 @@ async fn killed_at_every_commit_point_a_job_without_a_token_is_asked_for_once() 
     for point in POINTS {
         let folder = tempfile::tempdir().unwrap();
         let polls = if point == FailPoint::Progressed { 50 } else { 1 };
-        let options = RelayOptions { key: "a-key".into(), video: VIDEO.clone(), polls, ..RelayOptions::default() };
+        let options = RelayOptions { key: "a-key".into(), polls, ..RelayOptions::default() };
         let relay = VeoRelayFake::start(options).await.unwrap();
         killed(folder.path(), "veo", &relay.server.url(), point);
         begin(folder.path(), "veo", &relay.server.url(), "").ends();
@@ -127,7 +126,7 @@ async fn killed_at_every_commit_point_a_job_without_a_token_is_asked_for_once() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_after_a_restart_or_again_and_again_it_is_taken_up_by_its_id() {
     let folder = tempfile::tempdir().unwrap();
-    let options = RelayOptions { key: "a-key".into(), video: VIDEO.clone(), ..RelayOptions::default() };
+    let options = RelayOptions { key: "a-key".into(), ..RelayOptions::default() };
     let relay = VeoRelayFake::start(options).await.unwrap();
     let url = relay.server.url();
     killed(folder.path(), "veo", &url, FailPoint::RemoteStarted);
@@ -145,11 +144,11 @@ async fn killed_after_a_restart_or_again_and_again_it_is_taken_up_by_its_id() {
 async fn killed_before_the_provider_hears_of_a_cancelled_job_the_next_life_tells_it() {
     let folder = tempfile::tempdir().unwrap();
     let fal = FalFake::start("a-key").await.unwrap();
-    let cancelled = || fal.requests().iter().filter(|request| request.path.ends_with("/cancel")).count();
-    killed(folder.path(), "pika", &fal.base_url(), FailPoint::Cancelled);
+    let cancelled = || fal.server.requests().iter().filter(|request| request.path.ends_with("/cancel")).count();
+    killed(folder.path(), "pika", &fal.server.url(), FailPoint::Cancelled);
     assert_eq!((fal.jobs(), cancelled()), (1, 0));
     for _ in 0..2 {
-        let life = begin(folder.path(), "pika", &fal.base_url(), "linger");
+        let life = begin(folder.path(), "pika", &fal.server.url(), "linger");
         assert!(life.wait_for("done", A_LIFE).is_some());
         eventually("fal is told", || cancelled() == 1).await;
         // Until that is written down, it would be told again.

@@ -16,12 +16,11 @@ use generation::{
     jobs::{Job, JobsSettings, NewJob, Price, SpendSettings},
     video::{RemoteVideoSpec, VideoSpec},
 };
-use image::{Rgb, RgbImage};
+use remote_fakes::sample_video;
 use remote_providers::{
     DownloadLimits, ErrorKind, Guard, GuardSettings, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
 };
 use tokio::sync::watch;
-use video_encode::{Container, EncoderSettings, FrameRate, VideoEncoder};
 
 use crate::{
     checked::Checked,
@@ -34,18 +33,8 @@ pub(crate) const CLOUD: &str = "cloud";
 /// What each of its videos costs, in millionths of a dollar.
 pub(crate) const PRICE: u64 = 500_000;
 
-/// A whole video of 12 frames.
-pub(crate) static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("video.mp4");
-    let settings = EncoderSettings::new(64, 48, FrameRate { numerator: 24, denominator: 1 }, Container::Mp4);
-    let mut encoder = VideoEncoder::open(&path, &settings).unwrap();
-    for frame in 0..12 {
-        encoder.push(&RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 4) as u8, (y * 5) as u8, frame * 20]))).unwrap();
-    }
-    encoder.finish().unwrap();
-    std::fs::read(path).unwrap()
-});
+/// What the fakes give out: a whole video of 12 frames, 64x48.
+pub(crate) static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| sample_video(0));
 
 #[derive(Debug)]
 pub(crate) struct ScriptedProvider {

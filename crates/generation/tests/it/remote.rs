@@ -1,21 +1,28 @@
 //! Jobs of a provider from their submission to their end: what is asked and when, how each end is told, and what it costs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use generation::{
-    BackendError, Refusal, SubmitError, Work,
+    Backend, BackendError, Refusal, RemoteBackend, SubmitError, Work,
     jobs::{DiskFault, Durability, JobErrorKind, JobState, JobsSettings, NewJob},
     video::{RemoteVideoSpec, VideoSpec},
 };
-use remote_providers::{ErrorKind, ProviderError, Source, Started, Status, VideoRequest};
+use remote_providers::{ErrorKind, ImageFormat, InputImage, Interrogator, Provider, ProviderError, Source, Started, Status, VideoRequest};
 
 use crate::{
     checked::Checked,
     fake::eventually,
-    fake_model::PATIENCE,
+    fake_model::{PATIENCE, local},
     full_disk::Disk,
     jobs::end_of,
-    provider::{CLOUD, PRICE, ScriptedProvider, VIDEO, opened, priced, remote_job, spend, until_begun},
+    provider::{CLOUD, PRICE, ScriptedProvider, VIDEO, guard, opened, priced, remote_job, remote_settings, spend, until_begun},
 };
 
 pub(crate) const MODEL: &str = "cloud/reel";
@@ -266,4 +273,51 @@ async fn a_video_that_finds_no_room_is_not_asked_for_again() {
     disk.fill(false);
     assert_eq!(end_of(&jobs, "a").await.state, JobState::Completed);
     assert_eq!((provider.log(), spend(&jobs).await), (vec!["start reel a".to_owned()], (1, 0, PRICE)));
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_while_a_video_is_brought_is_no_fault_of_its_providers() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = ScriptedProvider::default().shut();
+    let jobs = opened(priced(folder.path(), None), &provider).await;
+    jobs.submit(remote_job("a", MODEL)).await.unwrap();
+    until_begun(&jobs, "a").await;
+    // A file that takes nothing; the folder's disk has room all the while.
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("staging/a/video.mp4")).unwrap();
+    provider.is_open.send_replace(true);
+    let held_up = tokio::time::timeout(PATIENCE, jobs.finished_or_held_up("", "a")).await.expect("it is told").unwrap().unwrap();
+    assert_eq!((held_up.state, held_up.held_up_by), (JobState::Queued, Some(DiskFault::Full)));
+    assert_eq!(spend(&jobs).await, (1, PRICE, 0));
+    let job = end_of(&jobs, "a").await;
+    assert_eq!((job.state, job.attempts), (JobState::Completed, 2));
+    assert_eq!(kinds(&jobs, "a").await, ["queued", "started", "remote", "requeued", "started", "completed"]);
+    assert_eq!((provider.log(), spend(&jobs).await), (vec!["start reel a".to_owned()], (1, 0, PRICE)));
+}
+
+/// An interrogator that may have begun, and does not answer in time.
+#[derive(Debug, Default)]
+struct Late(AtomicUsize);
+
+#[async_trait]
+impl Interrogator for Late {
+    async fn caption(&self, _: &InputImage) -> Result<String, ProviderError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err(ProviderError::new("late", ErrorKind::Deadline, "the caption was not ready").maybe_started())
+    }
+}
+
+#[tokio::test]
+async fn a_caption_that_may_have_to_be_paid_is_asked_for_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (provider, late) = (Arc::new(ScriptedProvider::default()), Arc::new(Late::default()));
+    let backend = RemoteBackend::new(Arc::clone(&provider) as Arc<dyn Provider>, guard(), remote_settings());
+    let backend = backend.with_captions(Arc::clone(&late) as Arc<dyn Interrogator>);
+    let jobs = Checked::open_with(priced(folder.path(), None), local().await, vec![Arc::new(backend) as Arc<dyn Backend>]).await.unwrap();
+    let image = InputImage { bytes: vec![7; 9], format: ImageFormat::Png, source_url: None };
+    let request = VideoRequest { image: Some(image), ..VideoRequest::default() };
+    let spec = RemoteVideoSpec { caption_first: true, ..RemoteVideoSpec::new(MODEL, request) };
+    jobs.submit(NewJob { work: Work::Video(VideoSpec::Remote(spec)), ..remote_job("a", MODEL) }).await.unwrap();
+    let error = end_of(&jobs, "a").await.error.unwrap();
+    assert_eq!((error.kind, error.retryable), (JobErrorKind::Deadline, true));
+    assert_eq!((late.0.load(Ordering::Relaxed), provider.log()), (1, vec![]));
 }

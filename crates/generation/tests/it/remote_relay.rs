@@ -82,7 +82,7 @@ fn cases() -> Vec<Case> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_of_a_connection_ends_in_the_right_state_and_tells_no_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let fake = VeoRelayFake::start(RelayOptions { video: VIDEO.clone(), ..RelayOptions::default() }).await.unwrap();
+    let fake = VeoRelayFake::start(RelayOptions::default()).await.unwrap();
     let jobs = opened(folder.path(), &fake).await;
     let starts = || fake.server.requests().iter().filter(|request| request.method == "POST").count();
     let mut paid = 0;

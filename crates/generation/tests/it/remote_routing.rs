@@ -20,7 +20,7 @@ use crate::{
 
 /// Jobs of a machine that needs so long for each video, and a provider that takes those that take longer than a minute.
 async fn overflowing(folder: &Path, needs: Option<Duration>, cap: Option<u64>) -> (Checked, Arc<Scripted>, Arc<ScriptedProvider>) {
-    let overflow = Overflow { after: Duration::from_secs(60), model: MODEL.into(), scenes: true, clips: false };
+    let overflow = Overflow { after: Duration::from_secs(60), model: MODEL.into() };
     let settings = JobsSettings { routing: Routing { overflow: Some(overflow) }, ..priced(folder, cap) };
     let machine = Scripted { estimate: needs, ..Scripted::default() }.shut();
     let provider = ScriptedProvider::default().shut();

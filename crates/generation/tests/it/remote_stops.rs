@@ -145,3 +145,47 @@ async fn a_provider_hears_of_what_was_cancelled_while_its_job_did_not_run() {
     until_free(folder.path()).await;
     assert_eq!(provider.log(), ["start reel a", "start reel b", "cancel cloud/a", "cancel cloud/a"], "what it has heard is not told again");
 }
+
+#[tokio::test]
+async fn a_provider_that_does_not_take_a_cancellation_is_told_again_until_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = ScriptedProvider::default().shut();
+    {
+        let jobs = opened(priced(folder.path(), None), &provider).await;
+        jobs.submit(remote_job("a", MODEL)).await.unwrap();
+        until_begun(&jobs, "a").await;
+        // Neither from the run nor when that has ended.
+        for _ in 0..2 {
+            provider.next_cancel(Err(ProviderError::new(CLOUD, ErrorKind::Unavailable, "cannot connect")));
+        }
+        jobs.cancel("", "a").await.unwrap();
+        eventually("it is told twice", || provider.count("cancel cloud/a") == 2).await;
+        jobs.shut_down(Duration::ZERO).await;
+    }
+    for _ in 0..2 {
+        until_free(folder.path()).await;
+        let jobs = opened(priced(folder.path(), None), &provider).await;
+        eventually("the provider is told", || provider.count("cancel cloud/a") == 3).await;
+        jobs.shut_down(Duration::ZERO).await;
+    }
+    until_free(folder.path()).await;
+    assert_eq!((provider.count("cancel"), provider.count("start")), (3, 1), "what it has heard is not told again");
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_while_the_program_goes_down_is_cancelled_at_its_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = ScriptedProvider::default().shut();
+    let jobs = opened(priced(folder.path(), None), &provider).await;
+    provider.answers.send_replace(false);
+    jobs.submit(remote_job("a", MODEL)).await.unwrap();
+    eventually("it is asked for", || provider.count("start") == 1).await;
+    // Its run is broken off, and waits a moment for the id.
+    let cancelled = async {
+        assert!(matches!(jobs.cancel("", "a").await.unwrap(), Cancelled::Done(_)));
+        provider.answers.send_replace(true);
+    };
+    tokio::time::timeout(PATIENCE, async { tokio::join!(jobs.shut_down(Duration::ZERO), cancelled) }).await.expect("it is down");
+    assert_eq!(jobs.get("", "a").await.unwrap().unwrap().state, JobState::Cancelled);
+    assert_eq!((provider.log(), spend(&jobs).await), (vec!["start reel a".to_owned(), "cancel cloud/a".to_owned()], (1, 0, PRICE)));
+}

@@ -46,7 +46,7 @@ impl Bedrock {
     /// If no port can be opened.
     pub async fn start(account: Account, s3: &S3) -> io::Result<Self> {
         let (clock, faults) = (Clock::default(), Faults::default());
-        let state = Mutex::new(State { account, polls: 1, video: sample_video(4096), ..State::default() });
+        let state = Mutex::new(State { account, polls: 1, video: sample_video(0), ..State::default() });
         let service = Arc::new(Service { state, objects: s3.objects(), clock: clock.clone(), faults: faults.clone() });
         let served = service.clone();
         let server = Server::start(move |request| served.answer(request)).await?;

@@ -16,7 +16,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::{Clock, Fault, Faults, Recorded, Reply, Server, links::Links, sample_video};
+use crate::{Clock, Fault, Faults, Recorded, Reply, Server, job::answer, links::Links};
 
 /// How Google gives a video out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,22 +40,13 @@ pub struct GoogleOptions {
     pub result: GoogleResult,
     /// Polls that find the operation unfinished.
     pub polls: u32,
-    /// The video.
-    pub video: Vec<u8>,
 }
 
 impl GoogleOptions {
     /// The developer API.
     pub fn developer() -> Self {
         let models = vec!["veo-3.1-generate-preview".to_owned()];
-        Self {
-            key: "AIza-google-7c2e".to_owned(),
-            vertex: None,
-            models,
-            result: GoogleResult::Address,
-            polls: 2,
-            video: sample_video(4096),
-        }
+        Self { key: "AIza-google-7c2e".to_owned(), vertex: None, models, result: GoogleResult::Address, polls: 2 }
     }
 
     /// Vertex AI, which gives bytes unless the request names a bucket.
@@ -166,17 +157,7 @@ impl Google {
 
     /// Carries an operation out under its next fault.
     fn faulty(&self, operation: &'static str, act: impl FnOnce(Option<&Fault>) -> Reply) -> Reply {
-        let fault = self.faults.take(operation);
-        match &fault {
-            Some(Fault::Status(status, word)) => error(*status, word, "Google cannot do this now."),
-            Some(Fault::RetryAfter(status, word, seconds)) => error(*status, word, "Slow down.").header("retry-after", seconds),
-            Some(Fault::StatusAfter(status, word)) => {
-                act(None);
-                error(*status, word, "An internal error has occurred.")
-            }
-            Some(spoiling) => spoiling.spoil(act(Some(spoiling))),
-            None => act(None),
-        }
+        answer(self.faults.take(operation), |status, word| error(status, word, "Google cannot do this now."), act)
     }
 
     fn start(&self, request: &Recorded, model: &str, fault: Option<&Fault>) -> Reply {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Google, error};
-use crate::{Fault, Recorded, Reply, links::expired, sample_video};
+use crate::{Fault, Recorded, Reply, links::expired, sample::spoiled_video, sample_video};
 
 impl Google {
     /// The developer API's address of a video: it wants the key, and redirects to one that does not.
@@ -52,11 +52,7 @@ impl Google {
     }
 
     pub(super) fn video(&self, fate: Option<&Fault>) -> Vec<u8> {
-        match fate {
-            Some(Fault::TooLarge(bytes)) => sample_video(usize::try_from(*bytes).unwrap_or(usize::MAX)),
-            Some(Fault::NotAVideo(bytes)) => bytes.to_vec(),
-            _ => self.options.video.clone(),
-        }
+        spoiled_video(&sample_video(0), fate)
     }
 
     /// What becomes of the operation whose name ends so.

@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use crate::{
     Clock, Fault, Faults, Recorded, Reply, Server,
     links::{Links, expired},
-    multipart, sample_video,
+    multipart,
+    sample::spoiled_video,
+    sample_video,
 };
 
 /// How the relay tells where a finished video is.
@@ -60,7 +62,7 @@ impl Default for RelayOptions {
             result: RelayResult::VideoUrl,
             is_unified: false,
             polls: 2,
-            video: sample_video(4096),
+            video: sample_video(0),
         }
     }
 }
@@ -242,11 +244,9 @@ fn stored(request: &Recorded, links: &Links, faults: &Faults, jobs: &HashMap<Str
 }
 
 fn video(job: &Job, fault: Option<&Fault>, options: &RelayOptions) -> Reply {
-    match fault.or(job.fate.as_ref()) {
-        Some(Fault::TooLarge(bytes)) => Reply::bytes(200, "video/mp4", sample_video(usize::try_from(*bytes).unwrap_or(usize::MAX))),
-        Some(Fault::NotAVideo(bytes)) => Reply::bytes(200, "text/html", *bytes),
-        _ => Reply::bytes(200, "video/mp4", options.video.clone()),
-    }
+    let fault = fault.or(job.fate.as_ref());
+    let media_type = if matches!(fault, Some(Fault::NotAVideo(_))) { "text/html" } else { "video/mp4" };
+    Reply::bytes(200, media_type, spoiled_video(&options.video, fault))
 }
 
 fn upload(request: &Recorded) -> Reply {

@@ -40,5 +40,5 @@ pub(super) fn connect(name: &str, base: &str) -> Result<Option<Arc<dyn Provider>
 /// What Replicate's interrogator at this address says of an image.
 pub(super) async fn caption(base: &str, image: &InputImage) -> Result<String, ProviderError> {
     let settings = ReplicateInterrogatorSettings { base_url: base.to_owned(), ..ReplicateInterrogatorSettings::new(KEY.into()) };
-    ReplicateInterrogator::new(settings).caption(image).await
+    ReplicateInterrogator::new(settings)?.caption(image).await
 }

@@ -16,7 +16,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use guarded_http::{AllowedHost, GuardSettings};
-use remote_providers::{DownloadLimits, Guard, InputImage, Provider, ProviderError, Source, Started, Status, VideoRequest, download};
+use remote_providers::{
+    DownloadError, DownloadLimits, ErrorKind, Guard, InputImage, Provider, ProviderError, Source, Started, Status, VideoRequest, download,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -80,7 +82,11 @@ async fn make(provider: &dyn Provider, base: &str, call: Call) -> Result<Value, 
         Call::Download { id, file } => match provider.poll(&id).await? {
             Status::Pending(_) => Ok(json!({"status": "pending"})),
             Status::Finished(source) => {
-                let length = download(provider.name(), source, &guard(), &DownloadLimits::default(), &file).await?;
+                let length =
+                    download(provider.name(), source, &guard(), &DownloadLimits::default(), &file).await.map_err(|error| match error {
+                        DownloadError::Provider(error) => error,
+                        DownloadError::Disk(error) => ProviderError::new(provider.name(), ErrorKind::Result, error.to_string()),
+                    })?;
                 Ok(json!({"status": "finished", "length": length}))
             }
             Status::Failed(error) => Err(error),

@@ -27,13 +27,17 @@ impl Bedrock {
     pub async fn connect(settings: BedrockSettings) -> Result<Self> {
         settings.check()?;
         let config = quietly(load(&settings)).await;
-        if config.region().is_none() {
+        let Some(region) = config.region().map(Region::as_ref) else {
             return Err(refusal("no region is set: set the provider's region, AWS_REGION or the profile's"));
+        };
+        // It becomes part of a host's name.
+        if !region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+            return Err(refusal(&format!("the region is {region:?}; it has small letters, digits and hyphens, as us-east-1")));
         }
         let bearer = quietly(async { bearer_token(&settings, &config) }).await;
         // The service's name is "Bedrock Runtime". In a profile's services section that is bedrock_runtime to Amazon's other SDKs, and to the
         // Rust SDK bedrock-runtime; without the space it is the first to both.
-        let endpoint = quietly(async { endpoint(settings.endpoint.as_deref(), &config, "Bedrock_Runtime") }).await;
+        let endpoint = quietly(async { endpoint_of(settings.endpoint.as_deref(), &config, "Bedrock_Runtime") }).await;
         let is_plain = endpoint.as_deref().is_some_and(|address| address.trim_start().to_ascii_lowercase().starts_with("http:"));
         if bearer.is_some() && is_plain && !settings.bearer_over_http {
             return Err(refusal(
@@ -41,7 +45,7 @@ impl Bedrock {
                  https, or access keys, which are never sent",
             ));
         }
-        let s3_endpoint = quietly(async { endpoint_of_s3(&settings, &config) }).await;
+        let s3_endpoint = quietly(async { endpoint_of(settings.s3_endpoint.as_deref(), &config, "S3") }).await;
         let has_bearer = bearer.is_some();
         let (client, presigner) = quietly(async {
             let mut builder = Builder::from(&config);
@@ -89,13 +93,9 @@ fn bearer_token(settings: &BedrockSettings, config: &SdkConfig) -> Option<String
 }
 
 /// The settings' address, else the one that the SDK finds for the service, else `None` for Amazon's own.
-fn endpoint(set: Option<&str>, config: &SdkConfig, service: &str) -> Option<String> {
+fn endpoint_of(set: Option<&str>, config: &SdkConfig, service: &str) -> Option<String> {
     let found = || configured(config, service, "AWS_ENDPOINT_URL", "endpoint_url").or_else(|| config.endpoint_url().map(str::to_owned));
     set.map(str::to_owned).or_else(found).filter(|address| !address.trim().is_empty())
-}
-
-fn endpoint_of_s3(settings: &BedrockSettings, config: &SdkConfig) -> Option<String> {
-    endpoint(settings.s3_endpoint.as_deref(), config, "S3")
 }
 
 /// What the SDK's chain has for a service: an environment variable, or a key of the profile.

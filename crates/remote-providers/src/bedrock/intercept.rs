@@ -7,8 +7,6 @@
 //! The fields of a body are put in order. The SDK keeps the model's input in a hash map, so that the same request has other bytes each time,
 //! and Amazon does not say how it compares two requests that have one token.
 
-use std::collections::BTreeMap;
-
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -50,15 +48,9 @@ impl Intercept for Evener {
 }
 
 /// The same with the fields of each object in the order of their names.
-fn in_order(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name, in_order(value))).collect();
-            Value::Object(fields.into_iter().collect())
-        }
-        Value::Array(values) => Value::Array(values.into_iter().map(in_order).collect()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
-    }
+fn in_order(mut value: Value) -> Value {
+    value.sort_all_objects();
+    value
 }
 
 /// The address without `x-id` in its query; `None` if there is none.

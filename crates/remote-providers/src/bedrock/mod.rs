@@ -31,7 +31,7 @@ use tracing::{
 };
 use url::Url;
 
-use crate::{ErrorKind, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest};
+use crate::{ErrorKind, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest, fields::job_id};
 use presign::{Place, Presigner};
 pub use settings::{AwsKeys, BedrockSettings};
 
@@ -70,7 +70,8 @@ impl Bedrock {
         if arn.is_empty() {
             return Err(invalid("the job's ARN is empty"));
         }
-        quietly(self.client.get_async_invoke().invocation_arn(arn).send()).await.map_err(|error| errors::of(&error))
+        let answer = quietly(self.client.get_async_invoke().invocation_arn(arn).send()).await;
+        answer.map_err(|error| errors::of(&error).about_job())
     }
 
     /// A presigned URL of a finished invocation's video.
@@ -82,7 +83,7 @@ impl Bedrock {
         };
         let place = folder.and_then(|folder| Place::within(folder, VIDEO));
         let place = place.ok_or_else(|| protocol("the finished invocation does not say where in S3 its video is"))?;
-        self.presigner.url(&place).await
+        self.presigner.url(&place).await.map_err(ProviderError::about_job)
     }
 }
 
@@ -94,6 +95,10 @@ impl Provider for Bedrock {
 
     fn check(&self, model: &str, request: &VideoRequest) -> Result<()> {
         nova_reel::Task::of(self.model_id(model)?, request).map(|_| ())
+    }
+
+    fn check_model(&self, model: &str) -> Result<()> {
+        self.model_id(model).map(drop)
     }
 
     fn pace(&self) -> Pace {
@@ -118,10 +123,7 @@ impl Provider for Bedrock {
         let call = self.client.start_async_invoke().model_id(model).model_input(input).client_request_token(token);
         let call = call.output_data_config(AsyncInvokeOutputDataConfig::S3OutputDataConfig(output));
         let answer = quietly(call.send()).await.map_err(|error| errors::of(&error))?;
-        match answer.invocation_arn() {
-            "" => Err(protocol("the answer to the start has no ARN").maybe_started()),
-            arn => Ok(Started::Pending(arn.to_owned())),
-        }
+        job_id(NAME, answer.invocation_arn()).map(Started::Pending)
     }
 
     async fn poll(&self, id: &str) -> Result<Status> {

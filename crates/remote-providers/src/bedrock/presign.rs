@@ -34,7 +34,6 @@ impl Place {
 }
 
 /// Makes presigned URLs.
-#[derive(Clone)]
 pub(super) struct Presigner {
     client: Client,
     watched: Option<Watched>,

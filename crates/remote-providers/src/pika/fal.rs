@@ -7,21 +7,18 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use guarded_http::HeaderMap;
-use reqwest::{
-    Client, RequestBuilder, StatusCode,
-    header::{AUTHORIZATION, HeaderValue},
-};
-use secrecy::{ExposeSecret as _, SecretString};
+use reqwest::{Client, RequestBuilder, StatusCode, header::AUTHORIZATION};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
 use super::{NAME, fal_request::body};
 use crate::{
-    ErrorKind, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
+    ErrorKind, InputImage, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
     endpoint::{endpoint, same_origin},
     fields::{invalid, is_content_filter, job_id, public, reason},
-    http::{Answer, client, send, status_error},
+    http::{Answer, client, secret_header, send, status_error},
 };
 
 /// The operator's settings of Pika through fal.
@@ -83,10 +80,7 @@ impl PikaFal {
 
     /// Sends a request with the key, and returns the answer whatever its status.
     async fn ask(&self, request: RequestBuilder) -> Result<Answer> {
-        let mut key = HeaderValue::from_str(&format!("Key {}", self.settings.key.expose_secret()))
-            .map_err(|_| ProviderError::new(NAME, ErrorKind::Settings, "the key has characters that a header cannot have"))?;
-        key.set_sensitive(true);
-        send(NAME, request.header(AUTHORIZATION, key)).await
+        send(NAME, request.header(AUTHORIZATION, secret_header(NAME, "Key ", &self.settings.key)?)).await
     }
 
     /// fal's id of the model.
@@ -193,7 +187,11 @@ impl Provider for PikaFal {
 
     fn check(&self, model: &str, request: &VideoRequest) -> Result<()> {
         self.endpoint_id(model, request)?;
-        body(request).map(drop)
+        body(request, InputImage::left_out).map(drop)
+    }
+
+    fn check_model(&self, model: &str) -> Result<()> {
+        self.endpoint_id(model, &VideoRequest::default()).map(drop)
     }
 
     fn pace(&self) -> Pace {
@@ -204,7 +202,7 @@ impl Provider for PikaFal {
         let endpoint_id = self.endpoint_id(model, request)?;
         let segments: Vec<_> = endpoint_id.split('/').collect();
         let url = endpoint(NAME, &self.settings.base_url, &segments)?;
-        let answer = self.ask(self.client.post(url).json(&body(request)?)).await?;
+        let answer = self.ask(self.client.post(url).json(&body(request, InputImage::url)?)).await?;
         if !answer.status.is_success() {
             return Err(self.refused(&answer));
         }

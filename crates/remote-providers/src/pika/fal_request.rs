@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::NAME;
 use crate::{
-    Result, VideoRequest,
+    InputImage, Result, VideoRequest,
     fields::{integer, invalid, refuse, text, word},
 };
 
@@ -16,8 +16,9 @@ const DURATIONS: [u64; 2] = [5, 10];
 const ASPECT_RATIOS: [(&str, u32, u32); 7] =
     [("16:9", 16, 9), ("9:16", 9, 16), ("1:1", 1, 1), ("4:5", 4, 5), ("5:4", 5, 4), ("3:2", 3, 2), ("2:3", 2, 3)];
 
-/// What a start sends. Options go along under fal's names; those that Pika's models have in common are checked here.
-pub(super) fn body(request: &VideoRequest) -> Result<Value> {
+/// What a start sends; `url` turns the image into an address. Options go along under fal's names; those that Pika's models have in common are
+/// checked here.
+pub(super) fn body(request: &VideoRequest, url: fn(&InputImage) -> String) -> Result<Value> {
     let fields = [
         ("last_image", request.last_image.is_some()),
         ("shots", !request.shots.is_empty()),
@@ -31,7 +32,7 @@ pub(super) fn body(request: &VideoRequest) -> Result<Value> {
     }
     let mut body = json!({"prompt": request.prompt});
     if let Some(image) = &request.image {
-        body["image_url"] = image.url().into();
+        body["image_url"] = url(image).into();
     }
     if let Some(negative) = &request.negative_prompt {
         body["negative_prompt"] = negative.as_str().into();

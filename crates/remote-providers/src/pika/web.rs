@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::NAME;
 use crate::{
-    ErrorKind, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
+    ErrorKind, InputImage, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
     endpoint::endpoint,
     fields::{integer, invalid, is_content_filter, job_id, number, only, reason, refuse, text, word},
     http::{Answer, client, send, status_error},
@@ -115,7 +115,7 @@ impl Provider for PikaWeb {
     }
 
     fn check(&self, model: &str, request: &VideoRequest) -> Result<()> {
-        body(if model.is_empty() { &self.settings.model } else { model }, request).map(drop)
+        body(if model.is_empty() { &self.settings.model } else { model }, request, InputImage::left_out).map(drop)
     }
 
     fn pace(&self) -> Pace {
@@ -123,7 +123,7 @@ impl Provider for PikaWeb {
     }
 
     async fn start(&self, model: &str, request: &VideoRequest, _token: &str) -> Result<Started> {
-        let body = body(if model.is_empty() { &self.settings.model } else { model }, request)?;
+        let body = body(if model.is_empty() { &self.settings.model } else { model }, request, InputImage::url)?;
         let url = endpoint(NAME, &self.settings.base_url, &["generate"])?;
         let answer = self.ask(self.client.post(url).json(&body)).await?;
         let answer = answer.json();
@@ -152,8 +152,8 @@ impl Provider for PikaWeb {
     }
 }
 
-/// What a start sends.
-fn body(model: &str, request: &VideoRequest) -> Result<Value> {
+/// What a start sends; `url` turns the image into an address.
+fn body(model: &str, request: &VideoRequest, url: fn(&InputImage) -> String) -> Result<Value> {
     refuse(
         NAME,
         &[
@@ -168,7 +168,7 @@ fn body(model: &str, request: &VideoRequest) -> Result<Value> {
     }
     let mut body = json!({"promptText": request.prompt, "model": model, "options": options(request)?});
     if let Some(image) = &request.image {
-        body["image"] = image.url().into();
+        body["image"] = url(image).into();
     }
     Ok(body)
 }

@@ -7,16 +7,16 @@ mod prediction;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use guarded_http::HeaderMap;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use secrecy::{ExposeSecret as _, SecretString};
+use reqwest::header::AUTHORIZATION;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 pub(crate) use self::prediction::{ModelName, Prediction, Predictions};
 use crate::{
-    ErrorKind, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
-    fields::{invalid, refuse},
+    ErrorKind, InputImage, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
+    fields::{data_url_bytes, invalid, refuse},
+    http::secret_header,
 };
 
 /// The provider's name.
@@ -24,6 +24,8 @@ pub(crate) const NAME: &str = "replicate";
 
 /// The option that names the input which takes the image; no input itself.
 const IMAGE_KEY: &str = "image_key";
+/// The input that takes the image of most models.
+const IMAGE: &str = "image";
 
 /// The operator's settings of Replicate.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct ReplicateSettings {
     pub token: SecretString,
     /// The model of requests that name none; may be empty.
     pub model: String,
+    /// The model's input that takes the image, where a request's own options name none: "image".
+    pub image_key: String,
     /// How a video is waited for.
     pub pace: Pace,
     /// The longest time for one answer.
@@ -50,27 +54,28 @@ impl ReplicateSettings {
             deadline: Duration::from_secs(1800),
         };
         let base_url = "https://api.replicate.com".to_owned();
-        Self { base_url, token, model: String::new(), pace, timeout: Duration::from_secs(60) }
+        Self { base_url, token, model: String::new(), image_key: IMAGE.to_owned(), pace, timeout: Duration::from_secs(60) }
     }
 }
 
 /// Replicate. A model's name is "owner/name", "owner/name:version" or a version.
 ///
 /// Models name their inputs themselves. `prompt`, `image`, `negative_prompt` and `seed` are sent under these names if the request has them,
-/// and all of `options` as further inputs. `options.image_key` is the name of the input that takes the image where it is not `image`:
-/// Stable Video Diffusion has `input_image`.
+/// and all of `options` as further inputs. `options.image_key` is the name of the input that takes the image where it is not
+/// [`ReplicateSettings::image_key`]: Stable Video Diffusion has `input_image`.
 #[derive(Debug)]
 pub struct Replicate {
     predictions: Predictions,
     model: String,
+    image_key: String,
     pace: Pace,
 }
 
 impl Replicate {
     /// With these settings; asks nothing.
     pub fn new(settings: ReplicateSettings) -> Self {
-        let ReplicateSettings { base_url, token, model, pace, timeout } = settings;
-        Self { predictions: Predictions::new(base_url, token, timeout), model, pace }
+        let ReplicateSettings { base_url, token, model, image_key, pace, timeout } = settings;
+        Self { predictions: Predictions::new(base_url, token, timeout), model, image_key, pace }
     }
 
     fn model<'a>(&'a self, model: &'a str) -> Result<ModelName<'a>> {
@@ -81,20 +86,54 @@ impl Replicate {
         ModelName::read(model)
     }
 
+    /// What the model gets; `url` turns the image into an address. Options win over the common fields.
+    fn input(&self, request: &VideoRequest, url: fn(&InputImage) -> String) -> Result<Map<String, Value>> {
+        let advice = "give it in options under the model's own name";
+        let fields = [
+            ("last_image", request.last_image.is_some()),
+            ("shots", !request.shots.is_empty()),
+            ("seconds", request.seconds.is_some()),
+            ("size", request.size.is_some()),
+            ("fps", request.fps.is_some()),
+        ];
+        let fields = fields.map(|(name, is_set)| (format!("{name} ({advice})"), is_set));
+        refuse(NAME, &fields.each_ref().map(|(name, is_set)| (name.as_str(), *is_set)))?;
+
+        let mut options = request.options.clone();
+        let image_key = match options.remove(IMAGE_KEY) {
+            None => self.image_key.clone(),
+            Some(Value::String(key)) if !key.trim().is_empty() => key,
+            Some(other) => return Err(invalid(NAME, format!("options.image_key is {other}; it has to be the name of the model's input"))),
+        };
+        let mut input = Map::new();
+        if !request.prompt.is_empty() {
+            input.insert("prompt".to_owned(), request.prompt.as_str().into());
+        }
+        if let Some(negative) = &request.negative_prompt {
+            input.insert("negative_prompt".to_owned(), negative.as_str().into());
+        }
+        if let Some(image) = &request.image {
+            input.insert(image_key, url(image).into());
+        }
+        if let Some(seed) = request.seed {
+            input.insert("seed".to_owned(), seed.into());
+        }
+        input.append(&mut options);
+        if input.is_empty() {
+            return Err(invalid(NAME, "the request is empty; give a prompt, an image or options"));
+        }
+        Ok(input)
+    }
+
     fn source(&self, output: &Value) -> Result<Source> {
         let wrong = |reason| ProviderError::new(NAME, ErrorKind::Protocol, reason);
         let url = first_file(output).ok_or_else(|| wrong("the prediction succeeded, but its output has no file"))?;
         if let Some(data) = url.strip_prefix("data:") {
-            let base64 = data.split_once(";base64,").map(|(_, base64)| base64);
-            let bytes = base64.and_then(|base64| STANDARD.decode(base64).ok());
-            return bytes.map(Source::Bytes).ok_or_else(|| wrong("the output is a data URL that is not base64"));
+            return data_url_bytes(data).map(Source::Bytes).ok_or_else(|| wrong("the output is a data URL that is not base64"));
         }
         let mut headers = HeaderMap::new();
         if let Some(token) = self.predictions.key_for(url)? {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-                .map_err(|_| ProviderError::new(NAME, ErrorKind::Settings, "the token has characters that a header cannot have"))?;
-            bearer.set_sensitive(true);
-            headers.insert(AUTHORIZATION, bearer);
+            headers.insert(AUTHORIZATION, secret_header(NAME, "Bearer ", token)?);
         }
         Ok(Source::Url { url: url.to_owned(), headers })
     }
@@ -108,10 +147,7 @@ impl Replicate {
             "succeeded" => self.source(prediction.output()).map_or_else(Status::Failed, Status::Finished),
             "starting" | "processing" => Status::Pending(prediction.percent()),
             "failed" | "canceled" | "aborted" => Status::Failed(self.predictions.failure(prediction)),
-            word => {
-                let reason = format!("the prediction's status is \"{word}\", which is none of Replicate's");
-                Status::Failed(ProviderError::new(NAME, ErrorKind::Protocol, reason))
-            }
+            _ => Status::Failed(prediction.unknown_word()),
         }
     }
 }
@@ -124,7 +160,11 @@ impl Provider for Replicate {
 
     fn check(&self, model: &str, request: &VideoRequest) -> Result<()> {
         self.model(model)?;
-        input(request).map(drop)
+        self.input(request, InputImage::left_out).map(drop)
+    }
+
+    fn check_model(&self, model: &str) -> Result<()> {
+        self.model(model).map(drop)
     }
 
     fn pace(&self) -> Pace {
@@ -133,7 +173,7 @@ impl Provider for Replicate {
 
     async fn start(&self, model: &str, request: &VideoRequest, _token: &str) -> Result<Started> {
         // A video takes longer than Replicate holds an answer, so it is not asked to.
-        let prediction = self.predictions.create(&self.model(model)?, input(request)?, false).await?;
+        let prediction = self.predictions.create(&self.model(model)?, self.input(request, InputImage::url)?, false).await?;
         let id = prediction.id().to_owned();
         match self.status(&prediction) {
             Status::Finished(source) => Ok(Started::Finished(id, source)),
@@ -149,45 +189,6 @@ impl Provider for Replicate {
     async fn cancel(&self, id: &str) -> Result<()> {
         self.predictions.cancel(id).await
     }
-}
-
-/// What the model gets. Options win over the common fields.
-fn input(request: &VideoRequest) -> Result<Map<String, Value>> {
-    let advice = "give it in options under the model's own name";
-    let fields = [
-        ("last_image", request.last_image.is_some()),
-        ("shots", !request.shots.is_empty()),
-        ("seconds", request.seconds.is_some()),
-        ("size", request.size.is_some()),
-        ("fps", request.fps.is_some()),
-    ];
-    let fields = fields.map(|(name, is_set)| (format!("{name} ({advice})"), is_set));
-    refuse(NAME, &fields.each_ref().map(|(name, is_set)| (name.as_str(), *is_set)))?;
-
-    let mut options = request.options.clone();
-    let image_key = match options.remove(IMAGE_KEY) {
-        None => "image".to_owned(),
-        Some(Value::String(key)) if !key.trim().is_empty() => key,
-        Some(other) => return Err(invalid(NAME, format!("options.image_key is {other}; it has to be the name of the model's input"))),
-    };
-    let mut input = Map::new();
-    if !request.prompt.is_empty() {
-        input.insert("prompt".to_owned(), request.prompt.as_str().into());
-    }
-    if let Some(negative) = &request.negative_prompt {
-        input.insert("negative_prompt".to_owned(), negative.as_str().into());
-    }
-    if let Some(image) = &request.image {
-        input.insert(image_key, image.url().into());
-    }
-    if let Some(seed) = request.seed {
-        input.insert("seed".to_owned(), seed.into());
-    }
-    input.append(&mut options);
-    if input.is_empty() {
-        return Err(invalid(NAME, "the request is empty; give a prompt, an image or options"));
-    }
-    Ok(input)
 }
 
 /// The first address in an output, which is one, a list of them or an object of them.

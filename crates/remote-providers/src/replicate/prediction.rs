@@ -133,7 +133,7 @@ impl Predictions {
             error.kind = ErrorKind::ContentFilter;
         }
         if error.retry_after.is_none() && answer.status == StatusCode::TOO_MANY_REQUESTS {
-            error.retry_after = body["retry_after"].as_u64().map(Duration::from_secs);
+            error = error.retry_after(body["retry_after"].as_u64().map(Duration::from_secs));
         }
         Err(error)
     }
@@ -151,6 +151,12 @@ impl Prediction {
     /// The status: starting, processing, succeeded, failed, canceled or aborted.
     pub(crate) fn word(&self) -> &str {
         self.0["status"].as_str().unwrap_or_default()
+    }
+
+    /// The error of a status that is none of these.
+    pub(crate) fn unknown_word(&self) -> ProviderError {
+        let reason = format!("the prediction's status is \"{}\", which is none of Replicate's", self.word());
+        ProviderError::new(NAME, ErrorKind::Protocol, reason)
     }
 
     /// The output; null until there is one. An answer that was waited for may have it and still say "processing".

@@ -20,7 +20,7 @@ use super::{
     key_header, result_url,
 };
 use crate::{
-    ErrorKind, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
+    ErrorKind, InputImage, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
     endpoint::{base, below, is_same_origin},
     http,
 };
@@ -158,8 +158,8 @@ impl VeoGoogle {
         if self.vertex.is_some() { Door::Vertex } else { Door::Developer }
     }
 
-    fn body(&self, request: &VideoRequest) -> Result<Value> {
-        body(request, self.door(), self.vertex.as_ref().and_then(|vertex| vertex.storage_uri.as_deref()))
+    fn body(&self, request: &VideoRequest, encode: fn(&InputImage) -> String) -> Result<Value> {
+        body(request, self.door(), self.vertex.as_ref().and_then(|vertex| vertex.storage_uri.as_deref()), encode)
     }
 
     /// The model's own path: `models/veo`, or on Vertex `projects/../locations/../publishers/google/models/veo`.
@@ -233,7 +233,11 @@ impl Provider for VeoGoogle {
     /// the developer API a seed. There, frames per second are ignored: Veo makes 24.
     fn check(&self, model: &str, request: &VideoRequest) -> Result<()> {
         self.model_path(model)?;
-        self.body(request).map(|_| ())
+        self.body(request, InputImage::left_out).map(|_| ())
+    }
+
+    fn check_model(&self, model: &str) -> Result<()> {
+        self.model_path(model).map(drop)
     }
 
     fn pace(&self) -> Pace {
@@ -242,7 +246,7 @@ impl Provider for VeoGoogle {
 
     async fn start(&self, model: &str, request: &VideoRequest, _token: &str) -> Result<Started> {
         let url = self.resource(&format!("{}:predictLongRunning", self.model_path(model)?))?;
-        let request = self.client.post(url).headers(self.headers.clone()).json(&self.body(request)?);
+        let request = self.client.post(url).headers(self.headers.clone()).json(&self.body(request, InputImage::base64)?);
         operation_name(&http::send(NAME, request).await?, &self.secret).map(Started::Pending)
     }
 

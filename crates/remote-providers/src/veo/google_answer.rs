@@ -52,7 +52,7 @@ pub(super) fn is_operation(name: &str) -> bool {
 /// # Errors
 /// What the answer says went wrong with the question.
 pub(super) fn operation(answer: &Answer, key: &SecretString) -> Result<Operation, ProviderError> {
-    let body = answer.json();
+    let mut body = answer.json();
     if !answer.status.is_success() {
         return Err(refusal(answer, &body, key));
     }
@@ -65,16 +65,18 @@ pub(super) fn operation(answer: &Answer, key: &SecretString) -> Result<Operation
     if body.get("done").and_then(Value::as_bool) != Some(true) {
         return Ok(Operation::Running);
     }
-    let response = body.get("response").unwrap_or(&Value::Null);
-    let response = response.get("generateVideoResponse").unwrap_or(response);
-    let first = |name: &str| response.get(name).and_then(|videos| videos.get(0)).cloned();
-    if let Some(sample) = first("generatedSamples") {
-        return Ok(Operation::Finished(sample.get("video").cloned().unwrap_or(sample)));
+    // Moved out and not copied: a video in base64 can have hundreds of megabytes.
+    let field = |object: &mut Value, name: &str| object.get_mut(name).map(Value::take);
+    let mut response = field(&mut body, "response").unwrap_or_default();
+    response = field(&mut response, "generateVideoResponse").unwrap_or(response);
+    let mut first = |name: &str| response.get_mut(name).and_then(|videos| videos.get_mut(0)).map(Value::take);
+    if let Some(mut sample) = first("generatedSamples") {
+        return Ok(Operation::Finished(field(&mut sample, "video").unwrap_or(sample)));
     }
     if let Some(video) = first("videos") {
         return Ok(Operation::Finished(video));
     }
-    Ok(Operation::Failed(filtered(response, key)))
+    Ok(Operation::Failed(filtered(&response, key)))
 }
 
 /// The error of an operation that is done without a video: Google then tells of its filter where videos would be, and of no error.
@@ -107,7 +109,8 @@ fn refusal(answer: &Answer, body: &Value, key: &SecretString) -> ProviderError {
     let (status, message) = told(error, key);
     let mut known = http::status_error(NAME, answer, &message);
     known.kind = kind_of(&status).unwrap_or(known.kind);
-    known.retry_after = known.retry_after.or_else(|| retry_delay(error));
+    let asked = known.retry_after.or_else(|| retry_delay(error));
+    known = known.retry_after(asked);
     if has_reason(error, "API_KEY_INVALID") || message.starts_with("API key not valid") {
         // Google answers a wrong key as an invalid argument.
         known.kind = ErrorKind::Credentials;

@@ -62,11 +62,11 @@ const OPTIONS: [(&str, Kind, bool); 7] = [
     ("resizeMode", Kind::OneOf(&["CROP", "PAD"]), true),
 ];
 
-/// The body of a start.
+/// The body of a start; `encode` turns an image into base64.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidRequest`] for what Veo has no word for, with the field, its value and the limit.
-pub(super) fn body(request: &VideoRequest, door: Door, storage_uri: Option<&str>) -> Result<Value> {
+pub(super) fn body(request: &VideoRequest, door: Door, storage_uri: Option<&str>, encode: fn(&InputImage) -> String) -> Result<Value> {
     if !request.shots.is_empty() {
         return Err(invalid("shots", "Veo makes videos of one prompt"));
     }
@@ -82,7 +82,8 @@ pub(super) fn body(request: &VideoRequest, door: Door, storage_uri: Option<&str>
     }
     for (name, image) in [("image", &request.image), ("lastFrame", &request.last_image)] {
         if let Some(image) = image {
-            instance.insert(name.to_owned(), inline(image));
+            let image = json!({"bytesBase64Encoded": encode(image), "mimeType": image.format.media_type()});
+            instance.insert(name.to_owned(), image);
         }
     }
     Ok(json!({"instances": [instance], "parameters": parameters(request, door, storage_uri)?}))
@@ -155,10 +156,6 @@ fn shape(width: u32, height: u32) -> Result<(&'static str, &'static str)> {
         invalid("size", &format!("is {width}x{height}; Veo makes 16:9 and 9:16 of at most 3840x2160, such as 1280x720 or 720x1280"))
     })?;
     Ok((aspect_ratio, resolution))
-}
-
-fn inline(image: &InputImage) -> Value {
-    json!({"bytesBase64Encoded": image.base64(), "mimeType": image.format.media_type()})
 }
 
 fn invalid(field: &str, why: &str) -> ProviderError {

@@ -9,14 +9,14 @@ mod google_request;
 mod relay;
 mod relay_answer;
 
-use guarded_http::{HeaderMap, HeaderName, HeaderValue};
+use guarded_http::{HeaderMap, HeaderName};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use google::{GoogleAccess, VeoGoogle, VeoGoogleSettings};
 pub use relay::{VeoRelay, VeoRelaySettings};
 
-use crate::{ErrorKind, ProviderError, Result};
+use crate::{ErrorKind, ProviderError, Result, http::secret_header};
 
 /// The provider's name, whichever way it is reached.
 const NAME: &str = "veo";
@@ -27,14 +27,10 @@ fn fault(kind: ErrorKind, reason: impl AsRef<str>) -> ProviderError {
 
 /// A header that holds a key: `prefix` and the key.
 fn key_header(name: &'static str, prefix: &str, key: &SecretString) -> Result<HeaderMap> {
-    let key = key.expose_secret();
-    if key.is_empty() {
+    if key.expose_secret().is_empty() {
         return Err(fault(ErrorKind::Settings, "the key is empty"));
     }
-    let value = HeaderValue::from_str(&format!("{prefix}{key}"));
-    let mut value = value.map_err(|_| fault(ErrorKind::Settings, "the key holds characters that no header may hold"))?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(HeaderName::from_static(name), value)]))
+    Ok(HeaderMap::from_iter([(HeaderName::from_static(name), secret_header(NAME, prefix, key)?)]))
 }
 
 /// An address that an answer names as the video's.

@@ -10,7 +10,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use guarded_http::HeaderMap;
 use reqwest::{
     Client, StatusCode,
@@ -28,6 +27,7 @@ use super::{
 use crate::{
     ErrorKind, ImageFormat, InputImage, Pace, Provider, ProviderError, Result, Source, Started, Status, VideoRequest,
     endpoint::{base, below, is_same_origin},
+    fields::data_url_bytes,
     http,
 };
 
@@ -207,8 +207,7 @@ impl VeoRelay {
     /// The video at an address that an answer gives; the key goes along to the relay's own.
     fn source(&self, text: &str) -> Result<Source> {
         if let Some(data) = text.strip_prefix("data:") {
-            let bytes = data.split_once(";base64,").and_then(|(_, base64)| STANDARD.decode(base64).ok());
-            return bytes.map(Source::Bytes).ok_or_else(|| fault(ErrorKind::Protocol, "the video's data URL is no base64"));
+            return data_url_bytes(data).map(Source::Bytes).ok_or_else(|| fault(ErrorKind::Protocol, "the video's data URL is no base64"));
         }
         let is_path = text.starts_with('/') && !text.starts_with("//");
         let url = if is_path { self.base.join(text).ok() } else { None };

@@ -1,13 +1,14 @@
 //! Downloads, over real connections.
 
 use std::{
+    io,
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use guarded_http::{AllowedHost, Guard, GuardSettings, HeaderMap, HeaderName, HeaderValue};
-use remote_providers::{DownloadLimits, ErrorKind, ProviderError, Source, download};
+use remote_providers::{DownloadError, DownloadLimits, ErrorKind, ProviderError, Source, download};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -32,7 +33,7 @@ async fn serve(answer: impl Into<Vec<u8>>) -> (String, Arc<Mutex<Vec<String>>>) 
     (address, heads)
 }
 
-async fn fetch(address: &str, limits: DownloadLimits, file: &Path) -> Result<u64, ProviderError> {
+async fn fetch(address: &str, limits: DownloadLimits, file: &Path) -> Result<u64, DownloadError> {
     let mut headers = HeaderMap::new();
     headers.insert(KEY, HeaderValue::from_static("a-secret"));
     let allow: Vec<AllowedHost> = vec!["127.0.0.1".parse().unwrap()];
@@ -41,6 +42,14 @@ async fn fetch(address: &str, limits: DownloadLimits, file: &Path) -> Result<u64
     let guard = Guard::new(GuardSettings { allow, ports: (1..=u16::MAX).collect(), ..GuardSettings::default() });
     assert!(port(address) > 0);
     download("veo", Source::Url { url: format!("http://{address}/v/video.mp4?Signature=a-secret"), headers }, &guard, &limits, file).await
+}
+
+/// The provider's error.
+fn of_provider(fetched: Result<u64, DownloadError>) -> ProviderError {
+    match fetched {
+        Err(DownloadError::Provider(error)) => error,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn answer(status: &str, head: &str, body: &[u8]) -> Vec<u8> {
@@ -87,14 +96,14 @@ async fn what_is_no_whole_video_leaves_no_file_and_no_secret() {
     for (name, answer, limits, kind, retryable) in table {
         let file = folder.path().join("video.mp4");
         let (address, _) = serve(answer).await;
-        let error = fetch(&address, limits, &file).await.unwrap_err();
+        let error = of_provider(fetch(&address, limits, &file).await);
         assert_eq!((error.kind, error.is_retryable()), (kind, retryable), "{name}: {error}");
         assert!(!file.exists(), "{name}");
         assert!(!format!("{error} {error:?}").contains("a-secret"), "{name}: {error:?}");
     }
     let large = Source::Bytes(vec![0; 1001]);
     let file = folder.path().join("large");
-    let error = download("veo", large, &Guard::new(GuardSettings::default()), &small, &file).await.unwrap_err();
+    let error = of_provider(download("veo", large, &Guard::new(GuardSettings::default()), &small, &file).await);
     assert!(error.kind == ErrorKind::TooLarge && error.to_string().contains("1000 bytes") && !file.exists(), "{error}");
 }
 
@@ -104,8 +113,33 @@ async fn an_address_that_is_forbidden_is_the_operators_to_allow() {
     let file = folder.path().join("video.mp4");
     let (video, asked) = serve(answer("200 OK", "Content-Type: video/mp4\r\nContent-Length: 0\r\n", b"")).await;
     let source = Source::Url { url: format!("http://{video}/video.mp4?Signature=a-secret"), headers: HeaderMap::new() };
-    let error = download("veo", source, &Guard::new(GuardSettings::default()), &DownloadLimits::default(), &file).await.unwrap_err();
+    let error = of_provider(download("veo", source, &Guard::new(GuardSettings::default()), &DownloadLimits::default(), &file).await);
     assert!(error.kind == ErrorKind::Settings && !error.is_retryable() && !error.to_string().contains("a-secret"), "{error}");
     assert!(error.reason.starts_with("the video may not be fetched from 127.0.0.1"), "{error}");
     assert!(asked.lock().unwrap().is_empty() && !file.exists());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_the_disks_fault_and_not_the_providers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (video, _) = serve(answer("200 OK", "Content-Type: video/mp4\r\nContent-Length: 300000\r\n", &[7; 300_000])).await;
+    let file = folder.path().join("video.mp4");
+    let missing = folder.path().join("gone").join("video.mp4");
+    for (file, kind) in [(&file, io::ErrorKind::StorageFull), (&missing, io::ErrorKind::NotFound)] {
+        for is_fetched in [true, false] {
+            if kind == io::ErrorKind::StorageFull {
+                // A file that takes nothing, as on a disk without room.
+                std::os::unix::fs::symlink("/dev/full", file).unwrap();
+            }
+            let written = match is_fetched {
+                true => fetch(&video, DownloadLimits::default(), file).await,
+                false => {
+                    let (source, guard) = (Source::Bytes(vec![7; 300_000]), Guard::new(GuardSettings::default()));
+                    download("veo", source, &guard, &DownloadLimits::default(), file).await
+                }
+            };
+            assert!(matches!(&written, Err(DownloadError::Disk(error)) if error.kind() == kind), "{is_fetched}: {written:?}");
+            assert!(file.symlink_metadata().is_err(), "no file is left");
+        }
+    }
 }

@@ -12,7 +12,7 @@ fn provider(base_url: String) -> PikaFal {
 
 async fn fake() -> (FalFake, PikaFal) {
     let fake = FalFake::start(KEY).await.unwrap();
-    let provider = provider(fake.base_url());
+    let provider = provider(fake.server.url());
     (fake, provider)
 }
 
@@ -30,7 +30,7 @@ async fn submit_status_and_result() {
     let Ok(Source::Url { url, headers }) = source else { panic!("no address") };
     assert!(url.contains("/files/output.mp4") && headers.is_empty(), "the file is public: {url}");
 
-    let requests = fake.requests();
+    let requests = fake.server.requests();
     let asked: Vec<_> = requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect();
     let path = "/fal-ai/pika/requests/764cabcf-b745-4b3e-ae38-0001";
     let status = format!("GET {path}/status");
@@ -49,7 +49,7 @@ async fn models_and_shapes() {
     start(&fal, "", &sized(None, (720, 1280))).await;
     start(&fal, "v2.1", &sized(request().image, (1920, 1080))).await;
     start(&fal, "fal-ai/pika/turbo/image-to-video", &request()).await;
-    let bodies: Vec<_> = fake.requests().iter().map(|request| (request.path.clone(), request.json())).collect();
+    let bodies: Vec<_> = fake.server.requests().iter().map(|request| (request.path.clone(), request.json())).collect();
     assert_eq!(bodies[0].0, "/fal-ai/pika/v2.2/text-to-video");
     assert_eq!(bodies[0].1, json!({"prompt": "a red fox", "aspect_ratio": "9:16", "resolution": "720p"}));
     assert_eq!(bodies[1].0, "/fal-ai/pika/v2.1/image-to-video");
@@ -90,7 +90,7 @@ async fn the_key_goes_to_the_configured_origin_only() {
     let id = start(&fal, "", &request()).await;
     assert!(finish(&fal, &id).await.1.is_ok());
     fal.cancel(&id).await.unwrap();
-    assert_eq!(fake.requests().len(), 6);
+    assert_eq!(fake.server.requests().len(), 6);
 
     // A base URL that is another by the time of the poll.
     let moved = provider(elsewhere.url());
@@ -130,17 +130,17 @@ async fn each_end_of_a_request_has_its_kind() {
         (Fault::ContentFilterAtEnd, ErrorKind::ContentFilter, "content_policy_violation", false),
         (Fault::Failed("Request timed out"), ErrorKind::Failed, "request_timeout", true),
     ] {
-        fake.faults().push("submit", fault.clone());
+        fake.faults.push("submit", fault.clone());
         let id = start(&fal, "", &request()).await;
         let error = failure(&fal, &id).await;
         assert_eq!((error.kind, error.code.as_deref(), error.is_retryable()), (kind, Some(code), retryable), "{fault:?}");
     }
 
     let id = start(&fal, "", &request()).await;
-    fake.faults().push("status", Fault::WrongWord("DONE"));
+    fake.faults.push("status", Fault::WrongWord("DONE"));
     let error = failure(&fal, &id).await;
     assert!(error.kind == ErrorKind::Protocol && error.reason.contains("\"DONE\""), "{error}");
-    fake.faults().push("result", Fault::WrongWord(""));
+    fake.faults.push("result", Fault::WrongWord(""));
     assert!(failure(&fal, &id).await.reason.contains("no video.url"));
     assert!(finish(&fal, &id).await.1.is_ok());
 }
@@ -176,13 +176,13 @@ async fn each_fault_of_an_answer_has_its_kind() {
         (Fault::CloseAfterBytes(0), ErrorKind::Unavailable, true),
         (Fault::CloseAfterBytes(9), ErrorKind::Unavailable, true),
     ] {
-        fake.faults().push("submit", fault.clone());
+        fake.faults.push("submit", fault.clone());
         let error = start_error(&fal, "", &request()).await;
         assert_eq!((error.kind, error.may_have_started), (kind, may_have_started), "{fault:?}: {error}");
     }
     let id = start(&fal, "", &request()).await;
     for operation in ["status", "status", "status", "result"] {
-        fake.faults().push(operation, Fault::Status(502, "bad gateway"));
+        fake.faults.push(operation, Fault::Status(502, "bad gateway"));
     }
     for _ in 0..3 {
         assert!(poll_error(&fal, &id).await.is_retryable());
@@ -192,12 +192,12 @@ async fn each_fault_of_an_answer_has_its_kind() {
     fal.poll(&id).await.unwrap();
     assert!(poll_error(&fal, &id).await.is_retryable());
     assert!(finish(&fal, &id).await.1.is_ok());
-    assert!(fake.faults().all_taken());
+    assert!(fake.faults.all_taken());
 
-    let wrong = provider(FalFake::start("another").await.unwrap().base_url());
+    let wrong = provider(FalFake::start("another").await.unwrap().server.url());
     assert_eq!(start_error(&wrong, "", &request()).await.kind, ErrorKind::Unavailable, "the fake is gone");
     let other = FalFake::start("another").await.unwrap();
-    assert_eq!(start_error(&provider(other.base_url()), "", &request()).await.kind, ErrorKind::Credentials);
+    assert_eq!(start_error(&provider(other.server.url()), "", &request()).await.kind, ErrorKind::Credentials);
 }
 
 #[tokio::test]
@@ -205,14 +205,14 @@ async fn a_request_can_be_cancelled_until_it_is_over_and_after() {
     let (fake, fal) = fake().await;
     let id = start(&fal, "", &request()).await;
     fal.cancel(&id).await.unwrap();
-    let cancelled = &fake.requests()[1];
+    let cancelled = &fake.server.requests()[1];
     assert_eq!((cancelled.method.as_str(), cancelled.path.ends_with("/cancel")), ("PUT", true));
     let error = failure(&fal, &id).await;
     assert_eq!((error.kind, error.code.as_deref()), (ErrorKind::Failed, Some("client_cancelled")));
     // 400 ALREADY_COMPLETED, and then 404 for one that fal has forgotten.
     fal.cancel(&id).await.unwrap();
     fal.cancel(&id.replace("0001", "0009")).await.unwrap();
-    fake.faults().push("cancel", Fault::Status(500, "oops"));
+    fake.faults.push("cancel", Fault::Status(500, "oops"));
     assert_eq!(fal.cancel(&id).await.unwrap_err().kind, ErrorKind::Unavailable);
     assert!(!format!("{fal:?} {:?}", PikaFalSettings::new(KEY.to_owned().into())).contains(KEY));
 }

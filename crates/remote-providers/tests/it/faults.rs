@@ -207,7 +207,7 @@ async fn of_pikas_web_form() {
     let settings = |timeout| PikaWebSettings { base_url: fake.base_url(), timeout, pace: PACE, ..PikaWebSettings::new(KEY.into()) };
     let provider = both(|timeout| PikaWeb::new(settings(timeout)));
     for row in own.into_iter().chain(of_jobs("generate", "job")).chain(of_storage("download")) {
-        check("pika", fake.faults(), &provider, "", &drive::request(), row).await;
+        check("pika", &fake.faults, &provider, "", &drive::request(), row).await;
     }
 }
 
@@ -225,10 +225,10 @@ async fn of_pika_through_fal() {
         ("result", Fault::WrongWord(""), 1, Some((Protocol, "no video.url"))),
     ];
     let fake = FalFake::start(KEY).await.unwrap();
-    let settings = |timeout| PikaFalSettings { base_url: fake.base_url(), timeout, pace: PACE, ..PikaFalSettings::new(KEY.into()) };
+    let settings = |timeout| PikaFalSettings { base_url: fake.server.url(), timeout, pace: PACE, ..PikaFalSettings::new(KEY.into()) };
     let provider = both(|timeout| PikaFal::new(settings(timeout)));
     for row in own.into_iter().chain(of_jobs("submit", "status")).chain(of_storage("download")) {
-        check("fal", fake.faults(), &provider, "", &drive::request(), row).await;
+        check("fal", &fake.faults, &provider, "", &drive::request(), row).await;
     }
 }
 
@@ -245,10 +245,10 @@ async fn of_replicate() {
     let options = json!({"image_key": "input_image", "frames_per_second": 6});
     let request = VideoRequest { prompt: String::new(), ..drive::request_with(options) };
     let fake = ReplicateFake::start(KEY).await.unwrap();
-    let settings = |timeout| ReplicateSettings { base_url: fake.base_url(), timeout, pace: PACE, ..ReplicateSettings::new(KEY.into()) };
+    let settings = |timeout| ReplicateSettings { base_url: fake.server.url(), timeout, pace: PACE, ..ReplicateSettings::new(KEY.into()) };
     let provider = both(|timeout| Replicate::new(settings(timeout)));
     for row in own.into_iter().chain(of_jobs("create", "get")).chain(of_storage("download")) {
-        check("replicate", fake.faults(), &provider, STABLE_VIDEO_DIFFUSION, &request, row).await;
+        check("replicate", &fake.faults, &provider, STABLE_VIDEO_DIFFUSION, &request, row).await;
     }
 }
 
@@ -280,10 +280,14 @@ async fn of_hugging_face() {
         ("infer", LARGE, 1, Some((TooLarge, "ask for a shorter video"))),
     ];
     let fake = HuggingFaceFake::start(KEY).await.unwrap();
-    let settings =
-        |timeout| HuggingFaceSettings { base_url: fake.base_url(), timeout, wait: Duration::ZERO, ..HuggingFaceSettings::new(KEY.into()) };
+    let settings = |timeout| HuggingFaceSettings {
+        base_url: fake.server.url(),
+        timeout,
+        wait: Duration::ZERO,
+        ..HuggingFaceSettings::new(KEY.into())
+    };
     let provider = both(|timeout| HuggingFace::new(settings(timeout)));
     for row in rows {
-        check("hugging face", fake.faults(), &provider, "", &drive::request(), row).await;
+        check("hugging face", &fake.faults, &provider, "", &drive::request(), row).await;
     }
 }

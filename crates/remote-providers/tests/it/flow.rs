@@ -5,7 +5,8 @@ use std::{future::pending, sync::Mutex, time::Duration};
 use async_trait::async_trait;
 use guarded_http::{AllowedHost, Guard, GuardSettings};
 use remote_providers::{
-    DownloadLimits, Lost, Pace, Provider, ProviderError, RemoteMemory, RemoteState, Run, RunError, VideoRequest, download, run,
+    DownloadError, DownloadLimits, Lost, Outlives, Pace, Provider, ProviderError, RemoteMemory, RemoteState, Run, RunError, VideoRequest,
+    download, run,
 };
 
 use crate::drive::{KEY, checked};
@@ -35,7 +36,7 @@ struct Memory(Mutex<RemoteState>);
 
 #[async_trait]
 impl RemoteMemory for Memory {
-    async fn record(&self, state: &RemoteState) -> Result<(), Lost> {
+    async fn record(&self, state: &RemoteState, _: Outlives) -> Result<(), Lost> {
         let id = state.id.as_deref().unwrap_or_default();
         assert!(id.len() <= 2048 && !id.contains(KEY), "{id}");
         *self.0.lock().unwrap() = state.clone();
@@ -58,8 +59,16 @@ pub(crate) async fn video(
 ) -> Result<Vec<u8>, ProviderError> {
     provider.check(model, request).unwrap();
     let memory = Memory::default();
-    let asking =
-        Run { provider, model, request, memory: &memory, progress: &|_| {}, tries: TRIES, pause: Duration::from_millis(1), backoff: 2.0 };
+    let asking = Run {
+        provider,
+        model,
+        request: request.clone(),
+        memory: &memory,
+        progress: &|_| {},
+        tries: TRIES,
+        pause: Duration::from_millis(1),
+        backoff: 2.0,
+    };
     let state = RemoteState { token: "token-1".to_owned(), ..RemoteState::default() };
     let finished = match run(asking, state, pending()).await {
         Ok(finished) => finished,
@@ -75,9 +84,10 @@ pub(crate) async fn video(
             assert_eq!(bytes.len() as u64, length);
             Ok(bytes)
         }
-        Err(error) => {
+        Err(DownloadError::Provider(error)) => {
             assert!(!file.exists());
             Err(checked(error))
         }
+        Err(DownloadError::Disk(error)) => panic!("{error}"),
     }
 }

@@ -19,7 +19,7 @@ fn provider(base_url: String, timeout: Duration) -> HuggingFace {
 
 async fn fake() -> (HuggingFaceFake, HuggingFace) {
     let fake = HuggingFaceFake::start(KEY).await.unwrap();
-    let provider = provider(fake.base_url(), Duration::from_secs(30));
+    let provider = provider(fake.server.url(), Duration::from_secs(30));
     (fake, provider)
 }
 
@@ -38,11 +38,11 @@ async fn video(provider: &HuggingFace, request: &VideoRequest) -> Vec<u8> {
 async fn the_form_of_the_document() {
     let (fake, hugging_face) = fake().await;
     let png = VideoRequest { seconds: Some(3), ..request() };
-    assert_eq!(video(&hugging_face, &png).await, sample_video(2048));
+    assert_eq!(video(&hugging_face, &png).await, sample_video(0));
     let jpeg = InputImage { bytes: vec![0xff, 0xd8, 0xff, 0xe0], format: ImageFormat::Jpeg, source_url: None };
     video(&hugging_face, &VideoRequest { image: Some(jpeg), ..request() }).await;
 
-    let requests = fake.requests();
+    let requests = fake.server.requests();
     let path = "/models/stabilityai/stable-video-diffusion-img2vid-xt";
     assert!(requests.iter().all(|request| request.method == "POST" && request.path == path && request.bearer() == Some(KEY)));
     assert!(requests.iter().all(|request| request.header("accept") == Some("video/mp4")));
@@ -59,20 +59,20 @@ async fn parameters_of_the_model() {
     let (fake, hugging_face) = fake().await;
     let options = json!({"motion_bucket_id": 90, "num_frames": 14});
     video(&hugging_face, &VideoRequest { seed: Some(7), ..request_with(options) }).await;
-    let body = String::from_utf8_lossy(&fake.requests()[0].body).into_owned();
+    let body = String::from_utf8_lossy(&fake.server.requests()[0].body).into_owned();
     assert!(body.contains("{\"motion_bucket_id\":90,\"num_frames\":14,\"seed\":7}"), "{body}");
 }
 
 #[tokio::test]
 async fn a_model_that_is_being_loaded_is_worth_waiting_for() {
     let (fake, hugging_face) = fake().await;
-    fake.faults().push("infer", Fault::RetryAfter(503, "", 20));
+    fake.faults.push("infer", Fault::RetryAfter(503, "", 20));
     let error = start_error(&hugging_face, "", &request()).await;
     assert_eq!((error.kind, error.retry_after), (ErrorKind::Unavailable, Some(Duration::from_secs(20))));
     assert!(error.is_retryable() && !error.may_have_started && error.reason.contains("currently loading"), "{error}");
-    fake.faults().push("infer", Fault::RetryAfter(503, "", u32::MAX));
+    fake.faults.push("infer", Fault::RetryAfter(503, "", u32::MAX));
     assert_eq!(start_error(&hugging_face, "", &request()).await.retry_after, Some(Duration::from_secs(600)));
-    fake.faults().push("infer", Fault::Status(503, "busy"));
+    fake.faults.push("infer", Fault::Status(503, "busy"));
     let error = start_error(&hugging_face, "", &request()).await;
     assert_eq!((error.retry_after, error.is_retryable(), error.may_have_started), (Some(Duration::from_secs(20)), true, false));
     video(&hugging_face, &request()).await;
@@ -95,13 +95,13 @@ async fn what_passes_is_worth_another_try_after_a_wait_and_what_does_not_is_not(
         (Fault::Status(403, "gated"), ErrorKind::Forbidden, None),
         (Fault::ContentFilterAtStart, ErrorKind::ContentFilter, None),
     ] {
-        let hugging_face = provider(fake.base_url(), patience(fault == Fault::Stall));
-        fake.faults().push("infer", fault.clone());
+        let hugging_face = provider(fake.server.url(), patience(fault == Fault::Stall));
+        fake.faults.push("infer", fault.clone());
         let error = start_error(&hugging_face, "", &request()).await;
         assert_eq!((error.kind, error.is_retryable(), error.may_have_started), (kind, wait.is_some(), false), "{fault:?}: {error}");
         assert_eq!(error.retry_after, wait.map(Duration::from_secs), "{fault:?}");
     }
-    assert!(fake.faults().all_taken());
+    assert!(fake.faults.all_taken());
 }
 
 #[tokio::test]
@@ -114,11 +114,11 @@ async fn an_answer_with_status_200_is_not_always_a_video() {
         (Fault::NotAVideo(b"FAKE MP4 of a hundred bytes"), ErrorKind::Result, "27 bytes are no video"),
         (Fault::NotAVideo(b""), ErrorKind::Result, "0 bytes are no video"),
     ] {
-        fake.faults().push("infer", fault.clone());
+        fake.faults.push("infer", fault.clone());
         let error = start_error(&hugging_face, "", &request()).await;
         assert!(error.kind == kind && error.reason.contains(text), "{fault:?}: {error}");
     }
-    fake.faults().push("infer", Fault::TooLarge(1 << 20));
+    fake.faults.push("infer", Fault::TooLarge(1 << 20));
     assert_eq!(video(&hugging_face, &request()).await.len(), 1 << 20, "the limit of a result is the download's");
 }
 
@@ -127,9 +127,9 @@ async fn names_keys_and_what_has_no_place() {
     let (fake, hugging_face) = fake().await;
     assert_eq!(start_error(&hugging_face, "someone/other", &request()).await.kind, ErrorKind::NotFound);
     let error = start_error(&hugging_face, "some one/oth?er", &request()).await;
-    assert_eq!((error.kind, fake.requests()[1].path.as_str()), (ErrorKind::NotFound, "/models/some%20one/oth%3Fer"));
+    assert_eq!((error.kind, fake.server.requests()[1].path.as_str()), (ErrorKind::NotFound, "/models/some%20one/oth%3Fer"));
     let other = HuggingFaceFake::start("another").await.unwrap();
-    let wrong_key = provider(other.base_url(), Duration::from_secs(30));
+    let wrong_key = provider(other.server.url(), Duration::from_secs(30));
     assert_eq!(start_error(&wrong_key, "", &request()).await.kind, ErrorKind::Credentials);
     for (model, video, text) in [
         ("a/b/c", request(), "owner/name"),

@@ -30,7 +30,7 @@ async fn the_flow_of_the_document() {
     let Ok(Source::Url { url, headers }) = source else { panic!("no address") };
     assert!(url.contains("seed42.mp4") && headers.is_empty(), "{url}");
 
-    let requests = fake.requests();
+    let requests = fake.server.requests();
     let asked: Vec<_> = requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect();
     assert_eq!(asked, ["POST /web/generate", "GET /web/jobs/job-0001", "GET /web/jobs/job-0001", "GET /web/jobs/job-0001"]);
     assert_eq!(
@@ -60,7 +60,7 @@ async fn options_and_common_fields_go_where_the_form_has_them() {
     let video =
         VideoRequest { negative_prompt: Some("blur".to_owned()), seed: Some(7), fps: Some(12), image: None, ..request_with(options) };
     start(&pika, "2.0", &video).await;
-    let body = fake.requests()[0].json();
+    let body = fake.server.requests()[0].json();
     assert_eq!(body.get("image"), None);
     assert_eq!(body["model"], "2.0");
     let parameters = json!({"motion": 4, "guidanceScale": 7.5, "negativePrompt": "blur", "seed": 9});
@@ -104,16 +104,16 @@ async fn words_of_a_job() {
     let (fake, pika) = fake().await;
     let id = start(&pika, "", &request()).await;
     for word in ["queued", "pending", "starting", "processing", "Running", "in_progress"] {
-        fake.faults().push("job", Fault::WrongWord(word));
+        fake.faults.push("job", Fault::WrongWord(word));
         assert!(matches!(pika.poll(&id).await.unwrap(), Status::Pending(None)), "{word}");
     }
     for word in ["failed", "error", "cancelled", "quux"] {
-        fake.faults().push("job", Fault::WrongWord(word));
+        fake.faults.push("job", Fault::WrongWord(word));
         let error = failure(&pika, &id).await;
         assert!(error.kind == ErrorKind::Failed && error.reason.contains(&format!("\"{word}\"")), "{error}");
     }
     for word in ["", "finished"] {
-        fake.faults().push("job", Fault::WrongWord(word));
+        fake.faults.push("job", Fault::WrongWord(word));
         assert_eq!(failure(&pika, &id).await.kind, ErrorKind::Protocol, "{word}: without a resultUrl");
     }
 }
@@ -136,27 +136,27 @@ async fn each_fault_of_a_start_has_its_kind() {
     ] {
         let timeout = patience(fault == Fault::Stall);
         let settings = PikaWebSettings { base_url: fake.base_url(), timeout, ..PikaWebSettings::new(KEY.to_owned().into()) };
-        fake.faults().push("generate", fault.clone());
+        fake.faults.push("generate", fault.clone());
         let error = start_error(&PikaWeb::new(settings), "", &request()).await;
         assert_eq!((error.kind, error.may_have_started, error.is_retryable()), (kind, may_have_started, retryable), "{fault:?}: {error}");
         let waits = matches!(fault, Fault::RetryAfter(..)).then_some(Duration::from_secs(7));
         assert_eq!(error.retry_after, waits);
     }
-    assert!(fake.faults().all_taken());
+    assert!(fake.faults.all_taken());
 }
 
 #[tokio::test]
 async fn each_fault_of_a_job_has_its_kind() {
     let (fake, pika) = fake().await;
-    fake.faults().push("generate", Fault::ContentFilterAtEnd);
+    fake.faults.push("generate", Fault::ContentFilterAtEnd);
     let id = start(&pika, "", &request()).await;
     assert_eq!(failure(&pika, &id).await.kind, ErrorKind::ContentFilter);
-    fake.faults().push("generate", Fault::Failed("out of memory"));
+    fake.faults.push("generate", Fault::Failed("out of memory"));
     let id = start(&pika, "", &request()).await;
     let error = failure(&pika, &id).await;
     assert!(error.kind == ErrorKind::Failed && error.reason.contains("out of memory"), "{error}");
     for (status, kind) in [(429, ErrorKind::RateLimited), (500, ErrorKind::Unavailable), (503, ErrorKind::Unavailable)] {
-        fake.faults().push("job", Fault::Status(status, "busy"));
+        fake.faults.push("job", Fault::Status(status, "busy"));
         assert_eq!(poll_error(&pika, &id).await.kind, kind, "{status}");
     }
     assert_eq!(poll_error(&pika, "job-9999").await.kind, ErrorKind::NotFound);

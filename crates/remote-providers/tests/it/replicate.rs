@@ -17,7 +17,7 @@ fn provider(base_url: String) -> Replicate {
 
 async fn fake() -> (ReplicateFake, Replicate) {
     let fake = ReplicateFake::start(KEY).await.unwrap();
-    let provider = provider(fake.base_url());
+    let provider = provider(fake.server.url());
     (fake, provider)
 }
 
@@ -39,7 +39,7 @@ async fn a_video_by_version() {
     assert_eq!(percent, [None, Some(40)]);
     assert!(matches!(source, Ok(Source::Url { url, .. }) if url.ends_with("/out.mp4")));
 
-    let requests = fake.requests();
+    let requests = fake.server.requests();
     let asked: Vec<_> = requests.iter().map(|request| format!("{} {}", request.method, request.path)).collect();
     let get = format!("GET /v1/predictions/{id}");
     assert_eq!(asked, ["POST /v1/predictions", &get, &get, &get]);
@@ -57,12 +57,35 @@ async fn a_video_by_version() {
 }
 
 #[tokio::test]
+async fn the_operator_names_the_input_that_takes_the_image() {
+    let fake = ReplicateFake::start(KEY).await.unwrap();
+    let settings = ReplicateSettings { base_url: fake.server.url(), ..ReplicateSettings::new(KEY.to_owned().into()) };
+    let replicate = Replicate::new(ReplicateSettings { image_key: "input_image".to_owned(), ..settings });
+    let request = VideoRequest { prompt: String::new(), ..request() };
+    start(&replicate, &svd(), &request).await;
+    // A request that names another one knows better.
+    let other = VideoRequest { options: request_with(json!({"image_key": "first_frame_image"})).options, ..request };
+    start(&replicate, "minimax/video-01", &VideoRequest { prompt: "a fox".to_owned(), ..other }).await;
+    let inputs: Vec<_> = fake.server.requests().iter().map(|request| request.json()["input"].clone()).collect();
+    let address = "https://example.com/fox.png?a=1&b=2";
+    assert_eq!(inputs, [json!({"input_image": address}), json!({"first_frame_image": address, "prompt": "a fox"})]);
+}
+
+#[test]
+fn a_models_name_is_looked_at_before_there_is_a_request() {
+    let replicate = provider("https://example.com".to_owned());
+    assert!(replicate.check_model("minimax/video-01").is_ok());
+    let error = replicate.check_model("a model").unwrap_err();
+    assert!(error.kind == ErrorKind::InvalidRequest && error.reason.contains("\"a model\"; it has to be owner/name"), "{error}");
+}
+
+#[tokio::test]
 async fn a_video_by_an_official_models_name() {
     let (fake, replicate) = fake().await;
     let id =
         start(&replicate, "minimax/video-01", &request_with(json!({"image_key": "first_frame_image", "prompt_optimizer": false}))).await;
     assert!(matches!(finish(&replicate, &id).await.1, Ok(Source::Url { .. })), "a list of one");
-    let asked = &fake.requests()[0];
+    let asked = &fake.server.requests()[0];
     assert_eq!(asked.path, "/v1/models/minimax/video-01/predictions");
     let input = json!({"prompt": "a red fox", "first_frame_image": image().url(), "prompt_optimizer": false});
     assert_eq!(asked.json(), json!({"input": input}));
@@ -73,7 +96,7 @@ async fn an_image_without_an_address_goes_as_a_data_url() {
     let (fake, replicate) = fake().await;
     let image = InputImage { source_url: None, ..image() };
     start(&replicate, &svd(), &VideoRequest { image: Some(image), ..svd_request() }).await;
-    assert_eq!(fake.requests()[0].json()["input"]["input_image"], "data:image/png;base64,iVBORw0KGgo=");
+    assert_eq!(fake.server.requests()[0].json()["input"]["input_image"], "data:image/png;base64,iVBORw0KGgo=");
 }
 
 /// A server that answers with what the test says.
@@ -121,12 +144,12 @@ async fn each_end_of_a_prediction_has_its_kind() {
         (Fault::WrongWord("canceled"), ErrorKind::Failed, "canceled"),
         (Fault::WrongWord("exploded"), ErrorKind::Protocol, "\"exploded\""),
     ] {
-        fake.faults().push("create", fault.clone());
+        fake.faults.push("create", fault.clone());
         let id = start(&replicate, &svd(), &svd_request()).await;
         let error = failure(&replicate, &id).await;
         assert!(error.kind == kind && error.reason.contains(text), "{fault:?}: {error}");
     }
-    fake.faults().push("create", Fault::Failed("Prediction interrupted; please retry (code: PA)"));
+    fake.faults.push("create", Fault::Failed("Prediction interrupted; please retry (code: PA)"));
     let id = start(&replicate, &svd(), &svd_request()).await;
     assert!(failure(&replicate, &id).await.is_retryable());
     let removed = json!({"id": "p", "status": "succeeded", "output": null, "data_removed": true});
@@ -135,7 +158,7 @@ async fn each_end_of_a_prediction_has_its_kind() {
 
     let id = start(&replicate, &svd(), &svd_request()).await;
     replicate.cancel(&id).await.unwrap();
-    assert_eq!(fake.requests().last().unwrap().path, format!("/v1/predictions/{id}/cancel"));
+    assert_eq!(fake.server.requests().last().unwrap().path, format!("/v1/predictions/{id}/cancel"));
     assert!(failure(&replicate, &id).await.reason.contains("canceled"));
 }
 
@@ -152,7 +175,7 @@ async fn each_fault_of_an_answer_has_its_kind() {
         (Fault::CloseAfterBytes(0), ErrorKind::Unavailable, true),
         (Fault::CloseAfterBytes(20), ErrorKind::Unavailable, true),
     ] {
-        fake.faults().push("create", fault.clone());
+        fake.faults.push("create", fault.clone());
         let error = start_error(&replicate, &svd(), &svd_request()).await;
         assert_eq!((error.kind, error.may_have_started), (kind, may_have_started), "{fault:?}: {error}");
         assert_eq!(error.retry_after.is_some(), kind == ErrorKind::RateLimited);
@@ -164,7 +187,7 @@ async fn each_fault_of_an_answer_has_its_kind() {
     assert!(error.kind == ErrorKind::InvalidRequest && error.reason.contains("not allowed"), "{error}");
     assert_eq!(poll_error(&replicate, "nothing").await.kind, ErrorKind::NotFound);
     let other = ReplicateFake::start("another").await.unwrap();
-    let error = start_error(&provider(other.base_url()), &svd(), &svd_request()).await;
+    let error = start_error(&provider(other.server.url()), &svd(), &svd_request()).await;
     assert_eq!((error.kind, error.may_have_started), (ErrorKind::Credentials, false));
     assert!(!replicate.honours_token());
 }
@@ -214,7 +237,7 @@ fn what_no_model_can_be_told_is_refused() {
 
 fn interrogator(base_url: String) -> ReplicateInterrogator {
     let (interval, deadline) = (Duration::from_millis(5), Duration::from_secs(30));
-    ReplicateInterrogator::new(ReplicateInterrogatorSettings { base_url, interval, deadline, ..settings() })
+    ReplicateInterrogator::new(ReplicateInterrogatorSettings { base_url, interval, deadline, ..settings() }).unwrap()
 }
 
 fn settings() -> ReplicateInterrogatorSettings {
@@ -224,9 +247,9 @@ fn settings() -> ReplicateInterrogatorSettings {
 #[tokio::test]
 async fn a_caption_in_one_answer() {
     let fake = ReplicateFake::start(KEY).await.unwrap();
-    let caption = interrogator(fake.base_url()).caption(&image()).await.unwrap();
+    let caption = interrogator(fake.server.url()).caption(&image()).await.unwrap();
     assert!(caption.starts_with("a red fox in the snow"), "{caption}");
-    let requests = fake.requests();
+    let requests = fake.server.requests();
     assert_eq!(requests.len(), 1, "the answer says processing, and has the output");
     assert_eq!((requests[0].path.as_str(), requests[0].header("prefer")), ("/v1/predictions", Some("wait")));
     let input = json!({"image": image().url(), "clip_model_name": "ViT-L-14/openai", "mode": "best"});
@@ -237,24 +260,24 @@ async fn a_caption_in_one_answer() {
 async fn a_caption_that_takes_longer_than_an_answer_is_held() {
     let fake = ReplicateFake::start(KEY).await.unwrap();
     fake.let_holds_time_out();
-    fake.faults().push("get", Fault::Status(503, "later"));
-    fake.faults().push("get", Fault::CloseAfterBytes(0));
-    assert!(interrogator(fake.base_url()).caption(&image()).await.is_ok());
-    assert_eq!((fake.predictions(), fake.faults().all_taken()), (1, true));
+    fake.faults.push("get", Fault::Status(503, "later"));
+    fake.faults.push("get", Fault::CloseAfterBytes(0));
+    assert!(interrogator(fake.server.url()).caption(&image()).await.is_ok());
+    assert_eq!((fake.predictions(), fake.faults.all_taken()), (1, true));
 }
 
 #[tokio::test]
 async fn a_caption_that_is_refused_for_the_moment_is_asked_for_again() {
     let fake = ReplicateFake::start(KEY).await.unwrap();
-    fake.faults().push("create", Fault::RetryAfter(429, "throttled", 0));
-    fake.faults().push("create", Fault::Status(503, "later"));
-    assert!(interrogator(fake.base_url()).caption(&image()).await.is_ok());
-    assert_eq!((fake.requests().len(), fake.predictions()), (3, 1));
+    fake.faults.push("create", Fault::RetryAfter(429, "throttled", 0));
+    fake.faults.push("create", Fault::Status(503, "later"));
+    assert!(interrogator(fake.server.url()).caption(&image()).await.is_ok());
+    assert_eq!((fake.server.requests().len(), fake.predictions()), (3, 1));
     // Not beyond the deadline.
-    fake.faults().push("create", Fault::RetryAfter(429, "throttled", 31));
-    assert_eq!(caption_error(&interrogator(fake.base_url())).await.kind, ErrorKind::RateLimited);
-    fake.faults().push("create", Fault::RetryAfter(429, "throttled", u32::MAX));
-    assert_eq!(caption_error(&interrogator(fake.base_url())).await.kind, ErrorKind::RateLimited);
+    fake.faults.push("create", Fault::RetryAfter(429, "throttled", 31));
+    assert_eq!(caption_error(&interrogator(fake.server.url())).await.kind, ErrorKind::RateLimited);
+    fake.faults.push("create", Fault::RetryAfter(429, "throttled", u32::MAX));
+    assert_eq!(caption_error(&interrogator(fake.server.url())).await.kind, ErrorKind::RateLimited);
 }
 
 #[tokio::test]
@@ -269,14 +292,15 @@ async fn captions_that_never_come() {
         (Fault::CloseAfterBytes(0), ErrorKind::Unavailable, "broke off"),
     ] {
         let fake = ReplicateFake::start(KEY).await.unwrap();
-        fake.faults().push("create", fault.clone());
-        let error = caption_error(&interrogator(fake.base_url())).await;
+        fake.faults.push("create", fault.clone());
+        let error = caption_error(&interrogator(fake.server.url())).await;
         assert!(error.kind == kind && error.reason.contains(text), "{fault:?}: {error}");
-        let posts = fake.requests().iter().filter(|request| request.path == "/v1/predictions").count();
+        let posts = fake.server.requests().iter().filter(|request| request.path == "/v1/predictions").count();
         assert_eq!(posts, 1, "{fault:?}: asked once");
     }
     let unnamed = ReplicateInterrogator::new(ReplicateInterrogatorSettings { model: "clip".to_owned(), ..settings() });
-    assert_eq!(caption_error(&unnamed).await.kind, ErrorKind::Settings);
+    let error = unnamed.unwrap_err();
+    assert!(error.kind == ErrorKind::Settings && error.reason.contains("\"clip\"; it has to be owner/name"), "{error}");
     // An interrogator of the operator's own that gives something else.
     let server = Server::start(|_| Reply::json(201, &json!({"id": "p", "status": "succeeded", "output": [1, 2]}))).await.unwrap();
     assert_eq!(caption_error(&interrogator(server.url())).await.kind, ErrorKind::Protocol);
@@ -287,12 +311,13 @@ async fn a_caption_that_is_late_is_cancelled() {
     let fake = ReplicateFake::start(KEY).await.unwrap();
     fake.let_holds_time_out();
     for _ in 0..100 {
-        fake.faults().push("get", Fault::WrongWord("processing"));
+        fake.faults.push("get", Fault::WrongWord("processing"));
     }
     let (interval, deadline) = (Duration::from_millis(5), Duration::from_millis(60));
-    let late = ReplicateInterrogator::new(ReplicateInterrogatorSettings { base_url: fake.base_url(), interval, deadline, ..settings() });
+    let late = ReplicateInterrogator::new(ReplicateInterrogatorSettings { base_url: fake.server.url(), interval, deadline, ..settings() })
+        .unwrap();
     assert_eq!(caption_error(&late).await.kind, ErrorKind::Deadline);
-    assert!(fake.requests().last().unwrap().path.ends_with("/cancel"));
+    assert!(fake.server.requests().last().unwrap().path.ends_with("/cancel"));
     assert!(!format!("{late:?} {:?}", settings()).contains(KEY));
 }
 

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, future::pending, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use remote_providers::{
-    ErrorKind, Lost, Pace, Provider, ProviderError, RemoteMemory, RemoteState, Result, Run, RunError, Source, Started, Status, Stop,
-    VideoRequest, run,
+    ErrorKind, Lost, Outlives, Pace, Provider, ProviderError, RemoteMemory, RemoteState, Result, Run, RunError, Source, Started, Status,
+    Stop, VideoRequest, run,
 };
 use tokio::time::{Instant, sleep};
 
@@ -23,9 +23,14 @@ struct World {
     at: Mutex<Vec<Instant>>,
     starts: Mutex<VecDeque<Result<Started>>>,
     polls: Mutex<VecDeque<Result<Status>>>,
+    cancels: Mutex<VecDeque<Result<()>>>,
+    /// How long a cancellation takes to be answered.
+    cancel_takes: Duration,
     /// How long a start takes to be answered.
     start_takes: Duration,
     honours_token: bool,
+    /// What each record had to outlive.
+    outlives: Mutex<Vec<Outlives>>,
     is_lost: bool,
 }
 
@@ -53,11 +58,10 @@ impl World {
     }
 
     async fn run(&self, state: RemoteState, stopped: impl Future<Output = Stop> + Send) -> Result<String, RunError> {
-        let request = VideoRequest::default();
         let run_of = Run {
             provider: self,
             model: "a-model",
-            request: &request,
+            request: VideoRequest::default(),
             memory: self,
             progress: &|percent| self.note(format!("progress {percent:?}")),
             tries: 3,
@@ -99,13 +103,15 @@ impl Provider for World {
 
     async fn cancel(&self, id: &str) -> Result<()> {
         self.note(format!("cancel {id}"));
-        Ok(())
+        sleep(self.cancel_takes).await;
+        self.cancels.lock().unwrap().pop_front().unwrap_or(Ok(()))
     }
 }
 
 #[async_trait]
 impl RemoteMemory for World {
-    async fn record(&self, state: &RemoteState) -> Result<(), Lost> {
+    async fn record(&self, state: &RemoteState, outlives: Outlives) -> Result<(), Lost> {
+        self.outlives.lock().unwrap().push(outlives);
         self.note(format!("record asked={} id={:?}", state.asked, state.id));
         if self.is_lost { Err(Lost) } else { Ok(()) }
     }
@@ -201,6 +207,17 @@ async fn a_provider_that_asks_for_a_pause_gets_it_up_to_a_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_asked_outlives_the_machine_unless_the_provider_honours_the_token() {
+    let pass = || refused(ErrorKind::Unavailable);
+    for (honours_token, asked) in [(true, Outlives::Program), (false, Outlives::Machine)] {
+        let world = World::new(honours_token, [Err(pass()), pending_start()], [finished()]);
+        world.run(fresh(), pending()).await.unwrap();
+        // Asked, known not to have begun, asked again, and the id.
+        assert_eq!(*world.outlives.lock().unwrap(), [asked, Outlives::Machine, asked, Outlives::Machine]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_whose_answer_was_lost_is_asked_again_only_under_a_token() {
     let lost = || Err(refused(ErrorKind::Unavailable).maybe_started());
     let world = World::new(true, [lost(), pending_start()], [finished()]);
@@ -246,7 +263,9 @@ async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_that_the_programs_
             sleep(Duration::from_secs(350)).await;
             stop
         };
-        assert!(matches!(world.run(fresh(), stopped).await, Err(RunError::Stopped(why)) if why == stop));
+        assert!(
+            matches!(world.run(fresh(), stopped).await, Err(RunError::Stopped { stop: why, is_told }) if why == stop && is_told == (cancels == 1))
+        );
         assert_eq!(world.count("cancel id-1"), cancels);
 
         // While it is asked: the answer is waited for, so that there is an id.
@@ -255,15 +274,33 @@ async fn a_cancelled_job_is_cancelled_at_the_provider_and_one_that_the_programs_
             sleep(Duration::from_secs(1)).await;
             stop
         };
-        assert!(matches!(world.run(fresh(), stopped).await, Err(RunError::Stopped(why)) if why == stop));
+        assert!(
+            matches!(world.run(fresh(), stopped).await, Err(RunError::Stopped { stop: why, is_told }) if why == stop && is_told == (cancels == 1))
+        );
         assert_eq!((world.count("cancel id-1"), world.count("record asked=true id=Some")), (cancels, 1));
 
         // An answer that does not come is not waited for.
         let world = World { start_takes: Duration::from_secs(3600), ..World::new(false, [pending_start()], []) };
         let begun = Instant::now();
-        assert!(matches!(world.run(fresh(), async { stop }).await, Err(RunError::Stopped(why)) if why == stop));
+        assert!(matches!(world.run(fresh(), async { stop }).await, Err(RunError::Stopped { stop: why, is_told: false }) if why == stop));
         assert!(begun.elapsed() < Duration::from_secs(10));
         assert_eq!(world.count("record asked=false"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_cancelled_says_whether_the_provider_has_taken_it() {
+    let refusing = World::new(false, [pending_start()], []);
+    refusing.cancels.lock().unwrap().push_back(Err(refused(ErrorKind::Unavailable)));
+    let silent = World { cancel_takes: Duration::from_secs(3600), ..World::new(false, [pending_start()], []) };
+    for (world, expected) in [(World::new(false, [pending_start()], []), true), (refusing, false), (silent, false)] {
+        let stopped = async {
+            sleep(Duration::from_secs(350)).await;
+            Stop::Cancelled
+        };
+        let ended = world.run(fresh(), stopped).await;
+        assert!(matches!(ended, Err(RunError::Stopped { stop: Stop::Cancelled, is_told }) if is_told == expected), "{ended:?}");
+        assert_eq!(world.count("cancel id-1"), 1);
     }
 }
 

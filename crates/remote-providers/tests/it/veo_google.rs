@@ -78,7 +78,7 @@ async fn the_developer_api_from_start_to_file() {
         seconds: Some(8),
         ..request()
     };
-    assert_eq!(flow::video(&veo, "", &asked, patience(false)).await.unwrap(), sample_video(4096));
+    assert_eq!(flow::video(&veo, "", &asked, patience(false)).await.unwrap(), sample_video(0));
     let requests = fake.server.requests();
     let poll = "GET /v1beta/models/veo-3.1-generate-preview/operations/op00000001";
     let start = "POST /v1beta/models/veo-3.1-generate-preview:predictLongRunning";
@@ -100,7 +100,7 @@ async fn a_text_alone_and_a_video_within_the_answer() {
     let id = start(&veo, "models/veo-3.1-generate-preview", &text).await;
     let (progress, source) = finish(&veo, &id).await;
     assert_eq!(progress, [None, None]);
-    assert!(matches!(source, Ok(Source::Bytes(bytes)) if bytes == sample_video(4096)));
+    assert!(matches!(source, Ok(Source::Bytes(bytes)) if bytes == sample_video(0)));
     assert_eq!(fake.server.requests()[0].json(), json!({"instances": [{"prompt": "A river"}], "parameters": {"sampleCount": 1}}));
 }
 
@@ -109,7 +109,7 @@ async fn vertex_with_the_video_within_the_answer() {
     let (fake, veo) = vertex(None).await;
     let options = Map::from_iter([("generateAudio".to_owned(), json!(false)), ("resizeMode".to_owned(), json!("crop"))]);
     let asked = VideoRequest { seed: Some(7), fps: Some(24), options, ..request() };
-    assert_eq!(flow::video(&veo, "", &asked, patience(false)).await.unwrap(), sample_video(4096));
+    assert_eq!(flow::video(&veo, "", &asked, patience(false)).await.unwrap(), sample_video(0));
     let requests = fake.server.requests();
     let poll = format!("POST {VERTEX_MODEL}:fetchPredictOperation");
     assert_eq!(lines(&requests), [format!("POST {VERTEX_MODEL}:predictLongRunning"), poll.clone(), poll.clone(), poll]);
@@ -123,7 +123,7 @@ async fn vertex_with_the_video_within_the_answer() {
 #[tokio::test]
 async fn vertex_with_the_video_in_the_operators_bucket() {
     let (fake, veo) = vertex(Some("gs://my-bucket/videos/")).await;
-    assert_eq!(flow::video(&veo, "", &request(), patience(false)).await.unwrap(), sample_video(4096));
+    assert_eq!(flow::video(&veo, "", &request(), patience(false)).await.unwrap(), sample_video(0));
     assert_eq!(fake.server.requests()[0].json()["parameters"]["storageUri"], "gs://my-bucket/videos/");
     let stored = fake.storage.requests();
     assert_eq!(lines(&stored), ["GET /storage/v1/b/my-bucket/o/videos%2Fop00000001%2Fsample%200.mp4"]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, web::Bytes};
 use generation::{
     BackendError,
-    jobs::{Durability, HeldJob, HeldOutput, HeldVideo, Idempotency, Job, NewJob, Submitted, Work},
+    jobs::{Durability, HeldJob, HeldOutput, HeldVideo, Idempotency, NewJob, Submitted, Work},
 };
 use uuid::Uuid;
 
@@ -89,14 +89,6 @@ pub(crate) async fn finished(state: &ApiState, what: &str, job: HeldJob) -> Resu
         let is_by_caller = matches!(*error, BackendError::Cancelled) && cancel.is_cancelled() && !*state.jobs.stopping().borrow();
         if is_by_caller { task_cancelled(&id) } else { Problem::not_made(what, &error) }
     })
-}
-
-/// What is said of a job that this machine was to make and a service makes instead.
-pub(crate) fn overflow_remark(job: &Job, is_for_here: bool) -> Option<String> {
-    let provider = &job.remote.as_ref().filter(|_| is_for_here)?.provider;
-    Some(format!(
-        "{provider} makes the video, because this machine would have taken longer than the operator allows (routing.overflow_after_seconds)."
-    ))
 }
 
 /// A new task's id: a word and twelve hexadecimal digits.

@@ -20,7 +20,7 @@ pub(crate) use self::{
     example_picture::EXAMPLE_PICTURE,
     faults::{detail, echo, value_error, value_fault},
     fields::{Fields, TypeFault, boolean, entries, integer, query_values, string},
-    picture_source::{Asker, PictureSource, SourceError},
+    picture_source::{Asker, GivenPicture, PictureSource, SourceError},
     remote_picture::input_image,
     request_fields::random_seed,
 };

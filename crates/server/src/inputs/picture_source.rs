@@ -29,6 +29,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A larger picture is made smaller: models see a fraction of it, and it lies with its job until that has ended.
 const MAX_KEPT_SIDE: u32 = 2048;
 
+/// The longest address that a service is told; a picture with a longer one is sent as a file.
+const LONGEST_ADDRESS: usize = 2048;
+
 /// Why there is no picture.
 #[derive(Debug)]
 pub(crate) enum SourceError {
@@ -53,6 +56,21 @@ pub(crate) struct Asker<'a> {
     pub(crate) base_url: &'a str,
 }
 
+/// A picture as a caller gave it.
+#[derive(Debug)]
+pub(crate) struct GivenPicture {
+    /// The picture, upright.
+    pub(crate) picture: RgbImage,
+    /// Where it lies, if others than this server can fetch it there: not with us, for that wants a key.
+    pub(crate) address: Option<Url>,
+}
+
+impl From<RgbImage> for GivenPicture {
+    fn from(picture: RgbImage) -> Self {
+        Self { picture, address: None }
+    }
+}
+
 /// What pictures are fetched with, and its bounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PictureSource<'a> {
@@ -68,16 +86,16 @@ pub(crate) struct PictureSource<'a> {
 }
 
 impl PictureSource<'_> {
-    /// The picture, upright.
-    pub(crate) async fn picture(&self, source: String, asker: Asker<'_>) -> Result<RgbImage, SourceError> {
-        let Some(url) = as_url(&source) else { return decode(Bytes::Text(source)).await };
+    /// The picture, and where others find it.
+    pub(crate) async fn picture(&self, source: String, asker: Asker<'_>) -> Result<GivenPicture, SourceError> {
+        let Some(url) = as_url(&source) else { return Ok(decode(Bytes::Text(source)).await?.into()) };
         if let Some(bytes) = self.ours(&url, asker).await? {
-            return decode(Bytes::Here(bytes)).await;
+            return Ok(decode(Bytes::Here(bytes)).await?.into());
         }
         let (bytes, held) = self.fetched(&source, asker).await?;
         let picture = decode(Bytes::Here(bytes)).await;
         drop(held);
-        picture
+        Ok(GivenPicture { picture: picture?, address: Some(url).filter(|url| url.as_str().len() <= LONGEST_ADDRESS) })
     }
 
     /// The file that a URL of ours names; `None` if it is not one of ours.

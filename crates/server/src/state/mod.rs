@@ -54,7 +54,7 @@ pub struct ApiState {
     /// How much of a character's picture its script repaints, 0 (nothing) to 1.
     pub repaint_strength: f64,
     /// Who makes what beside this machine.
-    pub services: Services,
+    pub services: Arc<Services>,
     /// What was last found of the store of jobs.
     pub store_check: StoreCheck,
     /// What large bodies of requests may take.
@@ -94,7 +94,7 @@ impl ApiState {
             tasks: TasksSettings::default(),
             streams: OpenStreams::default(),
             repaint_strength: DEFAULT_REPAINT_STRENGTH,
-            services: Services::default(),
+            services: Arc::default(),
             store_check: StoreCheck::default(),
             memory: RequestMemory::default(),
             requests: RequestMetrics::default(),

@@ -5,12 +5,16 @@
 
 use std::sync::Arc;
 
-use generation::video::RemoteVideoSpec;
+use generation::{Refusal, video::RemoteVideoSpec};
 use remote_providers::{ErrorKind, Provider, ProviderError, VideoRequest};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
-use crate::{http::Problem, webhooks::game::GameCallback};
+use crate::{
+    http::Problem,
+    inputs::{Body, value_error},
+    webhooks::game::GameCallback,
+};
 
 /// Who makes what beside this machine; the operator's choice. By default nobody.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +44,6 @@ pub struct Service {
     pub provider: Arc<dyn Provider>,
     /// The name of the model that it uses where a request names the service alone: "nova-reel".
     pub model: String,
-    /// Parameters under the service's own names that every request has.
-    pub options: Map<String, Value>,
 }
 
 impl Service {
@@ -79,20 +81,23 @@ impl Services {
         }
     }
 
+    /// The same of the field `model` of a request; an unknown name is a fault of it.
+    pub(crate) fn named<R>(&self, model: String, body: &mut Body<R>) -> Maker {
+        self.maker(&model).unwrap_or_else(|sentence| {
+            body.faults.push(value_error("model", sentence, &Value::from(model)));
+            Maker::Local
+        })
+    }
+
     /// Who makes a video where the request names nobody and the operator says so.
     pub(crate) fn default_maker(&self, route: Option<&String>) -> Maker {
         // One that is not set up is refused with the reason when the job is handed in.
         route.map_or(Maker::Local, |model| Maker::Remote(self.whole_name(model).unwrap_or_else(|| model.clone())))
     }
 
-    /// Whether a model's service is set up.
-    pub fn has(&self, model: &str) -> bool {
-        self.whole_name(model).is_some()
-    }
-
     /// The name with the model that its service stands for where it names no other, so that prices and records know one name of it; `None`
     /// if its service is not set up.
-    fn whole_name(&self, name: &str) -> Option<String> {
+    pub fn whole_name(&self, name: &str) -> Option<String> {
         match name.split_once('/') {
             Some((service, model)) => (!model.is_empty()).then(|| self.service(service)).flatten().map(|_| name.to_owned()),
             None => self.service(name).map(Service::name),
@@ -117,28 +122,21 @@ impl Services {
         // A job for a service that is not set up is refused with the reason when it is handed in.
         let Some(service) = self.service(spec.provider()) else { return Ok((spec, Vec::new())) };
         let provider = service.provider.as_ref();
-        let model = spec.provider_model().to_owned();
-        for (name, value) in &service.options {
-            spec.request.options.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-        let check = |request: &VideoRequest, caption_first: bool| match caption_first {
-            // The prompt is not known yet; any will do for the rest.
-            true => provider.check(&model, &VideoRequest { prompt: "a prompt".to_owned(), ..request.clone() }),
-            false => provider.check(&model, request),
-        };
         let mut remarks = Vec::new();
-        while let Err(error) = check(&spec.request, spec.caption_first) {
+        while let Err(error) = spec.check(provider) {
             let may_help = error.kind == ErrorKind::InvalidRequest;
-            let left_out = OPTIONAL.iter().filter(|_| may_help).filter_map(|(name, leave_out)| {
-                let mut request = spec.request.clone();
-                leave_out(&mut request).then_some((*name, request))
-            });
-            let left_out: Vec<_> = left_out.collect();
+            let left_out = || {
+                OPTIONAL.iter().filter(|_| may_help).filter_map(|(name, leave_out)| {
+                    let mut other = spec.clone();
+                    leave_out(&mut other.request).then_some((*name, other))
+                })
+            };
             // The one that is to blame: without it there is no fault, or another. Else the one that matters least.
-            let is_to_blame = |request: &VideoRequest| check(request, spec.caption_first).err().as_ref() != Some(&error);
-            let blamed = left_out.iter().position(|(_, request)| is_to_blame(request)).unwrap_or(0);
-            let Some((name, request)) = left_out.into_iter().nth(blamed) else { return Err(error.into()) };
-            spec.request = request;
+            let is_to_blame = |other: &RemoteVideoSpec| other.check(provider).err().as_ref() != Some(&error);
+            let Some((name, other)) = left_out().find(|(_, other)| is_to_blame(other)).or_else(|| left_out().next()) else {
+                return Err(Refusal::Provider(error).into());
+            };
+            spec = other;
             remarks.push(format!("{name} is left out: {}", reason(&error)));
         }
         Ok((spec, remarks))

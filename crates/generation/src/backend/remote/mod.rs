@@ -4,9 +4,7 @@
 //! else is done; a job that waits holds no thread and none of its pictures; the file that it returns is a whole MP4 video; a job that is
 //! broken off goes on at the provider, and one that is cancelled does not.
 
-mod asking;
-pub mod captions;
-pub mod slot;
+pub mod record;
 
 use std::{
     collections::VecDeque,
@@ -17,17 +15,13 @@ use std::{
 
 use async_trait::async_trait;
 use remote_providers::{
-    DownloadLimits, ErrorKind, Finished, Guard, Provider, ProviderError, Run, RunError, Source, Stop as RunStop, VideoRequest, download,
-    run,
+    DownloadError, DownloadLimits, ErrorKind, Finished, Guard, InputImage, Interrogator, Outlives, Provider, ProviderError, Run, RunError,
+    Source, Stop as RunStop, VideoRequest, download, run,
 };
 use tokio::{sync::watch, time::timeout};
 use video_encode::VideoFacts;
 
-use self::{
-    asking::{Asking, Memory},
-    captions::Captions,
-    slot::RemoteSlot,
-};
+use self::record::{KeepRemote, RemoteRecord, StateOf};
 use super::{
     Backend, BackendError, JobContext, JobOutput, JobProgress, Refusal,
     job::{CancelSwitch, Stop},
@@ -76,7 +70,7 @@ impl RemoteSettings {
 pub struct RemoteBackend {
     provider: Arc<dyn Provider>,
     guard: Guard,
-    captions: Option<Arc<dyn Captions>>,
+    captions: Option<Arc<dyn Interrogator>>,
     settings: RemoteSettings,
     /// How long recent videos took.
     recent: Mutex<VecDeque<Duration>>,
@@ -90,13 +84,8 @@ impl RemoteBackend {
 
     /// The same, which can read a prompt from a picture.
     #[must_use]
-    pub fn with_captions(self, captions: Arc<dyn Captions>) -> Self {
+    pub fn with_captions(self, captions: Arc<dyn Interrogator>) -> Self {
         Self { captions: Some(captions), ..self }
-    }
-
-    /// The provider.
-    pub fn provider(&self) -> &Arc<dyn Provider> {
-        &self.provider
     }
 
     fn error(&self, kind: ErrorKind, reason: &str) -> ProviderError {
@@ -104,82 +93,58 @@ impl RemoteBackend {
     }
 
     fn check(&self, spec: &RemoteVideoSpec) -> Result<(), ProviderError> {
-        if !spec.caption_first {
-            return self.provider.check(spec.provider_model(), &spec.request);
+        if spec.caption_first {
+            self.caption_of(&spec.request)?;
         }
-        if self.captions.is_none() {
-            return Err(self.error(ErrorKind::Settings, "prompt: no interrogator is set up that could read one from the image"));
-        }
-        if spec.request.image.is_none() {
-            return Err(self.error(ErrorKind::InvalidRequest, "image: required where the prompt is to be read from it"));
-        }
-        // The prompt is not known yet; any will do for the rest.
-        let request = VideoRequest { prompt: "a prompt".to_owned(), ..spec.request.clone() };
-        self.provider.check(spec.provider_model(), &request)
+        spec.check(self.provider.as_ref())
     }
 
-    /// The prompt for a first frame, tried as often as other calls are.
-    async fn caption(&self, request: &VideoRequest) -> Result<String, ProviderError> {
-        let (Some(captions), Some(image)) = (&self.captions, &request.image) else {
-            return Err(self.error(ErrorKind::Settings, "prompt: no interrogator is set up that could read one from the image"));
-        };
-        let mut tried = 1;
-        loop {
-            match captions.caption(image).await {
-                Err(error) if error.is_retryable() && tried < self.settings.tries => {
-                    tracing::info!(%error, "no caption; trying again");
-                    tokio::time::sleep(error.retry_after.unwrap_or(self.settings.pause)).await;
-                    tried += 1;
-                }
-                other => return other,
-            }
-        }
+    /// Who reads the prompt, and from what.
+    fn caption_of<'a>(&'a self, request: &'a VideoRequest) -> Result<(&'a dyn Interrogator, &'a InputImage), ProviderError> {
+        let unset = || self.error(ErrorKind::Settings, "prompt: no interrogator is set up that could read one from the image");
+        let missing = || self.error(ErrorKind::InvalidRequest, "image: required where the prompt is to be read from it");
+        Ok((self.captions.as_deref().ok_or_else(unset)?, request.image.as_ref().ok_or_else(missing)?))
     }
 
     /// Asks for the prompt, if that is still to be done, and then for the video.
-    async fn make(&self, spec: RemoteVideoSpec, slot: RemoteSlot, caller: &Caller, file: &Path) -> Result<VideoFacts, BackendError> {
-        let Caller { id: job, cancel, progress } = caller;
-        let RemoteSlot { record, keep } = slot;
-        let RemoteVideoSpec { model, mut request, caption_first } = spec;
-        let model = model.split_once('/').map_or("", |(_, model)| model);
-        let memory = Memory::new(keep, record.clone());
-        let mut request = if record.state.id.is_some() {
-            // It is not asked for again, and its pictures are not held while it is waited for.
-            drop(request);
-            None
-        } else {
-            if caption_first {
-                request.prompt = match record.prompt {
-                    Some(prompt) => prompt,
-                    None => self.read_prompt(&request, &memory, cancel).await?,
-                };
-                self.provider.check(model, &request)?;
-            }
-            Some(request)
-        };
+    async fn make(&self, mut spec: RemoteVideoSpec, caller: &Caller, file: &Path) -> Result<(VideoFacts, u64), BackendError> {
+        let Caller { id: job, cancel, progress, keep } = caller;
+        let record = keep.record();
+        if record.state.id.is_none() && spec.caption_first {
+            spec.request.prompt = match record.prompt {
+                Some(prompt) => prompt,
+                None => self.read_prompt(&spec.request, caller).await?,
+            };
+            self.provider.check(spec.provider_model(), &spec.request)?;
+        }
         let on_progress = |percent: Option<u32>| {
             let Some(percent) = percent else { return };
             progress.send_modify(|progress| progress.share = progress.share.max(f64::from(percent.min(100)) / 100.0 * MADE));
         };
-        let nothing = VideoRequest::default();
         let mut tried = 1;
         loop {
-            let asking = Asking::new(self.provider.as_ref(), request.take());
             let this = Run {
-                provider: &asking,
-                model,
-                request: &nothing,
-                memory: &memory,
+                provider: self.provider.as_ref(),
+                // It is asked for once: in a later round the record has the provider's id.
+                request: std::mem::take(&mut spec.request),
+                model: spec.provider_model(),
+                memory: &StateOf(keep.as_ref()),
                 progress: &on_progress,
                 tries: self.settings.tries.max(1),
                 pause: self.settings.pause,
                 backoff: self.settings.backoff,
             };
-            let finished = run(this, memory.state().await, stop_of(cancel)).await;
-            let Finished { id, source } = finished.map_err(|error| match error {
-                RunError::Provider(error) => BackendError::Remote(error),
-                RunError::Stopped(_) | RunError::Lost(_) => BackendError::Cancelled,
-            })?;
+            let Finished { id, source } = match run(this, keep.record().state, stop_of(cancel)).await {
+                Ok(finished) => finished,
+                Err(RunError::Provider(error)) => return Err(error.into()),
+                Err(RunError::Lost(_)) => return Err(BackendError::Cancelled),
+                Err(RunError::Stopped { stop, is_told }) => {
+                    if is_told || self.is_told_late(stop, caller).await {
+                        keep.told().await;
+                    }
+                    return Err(BackendError::Cancelled);
+                }
+            };
             progress.send_modify(|progress| progress.share = progress.share.max(MADE));
             let error = match self.bring(source, cancel, file).await {
                 // A link that has expired, or a file that was cut off, may be whole the next time that the provider is asked for it.
@@ -197,30 +162,46 @@ impl RemoteBackend {
         }
     }
 
-    async fn read_prompt(&self, request: &VideoRequest, memory: &Memory, cancel: &CancelSwitch) -> Result<String, BackendError> {
+    async fn read_prompt(&self, request: &VideoRequest, Caller { cancel, keep, .. }: &Caller) -> Result<String, BackendError> {
+        let (captions, image) = self.caption_of(request)?;
+        // It is not asked for twice: the interrogator tries again by itself, as long as that costs nothing.
         let prompt = tokio::select! {
-            prompt = self.caption(request) => prompt?,
+            prompt = captions.caption(image) => prompt?,
             _ = cancel.stopped() => return Err(BackendError::Cancelled),
         };
-        memory.record_prompt(&prompt).await.map_err(|_| BackendError::Cancelled)?;
+        // Every start of the job has to ask for the same, whatever becomes of the machine.
+        let record = RemoteRecord { prompt: Some(prompt.clone()), ..keep.record() };
+        keep.keep(&record, Outlives::Machine).await.map_err(|_| BackendError::Cancelled)?;
         Ok(prompt)
     }
 
-    /// Downloads the video and looks at it.
-    async fn bring(&self, source: Source, cancel: &CancelSwitch, file: &Path) -> Result<VideoFacts, BackendError> {
+    /// Tells the provider of a job that was cancelled when its run had been broken off already; whether it has taken that.
+    async fn is_told_late(&self, stop: RunStop, Caller { id: job, cancel, keep, .. }: &Caller) -> bool {
+        let record = keep.record();
+        let (RunStop::GoingDown, Some(Stop::Cancelled), Some(id)) = (stop, cancel.why(), record.id()) else { return false };
+        let told = self.abandon(id).await;
+        if let Err(error) = &told {
+            tracing::warn!(%job, %error, "its provider does not hear that it is cancelled");
+        }
+        told.is_ok()
+    }
+
+    /// Downloads the video and looks at it; with its length.
+    async fn bring(&self, source: Source, cancel: &CancelSwitch, file: &Path) -> Result<(VideoFacts, u64), BackendError> {
         let fetched = tokio::select! {
             fetched = download(self.provider.name(), source, &self.guard, &self.settings.download, file) => fetched,
             _ = cancel.stopped() => return Err(BackendError::Cancelled),
         };
         let path = file.to_owned();
-        if let Err(error) = fetched {
+        let bytes = match fetched {
+            Ok(bytes) => bytes,
+            Err(DownloadError::Provider(error)) => return Err(error.into()),
             // A full disk is none of the provider's faults: the job waits for room, and the video is fetched again.
-            let is_writable = tokio::task::spawn_blocking(move || write_probe(&path)).await;
-            return Err(is_writable.ok().and_then(Result::err).map_or(BackendError::Remote(error), BackendError::Video));
-        }
+            Err(DownloadError::Disk(source)) => return Err(video_encode::Error::File { path, doing: "writing", source }.into()),
+        };
         let inspected = tokio::task::spawn_blocking(move || video_encode::inspect(&path)).await;
         match inspected {
-            Ok(Ok(facts)) => Ok(facts),
+            Ok(Ok(facts)) => Ok((facts, bytes)),
             Ok(Err(video_encode::Error::NotAVideo { reason, .. })) => {
                 Err(self.error(ErrorKind::Result, &format!("what came in place of a video cannot be used: {reason}")).into())
             }
@@ -244,13 +225,7 @@ struct Caller {
     id: String,
     cancel: CancelSwitch,
     progress: watch::Sender<JobProgress>,
-}
-
-/// Whether the file's folder takes a file; what it says if it does not.
-fn write_probe(file: &Path) -> Result<(), video_encode::Error> {
-    let refused = |source| video_encode::Error::File { path: file.to_owned(), doing: "writing", source };
-    std::fs::write(file, [0; 1 << 16]).map_err(refused)?;
-    std::fs::remove_file(file).map_err(refused)
+    keep: Arc<dyn KeepRemote>,
 }
 
 async fn stop_of(cancel: &CancelSwitch) -> RunStop {
@@ -307,17 +282,16 @@ impl Backend for RemoteBackend {
         let began = (self.settings.now)();
         let missing = || BackendError::Internal("a provider's job needs a store and a place for its video".to_owned());
         let JobContext { id, cancel, progress, output, remote, .. } = job;
-        let (slot, path) = (remote.ok_or_else(missing)?, output.ok_or_else(missing)?.path);
-        let is_resumed = slot.record.state.id.is_some();
+        let (keep, path) = (remote.ok_or_else(missing)?, output.ok_or_else(missing)?.path);
+        let is_resumed = keep.record().state.id.is_some();
         // Usually nobody else has it, and nothing is copied.
         let Work::Video(VideoSpec::Remote(spec)) = Arc::unwrap_or_clone(work) else { return Err(missing()) };
         let seed = spec.request.seed.unwrap_or_default();
         progress.send_modify(|progress| progress.started = true);
-        let facts = self.make(spec, slot, &Caller { id, cancel, progress }, &path).await?;
+        let (facts, bytes) = self.make(spec, &Caller { id, cancel, progress, keep }, &path).await?;
         if !is_resumed {
             self.took((self.settings.now)().saturating_duration_since(began));
         }
-        let bytes = tokio::fs::metadata(&path).await.map_or(0, |file| file.len());
         let VideoFacts { width, height, frames, frame_rate, codec } = facts;
         let frames = usize::try_from(frames).unwrap_or(usize::MAX);
         let shape = VideoShape { width, height, fps: frame_rate, frames, native: None };

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{
-    Claimed, LEASE, Lease, UntoldCancel,
+    Claimed, LEASE, Lease, Synced, UntoldCancel,
     conformance::{Clock, Store, claim, error, file, get, insert_and_claim, kinds, new_job, outcome},
 };
 use crate::{
@@ -59,7 +59,7 @@ pub(super) async fn a_provider_is_to_be_told_of_a_cancelled_job_until_it_was(sto
     }
     for (id, remote_id) in [("known", Some("1")), ("asked", None), ("ended", Some("2"))] {
         let lease = claim(store, id).await.unwrap();
-        assert!(store.record_remote(&lease, &record(true, remote_id)).await.unwrap());
+        assert!(store.record_remote(&lease, &record(true, remote_id), Synced::Now).await.unwrap());
         if id == "ended" {
             assert!(store.fail(&lease, &error(), Charge::IfAsked).await.unwrap());
         }
@@ -86,9 +86,11 @@ pub(super) async fn a_providers_record_is_handed_back_by_the_next_claim(store: &
     assert_eq!(store.recover().await.unwrap()[0].provider.as_deref(), Some("veo"));
     let Claimed::Work(lease, _, None) = store.claim("x", "veo", 5).await.unwrap() else { panic!("it waits, and nobody was asked") };
     let asked = RemoteRecord { prompt: Some("a boat at dawn".into()), ..record(true, None) };
-    assert!(store.record_remote(&lease, &asked).await.unwrap());
+    assert!(store.record_remote(&lease, &asked, Synced::Now).await.unwrap());
     let known = RemoteRecord { prompt: asked.prompt.clone(), ..record(true, Some("job/1")) };
-    assert!(store.record_remote(&lease, &known).await.unwrap() && store.record_remote(&lease, &known).await.unwrap());
+    assert!(
+        store.record_remote(&lease, &known, Synced::Now).await.unwrap() && store.record_remote(&lease, &known, Synced::Now).await.unwrap()
+    );
     let seen = get(store, "x").await;
     assert_eq!((seen.remote_id(), seen.remote.as_ref().unwrap().prompt.as_deref()), (Some("job/1"), Some("a boat at dawn")));
     assert_eq!(kinds(store, "x").await, ["queued", "started", "remote"], "its id is told once");
@@ -98,9 +100,9 @@ pub(super) async fn a_providers_record_is_handed_back_by_the_next_claim(store: &
     clock.advance(LEASE);
     let Claimed::Work(next, _, Some(back)) = store.claim("x", "veo", 5).await.unwrap() else { panic!("a provider has it") };
     assert_eq!((back, next.epoch), (known.clone(), 2));
-    assert!(!store.record_remote(&lease, &record(true, Some("job/1"))).await.unwrap());
+    assert!(!store.record_remote(&lease, &record(true, Some("job/1")), Synced::Now).await.unwrap());
     assert!(store.complete(&next, &outcome(), &[file("video.mp4", 7)]).await.unwrap());
-    assert!(!store.record_remote(&next, &known).await.unwrap(), "one that has ended is left as it is");
+    assert!(!store.record_remote(&next, &known, Synced::Now).await.unwrap(), "one that has ended is left as it is");
     assert_eq!(get(store, "x").await.remote_id(), Some("job/1"));
 }
 
@@ -110,7 +112,7 @@ pub(super) async fn a_job_is_found_by_its_providers_id_by_its_owner_alone(store:
         take(store, NewJob { owner: owner.into(), ..remote_job(id) }, booking(0, None)).await.unwrap();
         let lease = claim(store, id).await.unwrap();
         let known = if id == "x" { "arn:1" } else { "arn:2" };
-        assert!(store.record_remote(&lease, &record(true, Some(known))).await.unwrap());
+        assert!(store.record_remote(&lease, &record(true, Some(known)), Synced::Now).await.unwrap());
     }
     let found = |owner: &'static str, id: &'static str| async move { store.find_remote(owner, id).await.unwrap().map(|job| job.id) };
     assert_eq!(found("a", "arn:1").await.as_deref(), Some("x"));
@@ -122,7 +124,7 @@ pub(super) async fn a_job_is_found_by_its_providers_id_by_its_owner_alone(store:
 pub(super) async fn a_provider_that_has_a_job_is_asked_however_often_the_program_ends(store: &Store, clock: &Clock) {
     take(store, remote_job("x"), booking(0, None)).await.unwrap();
     let lease = claim(store, "x").await.unwrap();
-    assert!(store.record_remote(&lease, &record(true, Some("1"))).await.unwrap());
+    assert!(store.record_remote(&lease, &record(true, Some("1")), Synced::Now).await.unwrap());
     for _ in 0..9 {
         clock.advance(LEASE);
         assert!(claim(store, "x").await.is_some());
@@ -131,7 +133,7 @@ pub(super) async fn a_provider_that_has_a_job_is_asked_however_often_the_program
     take(store, remote_job("y"), booking(0, None)).await.unwrap();
     for _ in 0..5 {
         let lease = claim(store, "y").await.unwrap();
-        assert!(store.record_remote(&lease, &record(true, None)).await.unwrap());
+        assert!(store.record_remote(&lease, &record(true, None), Synced::Now).await.unwrap());
         clock.advance(LEASE);
     }
     assert!(claim(store, "y").await.is_none());
@@ -163,7 +165,7 @@ pub(super) async fn every_end_settles_what_was_reserved(store: &Store, clock: &C
             // Ids are each job's own.
             let id = record.id().map(|known| format!("{known}-{index}"));
             let record = RemoteRecord { state: RemoteState { id, ..record.state.clone() }, ..record.clone() };
-            assert!(store.record_remote(&lease, &record).await.unwrap());
+            assert!(store.record_remote(&lease, &record, Synced::Now).await.unwrap());
         }
         let is_ended = match (end, charge) {
             ("completed", _) => store.complete(&lease, &outcome(), &[]).await.unwrap(),
@@ -185,7 +187,7 @@ pub(super) async fn every_end_settles_what_was_reserved(store: &Store, clock: &C
 pub(super) async fn a_released_attempt_keeps_its_reservation(store: &Store, clock: &Clock) {
     take(store, remote_job("x"), booking(10, None)).await.unwrap();
     let lease = claim(store, "x").await.unwrap();
-    assert!(store.record_remote(&lease, &record(true, Some("1"))).await.unwrap());
+    assert!(store.record_remote(&lease, &record(true, Some("1")), Synced::Now).await.unwrap());
     assert!(store.release(&lease, "the server is shutting down").await.unwrap());
     assert_eq!(of_a(store, clock).await, (1, 10, 0));
     store.recover().await.unwrap();
@@ -240,7 +242,7 @@ pub(super) async fn budgets_are_the_providers_and_the_owners_and_each_months_own
 pub(super) async fn what_was_spent_outlives_the_job(store: &Store, clock: &Clock) {
     take(store, NewJob { callback_url: None, ..remote_job("x") }, booking(10, None)).await.unwrap();
     let lease = claim(store, "x").await.unwrap();
-    assert!(store.record_remote(&lease, &record(true, Some("1"))).await.unwrap());
+    assert!(store.record_remote(&lease, &record(true, Some("1")), Synced::Now).await.unwrap());
     assert!(store.complete(&lease, &outcome(), &[]).await.unwrap());
     assert_eq!(store.forget_before(clock.now() + Duration::from_secs(1)).await.unwrap(), 1);
     assert!(store.get("a", "x").await.unwrap().is_none());

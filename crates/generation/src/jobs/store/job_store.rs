@@ -168,7 +168,7 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     async fn record_progress(&self, lease: &Lease, progress: ProgressRecord, synced: Synced) -> Result<bool, StoreError>;
 
     /// Persists how far a provider has a job. An id that becomes known is announced by an event, and is progress.
-    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord) -> Result<bool, StoreError>;
+    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord, synced: Synced) -> Result<bool, StoreError>;
 
     /// Ends a job whose files are in place.
     async fn complete(&self, lease: &Lease, outcome: &Outcome, files: &[Artifact]) -> Result<bool, StoreError>;

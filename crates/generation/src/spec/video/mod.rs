@@ -13,6 +13,7 @@ mod spec;
 mod validate;
 mod validate_clip;
 
+pub(crate) use self::remote::provider_of;
 pub use self::{
     clip::{ClipRequest, ClipRules, ClipSpec, RepaintSpec},
     remote::RemoteVideoSpec,

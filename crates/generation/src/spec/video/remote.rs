@@ -3,8 +3,13 @@
 //! It must not know any provider. The invariant: a provider's own [`check`](remote_providers::Provider::check) judges the request; nothing
 //! here does.
 
-use remote_providers::VideoRequest;
+use remote_providers::{Provider, ProviderError, VideoRequest};
 use serde::{Deserialize, Serialize};
+
+/// The provider of a model: its name up to the first slash.
+pub(crate) fn provider_of(model: &str) -> &str {
+    model.split('/').next().unwrap_or_default()
+}
 
 /// A video that a provider makes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,12 +32,25 @@ impl RemoteVideoSpec {
 
     /// The provider: the model's name up to the first slash.
     pub fn provider(&self) -> &str {
-        self.model.split('/').next().unwrap_or_default()
+        provider_of(&self.model)
     }
 
     /// The provider's own name of the model; empty for the one that the operator has set.
     pub fn provider_model(&self) -> &str {
         self.model.split_once('/').map_or("", |(_, model)| model)
+    }
+
+    /// Asks the provider whether it makes this.
+    ///
+    /// # Errors
+    /// The provider's refusal.
+    pub fn check(&self, provider: &dyn Provider) -> Result<(), ProviderError> {
+        if !self.caption_first {
+            return provider.check(self.provider_model(), &self.request);
+        }
+        // The prompt is not known yet; any will do for the rest.
+        let request = VideoRequest { prompt: "a prompt".to_owned(), ..self.request.clone() };
+        provider.check(self.provider_model(), &request)
     }
 
     /// Leaves out what matters least of what is asked for, so that a provider that makes no such thing makes what it can. `false` when

@@ -164,6 +164,35 @@ async fn an_answer_that_the_api_does_not_have_is_named() {
 }
 
 #[tokio::test]
+async fn an_id_that_a_store_cannot_keep_is_refused() {
+    let world = World::new().await;
+    for (arn, words) in [(String::new(), "no id"), ("a\u{7}b".to_owned(), "control characters"), ("a".repeat(2049), "2049 bytes")] {
+        let server = Server::start(move |_| Reply::json(200, &json!({"invocationArn": arn}))).await.unwrap();
+        let provider = Bedrock::connect(BedrockSettings { endpoint: Some(server.url()), ..world.settings() }).await.unwrap();
+        let error = checked_all(provider.start("", &text(), "job-1").await.unwrap_err());
+        assert_error(&error, ErrorKind::Protocol, &[words]);
+        assert!(error.may_have_started, "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_begins_nothing_and_what_is_not_found_is_the_job() {
+    let world = World::new().await;
+    let provider = world.provider().await;
+    let unknown = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/abcdefghij12";
+    for error in [provider.poll(unknown).await.unwrap_err(), provider.link(unknown).await.unwrap_err()] {
+        assert_error(&checked_all(error), ErrorKind::NotFound, &["the provider does not know the job any more"]);
+    }
+    for _ in 0..2 {
+        world.bedrock.faults.push("get", Fault::Status(500, "InternalServerException"));
+    }
+    for error in [provider.poll(unknown).await.unwrap_err(), provider.link(unknown).await.unwrap_err()] {
+        assert_error(&checked_all(error.clone()), ErrorKind::Unavailable, &[]);
+        assert!(!error.may_have_started);
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_service_of_amazons_is_told_by_its_status() {
     let world = World::new().await;
     for (status, kind) in [

@@ -11,15 +11,14 @@ mod secrets;
 use std::{future::pending, path::Path, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
-use guarded_http::{AllowedHost, Guard, GuardSettings};
 use remote_fakes::{Recorded, aws::Account, bedrock, s3::S3};
 use remote_providers::{
-    AwsKeys, Bedrock, BedrockSettings, DownloadLimits, Finished, Lost, Pace, ProviderError, RemoteMemory, RemoteState, Run, RunError,
-    VideoRequest, download, run,
+    AwsKeys, Bedrock, BedrockSettings, DownloadError, DownloadLimits, Finished, Lost, Outlives, Pace, ProviderError, RemoteMemory,
+    RemoteState, Run, RunError, VideoRequest, download, run,
 };
 use secrecy::SecretString;
 
-use crate::drive::checked;
+use crate::{drive::checked, flow::guard};
 
 const BUCKET: &str = "fw-videos";
 
@@ -68,12 +67,20 @@ impl World {
 
     /// Has a provider make a video, as a job of this token.
     async fn run(&self, provider: &Bedrock, request: &VideoRequest, state: RemoteState) -> Result<Finished, ProviderError> {
-        let asked =
-            Run { provider, model: "", request, memory: self, progress: &|_| {}, tries: 3, pause: Duration::from_millis(2), backoff: 2.0 };
+        let asked = Run {
+            provider,
+            model: "",
+            request: request.clone(),
+            memory: self,
+            progress: &|_| {},
+            tries: 3,
+            pause: Duration::from_millis(2),
+            backoff: 2.0,
+        };
         match run(asked, state, pending()).await {
             Ok(finished) => Ok(finished),
             Err(RunError::Provider(error)) => Err(checked_all(error)),
-            Err(error @ (RunError::Stopped(_) | RunError::Lost(_))) => panic!("{error}"),
+            Err(error @ (RunError::Stopped { .. } | RunError::Lost(_))) => panic!("{error}"),
         }
     }
 
@@ -90,7 +97,7 @@ impl World {
 
 #[async_trait]
 impl RemoteMemory for World {
-    async fn record(&self, state: &RemoteState) -> Result<(), Lost> {
+    async fn record(&self, state: &RemoteState, _: Outlives) -> Result<(), Lost> {
         self.states.lock().unwrap().push(state.clone());
         Ok(())
     }
@@ -114,9 +121,10 @@ fn text() -> VideoRequest {
 
 /// Fetches a finished video into a file.
 async fn fetch(finished: Finished, limits: &DownloadLimits, file: &Path) -> Result<u64, ProviderError> {
-    let allow: Vec<AllowedHost> = vec!["127.0.0.1".parse().unwrap()];
-    let guard = Guard::new(GuardSettings { allow, ports: (1..=u16::MAX).collect(), ..GuardSettings::default() });
-    download("bedrock", finished.source, &guard, limits, file).await.map_err(checked_all)
+    download("bedrock", finished.source, &guard(), limits, file).await.map_err(|error| match error {
+        DownloadError::Provider(error) => checked_all(error),
+        DownloadError::Disk(error) => panic!("{error}"),
+    })
 }
 
 /// What holds for every error, also where keys are concerned.

@@ -67,6 +67,7 @@ impl Body<Character> {
         mut self,
         request: &HttpRequest,
         asker: Asker<'_>,
+        maker: Maker,
         state: &ApiState,
     ) -> Result<(VideoSpec, CharacterMetadata), Problem> {
         RequestNotes::new(self.named.ignored.clone(), Vec::new()).tell(request);
@@ -92,16 +93,16 @@ impl Body<Character> {
         };
         let rules = ClipRules { seconds: (SECONDS.0.into(), SECONDS.1.into()), ..ClipRules::default() };
         self.judged(request.clone().validate(&rules, &state.limits).map_err(renamed))?;
-        let Found { picture, name } = match picture::find(&source, asker, state).await {
+        let Found { picture, name } = match picture::find(&source, asker, &maker, state).await {
             Ok(found) => found,
             Err(SourceError::Failed(error)) => return Err(*error),
             Err(SourceError::Refused(sentence)) => {
                 return Err(Problem::invalid(vec![value_error("characterImageUrl", sentence, &Value::from(source))]));
             }
         };
-        let (spec, notes) = match state.services.default_maker(state.services.characters.as_ref()) {
+        let (spec, notes) = match maker {
             Maker::Local => {
-                let request = ClipRequest { image: Some(picture), ..request };
+                let request = ClipRequest { image: Some(picture.picture), ..request };
                 let spec = self.judged(request.validate(&rules, &state.limits).map_err(renamed))?;
                 let model = state.ready_model()?;
                 let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
@@ -110,7 +111,7 @@ impl Body<Character> {
             Maker::Remote(model) => {
                 let request = VideoRequest {
                     prompt: script.clone(),
-                    image: Some(input_image(picture, &name, asker.base_url).await?),
+                    image: Some(input_image(picture).await?),
                     seconds: u32::try_from(duration).ok(),
                     seed: seed.and_then(|seed| u64::try_from(seed).ok()),
                     ..VideoRequest::default()
@@ -133,6 +134,7 @@ impl Body<Character> {
             quality,
             script_used,
             seed: spec.remote().map_or(Some(spec.seed()), |remote| remote.request.seed),
+            by_service: spec.remote().is_some(),
             ignored_fields: self.named.ignored,
         };
         Ok((spec, metadata))

@@ -26,6 +26,7 @@ use crate::{
             wire::{Generation, UploadForm, Uploaded, VideoFacts},
         },
         metadata::JobMetadata,
+        overflow,
         submission::Submission,
         tasks::task_view,
         videos::stored_video,
@@ -36,7 +37,7 @@ use crate::{
         multipart_file::{FileLimits, MultipartBody},
     },
     inputs::{Asker, Body, Fields, entries, fields::MOST_LISTED, query_values},
-    state::ApiState,
+    state::{ApiState, Maker},
 };
 
 /// How many jobs are read at once, of which some may be of another API.
@@ -121,12 +122,13 @@ pub(crate) async fn generate(
     if let Some(before) = asked.before(state).await? {
         return taken(request, before, &caller, state);
     }
-    if state.services.characters.is_none() {
+    let maker = state.services.default_maker(state.services.characters.as_ref());
+    if maker == Maker::Local {
         state.ready_model()?;
     }
     let base_url = state.access.base_url(request);
     asked.callback_url.clone_from(&body.request.callback_url);
-    let (spec, metadata) = body.into_spec(request, Asker { owner: &caller.owner, base_url: &base_url }, state).await?;
+    let (spec, metadata) = body.into_spec(request, Asker { owner: &caller.owner, base_url: &base_url }, maker, state).await?;
     let metadata = JobMetadata::Character(metadata);
     let submitted = asked.submit(state, Uuid::new_v4().to_string(), Work::Video(spec), metadata).await?;
     taken(request, submitted, &caller, state)
@@ -160,6 +162,7 @@ fn shown(job: &Job, caller: &Caller, state: &ApiState) -> Option<Generation> {
     let is_upload = metadata.character_image_url.starts_with('/');
     let path = stored_video::path(job);
     let mut notes = metadata.notes;
+    overflow::tell(job, metadata.by_service, &mut notes);
     if job.state == JobState::Completed && path.is_none() {
         notes.push("The video is no longer kept: it was removed for its age or to make room".into());
     }

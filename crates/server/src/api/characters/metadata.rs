@@ -17,5 +17,8 @@ pub(crate) struct CharacterMetadata {
     pub(crate) notes: Vec<String>,
     pub(crate) seed: Option<u64>,
     #[serde(default)]
+    /// Whether a service was to make it: one that a service makes all the same has overflowed to it.
+    pub(crate) by_service: bool,
+    #[serde(default)]
     pub(crate) ignored_fields: Vec<IgnoredField>,
 }

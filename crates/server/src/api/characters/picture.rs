@@ -10,8 +10,8 @@ use url::Url;
 
 use crate::{
     http::Problem,
-    inputs::{Asker, SourceError, picture_source},
-    state::ApiState,
+    inputs::{Asker, GivenPicture, SourceError, picture_source},
+    state::{ApiState, Maker},
 };
 
 /// Where uploads are.
@@ -19,25 +19,24 @@ const UPLOADS: &str = "/uploads/";
 
 /// A picture that was found, and what it is called in answers.
 pub(crate) struct Found {
-    pub(crate) picture: RgbImage,
+    pub(crate) picture: GivenPicture,
     /// The path of an upload, without what a signed link has behind it; or the address as it was given, a data URL shortened.
     pub(crate) name: String,
 }
 
-/// The picture.
-pub(crate) async fn find(source: &str, asker: Asker<'_>, state: &ApiState) -> Result<Found, SourceError> {
+/// The picture, for whoever is to make something of it.
+pub(crate) async fn find(source: &str, asker: Asker<'_>, maker: &Maker, state: &ApiState) -> Result<Found, SourceError> {
     let source = source.trim();
     if let Some(name) = upload_name(source, asker.base_url) {
         let picture = upload(name.clone(), asker.owner, state).await?;
-        return Ok(Found { picture, name: format!("{UPLOADS}{name}") });
+        return Ok(Found { picture: picture.into(), name: format!("{UPLOADS}{name}") });
     }
     let is_data = source.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     let scheme = source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     if !is_data && !matches!(scheme.as_deref(), Some("http" | "https")) {
         return Err(SourceError::Refused(format!("it is neither a path under {UPLOADS} nor an http or https address nor a data URL")));
     }
-    let maker = state.services.default_maker(state.services.characters.as_ref());
-    let picture = state.pictures_for(&maker).picture(source.to_owned(), asker).await?;
+    let picture = state.pictures_for(maker).picture(source.to_owned(), asker).await?;
     // Answers have no use for a picture's own bytes.
     let name = if is_data { shortened(source).into_owned() } else { source.to_owned() };
     Ok(Found { picture, name })

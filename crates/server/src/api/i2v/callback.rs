@@ -15,8 +15,7 @@ use crate::{
 };
 
 /// The message; `None` if it was to go to an address that is the operator's no more.
-pub(crate) fn message(callback: &GameCallback, access: &Access, job: &Job, url: &str) -> Option<Message> {
-    let metadata = I2vMetadata::of(job);
+pub(crate) fn message(callback: &GameCallback, access: &Access, (job, metadata): (&Job, &I2vMetadata), url: &str) -> Option<Message> {
     let is_current = url == callback.url(&metadata.request_id);
     is_current.then(|| callback.message(body(job, Links { access, base_url: &metadata.base_url }).to_string().into_bytes()))
 }

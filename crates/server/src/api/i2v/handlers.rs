@@ -81,14 +81,14 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     let base_url = state.access.base_url(request);
     let asker = Asker { owner: &asked.caller.owner, base_url: &base_url };
     let maker = state.services.default_maker(state.services.i2v.as_ref());
-    let picture = state.pictures_for(&maker).picture(address.clone(), asker).await.map_err(|error| match error {
+    let picture = state.pictures_for(&maker).picture(address, asker).await.map_err(|error| match error {
         SourceError::Refused(reason) => body.fault("image_id", reason),
         SourceError::Failed(error) => *error,
     })?;
     let (spec, remarks) = match maker {
-        Maker::Local => (local(&body, picture, state)?, Vec::new()),
+        Maker::Local => (local(&body, picture.picture, state)?, Vec::new()),
         Maker::Remote(model) => {
-            let image = input_image(picture, &address, &base_url).await?;
+            let image = input_image(picture).await?;
             let request = VideoRequest { image: Some(image), ..VideoRequest::default() };
             let spec = RemoteVideoSpec { caption_first: state.services.captions, ..RemoteVideoSpec::new(model, request) };
             let (spec, remarks) = state.services.fitted(spec)?;
@@ -97,8 +97,9 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     };
     asked.callback_url = state.services.callback.as_ref().map(|callback| callback.url(&name));
     let notes = RequestNotes::new(body.named.ignored, remarks);
-    let seed = Some(spec.seed()).filter(|_| spec.remote().is_none());
-    let metadata = JobMetadata::I2v(I2vMetadata { base_url, request_id: name.clone(), notes, seed });
+    let by_service = spec.remote().is_some();
+    let seed = (!by_service).then(|| spec.seed());
+    let metadata = JobMetadata::I2v(I2vMetadata { base_url, request_id: name.clone(), notes, seed, by_service });
     let submitted = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
     Ok(answer(request, name, submitted))
 }

@@ -84,7 +84,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     notes.remarks = spec.remarks_on(&model);
     notes.tell(request);
     let (base_url, seed) = (state.access.base_url(request), Some(spec.seed()));
-    let metadata = JobMetadata::Task(TaskMetadata { base_url, notes: notes.clone(), seed, native_size: None, is_for_here: true });
+    let metadata = JobMetadata::Task(TaskMetadata { base_url, notes: notes.clone(), seed, ..TaskMetadata::default() });
     let (job, replayed) = submission.hold(state, "img", Work::Image(spec.clone()), None, metadata).await?;
     let output = finished(state, "Generation", job).await?;
     // The request asks for one image, so one is what comes.

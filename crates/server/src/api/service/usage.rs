@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::{
     access::Caller,
     http::{Problem, StoreProblems, ValidationErrorBody, usd},
-    inputs::{detail, query_values},
+    inputs::{echo, query_values, value_fault},
     state::ApiState,
 };
 
@@ -73,7 +73,7 @@ pub(crate) async fn usage(request: HttpRequest, caller: Caller, state: Data<ApiS
         None => state.jobs.month(),
         Some(text) => text.parse().map_err(|error: InvalidMonth| {
             let place = vec!["query".into(), "month".into()];
-            Problem::invalid(vec![detail("value_error", place, format!("Value error, {error}"), Value::from(text))])
+            Problem::invalid(vec![value_fault(place, &error.to_string(), echo(&Value::from(text)))])
         })?,
     };
     let rows = state.jobs.usage(Some(&caller.owner), month).await?;

@@ -15,7 +15,7 @@ use generation::{
 use crate::{
     api::{
         metadata::JobMetadata,
-        submission::{Submission, new_id, overflow_remark},
+        submission::{Submission, new_id},
         tasks::{
             metadata::TaskMetadata,
             wire::{TaskStatus, VideoTaskResponse},
@@ -47,19 +47,13 @@ pub(crate) async fn answer(
         Some(submitted) => submitted,
         None => {
             let (spec, notes) = read.await?;
-            let metadata = TaskMetadata {
-                base_url: state.access.base_url(request),
-                notes,
-                seed: Some(spec.seed()),
-                is_for_here: true,
-                ..TaskMetadata::default()
-            };
+            let metadata =
+                TaskMetadata { base_url: state.access.base_url(request), notes, seed: Some(spec.seed()), ..TaskMetadata::default() };
             asked.submit(state, new_id("vid"), Work::Video(spec), JobMetadata::Task(metadata)).await?
         }
     };
     let id = &job.id;
-    let TaskMetadata { mut notes, seed, is_for_here, .. } = TaskMetadata::of(&job);
-    notes.remarks.extend(overflow_remark(&job, is_for_here));
+    let TaskMetadata { notes, seed, .. } = TaskMetadata::of(&job);
     notes.tell(request);
     let mut response = HttpResponse::Accepted().json(VideoTaskResponse {
         task_id: id.clone(),

@@ -12,11 +12,10 @@ use generation::{
 use guarded_http::Guard;
 use image::RgbImage;
 use remote_providers::{InputImage, VideoRequest};
-use serde_json::Value;
 
 use crate::{
     http::{Problem, RequestNotes},
-    inputs::{Body, EXAMPLE_PICTURE, TypeFault, body_table, check_callback, random_seed, value_error},
+    inputs::{Body, EXAMPLE_PICTURE, TypeFault, body_table, check_callback, random_seed},
     state::{Maker, Services, TasksSettings},
 };
 
@@ -137,11 +136,7 @@ fn maker(body: &mut Body<Clip>, services: &Services) -> (Maker, Option<String>) 
         body.look(|fields| fields.value_fault("service", SERVICE_FAULT));
     }
     if let Some(name) = model {
-        let maker = services.maker(&name).unwrap_or_else(|sentence| {
-            body.faults.push(value_error("model", sentence, &Value::from(name)));
-            Maker::Local
-        });
-        return (maker, None);
+        return (services.named(name, body), None);
     }
     match service.as_deref() {
         None => (services.default_maker(services.tasks.as_ref()), None),

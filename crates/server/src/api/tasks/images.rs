@@ -144,12 +144,14 @@ async fn submitted(
     picture.check_picture(&state.limits, &model)?;
     let image = match picture.request.source.take() {
         None => None,
-        Some(source) => Some(state.pictures().picture(source, Asker { owner: &submission.caller.owner, base_url }).await.map_err(
-            |error| match error {
+        Some(source) => {
+            let given = state.pictures().picture(source, Asker { owner: &submission.caller.owner, base_url }).await;
+            let given = given.map_err(|error| match error {
                 SourceError::Refused(reason) => picture.fault("image", reason),
                 SourceError::Failed(error) => *error,
-            },
-        )?),
+            })?;
+            Some(given.picture)
+        }
     };
     let limits = state.limits.clone();
     // A given picture is resized.
@@ -157,7 +159,7 @@ async fn submitted(
     let (remarks, spec) = spec.await??;
     notes.remarks = remarks;
     let native_size = Some((spec.width(), spec.height()));
-    let metadata = TaskMetadata { base_url: base_url.to_owned(), native_size, notes, seed: Some(spec.seed()), is_for_here: true };
+    let metadata = TaskMetadata { base_url: base_url.to_owned(), native_size, notes, seed: Some(spec.seed()), ..TaskMetadata::default() };
     submission.submit(state, new_id("img"), Work::Image(spec), JobMetadata::Task(metadata)).await
 }
 

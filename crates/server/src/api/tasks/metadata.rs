@@ -3,7 +3,7 @@
 use generation::jobs::Job;
 use serde::{Deserialize, Serialize};
 
-use crate::http::RequestNotes;
+use crate::{api::overflow, http::RequestNotes};
 
 /// A task's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,13 +18,15 @@ pub(crate) struct TaskMetadata {
     pub(crate) notes: RequestNotes,
     /// The seed that it is made with.
     pub(crate) seed: Option<u64>,
-    /// Whether this machine was to make it: one that a service makes all the same has overflowed to it.
-    pub(crate) is_for_here: bool,
+    /// Whether a service was to make it: one that a service makes all the same has overflowed to it.
+    pub(crate) by_service: bool,
 }
 
 impl TaskMetadata {
-    /// Any job as a task: what another API does not keep is left out.
+    /// Any job as a task, with a remark if it has overflowed: what another API does not keep is left out.
     pub(crate) fn of(job: &Job) -> Self {
-        serde_json::from_value(job.metadata.data.clone()).unwrap_or_default()
+        let mut metadata: Self = serde_json::from_value(job.metadata.data.clone()).unwrap_or_default();
+        overflow::tell(job, metadata.by_service, &mut metadata.notes.remarks);
+        metadata
     }
 }

@@ -9,14 +9,10 @@ use jiff::{Timestamp, Unit};
 
 use crate::{
     access::{Access, Caller},
-    api::{
-        submission::overflow_remark,
-        tasks::{
-            metadata::TaskMetadata,
-            wire::{
-                NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus,
-                service_name,
-            },
+    api::tasks::{
+        metadata::TaskMetadata,
+        wire::{
+            NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus, service_name,
         },
     },
 };
@@ -118,7 +114,7 @@ fn result(job: &Job, links: Links<'_>) -> Option<TaskResult> {
         native,
         seed: if job.remote.is_some() { metadata.seed } else { Some(outcome.seed) },
         prompt_truncated: outcome.truncated,
-        remarks: metadata.notes.remarks.into_iter().chain(overflow_remark(job, metadata.is_for_here)).collect(),
+        remarks: metadata.notes.remarks,
         ignored_fields: metadata.notes.ignored_fields,
     };
     let service = job.remote.as_ref().map_or(SERVICE, |remote| service_name(&remote.provider));

@@ -16,7 +16,7 @@ use crate::{
     access::Caller,
     api::{
         metadata::JobMetadata,
-        submission::{Submission, new_id, overflow_remark},
+        submission::{Submission, new_id},
         tasks::{
             clip_body::{self, Parsed, VideoTaskBody},
             metadata::TaskMetadata,
@@ -32,9 +32,6 @@ use crate::{
     inputs::{Asker, SourceError, input_image},
     state::{ApiState, Maker},
 };
-
-/// The longest address of a picture that a service is told; a longer one is told as a file.
-const LONGEST_ADDRESS: usize = 2048;
 
 /// Takes a picture to be set in motion.
 ///
@@ -111,7 +108,6 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     let base_url = state.access.base_url(request);
     // A body without a picture did not pass the check.
     let source = clip.request.source.take().ok_or_else(Problem::internal)?;
-    let address = source.get(..source.len().min(LONGEST_ADDRESS)).unwrap_or_default().to_owned();
     let image = state.pictures_for(&maker).picture(source, Asker { owner: &asked.caller.owner, base_url: &base_url }).await;
     let image = image.map_err(|error| match error {
         SourceError::Refused(reason) => clip.fault("image", reason),
@@ -119,9 +115,9 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     })?;
     asked.callback_url = clip.request.callback_url.take();
     let spec = match maker {
-        Maker::Local => VideoSpec::Clip(clip.spec(Some(image), &state.limits)?),
+        Maker::Local => VideoSpec::Clip(clip.spec(Some(image.picture), &state.limits)?),
         Maker::Remote(model) => {
-            let image = input_image(image, &address, &base_url).await?;
+            let image = input_image(image).await?;
             let (spec, remarks) = state.services.fitted(RemoteVideoSpec::new(model, clip.remote_request(image)))?;
             notes.remarks.extend(remarks);
             notes.tell(request);
@@ -129,7 +125,7 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
         }
     };
     let seed = spec.remote().map_or(Some(spec.seed()), |remote| remote.request.seed);
-    let metadata = JobMetadata::Task(TaskMetadata { base_url, native_size: None, notes, seed, is_for_here: spec.remote().is_none() });
+    let metadata = JobMetadata::Task(TaskMetadata { base_url, native_size: None, notes, seed, by_service: spec.remote().is_some() });
     let Submitted { job, replayed, .. } = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
     drop(held);
     Ok(answer(request, &job, replayed))
@@ -138,8 +134,7 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
 /// The same for one request, however its task stands by now.
 fn answer(request: &HttpRequest, job: &Job, replayed: bool) -> HttpResponse {
     let id = &job.id;
-    let TaskMetadata { mut notes, seed, is_for_here, .. } = TaskMetadata::of(job);
-    notes.remarks.extend(overflow_remark(job, is_for_here));
+    let TaskMetadata { notes, seed, .. } = TaskMetadata::of(job);
     notes.tell(request);
     let mut response = HttpResponse::Ok().json(VideoTaskResponse {
         task_id: id.clone(),

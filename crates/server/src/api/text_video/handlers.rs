@@ -19,13 +19,13 @@ use crate::{
     access::Caller,
     api::{
         metadata::JobMetadata,
-        submission::{Submission, new_id, overflow_remark},
+        submission::{Submission, new_id},
         tasks::task_view,
         text_video::{metadata::TextVideoMetadata, wire::TextStatus},
         videos::stored_video,
     },
     http::{ErrorBody, Problem, RequestNotes, StoreProblems, ValidationErrorBody, idempotency},
-    inputs::{Body, body_table, check_callback, detail, query_values, random_seed, value_error},
+    inputs::{Body, body_table, check_callback, detail, query_values, random_seed},
     state::{ApiState, Maker, Services},
 };
 
@@ -103,9 +103,8 @@ pub(crate) async fn generate(
         }
     };
     asked.callback_url = body.request.callback_url;
-    let is_remote = spec.remote().is_some();
-    let metadata =
-        JobMetadata::TextVideo(TextVideoMetadata { base_url: state.access.base_url(request), seed, notes, is_for_here: !is_remote });
+    let by_service = spec.remote().is_some();
+    let metadata = JobMetadata::TextVideo(TextVideoMetadata { base_url: state.access.base_url(request), seed, notes, by_service });
     let mut submitted = asked.submit(state, new_id("vid"), Work::Video(spec), metadata).await?;
     if submitted.job.remote.is_some() {
         submitted.job = begun(submitted.job, state).await?;
@@ -116,10 +115,7 @@ pub(crate) async fn generate(
 /// Who makes it; an unknown name is a fault of the body.
 fn maker(body: &mut Body<Text>, services: &Services) -> Maker {
     let Some(name) = body.request.model.clone() else { return services.default_maker(services.text.as_ref()) };
-    services.maker(&name).unwrap_or_else(|sentence| {
-        body.faults.push(value_error("model", sentence, &Value::from(name)));
-        Maker::Local
-    })
+    services.named(name, body)
 }
 
 /// What a service is asked for.
@@ -155,8 +151,7 @@ fn job_id(job: &Job) -> String {
 
 /// The same for one request, however its job stands by now.
 fn taken(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -> HttpResponse {
-    let TextVideoMetadata { seed, mut notes, is_for_here, .. } = TextVideoMetadata::of(&job);
-    notes.remarks.extend(overflow_remark(&job, is_for_here));
+    let TextVideoMetadata { seed, notes, .. } = TextVideoMetadata::of(&job);
     notes.tell(request);
     let mut answer = HttpResponse::Ok().json(TextStatus {
         job_id: job_id(&job),
@@ -247,8 +242,7 @@ fn status(job: Job, id: &str, video_url: Option<String>) -> TextStatus {
         }
         JobState::Cancelled => ("failed", "Video generation failed: it was cancelled".to_owned()),
     };
-    let TextVideoMetadata { seed, mut notes, is_for_here, .. } = TextVideoMetadata::of(&job);
-    notes.remarks.extend(overflow_remark(&job, is_for_here));
+    let TextVideoMetadata { seed, notes, .. } = TextVideoMetadata::of(&job);
     TextStatus {
         video_url,
         progress: task_view::progress(&job),

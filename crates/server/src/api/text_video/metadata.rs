@@ -3,7 +3,7 @@
 use generation::jobs::Job;
 use serde::{Deserialize, Serialize};
 
-use crate::http::request_notes::RequestNotes;
+use crate::{api::overflow, http::request_notes::RequestNotes};
 
 /// A text video's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,12 +14,15 @@ pub(crate) struct TextVideoMetadata {
     pub(crate) seed: Option<u64>,
     #[serde(flatten)]
     pub(crate) notes: RequestNotes,
-    /// Whether this machine was to make it: one that a service makes all the same has overflowed to it.
-    pub(crate) is_for_here: bool,
+    /// Whether a service was to make it: one that a service makes all the same has overflowed to it.
+    pub(crate) by_service: bool,
 }
 
 impl TextVideoMetadata {
+    /// That of a job, with a remark if it has overflowed.
     pub(crate) fn of(job: &Job) -> Self {
-        serde_json::from_value(job.metadata.data.clone()).unwrap_or_default()
+        let mut metadata: Self = serde_json::from_value(job.metadata.data.clone()).unwrap_or_default();
+        overflow::tell(job, metadata.by_service, &mut metadata.notes.remarks);
+        metadata
     }
 }

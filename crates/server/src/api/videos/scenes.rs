@@ -158,7 +158,7 @@ pub(crate) async fn make(
     let output = VideoOutput::new(folder.path().join("video.mp4")).map_err(|error| Problem::not_made(WHAT, &error.into()))?;
     let video = HeldVideo { output, folder: Some(Arc::new(folder)) };
     let (base_url, seed) = (state.access.base_url(request), Some(spec.seed()));
-    let metadata = TaskMetadata { base_url, notes, seed, is_for_here: true, native_size: None };
+    let metadata = TaskMetadata { base_url, notes, seed, ..TaskMetadata::default() };
     let (job, replayed) = submission.hold(state, "vid", Work::Video(spec), Some(video), JobMetadata::Task(metadata)).await?;
     let output = finished(state, WHAT, job).await?;
     let JobOutput::Video(GeneratedVideo { path, .. }) = &output.output else { return Err(Problem::internal()) };

@@ -25,36 +25,33 @@ impl From<Refusal> for Problem {
             Refusal::OtherKind { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_served", message),
             Refusal::Loading => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_loading", message).retry_after(1),
             Refusal::Failed(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", message),
-            Refusal::Provider(error) => error.into(),
+            Refusal::Provider(ref error) => of_provider(error, refusal.field()),
             Refusal::UnknownProvider { .. } => Self::invalid(vec![value_error("body", "model", &message, false)]),
             Refusal::StoredOnly { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_served", message),
         }
     }
 }
 
-/// What a service says of a request before it is asked for the video.
-impl From<ProviderError> for Problem {
-    fn from(error: ProviderError) -> Self {
-        let message = error.to_string();
-        let problem = |status, code| Self::new(status, code, message.clone()).of_service(error.provider);
-        match error.kind {
-            ErrorKind::InvalidRequest | ErrorKind::ContentFilter | ErrorKind::TooLarge => {
-                let refusal = Refusal::Provider(error);
-                Self::invalid(vec![value_error("body", refusal.field().unwrap_or("model"), &message, false)])
-            }
-            ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::Deadline | ErrorKind::Result => {
-                let seconds = error.retry_after.map_or(FAILED_SECONDS, |after| after.as_secs().max(1));
-                problem(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable").retry_after(seconds)
-            }
-            ErrorKind::Credentials
-            | ErrorKind::Forbidden
-            | ErrorKind::NotFound
-            | ErrorKind::Quota
-            | ErrorKind::Failed
-            | ErrorKind::Protocol
-            | ErrorKind::Uncertain
-            | ErrorKind::Settings => problem(StatusCode::BAD_GATEWAY, "service_failed"),
+/// What a service says of a request before it is asked for the video; the field that is to blame, if it is one.
+fn of_provider(error: &ProviderError, field: Option<&str>) -> Problem {
+    let message = error.to_string();
+    let problem = |status, code| Problem::new(status, code, message.clone()).of_service(error.provider);
+    match error.kind {
+        ErrorKind::InvalidRequest | ErrorKind::ContentFilter | ErrorKind::TooLarge => {
+            Problem::invalid(vec![value_error("body", field.unwrap_or("model"), &message, false)])
         }
+        ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::Deadline | ErrorKind::Result => {
+            let seconds = error.retry_after.map_or(FAILED_SECONDS, |after| after.as_secs().max(1));
+            problem(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable").retry_after(seconds)
+        }
+        ErrorKind::Credentials
+        | ErrorKind::Forbidden
+        | ErrorKind::NotFound
+        | ErrorKind::Quota
+        | ErrorKind::Failed
+        | ErrorKind::Protocol
+        | ErrorKind::Uncertain
+        | ErrorKind::Settings => problem(StatusCode::BAD_GATEWAY, "service_failed"),
     }
 }
 

@@ -7,7 +7,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use server::access::{AccessSettings, ApiKey};
 
-use super::world::{World, prices, video_status};
+use super::{
+    characters, i2v,
+    world::{World, prices, video_status},
+};
 use crate::{fake::PATIENCE, task_client::clip};
 
 #[actix_web::test]
@@ -107,7 +110,7 @@ async fn local_work_that_would_wait_too_long_overflows_while_the_budget_allows()
         settings.services.tasks = None;
         jobs.spend.prices = prices();
         jobs.spend.provider_caps = [("veo".into(), 500_000)].into();
-        let overflow = Overflow { after: Duration::from_nanos(1), model: "veo/veo_3_1".into(), scenes: true, clips: true };
+        let overflow = Overflow { after: Duration::from_nanos(1), model: "veo/veo_3_1".into() };
         jobs.routing = Routing { overflow: Some(overflow) };
     });
     let server = server.await;
@@ -130,8 +133,35 @@ async fn local_work_that_would_wait_too_long_overflows_while_the_budget_allows()
     assert_eq!(task["status"], "completed", "{task}");
     let begun = || world.relay.server.requests().iter().filter(|request| request.method == "POST").count();
     assert_eq!(begun(), 1);
+    // What this machine would have done is not told.
+    let remarks = task["result"]["result"]["remarks"].as_array().unwrap();
+    assert!(matches!(remarks.as_slice(), [one] if one.as_str().unwrap().starts_with("veo makes the video")), "{task}");
     // The budget has no room for another, so that one stays.
     let third = server.submit(json!({"prompt": "a boat"})).await;
     assert_eq!(server.ended(&third).await["status"], "completed");
     assert_eq!(begun(), 1);
+}
+
+#[actix_web::test]
+async fn every_api_tells_that_a_service_makes_what_was_to_be_made_here() {
+    let world = World::start().await;
+    let server = world.serve(|settings, jobs| {
+        settings.services.tasks = None;
+        settings.services.i2v = None;
+        settings.services.characters = None;
+        let overflow = Overflow { after: Duration::from_nanos(1), model: "veo/veo_3_1".into() };
+        jobs.routing = Routing { overflow: Some(overflow) };
+    });
+    let server = server.await;
+    let remark = "veo makes the video, because this machine would have taken longer";
+    let first = server.submit(json!({"prompt": "a boat"})).await;
+    assert_eq!(server.ended(&first).await["status"], "completed");
+    let (status, task, _, answer) = i2v::post(&server, Some("req-1"), &json!({"image_id": world.image_url()})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let task = server.ended(&task.unwrap()).await;
+    assert!(task["result"]["result"]["remarks"].to_string().contains(remark), "{task}");
+    let image = characters::upload(&server).await;
+    let taken = characters::generate(&server, &image).await;
+    assert!(taken["notes"].to_string().contains(remark), "{taken}");
+    assert!(characters::ended(&server, taken["id"].as_str().unwrap()).await["notes"].to_string().contains(remark), "{taken}");
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::world::{VIDEO, World, fetch};
 use crate::fake::{PATIENCE, Running};
 
-async fn upload(server: &Running) -> String {
+pub(super) async fn upload(server: &Running) -> String {
     let part = multipart::Part::bytes(crate::task_client::png()).file_name("a.png").mime_str("image/png").unwrap();
     let form = multipart::Form::new().part("character", part);
     let answer = reqwest::Client::new().post(server.url("/upload-character")).multipart(form).send().await.unwrap();
@@ -17,7 +17,7 @@ async fn upload(server: &Running) -> String {
     answer.json::<Value>().await.unwrap()["imageUrl"].as_str().unwrap().to_owned()
 }
 
-async fn generate(server: &Running, image: &str) -> Value {
+pub(super) async fn generate(server: &Running, image: &str) -> Value {
     let script = "The character waves hello and smiles at the camera";
     let body = json!({"characterImageUrl": image, "script": script, "duration": 5, "quality": "768"});
     let (status, taken) = server.ask(Method::POST, "/generate-video", Some(body)).await;
@@ -25,7 +25,7 @@ async fn generate(server: &Running, image: &str) -> Value {
     taken
 }
 
-async fn ended(server: &Running, id: &str) -> Value {
+pub(super) async fn ended(server: &Running, id: &str) -> Value {
     let until = Instant::now() + PATIENCE;
     loop {
         let (status, told) = server.ask(Method::GET, &format!("/generation/{id}"), None).await;
@@ -44,7 +44,7 @@ async fn a_character_is_made_by_hugging_face() {
     let server = world.serve(|_, _| {}).await;
     let image = upload(&server).await;
     // A cold model is waited for.
-    world.hugging_face.faults().push("infer", Fault::RetryAfter(503, "loading", 0));
+    world.hugging_face.faults.push("infer", Fault::RetryAfter(503, "loading", 0));
     let taken = generate(&server, &image).await;
     let id = taken["id"].as_str().unwrap();
     let done = ended(&server, id).await;
@@ -56,7 +56,7 @@ async fn a_character_is_made_by_hugging_face() {
     assert_eq!((&done["scriptUsed"], &done["seed"]), (&json!(false), &json!(null)), "{done}");
     let listed = server.ask(Method::GET, "/generations", None).await.1;
     assert_eq!(listed[0]["id"], id);
-    let asked = world.hugging_face.requests().pop().unwrap();
+    let asked = world.hugging_face.server.requests().pop().unwrap();
     assert!(String::from_utf8_lossy(&asked.body).contains("\"num_frames\""));
 }
 
@@ -66,14 +66,14 @@ async fn a_failure_is_told() {
     let server = world.serve(|_, _| {}).await;
     let image = upload(&server).await;
     for fault in [Fault::Failed("the worker died"), Fault::ContentFilterAtStart] {
-        world.hugging_face.faults().push("infer", fault.clone());
+        world.hugging_face.faults.push("infer", fault.clone());
         let id = generate(&server, &image).await["id"].as_str().unwrap().to_owned();
         let told = ended(&server, &id).await;
         assert_eq!((&told["status"], &told["videoUrl"]), (&json!("failed"), &json!(null)), "{fault:?}: {told}");
     }
     // An answer that is no video is asked for again.
-    world.hugging_face.faults().push("infer", Fault::NotAVideo(b"<html>not a video</html>"));
+    world.hugging_face.faults.push("infer", Fault::NotAVideo(b"<html>not a video</html>"));
     let id = generate(&server, &image).await["id"].as_str().unwrap().to_owned();
     assert_eq!(ended(&server, &id).await["status"], "completed");
-    assert!(world.hugging_face.faults().all_taken());
+    assert!(world.hugging_face.faults.all_taken());
 }

@@ -52,15 +52,28 @@ async fn an_image_is_described_set_in_motion_and_called_back_for() {
     assert_eq!(fetch(&url).await, (200, VIDEO.clone()));
 
     // The prompt was read by CLIP Interrogator, and Pika got it with the image's own address.
-    let interrogated = world.replicate.requests()[0].json();
+    let interrogated = world.replicate.server.requests()[0].json();
     let input = json!({"image": world.image_url(), "clip_model_name": "ViT-L-14/openai", "mode": "best"});
     assert_eq!(interrogated["input"], input);
-    let asked = world.pika.requests()[0].json();
+    let asked = world.pika.server.requests()[0].json();
     let prompt = "a red fox in the snow, a photorealistic painting, trending on artstation";
     assert_eq!((&asked["promptText"], &asked["model"], &asked["image"]), (&json!(prompt), &json!("1.5"), &json!(world.image_url())));
     assert_eq!(asked["options"], json!({"frameRate": 24, "parameters": {"motion": 2, "guidanceScale": 16}}));
     // The same job can be asked after.
     assert_eq!(server.ended(&task.unwrap()).await["status"], "completed");
+}
+
+#[actix_web::test]
+async fn an_address_too_long_for_a_service_is_sent_as_a_file() {
+    let world = World::start().await;
+    let server = world.serve(|_, _| {}).await;
+    let (status, _, _, answer) =
+        post(&server, Some("req-1"), &json!({"image_id": format!("{}?{}", world.image_url(), "a".repeat(3000))})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    callbacks(&world, 1).await;
+    let told = [&world.replicate.server.requests()[0].json()["input"]["image"], &world.pika.server.requests()[0].json()["image"]]
+        .map(|image| image.as_str().unwrap_or_default().get(..22).unwrap_or_default().to_owned());
+    assert_eq!(told, ["data:image/png;base64,"; 2]);
 }
 
 #[actix_web::test]
@@ -84,7 +97,7 @@ async fn a_failure_is_called_back_too() {
     let failed = json!({"data": {"addToInventory": false, "status": "FAILED", "output": null}});
     let mut count = 0;
     for (name, fault) in [("filter", Fault::ContentFilterAtEnd), ("broken", Fault::Failed("the model fell over"))] {
-        world.pika.faults().push("generate", fault);
+        world.pika.faults.push("generate", fault);
         let (_, task, _, _) = post(&server, Some(name), &json!({"image_id": world.image_url()})).await;
         count += 1;
         let callback = callbacks(&world, count).await.pop().unwrap();
@@ -92,7 +105,7 @@ async fn a_failure_is_called_back_too() {
         assert_eq!(server.ended(&task.unwrap()).await["status"], "failed");
     }
     // No prompt, no video.
-    world.replicate.faults().push("create", Fault::Failed("CUDA out of memory"));
+    world.replicate.faults.push("create", Fault::Failed("CUDA out of memory"));
     post(&server, Some("prompt"), &json!({"image_id": world.image_url()})).await;
     let callback = callbacks(&world, count + 1).await.pop().unwrap();
     assert_eq!((callback.path.as_str(), callback.json()), ("/requests/prompt/callback", failed));
@@ -109,5 +122,5 @@ async fn wrong_requests_are_told_at_once() {
     // An address of this machine that the operator did not allow.
     let (status, _, _, answer) = post(&server, Some("a"), &json!({"image_id": "http://127.0.0.1:9/a.png"})).await;
     assert_eq!((status, &answer["detail"][0]["loc"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!(["body", "image_id"])), "{answer}");
-    assert!(world.replicate.requests().is_empty() && world.game.requests().is_empty());
+    assert!(world.replicate.server.requests().is_empty() && world.game.requests().is_empty());
 }

@@ -37,5 +37,9 @@ async fn every_flow_is_served_by_this_machine() {
     assert!(taken["remarks"].to_string().contains("veo3 is not set up here"), "{taken}");
     assert_eq!(server.ended(taken["task_id"].as_str().unwrap()).await["status"], "completed");
     assert!(world.bedrock.requests().is_empty() && world.relay.server.requests().is_empty());
-    assert!(world.pika.requests().is_empty() && world.replicate.requests().is_empty() && world.hugging_face.requests().is_empty());
+    assert!(
+        world.pika.server.requests().is_empty()
+            && world.replicate.server.requests().is_empty()
+            && world.hugging_face.server.requests().is_empty()
+    );
 }

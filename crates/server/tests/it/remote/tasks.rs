@@ -56,7 +56,7 @@ async fn a_service_is_chosen_by_service_or_model() {
             let veo = world.relay.server.requests().iter().filter(|request| request.method == "POST").count();
             [("veo", veo), ("bedrock", world.bedrock.begun()), ("pika", world.pika.jobs()), ("replicate", replicate)]
         };
-        let hugging_face = world.hugging_face.requests().len();
+        let hugging_face = world.hugging_face.server.requests().len();
         let before = counts();
         let mut body = clip(json!({"prompt": "the boat sails away"}));
         body.as_object_mut().unwrap().remove("seed");
@@ -68,7 +68,7 @@ async fn a_service_is_chosen_by_service_or_model() {
         for ((name, before), (_, after)) in before.into_iter().zip(counts()) {
             assert_eq!(after - before, usize::from(name == asked), "{changes}: {name}");
         }
-        assert_eq!(world.hugging_face.requests().len() - hugging_face, usize::from(asked == "huggingface"), "{changes}");
+        assert_eq!(world.hugging_face.server.requests().len() - hugging_face, usize::from(asked == "huggingface"), "{changes}");
     }
 }
 

@@ -15,7 +15,7 @@ use guarded_http::GuardSettings;
 use image::{ImageFormat, Rgb, RgbImage};
 use remote_fakes::{
     HuggingFaceFake, PikaWebFake, RelayOptions, ReplicateFake, Reply, Server, VeoRelayFake, aws::Account, bedrock::Bedrock as BedrockFake,
-    s3::S3,
+    s3::S3, sample_video,
 };
 use remote_providers::{
     AwsKeys, Bedrock, BedrockSettings, DownloadLimits, Guard, HuggingFace, HuggingFaceSettings, Interrogator, Pace, PikaWeb,
@@ -23,27 +23,16 @@ use remote_providers::{
     VeoRelaySettings,
 };
 use reqwest::{Method, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use server::{GameCallback, ServerSettings, Service, Services, webhooks::WebhookSettings};
-use video_encode::{Container, EncoderSettings, FrameRate, VideoEncoder};
 
 use crate::{
     checked::Checked,
     fake::{PATIENCE, Running, engine},
 };
 
-/// A whole video of 12 frames, 64x48.
-pub(crate) static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("video.mp4");
-    let settings = EncoderSettings::new(64, 48, FrameRate { numerator: 24, denominator: 1 }, Container::Mp4);
-    let mut encoder = VideoEncoder::open(&path, &settings).unwrap();
-    for frame in 0..12 {
-        encoder.push(&RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 4) as u8, (y * 5) as u8, frame * 20]))).unwrap();
-    }
-    encoder.finish().unwrap();
-    std::fs::read(path).unwrap()
-});
+/// What the fakes give out: a whole video of 12 frames, 64x48.
+pub(crate) static VIDEO: LazyLock<Vec<u8>> = LazyLock::new(|| sample_video(0));
 
 /// What the server holds and nobody else may read, by what it is.
 pub(crate) const SECRETS: [(&str, &str); 8] = [
@@ -93,14 +82,10 @@ impl World {
         };
         let s3 = S3::start(account.clone(), &[BUCKET]).await.unwrap();
         let bedrock = BedrockFake::start(account, &s3).await.unwrap();
-        bedrock.set_video(VIDEO.clone());
-        let relay = RelayOptions { key: secret("the relay's key"), video: VIDEO.clone(), ..RelayOptions::default() };
+        let relay = RelayOptions { key: secret("the relay's key"), ..RelayOptions::default() };
         let pika = PikaWebFake::start(&secret("Pika's token")).await.unwrap();
-        pika.set_video(VIDEO.clone());
         let replicate = ReplicateFake::start(&secret("Replicate's token")).await.unwrap();
-        replicate.set_video(VIDEO.clone());
         let hugging_face = HuggingFaceFake::start(&secret("Hugging Face's token")).await.unwrap();
-        hugging_face.set_video(VIDEO.clone());
         let game_answers = Arc::new(Mutex::new(VecDeque::new()));
         let answers = Arc::clone(&game_answers);
         let game = Server::start(move |_| Reply::empty(answers.lock().unwrap().pop_front().unwrap_or(200))).await.unwrap();
@@ -144,9 +129,12 @@ impl World {
         };
         let pika = PikaWebSettings { base_url: self.pika.base_url(), pace: PACE, ..PikaWebSettings::new(secret("Pika's token").into()) };
         let token = secret("Replicate's token");
-        let replicate = ReplicateSettings { base_url: self.replicate.base_url(), pace: PACE, ..ReplicateSettings::new(token.into()) };
+        // The model has a name of its own for the image.
+        let image_key = "first_frame_image".to_owned();
+        let base_url = self.replicate.server.url();
+        let replicate = ReplicateSettings { base_url, image_key, pace: PACE, ..ReplicateSettings::new(token.into()) };
         let token = secret("Hugging Face's token");
-        let hugging_face = HuggingFaceSettings { base_url: self.hugging_face.base_url(), ..HuggingFaceSettings::new(token.into()) };
+        let hugging_face = HuggingFaceSettings { base_url: self.hugging_face.server.url(), ..HuggingFaceSettings::new(token.into()) };
         vec![
             (Arc::new(Bedrock::connect(bedrock).await.unwrap()), "nova-reel"),
             (Arc::new(VeoRelay::new(relay).unwrap()), "veo_3_1"),
@@ -163,7 +151,7 @@ impl World {
             self.relay.server.url(),
             self.relay.storage.url(),
             self.pika.base_url(),
-            self.replicate.base_url(),
+            self.replicate.server.url(),
             self.images.url(),
         ];
         let allow = urls.iter().flat_map(|url| guarded_http::AllowedHost::of_url(&url.parse().unwrap())).collect();
@@ -179,11 +167,11 @@ impl World {
     pub(crate) async fn serve_beside(&self, local: LocalBackend, change: impl FnOnce(&mut ServerSettings, &mut JobsSettings)) -> Running {
         let providers = self.providers().await;
         let interrogator = ReplicateInterrogatorSettings {
-            base_url: self.replicate.base_url(),
+            base_url: self.replicate.server.url(),
             interval: Duration::from_millis(10),
             ..ReplicateInterrogatorSettings::new(secret("Replicate's token").into())
         };
-        let captions: Arc<dyn Interrogator> = Arc::new(ReplicateInterrogator::new(interrogator));
+        let captions: Arc<dyn Interrogator> = Arc::new(ReplicateInterrogator::new(interrogator).unwrap());
         let backends = providers.iter().map(|(provider, _)| {
             let settings = RemoteSettings {
                 pause: Duration::from_millis(5),
@@ -196,7 +184,7 @@ impl World {
         let backends = backends.collect();
         let callback = GameCallback::new(&format!("{}/requests", self.game.url()), &secret("the callback's key").into(), &self.guard());
         let services = Services {
-            services: providers.into_iter().map(|(provider, model)| service(provider, model)).collect(),
+            services: providers.into_iter().map(|(provider, model)| Service { provider, model: model.into() }).collect(),
             local_models: vec!["tiny".into()],
             text: Some("bedrock/nova-reel".into()),
             i2v: Some("pika".into()),
@@ -215,15 +203,6 @@ impl World {
         let running = Running::with_jobs(data.path(), settings, jobs);
         Running { _data: Some(data), ..running }
     }
-}
-
-/// Replicate's model has a name of its own for the image.
-fn service(provider: Arc<dyn Provider>, model: &str) -> Service {
-    let options = match provider.name() {
-        "replicate" => Map::from_iter([("image_key".to_owned(), "first_frame_image".into())]),
-        _ => Map::new(),
-    };
-    Service { provider, model: model.into(), options }
 }
 
 /// A price for a video of each service: half a dollar.

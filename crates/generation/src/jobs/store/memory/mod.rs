@@ -104,7 +104,7 @@ impl JobStore for MemoryStore {
         jobs.record_progress(lease, progress, now)
     }
 
-    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord) -> Result<bool, StoreError> {
+    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord, _: Synced) -> Result<bool, StoreError> {
         let (mut jobs, now) = self.lock();
         jobs.record_remote(lease, record, now)
     }

@@ -2,8 +2,8 @@
 //!
 //! It must not know backends, files or HTTP. The invariants: every call is one transaction, and runs off the async threads; what is written
 //! is on the disk when a call returns (write-ahead log, synced at every commit), so that neither a killed program nor a lost machine undoes
-//! it, but for [`Synced::Later`]: a claim, which a lost machine may forget, and then the job is claimed again. A call that cannot write
-//! fails within [`PATIENCE`] of its arrival, however many calls wait.
+//! it, but for [`Synced::Later`]: a claim, which a lost machine may forget, and then the job is claimed again; or that a provider is asked
+//! which makes one video of a token, and then is asked again with it. A call that cannot write fails within [`PATIENCE`] of its arrival, however many calls wait.
 //!
 //! Readers wait for no writer, nor for the disk that a writer waits for.
 
@@ -273,9 +273,9 @@ impl JobStore for SqliteStore {
         self.write(synced, move |change| change.record_progress(&lease, &progress)).await
     }
 
-    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord) -> Result<bool, StoreError> {
+    async fn record_remote(&self, lease: &Lease, record: &RemoteRecord, synced: Synced) -> Result<bool, StoreError> {
         let (lease, record) = (lease.clone(), record.clone());
-        self.write(Synced::Now, move |change| change.record_remote(&lease, &record)).await
+        self.write(synced, move |change| change.record_remote(&lease, &record)).await
     }
 
     async fn complete(&self, lease: &Lease, outcome: &Outcome, files: &[Artifact]) -> Result<bool, StoreError> {

@@ -2,10 +2,8 @@
 //!
 //! It must not know stores. The invariant: what is kept here is known before the provider is asked anything that depends on it.
 
-use std::{fmt, sync::Arc};
-
 use async_trait::async_trait;
-use remote_providers::{Lost, RemoteState};
+use remote_providers::{Lost, Outlives, RemoteMemory, RemoteState};
 use serde::{Deserialize, Serialize};
 
 /// How far a remote job is.
@@ -31,27 +29,28 @@ impl RemoteRecord {
     }
 }
 
-/// Keeps a [`RemoteRecord`].
+/// Keeps a job's [`RemoteRecord`].
 #[async_trait]
 pub trait KeepRemote: Send + Sync {
-    /// Persists it; it is on the disk when the call returns.
+    /// How far the job is.
+    fn record(&self) -> RemoteRecord;
+
+    /// Persists it.
     ///
     /// # Errors
     /// [`Lost`] if it cannot be persisted: the job then stops, and the provider is asked nothing more.
-    async fn keep(&self, record: &RemoteRecord) -> Result<(), Lost>;
+    async fn keep(&self, record: &RemoteRecord, outlives: Outlives) -> Result<(), Lost>;
+
+    /// Persists that the provider knows that the job is cancelled.
+    async fn told(&self);
 }
 
-/// A job's record, and where it is kept.
-#[derive(Clone)]
-pub struct RemoteSlot {
-    /// How far an earlier attempt came.
-    pub record: RemoteRecord,
-    /// Where it is kept.
-    pub keep: Arc<dyn KeepRemote>,
-}
+/// What the loop of all providers persists, which knows of a record the state alone.
+pub(super) struct StateOf<'a>(pub(super) &'a dyn KeepRemote);
 
-impl fmt::Debug for RemoteSlot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteSlot").field("record", &self.record).finish_non_exhaustive()
+#[async_trait]
+impl RemoteMemory for StateOf<'_> {
+    async fn record(&self, state: &RemoteState, outlives: Outlives) -> Result<(), Lost> {
+        self.0.keep(&RemoteRecord { state: state.clone(), ..self.0.record() }, outlives).await
     }
 }
