@@ -6,6 +6,7 @@
 //! * [`weights::WeightSource`]: where a model comes from (a diffusers folder, a single-file checkpoint, bytes compiled into the
 //!   program, or seeded random numbers);
 //! * [`policy::ExecutionPolicy`]: which device and which precision each component runs in;
+//! * [`conditioning::TextConditioner`]: prompts to what a noise predictor is conditioned on;
 //! * [`pipelines::StableDiffusion`] and [`pipelines::StableVideoDiffusion`]: the loaded model, with one verb for each pipeline;
 //! * [`pipelines::caption::Captioner`]: the loaded model that says what a picture shows;
 //! * [`denoise::StepMonitor`]: what a caller implements to see progress and to cancel;
@@ -16,8 +17,9 @@
 //! devices and tokens arrive as values.
 //!
 //! Floors inside the crate (a module imports only modules further left; a test holds them):
-//! error, policy -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> schedulers beside models -> guidance, denoise -> journal -> pipelines.
+//! error, policy -> regular_file, noise, weights, hub, tokenizer, frames, preprocess, ops -> schedulers beside models -> conditioning -> guidance, denoise -> journal -> pipelines.
 
+pub mod conditioning;
 pub mod denoise;
 pub mod error;
 pub mod frames;

@@ -239,6 +239,14 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
+    /// Refuses a list of blocks that has not one for each level of `block_out_channels`.
+    pub(super) fn check_blocks(&self, field: &str, blocks: usize, levels: usize) -> Result<()> {
+        if blocks == levels {
+            return Ok(());
+        }
+        Err(self.refuse(field, format!("{blocks} blocks, but block_out_channels has {levels}")))
+    }
+
     /// Refuses a number of attention heads that does not divide the channels.
     pub(super) fn check_heads(&self, hidden_size: usize, heads: usize) -> Result<()> {
         if hidden_size.is_multiple_of(heads) {

@@ -4,8 +4,7 @@
 //! inside they are channels-last. A config value that is not implemented is refused by name; a field that a model does not know is handed to
 //! the caller by name.
 
-mod autoencoder_kl;
-mod autoencoder_kl_temporal_decoder;
+mod autoencoder;
 mod blip;
 mod clip_layer;
 mod clip_text;
@@ -13,20 +12,26 @@ mod clip_vision;
 mod config_reader;
 mod embeddings;
 mod patch_embedding;
+mod plan;
 mod resnet;
 mod temporal_resnet;
 mod temporal_transformer;
 mod token_embedding;
 mod transformer;
+mod unet;
 mod unet_2d;
 mod unet_spatio_temporal;
 #[cfg(test)]
 mod video_blocks_tests;
 
-pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, AutoencoderKlPlan, LatentDistribution, Tiling};
-pub use autoencoder_kl_temporal_decoder::{AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig, TemporalDecoderPlan};
+pub use autoencoder::{
+    Autoencoder, AutoencoderConfig, AutoencoderKl, AutoencoderKlConfig, AutoencoderKlTemporalDecoder, AutoencoderKlTemporalDecoderConfig,
+    LatentDistribution, Tiling,
+};
 pub use blip::{BlipCache, BlipConfig, BlipImageContext, BlipTextConfig, BlipTextDecoder, BlipVisionConfig, BlipVisionModel};
 pub use clip_text::{ClipTextConfig, ClipTextModel};
 pub use clip_vision::{ClipVisionConfig, ClipVisionModelWithProjection};
-pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig, UNet2dPlan};
-pub use unet_spatio_temporal::{ImageContext, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig, UNetSpatioTemporalPlan};
+pub use plan::ActivationPlan;
+pub use unet::UNetLevel;
+pub use unet_2d::{TextContext, UNet2dConditionModel, UNet2dConfig};
+pub use unet_spatio_temporal::{ImageContext, UNetSpatioTemporalConditionModel, UNetSpatioTemporalConfig};

@@ -17,7 +17,7 @@ pub(super) fn patches(image_size: usize, patch_size: usize) -> usize {
 pub(super) struct PatchEmbeddingWeights {
     /// A convolution whose windows do not overlap: [hidden, channels, patch_size, patch_size].
     pub(super) patch: Tensor,
-    /// [hidden].
+    /// \[hidden\].
     pub(super) patch_bias: Option<Tensor>,
     /// `hidden` numbers, in a shape that broadcasts to [batch, 1, hidden].
     pub(super) class: Tensor,

@@ -92,7 +92,7 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// Reads `weight` [outputs, inputs, kernel height, kernel width] and `bias` [outputs].
+    /// Reads `weight` [outputs, inputs, kernel height, kernel width] and `bias` \[outputs\].
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or mis-shaped.
@@ -101,7 +101,7 @@ impl Conv2d {
         Self::new(&weight, Matrix::load_bias(weights, outputs, true)?, params)
     }
 
-    /// From `weight` [outputs, inputs, kernel height, kernel width] and `bias` [outputs].
+    /// From `weight` [outputs, inputs, kernel height, kernel width] and `bias` \[outputs\].
     ///
     /// # Errors
     /// [`Error::Shape`] if the weight or the bias is not of that form.

@@ -17,7 +17,7 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// Reads `weight` and `bias`, [channels].
+    /// Reads `weight` and `bias`, \[channels\].
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or mis-shaped; [`Error::Params`] if `groups` does not divide `channels`.

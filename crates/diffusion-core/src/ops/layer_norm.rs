@@ -14,7 +14,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Reads `weight` and `bias`, [channels].
+    /// Reads `weight` and `bias`, \[channels\].
     ///
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or mis-shaped.

@@ -34,7 +34,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Reads `weight` [outputs, inputs] and, if `has_bias`, `bias` [outputs].
+    /// Reads `weight` [outputs, inputs] and, if `has_bias`, `bias` \[outputs\].
     ///
     /// A weight stored as a 1x1 convolution, [outputs, inputs, 1, 1], is taken too: a 1x1 convolution is this layer.
     ///
@@ -48,7 +48,7 @@ impl Linear {
         Self::new(&weight, Matrix::load_bias(weights, outputs, has_bias)?)
     }
 
-    /// From `weight` [outputs, inputs] and `bias` [outputs].
+    /// From `weight` [outputs, inputs] and `bias` \[outputs\].
     ///
     /// # Errors
     /// [`Error::Shape`] if the bias does not fit.

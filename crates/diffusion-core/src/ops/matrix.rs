@@ -15,7 +15,7 @@ use crate::{Error, Result, weights::ComponentWeights};
 #[derive(Clone, Debug)]
 pub(super) struct Matrix {
     form: Form,
-    /// [outputs].
+    /// \[outputs\].
     pub(super) bias: Option<Tensor>,
     inputs: usize,
     outputs: usize,

@@ -1,7 +1,7 @@
 //! Every op in candle operations that work on any device: the reference that faster executions are tested against, and what runs
 //! on CUDA and Metal.
 //!
-//! Shapes are checked by the callers, the layers beside this file. The invariant: a scratch tensor is at most [`SCRATCH_BYTES`]
+//! Shapes are checked by the callers, the layers beside this file. The invariant: a scratch tensor is at most `SCRATCH_BYTES`
 //! (one output pixel of a batch, or one query, if that alone is more), so never near 2^31 elements.
 
 use candle_core::{D, DType, Tensor};

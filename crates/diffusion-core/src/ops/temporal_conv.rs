@@ -17,7 +17,7 @@ const FRAMES: usize = 3;
 pub struct TemporalConv(Conv2d);
 
 impl TemporalConv {
-    /// Reads `weight` [outputs, inputs, 3, 1, 1] and `bias` [outputs].
+    /// Reads `weight` [outputs, inputs, 3, 1, 1] and `bias` \[outputs\].
     ///
     /// # Errors
     /// [`crate::Error::Weights`] if a tensor is missing or mis-shaped.

@@ -8,8 +8,8 @@
 
 use candle_core::Tensor;
 
-use super::{Error, Result, SeededNoise, StableDiffusion, Start, StepMonitor, TextToImageParams, prompt::PromptEmbeds};
-use crate::denoise::Denoising;
+use super::{Error, Result, SeededNoise, StableDiffusion, Start, StepMonitor, TextToImageParams};
+use crate::{conditioning::PromptEmbeds, denoise::Denoising};
 
 /// Above this cosine two directions are taken for one, and the way between them for a straight line.
 const PARALLEL: f64 = 0.9995;

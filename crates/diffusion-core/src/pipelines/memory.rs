@@ -174,7 +174,7 @@ impl MotionMemory {
     pub fn most_decoded_together(&self, size: (u32, u32)) -> usize {
         let factor = self.vae.factor().max(1);
         let tile = own_tile(size);
-        let of_one = self.vae.planned(1, tile.0 / factor, tile.1 / factor).largest_elements.max(1);
+        let of_one = self.vae.planned_decode(1, tile.0 / factor, tile.1 / factor).largest_elements.max(1);
         ((MOST_ELEMENTS - 1) / of_one).max(1)
     }
 
@@ -188,7 +188,7 @@ impl MotionMemory {
         // Where a device says that memory is short, fewer are decoded together.
         let together = if on_cpu { decoded_together.clamp(1, frames.max(1)) } else { 1 };
         let tile = tile(size, on_cpu);
-        let decode = self.vae.planned(together, tile.0 / factor, tile.1 / factor);
+        let decode = self.vae.planned_decode(together, tile.0 / factor, tile.1 / factor);
         let decode = working_bytes(decode.peak_elements, decode.largest_elements, self.place.vae, on_cpu);
         let whole = own_tile(size);
         let encode = self.vae.planned_encode(1, whole.0, whole.1);

@@ -49,6 +49,7 @@ use self::{
 };
 use crate::{
     Error, Result,
+    conditioning::TextConditioner,
     denoise::StepMonitor,
     journal::Kept,
     models::{AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, UNet2dConditionModel, UNet2dConfig},
@@ -63,8 +64,7 @@ use crate::{
 pub struct StableDiffusion {
     name: String,
     policy: ExecutionPolicy,
-    tokenizer: ClipTokenizer,
-    text_encoder: ClipTextModel,
+    text_conditioner: TextConditioner,
     unet: UNet2dConditionModel,
     vae: AutoencoderKl,
     /// The weights as they are held, in bytes.
@@ -103,7 +103,8 @@ impl StableDiffusion {
         let unet = UNet2dConditionModel::load(&unet_config, &weights(Component::Unet, policy.unet)?)?;
         let vae = AutoencoderKl::load(&vae_config, &weights(Component::Vae, policy.vae)?)?;
         let (weight_bytes, colours) = (weighed.bytes(), OnceLock::new());
-        Ok(Self { name: source.name(), policy, tokenizer, text_encoder, unet, vae, weight_bytes, scheduler, colours })
+        let text_conditioner = TextConditioner::new(tokenizer, text_encoder, policy.device.clone(), policy.unet);
+        Ok(Self { name: source.name(), policy, text_conditioner, unet, vae, weight_bytes, scheduler, colours })
     }
 
     /// What a person would call the model: the folder's path, the hub id, "nano-sd (embedded)".
@@ -154,13 +155,12 @@ impl StableDiffusion {
     /// # Errors
     /// [`Error::Tokenizer`] if the text cannot be encoded.
     pub fn text_length(&self, prompt: &str) -> Result<(usize, usize)> {
-        let encoding = self.tokenizer.encode(prompt)?;
-        Ok((encoding.token_count, self.tokenizer.max_length().saturating_sub(2)))
+        self.text_conditioner.text_length(prompt)
     }
 
     /// The scripts that the model reads.
     pub fn scripts(&self) -> Scripts {
-        self.tokenizer.scripts()
+        self.text_conditioner.scripts()
     }
 
     /// Makes one picture, or what of it is not kept yet: a picture that was kept is not made again, and of latents that were kept only

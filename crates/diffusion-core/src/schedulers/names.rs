@@ -201,7 +201,7 @@ impl fmt::Display for SchedulerName {
 impl FromStr for SchedulerName {
     type Err = Error;
 
-    /// Reads a name in whichever spelling: our own, diffusers' class, or what AUTOMATIC1111, ComfyUI and others call it ([`aliases`]).
+    /// Reads a name in whichever spelling: our own, diffusers' class, or what AUTOMATIC1111, ComfyUI and others call it (`aliases.rs`).
     ///
     /// # Errors
     /// [`Error::Params`] with the nearest name and all known ones, if this is none of them.

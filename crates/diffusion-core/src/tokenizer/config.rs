@@ -181,7 +181,7 @@ pub(super) fn tokenizer_json_tokens(list: Option<&Value>) -> Result<Vec<(u32, Ad
         .collect()
 }
 
-/// added_tokens.json: {"<token>": 49408, ..}, sorted by id; an ordinary token there is matched in normalised text.
+/// added_tokens.json: `{"<token>": 49408, ..}`, sorted by id; an ordinary token there is matched in normalised text.
 fn legacy_added_tokens(file: &Value) -> Result<Vec<(u32, AddedToken)>> {
     const FILE: &str = "tokenizer/added_tokens.json";
     let entries = file.as_object().ok_or_else(|| Error::config(FILE, "(all)", "is no JSON object"))?;

@@ -4,31 +4,16 @@
 
 use serde_json::{Value, json};
 
-use super::plan::{UNet2dPlan, plan};
-use crate::{Result, models::config_reader::ConfigReader};
+use crate::{
+    Result,
+    models::{
+        config_reader::ConfigReader,
+        plan::{ActivationPlan, Blocks},
+        unet::{UNetFamily, UNetLevel},
+    },
+};
 
 const FILE: &str = "unet/config.json";
-
-/// One resolution of the UNet, from the finest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UNetLevel {
-    /// Channels of the activations.
-    pub channels: usize,
-    /// Residual blocks on the way down; one more on the way up.
-    pub layers: usize,
-    /// Whether the way down has transformers (CrossAttnDownBlock2D).
-    pub down_attention: bool,
-    /// Whether the way up has transformers (CrossAttnUpBlock2D).
-    pub up_attention: bool,
-    /// Heads of the attentions.
-    pub heads: usize,
-    /// Transformer blocks after each residual block.
-    pub transformer_layers: usize,
-    /// Channels of the text states.
-    pub cross_attention_dim: usize,
-    /// Whether the first attention of each transformer block looks at the text too.
-    pub only_cross_attention: bool,
-}
 
 /// unet/config.json, by resolution.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,13 +93,8 @@ impl UNet2dConfig {
     }
 
     /// How large a call's activations become, for so many texts and latents of that size; computed, nothing is run.
-    pub fn planned(&self, texts: usize, height: usize, width: usize) -> UNet2dPlan {
-        plan(self, texts, height, width)
-    }
-
-    /// Channels at the finest resolution.
-    pub(super) fn first_channels(&self) -> usize {
-        self.levels.first().map_or(0, |level| level.channels)
+    pub fn planned(&self, texts: usize, height: usize, width: usize) -> ActivationPlan {
+        self.shape().planned(Blocks::Images, texts, height, width)
     }
 
     /// What fields must satisfy together.
@@ -127,7 +107,7 @@ impl UNet2dConfig {
         if self.downsample_padding > 1 {
             return Err(reader.refuse("downsample_padding", format!("unsupported value {}; supported: 0, 1", self.downsample_padding)));
         }
-        let half = (self.first_channels() / 2) as f64;
+        let half = (self.shape().sinusoids.channels / 2) as f64;
         if self.freq_shift >= half {
             return Err(reader.refuse("freq_shift", format!("{} is not below half the first block's channels, {half}", self.freq_shift)));
         }
@@ -138,45 +118,23 @@ impl UNet2dConfig {
                 );
             }
         }
-        let last = self.levels.len().saturating_sub(1);
-        for (index, level) in self.levels.iter().enumerate() {
-            let attends = level.down_attention || level.up_attention || (index == last && self.has_mid_block);
-            if attends && !level.channels.is_multiple_of(level.heads) {
-                return Err(reader.refuse("attention_head_dim", format!("{} heads do not divide {} channels", level.heads, level.channels)));
-            }
-        }
-        Ok(())
+        UNetLevel::check_heads(&self.levels, self.has_mid_block, reader, "attention_head_dim")
     }
 }
 
 fn levels(reader: &ConfigReader<'_>) -> Result<Vec<UNetLevel>> {
-    let channels = reader.sizes("block_out_channels", &[320, 640, 1280, 1280])?;
-    let count = channels.len();
     let down_types = [("CrossAttnDownBlock2D", true), ("DownBlock2D", false)];
     let up_types = [("CrossAttnUpBlock2D", true), ("UpBlock2D", false)];
-    let down = reader.block_types("down_block_types", &[true, true, true, false], &down_types)?;
-    let up = reader.block_types("up_block_types", &[false, true, true, true], &up_types)?;
-    for (field, found) in [("down_block_types", down.len()), ("up_block_types", up.len())] {
-        if found != count {
-            return Err(reader.refuse(field, format!("{found} blocks, but block_out_channels has {count}")));
-        }
+    let mut levels = UNetLevel::read(reader, (down_types, up_types), 1280, |count| {
+        let heads = reader.sizes_by_level("attention_head_dim", 8, count)?;
+        let by_its_right_name = reader.is_present("num_attention_heads");
+        if by_its_right_name { reader.sizes_by_level("num_attention_heads", 8, count) } else { Ok(heads) }
+    })?;
+    let only_cross_attention = reader.flags_by_level("only_cross_attention", false, levels.len())?;
+    for (level, only_cross_attention) in levels.iter_mut().zip(only_cross_attention) {
+        level.only_cross_attention = only_cross_attention;
     }
-    let layers = reader.sizes_by_level("layers_per_block", 2, count)?;
-    let heads = reader.sizes_by_level("attention_head_dim", 8, count)?;
-    let by_its_right_name = reader.is_present("num_attention_heads");
-    let heads = if by_its_right_name { reader.sizes_by_level("num_attention_heads", 8, count)? } else { heads };
-    let transformer_layers = reader.counts_by_level("transformer_layers_per_block", 1, count)?;
-    let cross = reader.sizes_by_level("cross_attention_dim", 1280, count)?;
-    let only_cross = reader.flags_by_level("only_cross_attention", false, count)?;
-    let columns = channels.into_iter().zip(layers).zip(down).zip(up.into_iter().rev());
-    let rest = heads.into_iter().zip(transformer_layers).zip(cross).zip(only_cross);
-    let level = |(
-        (((channels, layers), down_attention), up_attention),
-        (((heads, transformer_layers), cross_attention_dim), only_cross_attention),
-    )| {
-        UNetLevel { channels, layers, down_attention, up_attention, heads, transformer_layers, cross_attention_dim, only_cross_attention }
-    };
-    Ok(columns.zip(rest).map(level).collect())
+    Ok(levels)
 }
 
 /// Fields of the class that switch on what is not implemented here, and those that change nothing at inference.
@@ -214,4 +172,26 @@ fn refuse_what_is_missing(reader: &ConfigReader<'_>) -> Result<()> {
         "resnet_skip_time_act",
     ]);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::{Component, RandomWeights, WeightSource};
+
+    #[test]
+    fn stable_diffusions_skips_are_as_large_as_counted_by_hand() -> Result<()> {
+        let config = UNet2dConfig::from_json(&RandomWeights::new("sd15", 0)?.config(Component::Unet)?)?;
+        let found = config.planned(2, 64, 64);
+        let at = |side: usize, channels: usize| 2 * side * side * channels;
+        // conv_in and two layers, then a halved one and two layers at each further level.
+        let skips = 3 * at(64, 320) + at(32, 320) + 2 * at(32, 640) + at(16, 640) + 2 * at(16, 1280) + 3 * at(8, 1280);
+        assert_eq!(found.skip_elements, skips);
+        // The feed-forward layers at the finest resolution.
+        assert_eq!(found.largest_elements, at(64, 8 * 320));
+        // The up block's first layer at the finest resolution: the transformer, and two skips left.
+        assert_eq!(found.peak_elements, at(64, 10 * 320 + 2 * 320));
+        assert_eq!(config.planned(usize::MAX, usize::MAX / 4, 8).peak_elements, usize::MAX);
+        Ok(())
+    }
 }

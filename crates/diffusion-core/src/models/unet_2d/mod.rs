@@ -7,26 +7,19 @@
 //! into a [`TextContext`] before the first step, and what comes before the first attention to the text is computed once for all texts
 //! that share a sample (the halves of classifier-free guidance).
 
-mod blocks;
 mod config;
-mod plan;
+mod family;
 
 use candle_core::Tensor;
 
 pub use config::UNet2dConfig;
-pub use plan::UNet2dPlan;
 
-use self::blocks::{DownBlock, MidBlock, UpBlock};
+use self::family::Call;
 use super::{
-    embeddings::{Sinusoids, TimestepEmbedding},
-    resnet::activate_time,
     transformer::{KeysValues, TextReader, Transformer2d},
+    unet::UNet,
 };
-use crate::{
-    Error, Result,
-    ops::{Conv2d, Conv2dParams, GroupNorm, Nhwc, repeat_images},
-    weights::ComponentWeights,
-};
+use crate::{Error, Result, ops::repeat_images, weights::ComponentWeights};
 
 /// Texts as one UNet sees them: their keys and values in each of its attentions to them, which are the same at every step.
 ///
@@ -47,17 +40,7 @@ impl TextContext {
 
 /// The noise predictor.
 #[derive(Debug)]
-pub struct UNet2dConditionModel {
-    sinusoids: Sinusoids,
-    time_embedding: TimestepEmbedding,
-    conv_in: Conv2d,
-    down_blocks: Vec<DownBlock>,
-    mid_block: Option<MidBlock>,
-    up_blocks: Vec<UpBlock>,
-    conv_norm_out: GroupNorm,
-    conv_out: Conv2d,
-    config: UNet2dConfig,
-}
+pub struct UNet2dConditionModel(UNet<UNet2dConfig>);
 
 impl UNet2dConditionModel {
     /// Reads the weights that the config asks for.
@@ -65,29 +48,12 @@ impl UNet2dConditionModel {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or mis-shaped.
     pub fn load(config: &UNet2dConfig, weights: &ComponentWeights) -> Result<Self> {
-        let first = config.first_channels();
-        let sinusoids = Sinusoids { channels: first, flip_sin_to_cos: config.flip_sin_to_cos, freq_shift: config.freq_shift };
-        let time_embedding =
-            TimestepEmbedding::load(&weights.pp("time_embedding"), first, config.time_channels, config.time_cond_proj_dim)?;
-        let levels = config.levels.len();
-        let (down, up) = (weights.pp("down_blocks"), weights.pp("up_blocks"));
-        let same = Conv2dParams::same;
-        Ok(Self {
-            sinusoids,
-            time_embedding,
-            conv_in: Conv2d::load(&weights.pp("conv_in"), config.in_channels, first, same(config.conv_in_kernel))?,
-            down_blocks: (0..levels).map(|level| DownBlock::load(config, level, &down.pp(level))).collect::<Result<_>>()?,
-            mid_block: config.has_mid_block.then(|| MidBlock::load(config, &weights.pp("mid_block"))).transpose()?,
-            up_blocks: (0..levels).map(|index| UpBlock::load(config, index, &up.pp(index))).collect::<Result<_>>()?,
-            conv_norm_out: GroupNorm::load(&weights.pp("conv_norm_out"), first, config.norm_num_groups, config.norm_eps)?,
-            conv_out: Conv2d::load(&weights.pp("conv_out"), first, config.out_channels, same(config.conv_out_kernel))?,
-            config: config.clone(),
-        })
+        Ok(Self(UNet::load(config, weights)?))
     }
 
     /// The configuration that it was loaded with.
     pub fn config(&self) -> &UNet2dConfig {
-        &self.config
+        self.0.config()
     }
 
     /// What texts give the model, made once for all the steps of a run.
@@ -104,13 +70,9 @@ impl UNet2dConditionModel {
                 return Err(Error::Shape { what: "encoder_hidden_states", expected, found: found.to_vec() });
             }
         };
-        let (dtype, device) = self.time_embedding.placement();
+        let (dtype, device) = self.0.placement();
         let text = encoder_hidden_states.to_dtype(dtype)?.to_device(device)?.contiguous()?;
-        // In the order of `forward`.
-        let down = self.down_blocks.iter().flat_map(DownBlock::transformers);
-        let middle = self.mid_block.iter().map(MidBlock::transformer);
-        let up = self.up_blocks.iter().flat_map(UpBlock::transformers);
-        let attentions = down.chain(middle).chain(up).flat_map(Transformer2d::text_attentions);
+        let attentions = self.0.transformers().flat_map(Transformer2d::text_attentions);
         Ok(TextContext { batch, keys_values: attentions.map(|attention| attention.keys_values(&text)).collect::<Result<_>>()? })
     }
 
@@ -129,33 +91,17 @@ impl UNet2dConditionModel {
             [batch, channels, height, width] if batch * height * width > 0 => (*batch, *channels),
             _ => (0, 0),
         };
-        if channels != self.config.in_channels || !text.batch.is_multiple_of(batch) {
-            let expected = format!("[a divisor of {} texts, {}, height, width]", text.batch, self.config.in_channels);
+        if channels != self.config().in_channels || !text.batch.is_multiple_of(batch) {
+            let expected = format!("[a divisor of {} texts, {}, height, width]", text.batch, self.config().in_channels);
             return Err(Error::Shape { what: "the UNet's sample", expected, found: sample.dims().to_vec() });
         }
         if let Some(cond) = timestep_cond.filter(|cond| !matches!(cond.dims().first(), Some(rows) if [1, batch].contains(rows))) {
             let expected = format!("[1 or {batch}, time_cond_proj_dim]");
             return Err(Error::Shape { what: "timestep_cond", expected, found: cond.dims().to_vec() });
         }
-        let (dtype, device) = self.time_embedding.placement();
-        let time = activate_time(&self.time_embedding.forward(&self.sinusoids.embed(timestep)?, timestep_cond)?)?;
-
-        let sample = sample.to_dtype(dtype)?.to_device(device)?;
-        let mut hidden = self.conv_in.forward(&Nhwc::from_nchw(&sample)?)?;
-        let mut skips = vec![hidden.clone()];
-        // Of the sample's batch until the first attention to the text, of the texts' from there on.
-        let mut reader = TextReader::new(&text.keys_values);
-        for block in &self.down_blocks {
-            hidden = block.forward(&hidden, &time, &mut reader, &mut skips)?;
-        }
-        if let Some(block) = &self.mid_block {
-            hidden = block.forward(&hidden, &time, &mut reader)?;
-        }
-        for block in &self.up_blocks {
-            hidden = block.forward(&hidden, &time, &mut reader, &mut skips)?;
-        }
-        let output = self.conv_out.forward(&self.conv_norm_out.forward_silu(&hidden)?)?.to_nchw()?;
+        // The activations have the sample's batch until the first attention to the text, the texts' from there on.
+        let mut call = Call { time: self.0.time(timestep, timestep_cond, None)?, text: TextReader::new(&text.keys_values) };
         // A model without attention to the text predicts the same for all texts.
-        repeat_images(&output, text.batch)
+        repeat_images(&self.0.forward(sample, &mut call)?, text.batch)
     }
 }

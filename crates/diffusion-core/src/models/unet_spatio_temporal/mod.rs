@@ -7,32 +7,20 @@
 //! picture's embedding are made into an [`ImageContext`] before the first step, the blends of residual blocks are folded into their
 //! weights, and no tensor is permuted between frames and pixels.
 
-mod blocks;
 mod config;
-mod plan;
+mod family;
 
 use candle_core::{DType, Tensor};
 
 pub use config::UNetSpatioTemporalConfig;
-pub use plan::UNetSpatioTemporalPlan;
 
-use self::{
-    blocks::{Call, DownBlock, MidBlock, UpBlock},
-    config::GROUPS,
-};
+use self::family::Call;
 use super::{
     embeddings::{Sinusoids, TimestepEmbedding},
-    resnet::activate_time,
-    temporal_transformer::{ContextReader, ContextVectors, TransformerSpatioTemporal},
+    temporal_transformer::{ContextReader, ContextVectors},
+    unet::UNet,
 };
-use crate::{
-    Error, Result,
-    ops::{Conv2d, Conv2dParams, GroupNorm, Nhwc},
-    weights::ComponentWeights,
-};
-
-/// The epsilon of the last group norm.
-const CONV_NORM_OUT_EPS: f64 = 1e-5;
+use crate::{Error, Result, weights::ComponentWeights};
 
 /// Pictures as one UNet sees their embeddings, which is the same at every step and in every frame.
 ///
@@ -54,17 +42,9 @@ impl ImageContext {
 /// The noise predictor.
 #[derive(Debug)]
 pub struct UNetSpatioTemporalConditionModel {
-    sinusoids: Sinusoids,
-    time_embedding: TimestepEmbedding,
+    unet: UNet<UNetSpatioTemporalConfig>,
     id_sinusoids: Sinusoids,
     add_embedding: TimestepEmbedding,
-    conv_in: Conv2d,
-    down_blocks: Vec<DownBlock>,
-    mid_block: MidBlock,
-    up_blocks: Vec<UpBlock>,
-    conv_norm_out: GroupNorm,
-    conv_out: Conv2d,
-    config: UNetSpatioTemporalConfig,
 }
 
 impl UNetSpatioTemporalConditionModel {
@@ -73,30 +53,17 @@ impl UNetSpatioTemporalConditionModel {
     /// # Errors
     /// [`Error::Weights`] if a tensor is missing or mis-shaped.
     pub fn load(config: &UNetSpatioTemporalConfig, weights: &ComponentWeights) -> Result<Self> {
-        let (first, time) = (config.first_channels(), config.time_channels());
-        let sinusoids = |channels| Sinusoids { channels, flip_sin_to_cos: true, freq_shift: 0.0 };
-        let levels = config.levels.len();
-        let (down, up) = (weights.pp("down_blocks"), weights.pp("up_blocks"));
-        let same = Conv2dParams::same(3);
-        let ids = config.projection_class_embeddings_input_dim;
+        let (ids, time) = (config.projection_class_embeddings_input_dim, config.time_channels());
         Ok(Self {
-            sinusoids: sinusoids(first),
-            time_embedding: TimestepEmbedding::load(&weights.pp("time_embedding"), first, time, None)?,
-            id_sinusoids: sinusoids(config.addition_time_embed_dim),
+            unet: UNet::load(config, weights)?,
+            id_sinusoids: Sinusoids { channels: config.addition_time_embed_dim, flip_sin_to_cos: true, freq_shift: 0.0 },
             add_embedding: TimestepEmbedding::load(&weights.pp("add_embedding"), ids, time, None)?,
-            conv_in: Conv2d::load(&weights.pp("conv_in"), config.in_channels, first, same)?,
-            down_blocks: (0..levels).map(|level| DownBlock::load(config, level, &down.pp(level))).collect::<Result<_>>()?,
-            mid_block: MidBlock::load(config, &weights.pp("mid_block"))?,
-            up_blocks: (0..levels).map(|index| UpBlock::load(config, index, &up.pp(index))).collect::<Result<_>>()?,
-            conv_norm_out: GroupNorm::load(&weights.pp("conv_norm_out"), first, GROUPS, CONV_NORM_OUT_EPS)?,
-            conv_out: Conv2d::load(&weights.pp("conv_out"), first, config.out_channels, same)?,
-            config: config.clone(),
         })
     }
 
     /// The configuration that it was loaded with.
     pub fn config(&self) -> &UNetSpatioTemporalConfig {
-        &self.config
+        self.unet.config()
     }
 
     /// What pictures give the model, made once for all the steps of a run.
@@ -106,7 +73,7 @@ impl UNetSpatioTemporalConditionModel {
     /// # Errors
     /// [`Error::Shape`] if the states do not fit the config, or there is more than one token.
     pub fn image_context(&self, encoder_hidden_states: &Tensor) -> Result<ImageContext> {
-        let channels = self.config.cross_attention_dim;
+        let channels = self.config().cross_attention_dim;
         let batch = match encoder_hidden_states.dims() {
             [batch, 1, found] if *batch > 0 && *found == channels => *batch,
             found => {
@@ -114,13 +81,9 @@ impl UNetSpatioTemporalConditionModel {
                 return Err(Error::Shape { what: "encoder_hidden_states", expected, found: found.to_vec() });
             }
         };
-        let (dtype, device) = self.time_embedding.placement();
+        let (dtype, device) = self.unet.placement();
         let states = encoder_hidden_states.to_dtype(dtype)?.to_device(device)?.reshape((batch, channels))?;
-        // In the order of `forward`.
-        let down = self.down_blocks.iter().flat_map(DownBlock::transformers);
-        let up = self.up_blocks.iter().flat_map(UpBlock::transformers);
-        let transformers = down.chain([self.mid_block.transformer()]).chain(up);
-        let vectors = transformers.flat_map(|transformer: &TransformerSpatioTemporal| transformer.context(&states));
+        let vectors = self.unet.transformers().flat_map(|transformer| transformer.context(&states));
         Ok(ImageContext { batch, vectors: vectors.collect::<Result<_>>()? })
     }
 
@@ -134,7 +97,7 @@ impl UNetSpatioTemporalConditionModel {
     /// # Errors
     /// [`Error::Shape`] if a tensor does not fit the config or the context.
     pub fn forward(&self, sample: &Tensor, timestep: f64, context: &ImageContext, added_time_ids: &Tensor) -> Result<Tensor> {
-        let (clips, inputs) = (context.batch, self.config.in_channels);
+        let (clips, inputs) = (context.batch, self.config().in_channels);
         let (num_frames, height, width) = match sample.dims() {
             [batch, frames, channels, height, width] if (*batch, *channels) == (clips, inputs) && frames * height * width > 0 => {
                 (*frames, *height, *width)
@@ -144,36 +107,22 @@ impl UNetSpatioTemporalConditionModel {
                 return Err(Error::Shape { what: "the UNet's sample", expected, found: found.to_vec() });
             }
         };
-        let (dtype, device) = self.time_embedding.placement();
-        let time = self.time(timestep, added_time_ids, clips)?;
-        let sample = sample.to_dtype(dtype)?.to_device(device)?.reshape((clips * num_frames, inputs, height, width))?;
-
-        let mut call = Call { time: &time, num_frames, context: ContextReader::new(&context.vectors) };
-        let mut hidden = self.conv_in.forward(&Nhwc::from_nchw(&sample)?)?;
-        drop(sample);
-        let mut skips = vec![hidden.clone()];
-        for block in &self.down_blocks {
-            hidden = block.forward(hidden, &mut call, &mut skips)?;
-        }
-        hidden = self.mid_block.forward(hidden, &mut call)?;
-        for block in &self.up_blocks {
-            hidden = block.forward(hidden, &mut call, &mut skips)?;
-        }
-        let output = self.conv_out.forward(&self.conv_norm_out.forward_silu(&hidden)?)?.to_nchw()?;
-        Ok(output.reshape((clips, num_frames, self.config.out_channels, height, width))?)
+        let time = self.unet.time(timestep, None, Some(&self.added(added_time_ids, clips)?))?;
+        let mut call = Call { time, num_frames, context: ContextReader::new(&context.vectors) };
+        let output = self.unet.forward(&sample.reshape((clips * num_frames, inputs, height, width))?, &mut call)?;
+        Ok(output.reshape((clips, num_frames, self.config().out_channels, height, width))?)
     }
 
-    /// [clips, time_channels]: the timestep's and the added ids' embeddings, after their SiLU.
-    fn time(&self, timestep: f64, added_time_ids: &Tensor, clips: usize) -> Result<Tensor> {
-        let count = self.config.added_time_ids();
+    /// [clips, time_channels]: the added ids' embeddings.
+    fn added(&self, added_time_ids: &Tensor, clips: usize) -> Result<Tensor> {
+        let count = self.config().added_time_ids();
         if added_time_ids.dims() != [clips, count] {
             let expected = format!("[{clips}, {count}]");
             return Err(Error::Shape { what: "added_time_ids", expected, found: added_time_ids.dims().to_vec() });
         }
         // As f32 whatever the precision: a motion bucket of 127 is a bf16 number, the noise augmentation of 0.02 is not.
         let ids: Vec<f64> = added_time_ids.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
-        let ids = self.id_sinusoids.embed_all(&ids)?.reshape((clips, self.config.projection_class_embeddings_input_dim))?;
-        let time = self.time_embedding.forward(&self.sinusoids.embed(timestep)?, None)?;
-        activate_time(&self.add_embedding.forward(&ids, None)?.broadcast_add(&time)?)
+        let ids = self.id_sinusoids.embed_all(&ids)?.reshape((clips, self.config().projection_class_embeddings_input_dim))?;
+        self.add_embedding.forward(&ids, None)
     }
 }

@@ -237,7 +237,7 @@ impl StableVideoDiffusion {
         let latents = |side: u32| (side / self.pixels_per_latent()) as usize;
         let wanted = motion.decode_chunk_size.unwrap_or(num_frames).min(num_frames);
         let mut largest = wanted;
-        while largest > 1 && self.vae.planned(largest, latents(height), latents(width))?.largest_elements >= MOST_ELEMENTS {
+        while largest > 1 && self.vae.planned_decode(largest, latents(height), latents(width))?.largest_elements >= MOST_ELEMENTS {
             largest -= 1;
         }
         match motion.decode_chunk_size {

@@ -25,7 +25,7 @@ impl Default for Tiling {
 
 /// Which way a picture goes: it decides whose side is larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::models) enum Direction {
+pub(super) enum Direction {
     Encode,
     Decode,
 }
@@ -36,7 +36,7 @@ impl Tiling {
     ///
     /// # Errors
     /// [`Error::Params`] as [`Self::checked`].
-    pub(in crate::models) fn of_picture(tiling: Option<Self>, dims: &[usize], pixels: usize, factor: usize) -> Result<Option<Self>> {
+    pub(super) fn of_picture(tiling: Option<Self>, dims: &[usize], pixels: usize, factor: usize) -> Result<Option<Self>> {
         let extent = dims.iter().skip(2).map(|extent| extent * pixels).product::<usize>();
         tiling.filter(|tiling| extent > tiling.above_pixels).map(|tiling| tiling.checked(factor)).transpose()
     }
@@ -52,13 +52,7 @@ impl Tiling {
     }
 
     /// Codes `x` [batch, channels, height, width] tile by tile, all of the batch together. `factor` is the ratio of a picture's side to its latents'.
-    pub(in crate::models) fn run(
-        &self,
-        x: &Tensor,
-        factor: usize,
-        direction: Direction,
-        code: impl Fn(&Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
+    pub(super) fn run(&self, x: &Tensor, factor: usize, direction: Direction, code: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let (sample, latent) = (self.tile_sample_min_size, self.tile_sample_min_size / factor);
         let (source, target) = match direction {
             Direction::Encode => (sample, latent),

@@ -1,4 +1,4 @@
-//! The half of an autoencoder that every one of the family has: pictures to the distribution of their latents.
+//! Images to the distribution of their latents, the same in every class.
 //!
 //! It must not know how latents are decoded. Follows the encode methods of diffusers models/autoencoders/autoencoder_kl.py and
 //! autoencoder_kl_temporal_decoder.py, and DiagonalGaussianDistribution of vae.py.
@@ -6,8 +6,8 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::{
-    AutoencoderKlConfig,
-    coder::Encoder,
+    coder::Coder,
+    config::AutoencoderConfig,
     tiling::{Direction, Tiling},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// diffusers' bounds of the logarithm of the variance.
 const LOGVAR_RANGE: (f64, f64) = (-30.0, 20.0);
 
-/// The normal distribution of latents that a picture is encoded to; not yet multiplied by the scaling factor.
+/// The normal distribution of latents that an image is encoded to; not yet multiplied by the scaling factor.
 #[derive(Clone, Debug)]
 pub struct LatentDistribution {
     /// [batch, latent_channels, height / 8, width / 8].
@@ -47,8 +47,8 @@ impl LatentDistribution {
 
 /// An encoder with its 1x1 convolution, where it has one.
 #[derive(Debug)]
-pub(in crate::models) struct PictureEncoder {
-    encoder: Encoder,
+pub(super) struct ImageEncoder {
+    encoder: Coder,
     quant_conv: Option<Conv2d>,
     in_channels: usize,
     latent_channels: usize,
@@ -56,13 +56,13 @@ pub(in crate::models) struct PictureEncoder {
     placement: (DType, Device),
 }
 
-impl PictureEncoder {
+impl ImageEncoder {
     /// Reads `encoder` and `quant_conv` under an autoencoder's weights.
-    pub(in crate::models) fn load(config: &AutoencoderKlConfig, weights: &ComponentWeights) -> Result<Self> {
+    pub(super) fn load<const TEMPORAL: bool>(config: &AutoencoderConfig<TEMPORAL>, weights: &ComponentWeights) -> Result<Self> {
         let moments = 2 * config.latent_channels;
         let quant_conv = || Conv2d::load(&weights.pp("quant_conv"), moments, moments, Conv2dParams::same(1));
         Ok(Self {
-            encoder: Encoder::load(config, &weights.pp("encoder"))?,
+            encoder: Coder::load(&weights.pp("encoder"), config.encoder_layers(), config.norm_num_groups, false)?,
             quant_conv: config.use_quant_conv.then(quant_conv).transpose()?,
             in_channels: config.in_channels,
             latent_channels: config.latent_channels,
@@ -71,8 +71,8 @@ impl PictureEncoder {
         })
     }
 
-    /// Pictures [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
-    pub(in crate::models) fn encode(&self, images: &Tensor, tiling: Option<Tiling>) -> Result<LatentDistribution> {
+    /// Images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
+    pub(super) fn encode(&self, images: &Tensor, tiling: Option<Tiling>) -> Result<LatentDistribution> {
         let factor = self.factor;
         let fits = matches!(images.dims(), [_, channels, height, width] if *channels == self.in_channels
             && height * width > 0 && height.is_multiple_of(factor) && width.is_multiple_of(factor));

@@ -1,0 +1,86 @@
+//! From prompts to what a noise predictor is conditioned on: tokenizers and text encoders in, [`PromptEmbeds`] out.
+//!
+//! It must not know noise predictors, guidance or schedulers. The invariant: as in diffusers' `encode_prompt`, `clip_skip` acts on the
+//! prompt and not on the negative prompt. A model with two text encoders has a second one here, and its pooled states in the embeds.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::{
+    Result,
+    models::ClipTextModel,
+    tokenizer::{ClipTokenizer, Scripts},
+};
+
+/// The states of a request's texts, [1, tokens, hidden] each, in the noise predictor's precision and on its device.
+#[derive(Clone, Debug)]
+pub struct PromptEmbeds {
+    /// The prompt's.
+    pub prompt_embeds: Tensor,
+    /// The negative prompt's; `None` where the noise predictor does not use it.
+    pub negative_prompt_embeds: Option<Tensor>,
+}
+
+impl PromptEmbeds {
+    /// The embeds on the way from these to `other`: `position` 0 is these, 1 the other. The sum is computed in f32.
+    ///
+    /// # Errors
+    /// [`crate::Error::Candle`] if the shapes differ.
+    pub fn towards(&self, other: &Self, position: f64) -> Result<Self> {
+        let mix = |from: &Tensor, to: &Tensor| -> Result<Tensor> {
+            let (start, end) = (from.to_dtype(DType::F32)?, to.to_dtype(DType::F32)?);
+            Ok(((start * (1.0 - position))? + (end * position)?)?.to_dtype(from.dtype())?)
+        };
+        let negative = self.negative_prompt_embeds.as_ref().zip(other.negative_prompt_embeds.as_ref());
+        Ok(Self {
+            prompt_embeds: mix(&self.prompt_embeds, &other.prompt_embeds)?,
+            negative_prompt_embeds: negative.map(|(from, to)| mix(from, to)).transpose()?,
+        })
+    }
+}
+
+/// A tokenizer and the text encoder that it is for.
+pub struct TextConditioner {
+    tokenizer: ClipTokenizer,
+    text_encoder: ClipTextModel,
+    /// The device of the text encoder and of the noise predictor.
+    device: Device,
+    /// The noise predictor's precision.
+    dtype: DType,
+}
+
+impl TextConditioner {
+    /// Embeds leave it in `dtype`, whatever the text encoder's precision.
+    pub fn new(tokenizer: ClipTokenizer, text_encoder: ClipTextModel, device: Device, dtype: DType) -> Self {
+        Self { tokenizer, text_encoder, device, dtype }
+    }
+
+    /// How many tokens `prompt` has before truncation and without the start and end marks, and how many the model reads.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tokenizer`] if the text cannot be encoded.
+    pub fn text_length(&self, prompt: &str) -> Result<(usize, usize)> {
+        let encoding = self.tokenizer.encode(prompt)?;
+        Ok((encoding.token_count, self.tokenizer.max_length().saturating_sub(2)))
+    }
+
+    /// The scripts that the model reads.
+    pub fn scripts(&self) -> Scripts {
+        self.tokenizer.scripts()
+    }
+
+    /// The states of a prompt and of its negative prompt. `clip_skip` leaves out that many of the encoder's last layers.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tokenizer`] if a text cannot be encoded; [`crate::Error::Params`] if the encoder has no more layers than that.
+    pub fn encode(&self, prompt: &str, negative_prompt: Option<&str>, clip_skip: usize) -> Result<PromptEmbeds> {
+        let negative_prompt_embeds = negative_prompt.map(|text| self.encode_text(text, 0)).transpose()?;
+        Ok(PromptEmbeds { prompt_embeds: self.encode_text(prompt, clip_skip)?, negative_prompt_embeds })
+    }
+
+    fn encode_text(&self, text: &str, clip_skip: usize) -> Result<Tensor> {
+        let ids = self.tokenizer.encode(text)?.ids;
+        let length = ids.len();
+        let ids = Tensor::from_vec(ids, (1, length), &self.device)?.to_dtype(DType::U32)?;
+        Ok(self.text_encoder.forward(&ids, clip_skip)?.to_dtype(self.dtype)?.to_device(&self.device)?)
+    }
+}

@@ -1,0 +1,141 @@
+//! AutoencoderKL and AutoencoderKLTemporalDecoder: between images and latents, driven by vae/config.json.
+//!
+//! Both encode each image alone. AutoencoderKL decodes each image alone, the other decodes the frames of a clip together: frames of one
+//! call are one clip, and frames of another call are not seen. Knows nothing of scaling factors beyond holding the number: latents come in
+//! already divided by it and go out not yet multiplied. Follows diffusers models/autoencoders/autoencoder_kl.py and
+//! autoencoder_kl_temporal_decoder.py; the latter has no tiles, which are cut and blended as AutoencoderKL's, all frames together.
+
+mod coder;
+mod config;
+mod encoding;
+mod layers;
+mod plan;
+mod tiling;
+
+use candle_core::{DType, Device, Tensor};
+
+pub use config::{AutoencoderConfig, AutoencoderKlConfig, AutoencoderKlTemporalDecoderConfig};
+pub use encoding::LatentDistribution;
+pub use tiling::Tiling;
+
+use self::{coder::Coder, encoding::ImageEncoder, tiling::Direction};
+use super::plan::ActivationPlan;
+use crate::{
+    Error, Result,
+    ops::{Conv2d, Conv2dParams, Nhwc},
+    weights::ComponentWeights,
+};
+
+/// An AutoencoderKL or, if `TEMPORAL`, an AutoencoderKLTemporalDecoder.
+#[derive(Debug)]
+pub struct Autoencoder<const TEMPORAL: bool> {
+    encoder: ImageEncoder,
+    decoder: Coder,
+    post_quant_conv: Option<Conv2d>,
+    tiling: Option<Tiling>,
+    placement: (DType, Device),
+    config: AutoencoderConfig<TEMPORAL>,
+}
+
+/// The autoencoder of Stable Diffusion.
+pub type AutoencoderKl = Autoencoder<false>;
+
+/// The autoencoder of Stable Video Diffusion.
+pub type AutoencoderKlTemporalDecoder = Autoencoder<true>;
+
+impl<const TEMPORAL: bool> Autoencoder<TEMPORAL> {
+    /// Reads the weights; attention names of both generations (`to_q`, `query`) are taken. Images of more than 1024 x 1024 pixels are coded
+    /// in tiles, see [`Tiling`].
+    ///
+    /// A temporal decoder's encoder whose config says `force_upcast` is kept in f32 where the weights are asked for in f16, whose range it
+    /// exceeds; the decoder is not, as in diffusers' pipeline.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if a tensor is missing or mis-shaped.
+    pub fn load(config: &AutoencoderConfig<TEMPORAL>, weights: &ComponentWeights) -> Result<Self> {
+        let upcasts = TEMPORAL && config.force_upcast && weights.dtype() == DType::F16;
+        let encoder_weights = if upcasts { weights.in_f32() } else { weights.clone() };
+        let channels = config.latent_channels;
+        let post_quant_conv = || Conv2d::load(&weights.pp("post_quant_conv"), channels, channels, Conv2dParams::same(1));
+        Ok(Self {
+            encoder: ImageEncoder::load(config, &encoder_weights)?,
+            decoder: Coder::load(&weights.pp("decoder"), config.decoder_layers(), config.norm_num_groups, TEMPORAL)?,
+            post_quant_conv: config.use_post_quant_conv.then(post_quant_conv).transpose()?,
+            tiling: Some(Tiling::default()),
+            placement: (weights.dtype(), weights.device().clone()),
+            config: config.clone(),
+        })
+    }
+
+    /// The same model with other tiling; `None` codes every image whole.
+    #[must_use]
+    pub fn with_tiling(self, tiling: Option<Tiling>) -> Self {
+        Self { tiling, ..self }
+    }
+
+    /// When and how it codes images in tiles.
+    pub fn tiling(&self) -> Option<Tiling> {
+        self.tiling
+    }
+
+    /// The configuration that it was loaded with.
+    pub fn config(&self) -> &AutoencoderConfig<TEMPORAL> {
+        &self.config
+    }
+
+    /// Images [batch, in_channels, height, width] in [-1, 1] to the distribution of their latents, in the encoder's precision.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the channels are not the config's or height or width is no multiple of [`AutoencoderConfig::factor`].
+    pub fn encode(&self, images: &Tensor) -> Result<LatentDistribution> {
+        self.encoder.encode(images, self.tiling)
+    }
+
+    /// Latents [batch, latent_channels, height, width], already divided by the scaling factor, to images [batch, out_channels,
+    /// factor * height, factor * width] in about [-1, 1] and the model's precision. To a temporal decoder the batch is the frames of one
+    /// clip.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the channels are not the config's, or there are no latents.
+    pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        self.decode_tiled(latents, self.tiling)
+    }
+
+    /// The same with other tiling than the model's own; `None` decodes every image whole.
+    ///
+    /// # Errors
+    /// As [`Self::decode`]; [`Error::Params`] if the tiling is not one.
+    pub fn decode_tiled(&self, latents: &Tensor, tiling: Option<Tiling>) -> Result<Tensor> {
+        let factor = self.config.factor();
+        let channels = self.config.latent_channels;
+        if !matches!(latents.dims(), [batch, found, height, width] if *found == channels && batch * height * width > 0) {
+            let expected = format!("[batch, {channels}, height, width]");
+            return Err(Error::Shape { what: "latents to decode", expected, found: latents.dims().to_vec() });
+        }
+        let latents = latents.to_dtype(self.placement.0)?.to_device(&self.placement.1)?;
+        match Tiling::of_picture(tiling, latents.dims(), factor, factor)? {
+            Some(tiles) => tiles.run(&latents, factor, Direction::Decode, |tile| self.decode_whole(tile)),
+            None => self.decode_whole(&latents),
+        }
+    }
+
+    /// How large the activations become that a decode of these latents holds, tiles taken into account.
+    ///
+    /// # Errors
+    /// [`Error::Params`] if the tiling is not one.
+    pub fn planned_decode(&self, batch: usize, height: usize, width: usize) -> Result<ActivationPlan> {
+        let factor = self.config.factor();
+        let tiles = Tiling::of_picture(self.tiling, &[batch, self.config.latent_channels, height, width], factor, factor)?;
+        let longest = tiles.map_or(usize::MAX, |tiles| tiles.tile_sample_min_size / factor);
+        Ok(self.config.planned_decode(batch, height.min(longest), width.min(longest)))
+    }
+
+    fn decode_whole(&self, latents: &Tensor) -> Result<Tensor> {
+        let latents = Nhwc::from_nchw(latents)?;
+        let latents = match &self.post_quant_conv {
+            Some(conv) => conv.forward(&latents)?,
+            None => latents,
+        };
+        self.decoder.forward(&latents)?.to_nchw()
+    }
+}

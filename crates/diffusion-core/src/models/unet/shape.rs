@@ -1,0 +1,103 @@
+//! What a UNet's configuration says about its skeleton: the resolutions, and the layers before and after them.
+//!
+//! It must not know which class of UNet a file is for.
+
+use crate::{
+    Result,
+    models::{config_reader::ConfigReader, embeddings::Sinusoids},
+};
+
+/// One resolution of a UNet, from the finest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UNetLevel {
+    /// Channels of the activations.
+    pub channels: usize,
+    /// Residual blocks in the down block; the up block has one more.
+    pub layers: usize,
+    /// Whether the down block has transformers (a `CrossAttn..` type).
+    pub down_attention: bool,
+    /// Whether the up block has transformers (a `CrossAttn..` type).
+    pub up_attention: bool,
+    /// Heads of the attentions.
+    pub heads: usize,
+    /// Transformer blocks after each residual block; in a video model pairs of a spatial and a temporal one.
+    pub transformer_layers: usize,
+    /// Channels of what the transformers attend to beside the image.
+    pub cross_attention_dim: usize,
+    /// Whether the first attention of each transformer block attends to the text, too.
+    pub only_cross_attention: bool,
+}
+
+/// The names of block types in a file, and whether each has transformers.
+type BlockTypes = [(&'static str, bool); 2];
+
+impl UNetLevel {
+    /// Reads all resolutions. `heads` reads the number of heads at each of so many; no level is `only_cross_attention`.
+    pub(in crate::models) fn read(
+        reader: &ConfigReader<'_>,
+        (down_types, up_types): (BlockTypes, BlockTypes),
+        default_cross_attention_dim: usize,
+        heads: impl FnOnce(usize) -> Result<Vec<usize>>,
+    ) -> Result<Vec<Self>> {
+        let channels = reader.sizes("block_out_channels", &[320, 640, 1280, 1280])?;
+        let count = channels.len();
+        let down = reader.block_types("down_block_types", &[true, true, true, false], &down_types)?;
+        let up = reader.block_types("up_block_types", &[false, true, true, true], &up_types)?;
+        reader.check_blocks("down_block_types", down.len(), count)?;
+        reader.check_blocks("up_block_types", up.len(), count)?;
+        let layers = reader.sizes_by_level("layers_per_block", 2, count)?;
+        let heads = heads(count)?;
+        let transformer_layers = reader.counts_by_level("transformer_layers_per_block", 1, count)?;
+        let cross = reader.sizes_by_level("cross_attention_dim", default_cross_attention_dim, count)?;
+        let blocks = channels.into_iter().zip(layers).zip(down.into_iter().zip(up.into_iter().rev()));
+        let attentions = heads.into_iter().zip(transformer_layers).zip(cross);
+        let level = |(((channels, layers), (down_attention, up_attention)), ((heads, transformer_layers), cross_attention_dim))| Self {
+            channels,
+            layers,
+            down_attention,
+            up_attention,
+            heads,
+            transformer_layers,
+            cross_attention_dim,
+            only_cross_attention: false,
+        };
+        Ok(blocks.zip(attentions).map(level).collect())
+    }
+
+    /// Refuses heads, which `field` names, that do not divide the channels where there are attentions.
+    pub(in crate::models) fn check_heads(levels: &[Self], has_mid_block: bool, reader: &ConfigReader<'_>, field: &str) -> Result<()> {
+        for (index, level) in levels.iter().enumerate() {
+            let in_middle = has_mid_block && index + 1 == levels.len();
+            if (level.down_attention || level.up_attention || in_middle) && !level.channels.is_multiple_of(level.heads) {
+                return Err(reader.refuse(field, format!("{} heads do not divide {} channels", level.heads, level.channels)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The skeleton of a UNet.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::models) struct UNetShape<'a> {
+    pub(in crate::models) in_channels: usize,
+    pub(in crate::models) out_channels: usize,
+    /// From the finest resolution: diffusers' down_blocks in order, its up_blocks in reverse.
+    pub(in crate::models) levels: &'a [UNetLevel],
+    pub(in crate::models) has_mid_block: bool,
+    pub(in crate::models) downsample_padding: usize,
+    /// Sides of the kernels of the first and the last convolution.
+    pub(in crate::models) kernels: (usize, usize),
+    /// Groups and epsilon of the group norm before the last convolution.
+    pub(in crate::models) norm_out: (usize, f64),
+    pub(in crate::models) sinusoids: Sinusoids,
+    /// Channels of the time embedding.
+    pub(in crate::models) time_channels: usize,
+    /// Channels of the guidance embedding of consistency models.
+    pub(in crate::models) time_cond_proj_dim: Option<usize>,
+}
+
+impl UNetShape<'_> {
+    pub(super) fn first_channels(&self) -> usize {
+        self.levels.first().map_or(0, |level| level.channels)
+    }
+}
