@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Layer;
 
+#[cfg(test)]
+mod documented;
 mod jobs;
 mod videos;
 

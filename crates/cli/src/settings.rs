@@ -51,37 +51,37 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// Which model.
+    /// Which models the program runs.
     pub model: ModelSettings,
-    /// Where and how it computes.
+    /// Where and how the models run.
     pub compute: ComputeSettings,
     /// The HTTP server.
     pub server: ServerSettings,
-    /// Who may ask it what.
+    /// Who may use the server.
     pub access: AccessSettings,
-    /// The pictures that callers send.
+    /// Images that callers upload.
     pub uploads: UploadSettings,
-    /// Videos and pictures as tasks.
+    /// The Tasks API.
     pub tasks: TasksSettings,
-    /// Telling callbacks that their tasks have ended.
+    /// Callbacks of tasks.
     pub webhooks: WebhookSettings,
-    /// Requests to the addresses that callers name.
+    /// Requests to addresses that callers name.
     pub requests: RequestsSettings,
-    /// The jobs that the server keeps.
+    /// Stored jobs and their files.
     pub jobs: JobsSettings,
     /// The hub that models are fetched from.
     pub hub: HubSettings,
     /// Videos of characters.
     pub characters: CharactersSettings,
-    /// Which requests are served by whom.
+    /// Which service or machine serves which requests.
     pub routing: RoutingSettings,
-    /// Other people's services.
+    /// Other services.
     pub providers: ProvidersSettings,
-    /// What `[providers.bedrock]` was called before; [`Self::resolve`] puts it there.
+    /// The older name of `[providers.bedrock]`; [`Self::resolve`] moves its values there.
     bedrock: BedrockKeys,
-    /// What tells what an image shows.
+    /// Captions of images, for `POST /api/v1/i2v`.
     pub interrogator: InterrogatorSettings,
-    /// Images in motion that are called back for.
+    /// Callbacks of `POST /api/v1/i2v`.
     pub i2v: I2vSettings,
     /// What services may cost.
     pub budget: BudgetSettings,
@@ -89,15 +89,17 @@ pub(crate) struct Settings {
     pub client: ClientSettings,
 }
 
-/// Which model.
+/// Which models the program runs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ModelSettings {
-    /// A diffusers folder, a `.safetensors` file, a hub id (`owner/name`, `owner/name@revision`), or `nano-sd`, the embedded model.
+    /// The image model: a diffusers folder, a single-file checkpoint, a hub id (`owner/name`, `owner/name@revision`), or `nano-sd`, the
+    /// model inside the program.
     pub name: String,
-    /// What sets pictures in motion: a diffusers folder of Stable Video Diffusion, a hub id, or `nano-svd`, the embedded model.
+    /// The video model, which sets images in motion: a diffusers folder of Stable Video Diffusion, a hub id, or `nano-svd`, the model
+    /// inside the program.
     pub motion: String,
-    /// What becomes of fields in a model's configuration files that its classes do not know.
+    /// Fields in a model's files that its classes do not know: `warn` ignores them with a warning, `refuse` refuses the model.
     #[serde(deserialize_with = "values::parsed")]
     pub unknown_fields: UnknownFields,
 }
@@ -108,24 +110,25 @@ impl Default for ModelSettings {
     }
 }
 
-/// Where and how the model computes.
+/// Where and how the models run.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ComputeSettings {
-    /// auto, cpu, cuda or metal.
+    /// `auto` (CUDA, then Metal, then the CPU), `cpu`, `cuda` or `metal`.
     #[serde(deserialize_with = "values::parsed")]
     pub device: DeviceChoice,
-    /// auto, f32, bf16 or f16.
+    /// `auto`, `f32`, `bf16` or `f16`. `auto` is bf16 on CPUs where that is faster, f32 on other CPUs, and f16 on GPUs.
     #[serde(deserialize_with = "values::parsed")]
     pub precision: Precision,
-    /// Threads of the CPU's tensor operations, 1..=1024; absent: one for each core.
+    /// Threads of the CPU kernels, 1 to 1024. Absent: one for each core.
     #[serde(deserialize_with = "values::thread_count")]
     pub threads: Option<usize>,
-    /// The instructions of the CPU's kernels, which this machine has; absent (`auto`): the best that it has.
+    /// Instructions of the CPU kernels: `auto` (the best that this machine has), `portable`, `avx2`, `avx512`, `avx512bf16` or `amx`. A
+    /// level that this machine lacks is refused.
     #[serde(deserialize_with = "values::cpu_level")]
     pub cpu_level: Option<Level>,
-    /// The memory that the program may take, in bytes, on the device that the models are on; what would take more is refused. Absent: nine
-    /// tenths of the machine's on a CPU, unbounded elsewhere.
+    /// Memory that the program may use on the models' device, in bytes; work that needs more is refused. Absent: nine tenths of the
+    /// machine's or the container's memory on a CPU, no limit on GPUs.
     #[serde(deserialize_with = "values::memory_limit")]
     pub memory_limit: Option<u64>,
 }
@@ -137,21 +140,21 @@ pub(crate) struct ServerSettings {
     /// The address to listen on.
     #[serde(deserialize_with = "values::parsed")]
     pub host: IpAddr,
-    /// The port to listen on, 0..=65535; 0 lets the system choose one.
+    /// The port to listen on, 0 to 65535; 0 lets the system choose one.
     #[serde(deserialize_with = "values::port")]
     pub port: u16,
-    /// Requests held at once, the one being served included, 1..=1024; more are answered 429.
+    /// Jobs held at once, the running one included, 1 to 1024. More are answered 429.
     #[serde(deserialize_with = "values::queue_capacity")]
     pub queue_capacity: usize,
-    /// How long a request's body may take to arrive, in seconds, 1..=3600; after that it is answered 408.
+    /// Seconds until a request body must have arrived, 1 to 3600; after that the answer is 408.
     #[serde(deserialize_with = "values::body_timeout_seconds")]
     pub body_timeout_seconds: u64,
-    /// Where clients find the server, if a proxy stands before it; absent: where their requests say.
+    /// Where clients reach the server if it is behind a proxy. Absent: at the address that they ask.
     #[serde(deserialize_with = "values::public_url")]
     pub public_url: Option<Url>,
-    /// What is logged: error, warn, info, debug or trace, or such a level for each part (`info,actix_server=debug`).
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, or a level for each part (`info,actix_server=debug`).
     pub log: String,
-    /// How it is logged: text, for people, or json, an object a line, for programs.
+    /// The format of the log: `text` for people, or `json`, one object per line.
     #[serde(deserialize_with = "values::parsed")]
     pub log_format: LogFormat,
 }
@@ -170,22 +173,22 @@ impl Default for ServerSettings {
     }
 }
 
-/// The jobs that the server keeps.
+/// Stored jobs and their files.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct JobsSettings {
-    /// The folder for jobs and their files; absent: the user's own folder for such things. One server at a time uses it.
+    /// The folder for jobs and their files; one server at a time uses it. Absent: the user's data folder.
     pub data_dir: Option<PathBuf>,
-    /// How many days an ended job and its files are kept, 1..=36500.
+    /// Days that an ended job and its files are kept, 1 to 36500.
     #[serde(deserialize_with = "values::days")]
     pub keep_days: u64,
-    /// How many bytes of files are kept; beyond that the oldest are removed.
+    /// Bytes of files that are kept; beyond that the oldest are removed.
     #[serde(deserialize_with = "values::bytes")]
     pub keep_bytes: u64,
-    /// How many of the queue's places a key may hold, 1..=1024; absent: half of them where there are several keys, else all.
+    /// Places of the queue that one key may hold, 1 to 1024. Absent: half of them if there are several keys, else all.
     #[serde(deserialize_with = "values::waiting_per_key")]
     pub waiting_per_key: Option<usize>,
-    /// How long the running job may take to end when the server is told to stop, in seconds, 0..=3600; then it is put back.
+    /// Seconds that the running job may take to end when the server stops, 0 to 3600; after that it goes back into the queue.
     #[serde(deserialize_with = "values::shutdown_seconds")]
     pub shutdown_seconds: u64,
 }
@@ -196,17 +199,17 @@ impl Default for JobsSettings {
     }
 }
 
-/// The pictures that callers send.
+/// Images that callers upload.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct UploadSettings {
-    /// The longest file, in bytes, 1..=1073741824.
+    /// The largest file, in bytes, 1 to 1073741824.
     #[serde(deserialize_with = "values::upload_bytes")]
     pub max_bytes: usize,
-    /// How many days an upload is kept, 1..=36500.
+    /// Days that an upload is kept, 1 to 36500.
     #[serde(deserialize_with = "values::days")]
     pub keep_days: u64,
-    /// How many bytes of uploads are kept; beyond that the oldest are removed.
+    /// Bytes of uploads that are kept; beyond that the oldest are removed.
     #[serde(deserialize_with = "values::bytes")]
     pub keep_bytes: u64,
 }
@@ -224,10 +227,10 @@ pub(crate) struct HubSettings {
     /// The access token, for models that need one. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub token: Option<SecretString>,
-    /// The hub's address, http or https; absent: the public hub.
+    /// The hub's address, http or https. Absent: the public hub.
     #[serde(deserialize_with = "values::endpoint")]
     pub endpoint: Option<String>,
-    /// The folder that fetched models are kept in; absent: the user's own cache, the one that Python's hub client uses.
+    /// The folder for fetched models. Absent: the user's cache folder that Python's hub client uses too.
     pub cache_dir: Option<PathBuf>,
     /// Whether to use only what is in the cache.
     pub offline: bool,
@@ -276,6 +279,8 @@ fn one_line(error: &figment::Error, file: Option<&Path>) -> String {
     format!("setting {key}{}{origin}", said.join(", "))
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod provider_variables;
 #[cfg(test)]

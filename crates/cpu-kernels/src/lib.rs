@@ -1,7 +1,7 @@
 //! The loops in which a diffusion model spends its time on a CPU: slices in, slices out.
 //!
 //! An [`Engine`] is threads and a [`Level`] of instructions. Weights are [`Packed`] for it once; then [`linear`], [`conv2d`],
-//! [`attention`], [`temporal_attention`], [`group_norm`], [`layer_norm`] and [`activate`] run on activations in f32 or bfloat16, channels last. Each writes all of
+//! [`attention()`], [`temporal_attention`], [`group_norm`], [`layer_norm`] and [`activate`] run on activations in f32 or bfloat16, channels last. Each writes all of
 //! its output, which need hold nothing before, and gives it back; [`vec_of`] makes a vector so. The crate's README tells how they work.
 //!
 //! What always holds: sums are f32; results depend on operands and level, never on the number of threads; nothing outside the slices is

@@ -4,7 +4,7 @@
 //!
 //! * [`ImageRequest`] is what a caller wrote; its `validate` turns it into an [`ImageSpec`], or into every [`FieldError`] at once; videos likewise;
 //! * [`Work`] is either spec; [`jobs::Jobs::submit`] takes it, held or stored, which is the one way in;
-//! * the dispatcher hands it to a [`Backend`](backend::Backend) that accepts it, of which [`LocalBackend`] is this machine's device, and
+//! * the dispatcher hands it to a [`Backend`] that accepts it, of which [`LocalBackend`] is this machine's device, and
 //!   [`RemoteBackend`] a provider elsewhere;
 //! * what comes back is put in an artifact store, or handed to the caller who waits;
 //! * [`Previews`] are images of a job in the making, for as long as they are wanted.

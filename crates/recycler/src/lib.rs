@@ -7,7 +7,7 @@
 //! Large blocks lie in one range of addresses, reserved when the first is asked for. A block is cut from the smallest gap that it
 //! fits in, or else from the range's untouched end; a dropped one grows together with the gaps beside it. So memory that a picture's
 //! largest layers used serves its smaller ones too, and what is held at most is what was in use at once, and some gaps. The invariant:
-//! gaps hold at most [`KEPT_BYTES`] of the system's memory (counted so that it is rather less), and none
+//! gaps hold at most `KEPT_BYTES` of the system's memory (counted so that it is rather less), and none
 //! after [`Recycler::trim`].
 //!
 //! Where there is no such range (other systems than Linux, or a limit on addresses), all blocks are the system's.

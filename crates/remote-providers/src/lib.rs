@@ -1,6 +1,6 @@
 //! Videos and captions from other people's services.
 //!
-//! One file a provider says how its requests look and what its answers mean ([`Provider`]); one loop ([`run`]) waits, retries, gives up,
+//! One file a provider says how its requests look and what its answers mean ([`Provider`]); one loop ([`run()`]) waits, retries, gives up,
 //! cancels and resumes for all of them. It knows no jobs, stores or HTTP server, and reads neither environment nor clock of its own: keys,
 //! addresses and model names are values. (The AWS SDK's own chain of credentials is asked for by the roof.)
 //!

@@ -1,6 +1,6 @@
 //! The seam that every provider fits: how its requests look, and what its answers mean.
 //!
-//! A provider must not wait, retry, count or remember: [`crate::run`] does that for all of them.
+//! A provider must not wait, retry, count or remember: [`crate::run()`] does that for all of them.
 
 use std::{fmt, time::Duration};
 

@@ -4,7 +4,7 @@
 //! [`VideoEncoder::open`] makes ready everything that can fail before there is a frame; [`VideoEncoder::push`] takes frames one after
 //! another, of which memory holds only what the encoder looks ahead; [`VideoEncoder::finish`] puts the file in its place and tells in a
 //! [`VideoFile`] what it is. [`PngFolder`] is the sink that another run can go on with, [`ContactSheet`] and
-//! [`poster`] make pictures that stand for a video, [`probe`] says which encoders a machine has, and [`inspect`] what an
+//! [`poster()`] make pictures that stand for a video, [`probe`] says which encoders a machine has, and [`inspect()`] what an
 //! MP4 file is that came from elsewhere.
 //!
 //! What always holds: a file appears whole or not at all; an error says what was done to which file; the same frames and settings give the

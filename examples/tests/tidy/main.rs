@@ -15,8 +15,9 @@ use std::{
 use imports::Imports;
 
 /// The crates from the ground up; a crate may use those that stand before it. Examples and benches stand on the roof.
-const CRATES: [&str; 12] = [
+const CRATES: [&str; 13] = [
     "cpu-kernels",
+    "documents",
     "recycler",
     "video-encode",
     "guarded-http",
@@ -31,7 +32,7 @@ const CRATES: [&str; 12] = [
 ];
 
 /// The crates on the ground, which do not know each other.
-const GROUND: [&str; 6] = ["cpu-kernels", "recycler", "video-encode", "guarded-http", "remote-fakes", "remote-providers"];
+const GROUND: [&str; 7] = ["cpu-kernels", "documents", "recycler", "video-encode", "guarded-http", "remote-fakes", "remote-providers"];
 
 /// Crates on the ground that know another all the same: providers' results are fetched through the guard, and the fakes serve their tests.
 const NEIGHBOURS: [(&str, &str); 2] = [("remote-providers", "guarded-http"), ("remote-providers", "remote-fakes")];
@@ -46,12 +47,13 @@ const STRANGERS: [(&str, &str); 4] = [
 ];
 
 /// Heavy libraries and the crates that are there to fence them off; no other may name them. (Ends of names: all of candle's crates.)
-const FENCES: [(&str, &[&str]); 7] = [
+const FENCES: [(&str, &[&str]); 8] = [
     ("candle-", &["diffusion-core", "cli", "benches"]),
     ("tokenizers", &["diffusion-core"]),
     ("actix-web", &["server"]),
     ("ffmpeg-next", &["video-encode"]),
     ("clap", &["cli"]),
+    ("pulldown-cmark", &["documents"]),
     ("aws-", &["remote-providers"]),
     // Strangers' addresses go through guarded-http; remote-providers asks the operator's services, diffusion-core the hub, cli its own
     // server, and the server's tests the server.

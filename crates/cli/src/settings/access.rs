@@ -25,38 +25,39 @@ const DEFAULT_NAME: &str = "default";
 /// No key's file is longer.
 const MAX_KEY_FILE: u64 = 4096;
 
-/// Who may ask the server what.
+/// Who may use the server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AccessSettings {
-    /// The API key of a server that needs one alone; its name is "default". 16 to 512 visible ASCII characters. Never printed.
+    /// A single API key, 16 to 512 visible ASCII characters; its name is `default`. Never printed.
     #[serde(deserialize_with = "values::api_key")]
     pub api_key: Option<SecretString>,
-    /// A file that holds it, in the place of the key itself.
+    /// A file that holds that key, instead of `api_key`.
     pub api_key_file: Option<PathBuf>,
-    /// Keys with names: each sees its own jobs alone.
+    /// Keys with names; each key sees its own jobs only.
     pub keys: Vec<NamedKey>,
-    /// Whether others than this machine may ask without a key.
+    /// Whether other machines may use the server without a key.
     pub allow_public_without_key: bool,
-    /// Hosts that requests may name beside those that are the server's anyway; `*` allows every one.
+    /// Host names that requests may use besides the server's own; `*` allows all.
     #[serde(deserialize_with = "values::allowed_hosts")]
     pub allowed_hosts: AllowedHosts,
-    /// Origins whose pages may ask, `https://example.com`; `*` allows every one.
+    /// Origins whose pages may use the server (`https://example.com`); `*` allows all.
     #[serde(deserialize_with = "values::allowed_origins")]
     pub allowed_origins: AllowedOrigins,
-    /// Requests in a minute that a key may make, 0..=1000000; 0: as many as come. Absent: 600 with keys, and no limit without.
+    /// Requests that a key may make per minute, 0 to 1000000; 0 is no limit. Absent: 600 with keys, no limit without.
     #[serde(deserialize_with = "values::requests_per_minute")]
     pub requests_per_minute: Option<u32>,
-    /// Requests that may come at once before the rate counts, 1..=1000000.
+    /// Requests that may arrive at once before that rate counts, 1 to 1000000.
     #[serde(deserialize_with = "values::burst")]
     pub burst: NonZeroU32,
-    /// Requests that a key may hold at once, 0..=65536; 0: as many as come. Absent: 32 with keys, and no limit without.
+    /// Requests that a key may hold at once, 0 to 65536; 0 is no limit. Absent: 32 with keys, no limit without.
     #[serde(deserialize_with = "values::concurrent_requests")]
     pub concurrent_requests: Option<usize>,
-    /// How long signed links are good, in seconds, 60..=31536000.
+    /// Seconds that signed links are valid, 60 to 31536000.
     #[serde(deserialize_with = "values::link_seconds")]
     pub link_seconds: u64,
-    /// What links are signed with, at least 32 characters; absent: drawn at the first start and kept in the data folder.
+    /// The secret that signs links, at least 32 characters. Absent: generated at the first start and kept in the data folder. Never
+    /// printed.
     #[serde(deserialize_with = "values::link_secret")]
     pub link_secret: Option<LinkSecret>,
 }
@@ -79,7 +80,7 @@ impl Default for AccessSettings {
     }
 }
 
-/// A key with a name: `[[access.keys]]`.
+/// A key with a name. It has one of `key`, `key_file` and `sha256`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "WrittenKey")]
 pub(crate) enum NamedKey {
@@ -96,18 +97,22 @@ pub(crate) enum NamedKey {
     },
 }
 
-/// A key as it is written.
+/// A key as the file states it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenKey {
+    /// The name: 1 to 64 characters of a-z, 0-9, `-`, `_` and `.`; the first and the last are a letter or a digit.
     name: String,
+    /// The key itself, 16 to 512 visible ASCII characters. Never printed.
     #[serde(default, deserialize_with = "values::secret_text")]
     key: Option<SecretString>,
+    /// A file that holds the key.
     #[serde(default)]
     key_file: Option<PathBuf>,
+    /// The key's SHA-256 digest in hexadecimal: `printf %s KEY | sha256sum`.
     #[serde(default, deserialize_with = "values::secret_text")]
     sha256: Option<SecretString>,
-    /// How urgent its jobs are: low, normal (as without it) or high.
+    /// How urgent its jobs are: `low`, `normal` or `high`. Absent: `normal`.
     #[serde(default)]
     priority: Option<String>,
 }

@@ -12,7 +12,7 @@ use super::SettingsError;
 
 /// What a setting's text in the environment stands for.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Text,
     Whole,
     Number,
@@ -24,7 +24,7 @@ enum Kind {
 }
 
 /// Every setting, as `section.key`; the sections of services have one more word.
-const KEYS: [(&str, Kind); 111] = [
+pub(super) const KEYS: [(&str, Kind); 111] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.unknown_fields", Kind::Text),
@@ -272,4 +272,11 @@ fn read(kind: Kind, text: &str) -> Value {
 #[cfg(test)]
 pub(super) fn variables() -> impl Iterator<Item = String> {
     FOREIGN.iter().map(|(name, ..)| (*name).to_owned()).chain(KEYS.iter().map(|(key, _)| variable_of(key)))
+}
+
+/// The variables of other programs that set a key, the strongest last: `PORT`, `$HF_HOME/hub`.
+#[cfg(test)]
+pub(super) fn foreign(key: &str) -> impl Iterator<Item = String> {
+    let of_key = FOREIGN.iter().filter(move |(_, other, _)| *other == key);
+    of_key.map(|(name, _, suffix)| if suffix.is_empty() { (*name).to_owned() } else { format!("${name}{suffix}") })
 }

@@ -24,49 +24,49 @@ pub(crate) struct ProvidersSettings {
     pub huggingface: HuggingFaceSettings,
 }
 
-/// Amazon Bedrock. What is not set here, the AWS SDK looks for in its usual places: profiles, roles, its own variables.
+/// Amazon Bedrock. The AWS SDK finds what is absent here in its usual places: profiles, roles, its own variables.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BedrockSettings {
-    /// Whose requests they are. Never printed.
+    /// The access key. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub access_key_id: Option<SecretString>,
-    /// What they are signed with. Never printed.
+    /// The access key's secret. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub secret_access_key: Option<SecretString>,
-    /// What belongs to a key that is good for a while. Never printed.
+    /// The session token of a temporary access key. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub session_token: Option<SecretString>,
-    /// A Bedrock API key, which is sent instead of signatures to Bedrock alone. Never printed.
+    /// A Bedrock API key. Bedrock gets it instead of signatures, never over plain http; S3 needs an access key all the same. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub bearer_token: Option<SecretString>,
     /// A profile of the user's AWS files.
     #[serde(deserialize_with = "values::text")]
     pub profile: Option<String>,
-    /// Where they go.
+    /// The region. Absent: the AWS profile's.
     #[serde(deserialize_with = "values::text")]
     pub region: Option<String>,
-    /// The bucket that videos are put into.
+    /// The bucket for videos. Absent: Bedrock is not set up.
     #[serde(deserialize_with = "values::text")]
     pub bucket: Option<String>,
-    /// The folder in the bucket; absent: its top.
+    /// The folder in the bucket. Absent: its top.
     #[serde(deserialize_with = "values::text")]
     pub prefix: Option<String>,
     /// The model's id at Bedrock.
     pub model: String,
-    /// Bedrock's address; absent: the region's.
+    /// Bedrock's address. Absent: the region's.
     #[serde(deserialize_with = "values::endpoint")]
     pub endpoint: Option<String>,
-    /// S3's address; absent: the region's.
+    /// S3's address. Absent: the region's.
     #[serde(deserialize_with = "values::endpoint")]
     pub s3_endpoint: Option<String>,
-    /// The time between two questions whether a video is ready, in seconds, 0.1..=600; absent: 10, growing to 20, from half a minute on.
+    /// Seconds between two questions whether a video is ready, 0.1 to 600. Absent: 10, growing to 20, after the first half minute.
     #[serde(deserialize_with = "values::poll_seconds")]
     pub poll_seconds: Option<f64>,
-    /// How long to go on asking, in seconds, 1..=86400; absent: 1800.
+    /// Seconds until the server gives up on a video, 1 to 86400. Absent: 1800.
     #[serde(deserialize_with = "values::deadline_seconds")]
     pub deadline_seconds: Option<f64>,
-    /// Videos at once, 1..=1024.
+    /// Videos at once, 1 to 1024.
     #[serde(deserialize_with = "values::videos_at_once")]
     pub max_concurrent: usize,
 }
@@ -125,7 +125,7 @@ pub(crate) struct BedrockKeys {
     bucket: Option<String>,
 }
 
-/// Google's Veo: by a relay that speaks as OpenAI's video API does, if its key is set; else by Google itself, if that key is.
+/// Google's Veo: through a relay that speaks OpenAI's video API if `api_key` is set, else from Google itself if its key or token is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct VeoSettings {
@@ -135,45 +135,45 @@ pub(crate) struct VeoSettings {
     /// The relay's address.
     #[serde(deserialize_with = "values::address")]
     pub base_url: String,
-    /// The path of its videos.
+    /// The path of the relay's videos.
     #[serde(deserialize_with = "values::url_path")]
     pub endpoint: String,
-    /// The model's name there.
+    /// The model's name at the relay.
     pub model: String,
-    /// Whether the image is a part of the request; else it is uploaded first.
+    /// Whether the image is part of the request; otherwise it is uploaded first.
     pub skip_upload: bool,
-    /// The Gemini API's key. Never printed.
+    /// The key of the Gemini API. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub google_api_key: Option<SecretString>,
-    /// The Gemini API's address, or Vertex AI's if a project is set; absent: Google's.
+    /// The address of the Gemini API, or of Vertex AI if a project is set. Absent: Google's.
     #[serde(deserialize_with = "values::endpoint")]
     pub google_base_url: Option<String>,
-    /// The model's name there.
+    /// The model's name at Google.
     pub google_model: String,
-    /// Vertex AI's project; absent: the Gemini API is asked.
+    /// The project in Vertex AI. Absent: the Gemini API is used.
     #[serde(deserialize_with = "values::text")]
     pub vertex_project: Option<String>,
-    /// Vertex AI's location.
+    /// The location in Vertex AI.
     pub vertex_location: String,
     /// An OAuth access token for Vertex AI. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub vertex_token: Option<SecretString>,
-    /// How often a request that fails for a reason that passes is sent again, 0..=20.
+    /// How often a request that failed for a passing reason is repeated, 0 to 20.
     #[serde(deserialize_with = "values::retries")]
     pub max_retries: u32,
-    /// The pause before it is sent again, in seconds, 0..=600.
+    /// Seconds before the first repeat, 0 to 600.
     #[serde(deserialize_with = "values::pause_seconds")]
     pub retry_delay: f64,
-    /// How many times as long each further pause is, 1..=10.
+    /// Factor by which each further pause is longer, 1 to 10.
     #[serde(deserialize_with = "values::backoff")]
     pub retry_backoff: f64,
-    /// The time between two questions whether a video is ready, in seconds, 0.1..=600; absent: 5 at a relay, 10 at Google.
+    /// Seconds between two questions whether a video is ready, 0.1 to 600. Absent: 5 at a relay, 10 at Google.
     #[serde(deserialize_with = "values::poll_seconds")]
     pub poll_seconds: Option<f64>,
-    /// How long to go on asking, in seconds, 1..=86400; absent: 600.
+    /// Seconds until the server gives up on a video, 1 to 86400. Absent: 600.
     #[serde(deserialize_with = "values::deadline_seconds")]
     pub deadline_seconds: Option<f64>,
-    /// Videos at once, 1..=1024.
+    /// Videos at once, 1 to 1024.
     #[serde(deserialize_with = "values::videos_at_once")]
     pub max_concurrent: usize,
 }
@@ -202,7 +202,7 @@ impl Default for VeoSettings {
     }
 }
 
-/// Pika: by its web form if that token is set; else by fal, if its key is.
+/// Pika: through its web form if `bearer_token` is set, else through fal if `fal_key` is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PikaSettings {
@@ -212,7 +212,7 @@ pub(crate) struct PikaSettings {
     /// The web form's address.
     #[serde(deserialize_with = "values::address")]
     pub base_url: String,
-    /// The model's name there.
+    /// The model's name at the web form.
     pub model: String,
     /// fal's key. Never printed.
     #[serde(deserialize_with = "values::secret")]
@@ -220,18 +220,18 @@ pub(crate) struct PikaSettings {
     /// fal's address.
     #[serde(deserialize_with = "values::address")]
     pub fal_base_url: String,
-    /// The model's path there.
+    /// The model's path at fal.
     pub fal_model: String,
-    /// How long to wait before the first question whether a video is ready, in seconds, 0..=86400; absent: 300 at the web form, 10 at fal.
+    /// Seconds before the first question whether a video is ready, 0 to 86400. Absent: 300 at the web form, 10 at fal.
     #[serde(deserialize_with = "values::wait_seconds")]
     pub initial_wait_time: Option<f64>,
-    /// How long to go on asking after that, in seconds, 0..=86400; absent: 420 at the web form, 1800 at fal.
+    /// Seconds after that until the server gives up, 0 to 86400. Absent: 420 at the web form, 1800 at fal.
     #[serde(deserialize_with = "values::wait_seconds")]
     pub max_check_time: Option<f64>,
-    /// The time between two questions whether a video is ready, in seconds, 0.1..=600; absent: 10 at the web form; 3, growing to 15, at fal.
+    /// Seconds between two questions whether a video is ready, 0.1 to 600. Absent: 10 at the web form; 3, growing to 15, at fal.
     #[serde(deserialize_with = "values::poll_seconds")]
     pub poll_seconds: Option<f64>,
-    /// Videos at once, 1..=1024.
+    /// Videos at once, 1 to 1024.
     #[serde(deserialize_with = "values::videos_at_once")]
     pub max_concurrent: usize,
 }
@@ -257,25 +257,25 @@ impl Default for PikaSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ReplicateSettings {
-    /// Its token. Never printed.
+    /// The token. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub api_token: Option<SecretString>,
-    /// Its address.
+    /// Replicate's address.
     #[serde(deserialize_with = "values::address")]
     pub base_url: String,
-    /// The image-to-video model when a request names none: `owner/name` or `owner/name:version`.
+    /// The image-to-video model of requests that name none: `owner/name` or `owner/name:version`.
     #[serde(deserialize_with = "values::text")]
     pub video_model: Option<String>,
-    /// The model's input that takes the image: `input_image`, `first_frame_image`; absent: `image`.
+    /// The model's input that takes the image, such as `input_image` or `first_frame_image`. Absent: `image`.
     #[serde(deserialize_with = "values::text")]
     pub image_input: Option<String>,
-    /// The time between two questions whether a video is ready, in seconds, 0.1..=600; absent: 2, growing to 10.
+    /// Seconds between two questions whether a video is ready, 0.1 to 600. Absent: 2, growing to 10.
     #[serde(deserialize_with = "values::poll_seconds")]
     pub poll_seconds: Option<f64>,
-    /// How long to go on asking, in seconds, 1..=86400; absent: 1800.
+    /// Seconds until the server gives up on a video, 1 to 86400. Absent: 1800.
     #[serde(deserialize_with = "values::deadline_seconds")]
     pub deadline_seconds: Option<f64>,
-    /// Videos at once, 1..=1024.
+    /// Videos at once, 1 to 1024.
     #[serde(deserialize_with = "values::videos_at_once")]
     pub max_concurrent: usize,
 }
@@ -298,15 +298,15 @@ impl Default for ReplicateSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct HuggingFaceSettings {
-    /// Its token. Never printed.
+    /// The token. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub token: Option<SecretString>,
-    /// Its address.
+    /// The address of the hosted inference.
     #[serde(deserialize_with = "values::address")]
     pub base_url: String,
     /// The image-to-video model.
     pub model: String,
-    /// Videos at once, 1..=1024.
+    /// Videos at once, 1 to 1024.
     #[serde(deserialize_with = "values::videos_at_once")]
     pub max_concurrent: usize,
 }

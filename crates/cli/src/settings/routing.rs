@@ -10,26 +10,26 @@ use serde::Deserialize;
 
 use super::{Settings, values};
 
-/// Which requests are served by whom.
+/// Which service or machine serves which requests.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RoutingSettings {
-    /// Videos from texts (`POST /generate-video` with `text`): auto, local or bedrock, or a model's name.
+    /// `POST /generate-video` with `text`: `auto`, `local`, a service (`bedrock`) or a service's model.
     #[serde(deserialize_with = "values::parsed")]
     pub text: Route,
-    /// Images in motion that are called back for (`POST /api/v1/i2v`): auto, local, pika or replicate, or a model's name.
+    /// `POST /api/v1/i2v`: `auto`, `local`, a service (`pika`, `replicate`) or a service's model.
     #[serde(deserialize_with = "values::parsed")]
     pub i2v: Route,
-    /// Videos of characters (`POST /generate-video` with `characterImageUrl`): auto, local or huggingface, or a model's name.
+    /// `POST /generate-video` with `characterImageUrl`: `auto`, `local`, a service (`huggingface`) or a service's model.
     #[serde(deserialize_with = "values::parsed")]
     pub characters: Route,
-    /// Videos of the Tasks API that name neither service nor model: auto, local or veo, or a model's name.
+    /// `POST /api/v1/videos/generate` without `model`: `auto`, `local`, a service (`veo`) or a service's model.
     #[serde(deserialize_with = "values::parsed")]
     pub tasks: Route,
-    /// Local work whose forecast is longer than this, in seconds, 1..=86400, goes to `overflow_model`; absent: none does.
+    /// Local work with a longer forecast than this, in seconds, 1 to 86400, goes to `overflow_model`. Absent: none does.
     #[serde(deserialize_with = "values::overflow_seconds")]
     pub overflow_after_seconds: Option<u32>,
-    /// The model that local work overflows to: `bedrock/nova-reel`, `pika/..`.
+    /// The model for that work: `bedrock/nova-reel`, `pika/1.5`.
     #[serde(deserialize_with = "values::model_name")]
     pub overflow_model: Option<String>,
 }
@@ -85,16 +85,17 @@ pub(crate) fn service_of(model: &str) -> &str {
     model.split('/').next().unwrap_or_default()
 }
 
-/// What tells what an image shows, for `POST /api/v1/i2v`.
+/// Captions of images, for `POST /api/v1/i2v`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct InterrogatorSettings {
-    /// auto, replicate, local or none.
+    /// What reads an image: `auto`, `replicate`, `local` or `none`. `auto` is Replicate if its token is set, else the local model if there
+    /// is one, else none.
     #[serde(deserialize_with = "values::parsed")]
     pub kind: InterrogatorKind,
     /// Replicate's model and its version.
     pub replicate_model: String,
-    /// The local model: a transformers folder, as of Salesforce/blip-image-captioning-base; absent: there is none.
+    /// The local model: a transformers folder of Salesforce/blip-image-captioning-base or a model of its kind.
     #[serde(deserialize_with = "values::text")]
     pub local_model: Option<String>,
 }
@@ -137,36 +138,37 @@ impl FromStr for InterrogatorKind {
     }
 }
 
-/// The API of images in motion that are called back for.
+/// Callbacks of `POST /api/v1/i2v`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct I2vSettings {
-    /// Where the end of a job is told: `{callback_url}/{request id}/callback`; absent: nowhere.
+    /// Where the end of a job is posted: `{callback_url}/{request id}/callback`. Absent: nowhere, or
+    /// `https://game-api.virtuals.io/requests` if `callback_key` is set.
     #[serde(deserialize_with = "values::endpoint")]
     pub callback_url: Option<String>,
-    /// What is sent with it as `x-api-key`. Never printed.
+    /// The key that the callback gets as `x-api-key`. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub callback_key: Option<SecretString>,
 }
 
-/// What services may cost in a calendar month (UTC), in US dollars.
+/// What services may cost in a calendar month (UTC), in US dollars, 0 to 1000000.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BudgetSettings {
-    /// For each service; one that is not named has no cap.
+    /// The cap of each service. A service that is not named has none.
     #[serde(deserialize_with = "values::amounts")]
     pub providers: BTreeMap<String, f64>,
-    /// For each API key, by its name; one that is not named has no cap.
+    /// The cap of each API key, by name.
     #[serde(deserialize_with = "values::amounts")]
     pub keys: BTreeMap<String, f64>,
-    /// For each API key that is not named in `keys`; absent: no cap.
+    /// The cap of each API key that is not named in `keys`. Absent: none.
     #[serde(deserialize_with = "values::budget_dollars")]
     pub each_key: Option<f64>,
-    /// What a video costs, by its model (`bedrock/nova-reel`) or its service (`pika`). A video that falls under a cap and has no price is
+    /// The price of a video, by model (`bedrock/nova-reel`) or by service (`pika`). A video that falls under a cap and has no price is
     /// refused.
     #[serde(deserialize_with = "values::amounts")]
     pub prices: BTreeMap<String, f64>,
-    /// What a second of video costs, beside that.
+    /// The price of each second of video, in addition.
     #[serde(deserialize_with = "values::amounts")]
     pub prices_per_second: BTreeMap<String, f64>,
 }

@@ -33,7 +33,7 @@ impl FromStr for LogFormat {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CharactersSettings {
-    /// How much of a character's picture its script repaints before it moves, 0 (nothing: the script is not used) to 1.
+    /// How much of a character's image its script repaints before it moves: 0 (nothing: the script has no effect), or 0.04 to 1.
     #[serde(deserialize_with = "values::repaint_strength")]
     pub repaint_strength: f64,
 }
@@ -48,10 +48,10 @@ impl Default for CharactersSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClientSettings {
-    /// Its address, http or https, without a final slash.
+    /// Its address, http or https.
     #[serde(deserialize_with = "values::address")]
     pub server: String,
-    /// The API key that it wants, if it wants one. Never printed.
+    /// Its API key, if it needs one. Never printed.
     #[serde(deserialize_with = "values::secret")]
     pub api_key: Option<SecretString>,
 }

@@ -1,4 +1,4 @@
-//! Vectors of 16 floats: loads and stores in either precision, and the functions of [`crate::pointwise`].
+//! Vectors of 16 floats: loads and stores in either precision, and the functions of [`super::pointwise`].
 
 /// AVX-512.
 #[cfg(target_arch = "x86_64")]
@@ -111,7 +111,7 @@ pub(crate) mod avx512 {
         _mm512_scalef_ps(p, n)
     }
 
-    /// See [`crate::pointwise::gelu`].
+    /// See [`crate::elementwise::pointwise::gelu`].
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(crate) fn gelu(x: __m512) -> __m512 {

@@ -1,4 +1,4 @@
-//! A change of basis for 3x3 kernels: see [`crate::transformed`], which multiplies in it.
+//! A change of basis for 3x3 kernels: see [`crate::winograd`], which multiplies in it.
 
 /// Which change of basis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

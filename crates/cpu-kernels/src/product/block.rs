@@ -1,7 +1,7 @@
 //! The heart of every product: a block of at most 32 rows by 32 outputs, over the whole inner extent.
 //!
 //! Rows come as one or two tiles of 16 rows each; a tile is a pointer, and its rows lie a fixed stride apart. Sums are f32 and go to
-//! a small buffer, from which [`crate::epilogue`] takes them. Every level adds in the order of the steps, and within a step in an
+//! a small buffer, from which [`super::epilogue`] takes them. Every level adds in the order of the steps, and within a step in an
 //! order of its own: levels agree up to rounding (bfloat16
 //! instructions also take subnormal numbers for zero), and one level's results depend on nothing but the operands.
 

@@ -157,7 +157,7 @@ impl Packed {
         (within < half).then_some(within + if column.is_multiple_of(2) { 0 } else { half })
     }
 
-    /// `bias` [outputs] in the order of the columns, with zeros where there is no output.
+    /// `bias` \[outputs\] in the order of the columns, with zeros where there is no output.
     pub(crate) fn in_columns(&self, bias: Option<&[f32]>) -> Vec<f32> {
         let value = |index: usize| Some(bias?[self.output_of(index / COLUMN, index % COLUMN)?]);
         (0..self.columns() * COLUMN).map(|index| value(index).unwrap_or(0.0)).collect()

@@ -1,4 +1,4 @@
-//! Into a convolution's basis and out of it: a tile's pixels to points, points' sums to four outputs. See [`crate::transformed`].
+//! Into a convolution's basis and out of it: a tile's pixels to points, points' sums to four outputs. See [`super`].
 
 use crate::{
     elementwise::{Element, put},

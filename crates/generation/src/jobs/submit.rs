@@ -35,7 +35,7 @@ use crate::{
 pub struct Submitted {
     /// The job.
     pub job: Job,
-    /// Whether it had been taken before, under the same [`Idempotency`].
+    /// Whether it had been taken before, under the same [`Idempotency`](super::record::Idempotency).
     pub replayed: bool,
     /// The caller's end of a held job; none for a stored one.
     pub held: Option<HeldJob>,

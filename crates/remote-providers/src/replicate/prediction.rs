@@ -169,7 +169,7 @@ impl Prediction {
         self.0["data_removed"] == true
     }
 
-    /// The percentage of the last progress bar in the logs, as tqdm draws them: "42%|████  | 21/50 [00:10<00:14]".
+    /// The percentage of the last progress bar in the logs, as tqdm draws them: `42%|████  | 21/50 [00:10<00:14]`.
     pub(crate) fn percent(&self) -> Option<u32> {
         let logs = self.0["logs"].as_str()?;
         logs.rsplit(['\n', '\r']).find_map(|line| {

@@ -2,7 +2,7 @@
 //! the prompt, "Negative prompt: ..", and a line of "Key: value" pairs, with values quoted as JSON where they hold a comma, colon or newline.
 //!
 //! The invariant: a picture made again from this text with the same model is the same picture, and the same request has the same text. So
-//! prompts are [escaped](crate::literal_prompt); one that no escape saves from that reader is told once more among the pairs, as it is.
+//! prompts are [`escaped`]; one that no escape saves from that reader is told once more among the pairs, as it is.
 
 use diffusion_core::schedulers::{SchedulerKind, SchedulerName, SigmaSchedule};
 

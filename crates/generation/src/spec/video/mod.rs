@@ -2,8 +2,9 @@
 //!
 //! * [`ScenesRequest`], [`AnimationRequest`] and [`ClipRequest`] are what a caller wrote; their `validate` makes a [`VideoSpec`]'s three
 //!   kinds of them;
-//! * [`VideoOutput`] says which file is written and how; [`VideoWriter`] writes it, and is opened before the first frame is made;
-//! * [`Timings`] is how fast this machine has been, and what a video will take.
+//! * [`VideoOutput`](crate::video::VideoOutput) says which file is written and how; [`VideoWriter`](crate::video::VideoWriter) writes it,
+//!   and is opened before the first frame is made;
+//! * [`Timings`](crate::video::Timings) is how fast this machine has been, and what a video will take.
 
 mod clip;
 mod instead;
