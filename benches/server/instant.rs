@@ -31,6 +31,7 @@ pub(crate) fn model() -> LoadedModel {
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
+        defaults: generation::ModelDefaults::default(),
         remarks: Vec::new(),
     };
     LoadedModel { info, memory: MemoryPlan::default(), model: Box::new(Instant) }

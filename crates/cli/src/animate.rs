@@ -35,6 +35,7 @@ pub(crate) fn run(args: &AnimateArgs, settings: &Settings) -> Result<()> {
     }
     let began = Instant::now();
     let request = AnimationRequest {
+        model: None,
         image: Some(read_image(&args.image, given_picture::rgb)?),
         motion: video::motion(&args.motion, args.steps),
         fps: args.fps.clone().map(FpsRequest::Text),

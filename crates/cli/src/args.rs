@@ -198,7 +198,7 @@ pub(crate) struct ServeArgs {
 /// `framewright models`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// List the embedded model and those in the hub's cache.
+    /// List the embedded models, those in the hub's cache, and those that the settings have a server serve.
     List {
         /// Print one JSON object.
         #[arg(long)]

@@ -3,7 +3,6 @@
 use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
-use cpu_kernels::Priority;
 use diffusion_core::policy::ExecutionPolicy;
 use generation::{
     LoadedModel, LocalBackend, LocalSettings, ModelInfo, SubmitError, Work,
@@ -26,8 +25,6 @@ pub(crate) enum Purpose {
     Pictures,
     /// Pictures, and the motion model.
     Motion,
-    /// Whatever people ask a server for.
-    Serving,
 }
 
 impl Purpose {
@@ -40,8 +37,6 @@ impl Purpose {
 /// Starts the engine with the model that makes pictures; its own thread opens the device, fetches the models if need be, and loads it. The
 /// model that sets pictures in motion is loaded when it is first asked for.
 ///
-/// [`Purpose::Serving`] makes a small picture at the start, for estimates, and lets threads that answer people go before the device's.
-///
 /// # Errors
 /// [`crate::failure::Usage`] if the settings name no model; otherwise if the operating system refuses a thread.
 pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose: Purpose) -> Result<LocalBackend> {
@@ -49,12 +44,7 @@ pub(crate) fn start(settings: &Settings, prediction_type: Option<&str>, purpose:
     let motion = Model::parse(&settings.model.motion, None)?;
     let (name, compute, hub) = (settings.model.name.clone(), settings.compute.clone(), settings.hub.clone());
     let unknown_fields = settings.model.unknown_fields;
-    let serving = purpose == Purpose::Serving;
-    Ok(LocalBackend::start(LocalSettings { measure_at_start: serving, ..LocalSettings::new(Instant::now) }, move || {
-        if serving {
-            // Threads that this one starts, such as an encoder's, go with it.
-            Priority::Low.take();
-        }
+    Ok(LocalBackend::start(LocalSettings::new(Instant::now), move || {
         let policy = ExecutionPolicy::resolve(compute.device, compute.precision)?;
         let pictures = open(&model, &name, &hub, unknown_fields)?;
         // Fetched now if it is a hub's, for nothing is fetched inside a request; its weights are read when they are wanted.
@@ -126,7 +116,7 @@ pub(crate) fn about(model: &ModelInfo) -> String {
 }
 
 /// What the process may hold: what the operator says, else nine tenths of the machine's memory where that is what the model is on.
-fn memory_limit(compute: &ComputeSettings, policy: &ExecutionPolicy) -> Option<u64> {
+pub(crate) fn memory_limit(compute: &ComputeSettings, policy: &ExecutionPolicy) -> Option<u64> {
     let machine = || memory::of_the_machine().filter(|_| policy.device_name() == "cpu");
     compute.memory_limit.or_else(|| machine().map(|bytes| bytes / 10 * 9))
 }

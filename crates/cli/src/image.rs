@@ -73,6 +73,7 @@ fn request(args: &ImageArgs) -> Result<ImageRequest> {
     let init_image = args.init_image.as_deref().map(|path| read_image(path, given_picture::rgb)).transpose()?;
     let mask_image = args.mask.as_deref().map(|path| read_image(path, given_picture::mask)).transpose()?;
     Ok(ImageRequest {
+        model: None,
         prompt: Some(args.prompt.clone()),
         negative_prompt: Some(args.negative.clone()),
         num_inference_steps: args.steps.map(i128::from),
@@ -130,6 +131,7 @@ fn stand_in() -> ModelInfo {
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
+        defaults: generation::ModelDefaults::default(),
         remarks: Vec::new(),
     }
 }

@@ -18,6 +18,7 @@ mod out_place;
 mod output;
 mod providers;
 mod serve;
+mod serving_models;
 mod settings;
 mod threads;
 mod unknown_fields;
@@ -97,7 +98,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Models(command) => {
             let settings = gather(config, command.layers())?;
             match command {
-                ModelsCommand::List { json } => models::list(&settings.hub, json),
+                ModelsCommand::List { json } => models::list(&settings, json),
                 ModelsCommand::Inspect { model, json, .. } => models::inspect(&model, &settings, json),
                 ModelsCommand::Pull { id, verify } => models::pull(&id, verify, &settings.hub),
             }

@@ -19,20 +19,28 @@ use crate::{
     hub::{self, Fetched},
     model::{EMBEDDED, EMBEDDED_MOTION, HubId, Model},
     output::{self, size},
-    settings::{HubSettings, Settings},
+    settings::{HubSettings, PoolModelSettings, Settings},
 };
 
 /// `framewright models list`.
 ///
 /// # Errors
 /// If the cache cannot be read or standard output cannot be written to.
-pub(crate) fn list(settings: &HubSettings, as_json: bool) -> Result<()> {
+pub(crate) fn list(settings: &Settings, as_json: bool) -> Result<()> {
     let mut models = Vec::new();
     for (name, source) in [(EMBEDDED, pipelines::nano_sd()), (EMBEDDED_MOTION, pipelines::nano_svd())] {
         models.push(Listed { name: name.into(), bytes: bytes_of(&source)?, place: "inside this program".into() });
     }
-    if let Some(cache) = &settings.cache_dir {
+    if let Some(cache) = &settings.hub.cache_dir {
         models.extend(cached(cache).with_context(|| format!("the hub's cache {}", cache.display()))?);
+    }
+    for PoolModelSettings { name, source, .. } in &settings.models {
+        // To list models is no reason to fetch gigabytes.
+        let offline = HubSettings { offline: true, ..settings.hub.clone() };
+        let opened = Model::parse(source, None).ok().and_then(|model| model.open(&offline).ok());
+        let bytes = opened.and_then(|source| bytes_of(source.as_ref()).ok());
+        let is_here = if bytes.is_some() { "" } else { ", which is not here" };
+        models.push(Listed { name: name.clone(), bytes: bytes.unwrap_or_default(), place: format!("served: {source}{is_here}") });
     }
     if as_json {
         let models: Vec<_> = models.iter().map(|model| json!({ "name": model.name, "bytes": model.bytes, "place": model.place })).collect();

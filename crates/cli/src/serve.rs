@@ -18,7 +18,9 @@ use server::{
     webhooks::{WebhookSecret, WebhookSettings},
 };
 
-use crate::{ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, providers::Providers, settings::Settings};
+use crate::{
+    ALLOCATOR, args::ServeArgs, engine, failure::Usage, log::Log, memory, output, providers::Providers, serving_models, settings::Settings,
+};
 
 /// How long the server waits for the model before it answers that the model is still being loaded. Most that is wrong with a model
 /// shows sooner, and is then the only thing the program says.
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
     // Before a model is loaded, which may take a while; the server judges it once more.
     access.check(&[settings.server.host]).map_err(|error| Usage(error.to_string()))?;
     let exposed = access.keys.is_empty() && !settings.server.host.to_canonical().is_loopback();
-    let local = engine::start(settings, args.prediction_type.as_deref(), engine::Purpose::Serving)?;
+    let local = serving_models::start(settings, args.prediction_type.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let folder = settings.jobs.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_DIR));
@@ -96,7 +98,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
         let server = Server::bind(&server_settings, jobs).context("cannot serve")?;
         let loaded = tokio::time::timeout(PATIENCE, local.loaded()).await;
         let state = match loaded {
-            Ok(Err(reason)) => return Err(anyhow!(reason)),
+            // Where there are others the server has something to serve, and `GET /models` says what is wrong.
+            Ok(Err(reason)) if settings.models.is_empty() => return Err(anyhow!(reason)),
+            Ok(Err(reason)) => format!("{} cannot be used: {reason}", settings.model.name),
             Ok(Ok(model)) => engine::about(&model),
             Err(_) => {
                 let local = local.clone();
@@ -118,6 +122,9 @@ pub(crate) fn run(args: &ServeArgs, settings: &Settings) -> Result<()> {
             }
         }
         output::remark(format_args!("model: {state}"));
+        for model in &settings.models {
+            output::remark(format_args!("model {}: {}, loaded when it is asked for", model.name, model.source));
+        }
         if exposed {
             output::remark(format_args!("others can reach this server, and it asks nobody for a key"));
         }

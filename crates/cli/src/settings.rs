@@ -5,6 +5,7 @@
 
 mod access;
 mod layers;
+mod models;
 mod providers;
 mod routing;
 mod services;
@@ -35,6 +36,7 @@ use crate::unknown_fields::UnknownFields;
 
 pub(crate) use access::AccessSettings;
 pub(crate) use layers::{Layer, environment_layers};
+pub(crate) use models::{PoolModelSettings, PoolSettings};
 pub(crate) use providers::ProvidersSettings;
 pub(crate) use routing::{
     BudgetSettings, I2vSettings, InterrogatorKind, InterrogatorSettings, Route, RoutingSettings, SERVICES, service_of,
@@ -53,6 +55,10 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 pub(crate) struct Settings {
     /// Which models the program runs.
     pub model: ModelSettings,
+    /// More models, which requests ask for by name.
+    pub models: Vec<PoolModelSettings>,
+    /// How models share the device.
+    pub pool: PoolSettings,
     /// Where and how the models run.
     pub compute: ComputeSettings,
     /// The HTTP server.
@@ -258,6 +264,7 @@ impl Settings {
             figment = figment.merge(layer);
         }
         let mut settings: Self = figment.extract().map_err(|error| SettingsError(one_line(&error, file)))?;
+        models::check(&settings.models, &settings.model.name).map_err(SettingsError)?;
         settings.providers.bedrock = settings.providers.bedrock.or(std::mem::take(&mut settings.bedrock));
         Ok(settings)
     }

@@ -72,6 +72,10 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
                 let meant = did_you_mean.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
                 output::remark(format_args!("--scenes {}: there is no field {field}, so it is ignored{meant}", path.display()));
             }
+            if request.model.is_some() {
+                let reason = "the field model names a model of a server, so it is ignored; --model chooses the command's";
+                output::remark(format_args!("--scenes {}: {reason}", path.display()));
+            }
             request
         }
     };
@@ -91,6 +95,7 @@ pub(crate) fn scenes(args: &ScenesArgs, seed: Option<u64>) -> Result<ScenesSpec>
     let seed_in_file = request.seed.filter(|_| args.seed.is_none());
     let flags = motion(&args.motion, None);
     let request = ScenesRequest {
+        model: None,
         scenes: request.scenes,
         hero_description: args.hero.clone().or(request.hero_description),
         negative_prompt: args.negative.clone().or(request.negative_prompt),

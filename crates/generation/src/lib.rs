@@ -40,13 +40,14 @@ pub mod video {
 
 pub use artifact::ArtifactError;
 pub use backend::{
-    Backend, BackendError, GeneratedImage, JobContext, JobOutput, JobProgress, Refusal,
+    Backend, BackendError, GeneratedImage, JobContext, JobOutput, JobProgress, Readiness, Refusal,
     job::CancelSwitch,
     local::{
         LocalBackend, LocalSettings,
         memory::MemoryPlan,
         metrics::StepMetrics,
-        model::{DeviceModel, LoadedModel, ModelStatus, Picture},
+        model::{DeviceModel, LoadedModel, ModelState, ModelStatus, Picture},
+        pool::{LoadWatch, ModelSetup, ModelView, PoolSettings},
     },
     remote::{RemoteBackend, RemoteSettings},
     too_large::{Asked, TooLarge},
@@ -54,7 +55,7 @@ pub use backend::{
 pub use dispatch::metrics::JobMetrics;
 pub use histogram::Histogram;
 pub use jobs::{SubmitError, journal::FolderJournal};
-pub use model_info::{ModelInfo, TruncatedText};
+pub use model_info::{ModelDefaults, ModelInfo, TruncatedText};
 pub use preview::{Preview, PreviewOf, PreviewSlot, Previews};
 pub use spec::{
     field_error::{self, FieldError, FieldErrorKind},

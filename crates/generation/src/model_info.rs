@@ -1,4 +1,4 @@
-//! Facts about a loaded model that requests are checked against and answers repeat.
+//! Facts about a model that requests are checked against and answers repeat.
 //!
 //! It must not know how a model is run.
 
@@ -6,7 +6,20 @@ use std::fmt;
 
 use diffusion_core::{schedulers::SchedulerName, tokenizer::Scripts};
 
-/// Facts about a loaded model that validation and answers need.
+/// What the operator has a model's requests filled in with where they leave it out. The default leaves that to the model and the service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelDefaults {
+    /// Denoising steps of an image.
+    pub num_inference_steps: Option<u32>,
+    /// Classifier-free guidance of an image.
+    pub guidance_scale: Option<f64>,
+    /// (width, height) of an image in pixels.
+    pub size: Option<(u32, u32)>,
+    /// The scheduler of an image.
+    pub scheduler: Option<SchedulerName>,
+}
+
+/// Facts about a model that validation and answers need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelInfo {
     /// What a person calls it: the hub id, the folder, "nano-sd (embedded)".
@@ -29,6 +42,8 @@ pub struct ModelInfo {
     pub scheduler_reason: String,
     /// The scripts that it reads prompts in.
     pub scripts: Scripts,
+    /// What requests that leave it out are filled in with.
+    pub defaults: ModelDefaults,
     /// What a person should know of how the model was read, a sentence each.
     pub remarks: Vec<String>,
 }
@@ -81,6 +96,7 @@ impl ModelInfo {
             scheduler: Some(diffusion_core::schedulers::SchedulerKind::Ddim.into()),
             scheduler_reason: String::new(),
             scripts: Scripts::default(),
+            defaults: ModelDefaults::default(),
             remarks: Vec::new(),
         }
     }

@@ -32,6 +32,14 @@ impl Work {
         }
     }
 
+    /// The model of this machine that makes it, by the operator's name; `None` is the default model, or a provider's.
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Self::Image(spec) => spec.model(),
+            Self::Video(spec) => spec.model(),
+        }
+    }
+
     /// What a provider is asked for, where one makes it.
     pub fn remote(&self) -> Option<&RemoteVideoSpec> {
         match self {

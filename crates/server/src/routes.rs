@@ -13,7 +13,7 @@ use actix_web::{
 
 use crate::{
     access,
-    api::{characters, i2v, images, service, tasks, text_video, videos},
+    api::{characters, i2v, images, models, service, tasks, text_video, videos},
     http::{Problem, Renderer, head_answer, holding, other_protocols, request_metrics, request_notes},
     state::ApiState,
 };
@@ -31,6 +31,7 @@ pub fn configure(config: &mut ServiceConfig, state: ApiState) {
         .configure(characters::configure)
         .configure(text_video::configure)
         .configure(i2v::configure)
+        .configure(models::configure)
         .configure(service::configure)
         .default_service(web::to(not_found))
         .wrap(from_fn(access::gate))

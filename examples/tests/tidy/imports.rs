@@ -24,7 +24,8 @@ struct Modules(BTreeMap<Vec<String>, Module>);
 impl Imports {
     /// Of these files: path and text.
     pub(crate) fn new<'a>(sources: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let sources: Vec<_> = sources.map(|(file, text)| (module_of(file), file, text, read(&without_inner_supers(text)))).collect();
+        let sources: Vec<_> =
+            sources.map(|(file, text)| (module_of(file), file, text, read(&without_inner_supers(&without_visibilities(text))))).collect();
         let mut modules = Modules(BTreeMap::new());
         for (module, file, _, (uses, _)) in &sources {
             let uses = uses.iter().map(|(path, name)| (name.clone(), path.clone())).collect();
@@ -105,6 +106,13 @@ impl Modules {
             }
         }
     }
+}
+
+/// A text without the modules that see an item: to be seen is no import.
+fn without_visibilities(text: &str) -> String {
+    let mut parts = text.split("pub(in ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| plain + "pub" + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
 /// A formatted text in which the parent of each module that stands within it is the file, as it is.

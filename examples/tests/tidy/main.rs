@@ -355,6 +355,7 @@ fn a_planted_circle_is_found() {
         Imports::new(files.into_iter()).circles().len()
     };
     assert_eq!(within("use super::Other;"), 1);
+    assert_eq!(within("pub(in crate::a) fn f() {}"), 0, "to be seen is no import");
     assert_eq!(within("mod inner {\n    use super::Other;\n}"), 0, "the parent of a module in a file is the file");
     let planted = [("a.rs", "use crate::b::B;"), ("b/mod.rs", "fn f() { c::g() }"), ("b/c.rs", "fn g() { crate::a::h() }")];
     let names: BTreeSet<String> = planted.iter().map(|(file, _)| (*file).to_owned()).collect();

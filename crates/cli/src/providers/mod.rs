@@ -53,6 +53,7 @@ impl Providers {
         let services = Services {
             services: clients.iter().map(service).collect(),
             local_models: vec![settings.model.name.clone(), settings.model.motion.clone()],
+            pool_models: settings.models.iter().map(|model| model.name.clone()).collect(),
             text: settings.text_route(),
             i2v: settings.i2v_route(),
             characters: settings.characters_route(),

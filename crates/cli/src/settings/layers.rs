@@ -24,10 +24,12 @@ pub(super) enum Kind {
 }
 
 /// Every setting, as `section.key`; the sections of services have one more word.
-pub(super) const KEYS: [(&str, Kind); 111] = [
+pub(super) const KEYS: [(&str, Kind); 113] = [
     ("model.name", Kind::Text),
     ("model.motion", Kind::Text),
     ("model.unknown_fields", Kind::Text),
+    ("pool.budget", Kind::Whole),
+    ("pool.idle_seconds", Kind::Whole),
     ("compute.device", Kind::Text),
     ("compute.precision", Kind::Text),
     ("compute.threads", Kind::Whole),

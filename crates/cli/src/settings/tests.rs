@@ -47,7 +47,7 @@ pub(super) fn acts(table: &[Row]) {
 
 #[test]
 fn every_variable_acts() {
-    let table: [Row; 53] = [
+    let table: [Row; 55] = [
         ("PORT", "8123", |s| s.server.port == 8123),
         ("HF_TOKEN", "hf_1", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_1"),
         ("HUGGING_FACE_TOKEN", "hf_2", |s| s.hub.token.as_ref().unwrap().expose_secret() == "hf_2"),
@@ -64,6 +64,8 @@ fn every_variable_acts() {
         ("FRAMEWRIGHT__COMPUTE__PRECISION", "bf16", |s| s.compute.precision == Precision::Bf16),
         ("FRAMEWRIGHT__COMPUTE__THREADS", "3", |s| s.compute.threads == Some(3)),
         ("FRAMEWRIGHT__COMPUTE__CPU_LEVEL", "portable", |s| s.compute.cpu_level == Some(Level::Portable)),
+        ("FRAMEWRIGHT__POOL__BUDGET", "4000000000", |s| s.pool.budget == Some(4_000_000_000)),
+        ("FRAMEWRIGHT__POOL__IDLE_SECONDS", "300", |s| s.pool.idle_seconds == Some(300)),
         ("FRAMEWRIGHT__COMPUTE__MEMORY_LIMIT", "8000000000", |s| s.compute.memory_limit == Some(8_000_000_000)),
         ("FRAMEWRIGHT__SERVER__HOST", "0.0.0.0", |s| s.server.host == IpAddr::from([0, 0, 0, 0])),
         ("FRAMEWRIGHT__SERVER__PORT", "1", |s| s.server.port == 1),

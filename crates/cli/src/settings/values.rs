@@ -27,6 +27,10 @@ pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(d
     })
 }
 
+pub(super) fn parsed_option<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    parsed(deserializer).map(Some)
+}
+
 fn within<'de, D: Deserializer<'de>>(deserializer: D, least: i64, most: i64) -> Result<i64, D::Error> {
     let value = i64::deserialize(deserializer)?;
     if (least..=most).contains(&value) { Ok(value) } else { Err(D::Error::custom(format!("{value} is outside {least}..={most}"))) }
@@ -58,6 +62,10 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D
 
 pub(super) fn memory_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     within(deserializer, 1, i64::MAX)?.try_into().map(Some).map_err(D::Error::custom)
+}
+
+pub(super) fn idle_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    within(deserializer, 1, 365 * 24 * 3600)?.try_into().map(Some).map_err(D::Error::custom)
 }
 
 pub(super) fn shutdown_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

@@ -85,7 +85,10 @@ fn a_file_of_scenes_is_read_as_the_servers_bodies_are() {
     assert_eq!(made.code, 0, "{made:?}");
     let told: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
     assert_eq!((&told["width"], &told["settings"]["num_inference_steps"]), (&64.into(), &1.into()));
-    for remark in ["there is no field model, so it is ignored", "there is no field scenes.0.sede, so it is ignored; did you mean seed?"] {
+    for remark in [
+        "the field model names a model of a server, so it is ignored; --model chooses the command's",
+        "there is no field scenes.0.sede, so it is ignored; did you mean seed?",
+    ] {
         assert!(made.stderr.lines().any(|line| line == format!("--scenes scenes.json: {remark}")), "{made:?}");
     }
 }

@@ -12,6 +12,7 @@ pub mod clip;
 mod decode;
 mod division;
 mod embedded;
+mod facts;
 mod film;
 mod image_to_image;
 mod image_to_video;
@@ -37,6 +38,7 @@ use image::RgbImage;
 
 pub use self::{
     embedded::{nano_sd, nano_svd},
+    facts::PictureFacts,
     image_to_video::{ImageToVideoParams, MotionParams, StableVideoDiffusion},
     inspect::{IgnoredFields, Inspection, ignored_fields, inspect},
     memory::{MotionCall, MotionMemory, PictureCall, PictureMemory},
@@ -129,9 +131,7 @@ impl StableDiffusion {
 
     /// The model's own picture size, (width, height) in pixels: the noise predictor's `sample_size`, 64 latents where it has none.
     pub fn default_size(&self) -> (u32, u32) {
-        let (height, width) = self.unet.config().sample_size.unwrap_or((64, 64));
-        let side = |latents: usize| u32::try_from(latents).unwrap_or(64).saturating_mul(self.pixels_per_latent());
-        (side(width), side(height))
+        sizes::of_latents(self.unet.config().sample_size, self.vae.config().factor())
     }
 
     /// The size for a picture of the proportions of `aspect`: about the model's own number of pixels, sides that every level of the model

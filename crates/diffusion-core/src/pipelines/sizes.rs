@@ -26,6 +26,14 @@ pub(super) fn pixels_of(longer: u32, aspect: (u32, u32)) -> f64 {
     f64::from(longer).powi(2) * (width.min(height) / width.max(height)).max(1.0 / LONGEST)
 }
 
+/// The size, (width, height) in pixels, of (height, width) latents, 64 by 64 where a model states none; `factor` is a latent's side in pixels.
+pub(super) fn of_latents(sample_size: Option<(usize, usize)>, factor: usize) -> (u32, u32) {
+    let (height, width) = sample_size.unwrap_or((64, 64));
+    let factor = u32::try_from(factor).unwrap_or(8);
+    let side = |latents: usize| u32::try_from(latents).unwrap_or(64).saturating_mul(factor);
+    (side(width), side(height))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

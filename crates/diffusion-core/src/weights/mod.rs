@@ -39,6 +39,7 @@ mod table;
 mod torch_file;
 mod torch_legacy;
 mod transformers_folder;
+mod watched;
 
 pub use embedded::EmbeddedModel;
 pub use folder::DiffusersFolder;
@@ -52,6 +53,7 @@ pub use prediction::PredictionType;
 pub use random::RandomWeights;
 pub use single_file::{SingleFile, SingleFileOptions};
 pub use transformers_folder::TransformersFolder;
+pub use watched::{WatchedSource, elements_of};
 
 /// A part of a model, named as diffusers names its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,6 +15,14 @@ pub enum Refusal {
         /// What was asked for: "images" or "videos".
         kind: &'static str,
     },
+    /// No local model of this name is set up.
+    #[error("no model {model:?} is set up; there are {}", known.join(", "))]
+    UnknownModel {
+        /// The name.
+        model: String,
+        /// Those that are set up.
+        known: Vec<String>,
+    },
     /// Its model is still being loaded.
     #[error("Model not loaded yet")]
     Loading,
@@ -54,7 +62,7 @@ impl Refusal {
                 let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'[' | b']');
                 (!field.is_empty() && field.bytes().all(is_name)).then_some(field)
             }
-            Self::UnknownProvider { .. } => Some("model"),
+            Self::UnknownProvider { .. } | Self::UnknownModel { .. } => Some("model"),
             Self::OtherKind { .. } | Self::Loading | Self::Failed(_) | Self::StoredOnly { .. } => None,
         }
     }
@@ -70,6 +78,14 @@ pub enum BackendError {
     /// The job was cancelled, by its caller or because the program is going down.
     #[error("cancelled")]
     Cancelled,
+    /// The model could not be loaded for the job.
+    #[error("the model {model} could not be loaded: {reason}")]
+    NotLoaded {
+        /// The model's name.
+        model: String,
+        /// The reason, in one line.
+        reason: String,
+    },
     /// The model failed.
     #[error(transparent)]
     Model(#[from] diffusion_core::Error),
@@ -99,7 +115,7 @@ impl BackendError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Remote(error) => error.is_retryable(),
-            Self::Encode(_) | Self::Video(_) => true,
+            Self::Encode(_) | Self::Video(_) | Self::NotLoaded { .. } => true,
             Self::Model(error) => matches!(error, diffusion_core::Error::OutOfMemory { .. }),
             Self::Cancelled | Self::Internal(_) => false,
         }

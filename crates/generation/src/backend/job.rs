@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU8, Ordering},
     },
+    time::Instant,
 };
 
 use diffusion_core::journal::Journal;
@@ -150,6 +151,8 @@ pub struct JobContext {
     pub journal: Box<dyn Journal + Send>,
     /// Where a video is written.
     pub output: Option<VideoOutput>,
+    /// When the job came in: a model that was tried since then and could not be loaded is not tried for it again.
+    pub since: Option<Instant>,
     /// Keeps how far a job is that a provider makes; none for other jobs.
     pub remote: Option<Arc<dyn KeepRemote>>,
 }
@@ -163,6 +166,7 @@ impl Default for JobContext {
             previews: PreviewSlot::default(),
             journal: Box::new(()),
             output: None,
+            since: None,
             remote: None,
         }
     }

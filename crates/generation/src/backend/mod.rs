@@ -11,7 +11,11 @@ pub mod remote;
 pub mod too_large;
 pub mod video_file;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 
@@ -21,6 +25,19 @@ pub use self::{
     remote::record::{KeepRemote, RemoteRecord},
 };
 use crate::work::Work;
+
+/// Whether a job can begin, as far as its model is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can: its model is loaded, or it is told why that cannot be.
+    Ready,
+    /// Its model is being loaded.
+    Loading,
+    /// Its model is next, as soon as the backend has made room.
+    Queued,
+    /// Its model is not loaded.
+    Cold,
+}
 
 /// Makes images and videos.
 #[async_trait]
@@ -51,12 +68,20 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Why it does not, now or ever.
     fn accepts(&self, work: &Work) -> Result<(), Refusal>;
 
+    /// Whether a job that came in at `since` can begin at once, as far as its model is concerned.
+    fn readiness(&self, _model: Option<&str>, _since: Instant) -> Readiness {
+        Readiness::Ready
+    }
+
+    /// Has a job's model loaded: beside the job that runs where there is room for both; in the place of others only if it may swap.
+    fn prepare(&self, _model: Option<&str>, _may_swap: bool) {}
+
     /// How long it will need, from what was measured here; `None` rather than a guess.
     fn estimate(&self, work: &Work) -> Option<Duration>;
 
     /// What the bytes of its results depend on beside the work: build, model, precision, device. A job that was broken off resumes from its journal
     /// on an equal fingerprint only.
-    fn fingerprint(&self) -> String;
+    fn fingerprint(&self, work: &Work) -> String;
 
     /// Does the work.
     ///

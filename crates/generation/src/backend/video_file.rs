@@ -186,7 +186,8 @@ pub(crate) fn unwrapped(error: BackendError) -> BackendError {
             Ok(source) => BackendError::Video(*source),
             Err(source) => BackendError::Model(diffusion_core::Error::Sink(source)),
         },
-        BackendError::Cancelled
+        BackendError::NotLoaded { .. }
+        | BackendError::Cancelled
         | BackendError::Model(_)
         | BackendError::Encode(_)
         | BackendError::Video(_)

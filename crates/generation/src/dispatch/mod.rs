@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::queue::{Entry, Queue};
+use self::queue::{Entry, Queue, Taken, Wanted};
 pub(crate) use self::{
     metrics::{Ending, JobMetrics},
     queue::{BackendSet, Places, PushError, Reservation},
@@ -52,6 +52,7 @@ pub(crate) struct Turn {
     dispatcher: Arc<Dispatcher>,
     number: u64,
     index: usize,
+    handed_in: Instant,
     started: Instant,
     ending: Option<Ending>,
 }
@@ -60,6 +61,11 @@ impl Turn {
     /// Frees the slot and the place.
     pub(crate) fn end(mut self, ending: Ending) {
         self.ending = Some(ending);
+    }
+
+    /// When the job came in.
+    pub(crate) fn handed_in(&self) -> Instant {
+        self.handed_in
     }
 
     /// The number of this turn's backend.
@@ -117,7 +123,7 @@ impl Dispatcher {
             return Ok(chosen);
         }
         let rank = |refusal: &Refusal| match refusal {
-            Refusal::TooLarge(_) => 0,
+            Refusal::TooLarge(_) | Refusal::UnknownModel { .. } => 0,
             Refusal::Loading => 1,
             Refusal::Failed(_) => 2,
             Refusal::OtherKind { .. } | Refusal::Provider(_) | Refusal::UnknownProvider { .. } | Refusal::StoredOnly { .. } => 3,
@@ -189,11 +195,12 @@ impl Dispatcher {
     /// Takes a job in, and returns its number; it has its turn by [`Self::next`].
     pub(crate) fn push(
         &self,
-        (id, owner, priority): (&str, &str, Priority),
+        (id, owner, priority, model): (&str, &str, Priority, Option<&str>),
         backends: BackendSet,
         place: Option<Reservation>,
     ) -> Result<u64, PushError> {
-        let entry = Entry { number: 0, id: id.to_owned(), owner: owner.to_owned(), priority, backends, handed_in: (self.now)() };
+        let (id, owner, model) = (id.to_owned(), owner.to_owned(), model.map(str::to_owned));
+        let entry = Entry { number: 0, id, owner, priority, model, backends, handed_in: (self.now)() };
         self.queue.push(entry, place)
     }
 
@@ -202,13 +209,18 @@ impl Dispatcher {
         let mut slots = self.slots();
         for (index, backend) in self.backends.iter().enumerate() {
             let Some(of) = slots.get_mut(index).filter(|of| of.is_ready && of.busy < backend.slots().max(1)) else { continue };
-            let Some(entry) = self.queue.take(index) else { continue };
-            of.busy += 1;
             let started = (self.now)();
+            let Taken { entry, load } = self.queue.take(index, started, |entry| backend.readiness(entry.model.as_deref(), entry.handed_in));
+            if let Some(Wanted { model, may_swap }) = load {
+                backend.prepare(model.as_deref(), may_swap);
+            }
+            let Some(entry) = entry else { continue };
+            of.busy += 1;
             let waited = started.saturating_duration_since(entry.handed_in);
             self.metrics.lock().unwrap_or_else(PoisonError::into_inner).waits.add(waited);
             let (dispatcher, backend) = (Arc::clone(self), Arc::clone(backend));
-            return Some(Turn { id: entry.id, backend, dispatcher, number: entry.number, index, started, ending: None });
+            let Entry { id, number, handed_in, .. } = entry;
+            return Some(Turn { id, backend, dispatcher, number, index, handed_in, started, ending: None });
         }
         None
     }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{DiskFault, active::ActiveJob, inner::Inner, record::Job, state::JobState};
-use crate::dispatch::{BackendSet, Forecast, FreeSlot};
+use crate::{
+    backend::local::{model::ModelState, pool::ModelView},
+    dispatch::{BackendSet, Forecast, FreeSlot},
+};
 
 /// Below this share of a job the time that it took so far says little of the rest.
 const TELLING_SHARE: f64 = 0.02;
@@ -17,6 +20,7 @@ pub(super) struct QueueForecast {
     /// Mean duration of recent jobs.
     usual: Option<Duration>,
     active: HashMap<String, ActiveJob>,
+    models: Vec<ModelView>,
     /// The jobs that the disk keeps from going on, and why.
     held_up: HashMap<String, DiskFault>,
     /// Of each waiting job, by its number in the queue: how many are served before it, and the time until it is done.
@@ -30,7 +34,8 @@ impl QueueForecast {
         let active = inner.active.lock().clone();
         let usual = inner.dispatcher.usual_time();
         let (waiting, free) = (HashMap::new(), Vec::new());
-        let mut forecast = Self { now: inner.now(), usual, active, held_up: inner.waits.all(), waiting, free };
+        let models = inner.local.models();
+        let mut forecast = Self { now: inner.now(), usual, active, models, held_up: inner.waits.all(), waiting, free };
         let by_number: HashMap<u64, &ActiveJob> = forecast.active.values().map(|job| (job.number, job)).collect();
         let (waiting, free) = inner.dispatcher.forecast(
             |number| by_number.get(&number).map_or(usual, |job| forecast.time_left(job)),
@@ -54,6 +59,7 @@ impl QueueForecast {
         }
         job.held_up_by = self.held_up.get(&job.id).copied();
         let Some(active) = self.active.get(&job.id) else { return job };
+        job.waits_for = self.waits_for(active);
         if job.state == JobState::Running {
             let progress = *active.progress.borrow();
             if progress.started {
@@ -67,6 +73,21 @@ impl QueueForecast {
             (job.position, job.eta) = (Some(*position), *until);
         }
         job
+    }
+
+    /// The model that a local job waits for, and where that stands. One that is not loaded yet is queued for it.
+    fn waits_for(&self, active: &ActiveJob) -> Option<(String, ModelState)> {
+        if active.is_remote() || active.progress.borrow().started {
+            return None;
+        }
+        let is_its = |view: &&ModelView| active.queued.model.as_ref().map_or(view.is_default, |name| *name == view.name);
+        let view = self.models.iter().find(is_its)?;
+        let state = match view.state {
+            ModelState::Ready => return None,
+            ModelState::Loading { share } => ModelState::Loading { share },
+            ModelState::Unloaded | ModelState::Queued | ModelState::Failed { .. } => ModelState::Queued,
+        };
+        Some((view.name.clone(), state))
     }
 
     /// The time that a running job still takes: by how far it came in how long, or by what was expected of it.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{DiskFault, JobState};
 use crate::{
-    backend::{BackendError, JobProgress, video_file::VideoOutput},
+    backend::{BackendError, JobProgress, local::model::ModelState, video_file::VideoOutput},
     work::{Priority, Work},
 };
 
@@ -126,6 +126,8 @@ pub struct Job {
     pub artifacts: Vec<Artifact>,
     /// How it stands at the provider that makes it; none for local work.
     pub remote: Option<RemoteJob>,
+    /// The model that it waits for, and where that stands; `None` unless it waits for one.
+    pub waits_for: Option<(String, ModelState)>,
     /// Why the disk does not let it go on, while it does not; it goes on by itself.
     pub held_up_by: Option<DiskFault>,
     /// What of it cannot be read any more, in words; the rest is as it was stored.
@@ -230,6 +232,7 @@ impl From<&BackendError> for JobError {
             },
             BackendError::Encode(_) => (JobErrorKind::Encoder, format!("the image could not be written{}", because())),
             BackendError::Video(_) => (JobErrorKind::Encoder, format!("the video could not be written{}", because())),
+            BackendError::NotLoaded { .. } => (JobErrorKind::Model, one_line()),
             BackendError::Remote(error) => (of_provider(error.kind), one_line()),
             BackendError::Cancelled | BackendError::Internal(_) => (JobErrorKind::Internal, "internal error".to_owned()),
         };

@@ -161,6 +161,14 @@ impl Jobs {
                 }
             });
         }
+        let (weak, mut models) = (Arc::downgrade(&jobs.inner), jobs.inner.local.changes());
+        tokio::spawn(async move {
+            // A model that is loaded, or cannot be, lets its jobs begin.
+            while models.changed().await.is_ok() {
+                let Some(inner) = weak.upgrade() else { return };
+                pump(&inner);
+            }
+        });
         jobs
     }
 

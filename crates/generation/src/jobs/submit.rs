@@ -243,7 +243,8 @@ impl Jobs {
     fn active_job(&self, new: &NewJob, backends: BackendSet) -> ActiveJob {
         let (id, owner) = (new.id.clone(), new.owner.clone());
         let provider = new.work.remote().map(|spec| spec.provider().to_owned());
-        let queued = QueuedJob { id, owner, priority: new.priority, parts: new.work.parts(), provider };
+        let model = new.work.model().map(str::to_owned);
+        let queued = QueuedJob { id, owner, priority: new.priority, parts: new.work.parts(), provider, model };
         ActiveJob::new(queued, new.durability.clone(), self.inner.dispatcher.estimate(&new.work, backends))
     }
 

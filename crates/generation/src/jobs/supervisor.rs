@@ -37,7 +37,7 @@ pub(super) fn enqueue(inner: &Arc<Inner>, mut job: ActiveJob, backends: BackendS
     let id = job.queued.id.clone();
     // Locked until the job is known here, for its turn may come at once.
     let mut active = inner.active.lock();
-    let queued = (id.as_str(), job.queued.owner.as_str(), job.queued.priority);
+    let queued = (id.as_str(), job.queued.owner.as_str(), job.queued.priority, job.queued.model.as_deref());
     match inner.dispatcher.push(queued, backends, place) {
         Ok(number) => job.number = number,
         Err(PushError::Closed | PushError::Lost | PushError::Full { .. } | PushError::OwnerFull { .. }) => {
@@ -94,6 +94,8 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
                     Some(others) => return pass_on(&inner, job, &lease, others, turn, &refusal).await,
                     None => unserved(&refusal),
                 },
+                // It was set up in an earlier life of the program.
+                Err(refusal @ Refusal::UnknownModel { .. }) => unserved(&refusal),
                 Ok(())
                 | Err(
                     Refusal::Loading
@@ -102,7 +104,7 @@ async fn supervise(inner: Arc<Inner>, turn: Turn) {
                     | Refusal::Provider(_)
                     | Refusal::UnknownProvider { .. }
                     | Refusal::StoredOnly { .. },
-                ) => attempt(&inner, &job, started, turn.backend.as_ref()).await,
+                ) => attempt(&inner, &job, started, &turn).await,
             };
             (Some(lease), end)
         }
@@ -204,7 +206,8 @@ async fn start(inner: &Arc<Inner>, job: &ActiveJob, backend: &dyn Backend) -> Re
 }
 
 /// Has the backend do the work.
-async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, backend: &dyn Backend) -> JobEnd {
+async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, turn: &Turn) -> JobEnd {
+    let backend = turn.backend.as_ref();
     let Started { lease, work, staging, record } = started;
     let id = &job.queued.id;
     let output = match &job.durability {
@@ -217,6 +220,7 @@ async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, backend:
         progress: job.progress.clone(),
         previews: job.previews.clone(),
         output,
+        since: Some(turn.handed_in()),
         ..JobContext::default()
     };
     let remote = backend.is_remote().then(|| {
@@ -227,7 +231,7 @@ async fn attempt(inner: &Arc<Inner>, job: &ActiveJob, started: Started, backend:
         context.remote = Some(Arc::clone(keep) as Arc<dyn KeepRemote>);
     } else if let Durability::Stored = job.durability {
         // Not before the backend has accepted the work: the journal of another is of no use to it, and goes.
-        let (name, fingerprint) = (id.clone(), backend.fingerprint());
+        let (name, fingerprint) = (id.clone(), backend.fingerprint(&work));
         match inner.off_thread(move |inner| inner.scratch()?.journal(&name, &fingerprint)).await {
             Ok(journal) => context.journal = Box::new(journal.watched(inner.settings.fail_hook.clone())),
             Err(error) => return JobEnd::Refused(error.fault()),

@@ -21,6 +21,11 @@ pub(crate) struct Check {
     pub(crate) group: Option<&'static str>,
 }
 
+/// The model that a request names; a blank name names none.
+pub(crate) fn model_name(name: Option<String>) -> Option<String> {
+    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 impl Check {
     pub(crate) fn fail<T>(&mut self, field: &'static str, value: impl std::fmt::Display, kind: FieldErrorKind) -> Option<T> {
         self.errors.push(FieldError { scene: self.scene, group: self.group, ..FieldError::new(field, value, kind) });

@@ -31,7 +31,7 @@ use diffusion_core::{
     tokenizer::{ClipTokenizer, Scripts},
 };
 use generation::{
-    DeviceModel, ImageSpec, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelInfo, Picture, TruncatedText,
+    DeviceModel, ImageSpec, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelDefaults, ModelInfo, Picture, TruncatedText,
     video::{VideoShape, VideoSpec},
 };
 use image::{Rgb, RgbImage};
@@ -57,6 +57,7 @@ pub(crate) fn info() -> ModelInfo {
         scheduler: Some(SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: SCRIPTS.clone(),
+        defaults: ModelDefaults::default(),
         remarks: Vec::new(),
     }
 }

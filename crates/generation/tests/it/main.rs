@@ -18,6 +18,7 @@ mod killed;
 mod killed_remote;
 mod pictures;
 mod pictures_in;
+mod pool;
 mod previews;
 mod programs;
 mod provider;

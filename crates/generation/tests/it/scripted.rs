@@ -166,7 +166,7 @@ impl Backend for Scripted {
         self.estimate
     }
 
-    fn fingerprint(&self) -> String {
+    fn fingerprint(&self, _: &Work) -> String {
         format!("{} of a test", self.name)
     }
 

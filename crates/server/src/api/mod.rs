@@ -6,6 +6,7 @@ pub(crate) mod characters;
 pub(crate) mod i2v;
 pub(crate) mod images;
 pub(crate) mod metadata;
+pub(crate) mod models;
 pub(crate) mod overflow;
 pub(crate) mod service;
 pub(crate) mod submission;

@@ -107,9 +107,9 @@ impl ApiState {
         self.jobs.local()
     }
 
-    /// The model if it can be asked, and if not why.
-    pub(crate) fn ready_model(&self) -> Result<Arc<ModelInfo>, Problem> {
-        Ok(self.local().model()?)
+    /// The default model, or another of this machine by its name, if it can be asked for, and if not why.
+    pub(crate) fn ready_model(&self, name: Option<&str>) -> Result<Arc<ModelInfo>, Problem> {
+        Ok(self.local().model_named(name)?)
     }
 
     /// What pictures are fetched with.
@@ -127,7 +127,7 @@ impl ApiState {
     /// The same, for a job that this one makes.
     pub(crate) fn pictures_for<'a>(&'a self, maker: &'a Maker) -> PictureSource<'a> {
         let service = match maker {
-            Maker::Local => None,
+            Maker::Local(_) => None,
             Maker::Remote(model) => model.split('/').next(),
         };
         PictureSource { service, ..self.pictures() }

@@ -7,22 +7,19 @@ use std::sync::Arc;
 
 use generation::{Refusal, video::RemoteVideoSpec};
 use remote_providers::{ErrorKind, Provider, ProviderError, VideoRequest};
-use serde_json::Value;
 use url::Url;
 
-use crate::{
-    http::Problem,
-    inputs::{Body, value_error},
-    webhooks::game::GameCallback,
-};
+use crate::{http::Problem, webhooks::game::GameCallback};
 
 /// Who makes what beside this machine; the operator's choice. By default nobody.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     /// Those that are set up.
     pub services: Vec<Service>,
-    /// This machine's own models, which a request may name behind "local/".
+    /// The names of this machine's default models, which a request may name behind "local/", or alone where no service has that name.
     pub local_models: Vec<String>,
+    /// The names of this machine's other models, which a request may name with "local/" before them or without. None is a service's.
+    pub pool_models: Vec<String>,
     /// The model that makes videos from texts; none: this machine does.
     pub text: Option<String>,
     /// The model that sets images in motion that are called back for.
@@ -59,40 +56,58 @@ impl Service {
 /// Who makes a video.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Maker {
-    /// This machine.
-    Local,
+    /// This machine, with a model of the pool or with its default one.
+    Local(Option<String>),
     /// A model of a service: "bedrock/nova-reel", or the service's name alone.
     Remote(String),
 }
 
 impl Services {
-    /// Who makes a video by the name that a request gives: "local", "local/" and a model of this machine, a service's name, or a service's
-    /// and a model's.
+    /// Who makes something by the name that a request gives: "local", "local/" and a model of this machine, such a model alone, a service's
+    /// name, or a service's and a model's.
     ///
     /// # Errors
     /// A sentence with the names that there are.
     pub(crate) fn maker(&self, name: &str) -> Result<Maker, String> {
         let name = name.trim();
-        let is_ours = name.strip_prefix("local/").is_some_and(|model| self.local_models.iter().any(|own| own == model));
+        let own = name.strip_prefix("local/").unwrap_or(name);
+        let is_default = self.local_models.iter().any(|model| model == own);
         match self.whole_name(name) {
-            _ if name == "local" || is_ours => Ok(Maker::Local),
+            _ if name == "local" || (is_default && own != name) => Ok(Maker::Local(None)),
+            _ if self.pool_models.iter().any(|model| model == own) => Ok(Maker::Local(Some(own.to_owned()))),
             Some(model) => Ok(Maker::Remote(model)),
+            None if is_default => Ok(Maker::Local(None)),
             None => Err(format!("there is no such model here; there are {}", self.names().join(", "))),
         }
     }
 
-    /// The same of the field `model` of a request; an unknown name is a fault of it.
-    pub(crate) fn named<R>(&self, model: String, body: &mut Body<R>) -> Maker {
-        self.maker(&model).unwrap_or_else(|sentence| {
-            body.faults.push(value_error("model", sentence, &Value::from(model)));
-            Maker::Local
-        })
+    /// The same of the field `model` of a request.
+    ///
+    /// # Errors
+    /// 404 with the names that there are.
+    pub(crate) fn named(&self, model: &str) -> Result<Maker, Problem> {
+        self.maker(model).map_err(|sentence| Problem::model_not_found(model, &sentence))
+    }
+
+    /// The model of this machine that a request names for what no service makes.
+    ///
+    /// # Errors
+    /// 404 with the names that there are.
+    pub(crate) fn named_here(&self, model: Option<&str>) -> Result<Option<String>, Problem> {
+        let Some(model) = model else { return Ok(None) };
+        match self.maker(model) {
+            Ok(Maker::Local(name)) => Ok(name),
+            Ok(Maker::Remote(_)) | Err(_) => {
+                let sentence = format!("there is no such model on this machine; there are {}", self.own_names().join(", "));
+                Err(Problem::model_not_found(model, &sentence))
+            }
+        }
     }
 
     /// Who makes a video where the request names nobody and the operator says so.
     pub(crate) fn default_maker(&self, route: Option<&String>) -> Maker {
         // One that is not set up is refused with the reason when the job is handed in.
-        route.map_or(Maker::Local, |model| Maker::Remote(self.whole_name(model).unwrap_or_else(|| model.clone())))
+        route.map_or(Maker::Local(None), |model| Maker::Remote(self.whole_name(model).unwrap_or_else(|| model.clone())))
     }
 
     /// The name with the model that its service stands for where it names no other, so that prices and records know one name of it; `None`
@@ -106,8 +121,12 @@ impl Services {
 
     /// The names of models that a request can give; a service may know more models than the one that stands here.
     pub(crate) fn names(&self) -> Vec<String> {
+        self.own_names().into_iter().chain(self.services.iter().map(Service::name)).collect()
+    }
+
+    fn own_names(&self) -> Vec<String> {
         let local = self.local_models.iter().map(|model| format!("local/{model}"));
-        ["local".to_owned()].into_iter().chain(local).chain(self.services.iter().map(Service::name)).collect()
+        ["local".to_owned()].into_iter().chain(local).chain(self.pool_models.iter().cloned()).collect()
     }
 
     fn service(&self, name: &str) -> Option<&Service> {

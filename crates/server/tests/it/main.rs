@@ -20,6 +20,7 @@ mod held;
 mod idempotency;
 mod load;
 mod methods;
+mod models;
 mod offers;
 mod ops;
 mod pictures_as_tasks;

@@ -1,24 +1,22 @@
-//! The device's thread: it loads the model, owns it, and runs one job after another.
+//! The device's thread: it owns the device and the loaded models, loads and drops them, and runs one job after another.
 //!
-//! It must not know who waits for a job. The invariants: a panic in a job is that job's error, and the next job runs; a cancelled job
-//! stops at its next step or frame; the thread ends when its backend is dropped or the device is lost.
+//! It must not know who waits for a job, nor decide which model comes or goes: [`Pool`] does. The invariants: a panic in a job is that job's
+//! error, and the next job runs; a cancelled job stops at its next step or frame, or at the next tensor of its model; the thread ends when
+//! its backend is dropped or the device is lost.
 
 use std::{
-    any::Any,
-    ops::ControlFlow,
+    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicUsize, Ordering},
-        mpsc,
+        mpsc::{self, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
 use diffusion_core::{
-    denoise::{StepMonitor, StepReport},
     journal::{Journal, Kept, Run},
-    pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
     preprocess::{self, Part},
     schedulers::SchedulerKind,
 };
@@ -27,15 +25,18 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     LocalSettings,
-    memory::MemoryPlan,
+    caught::{NotLoaded, panic_text},
+    loader::{Loaded, Loader},
     metrics::StepMetrics,
     model::{DeviceModel, LoadedModel, ModelStatus, Picture},
+    monitors::{PictureMonitor, StepClock, VideoMonitor, Watched},
     parameters,
-    timings::Timings,
+    pool::{DEFAULT, Pool, Stage, Step},
 };
 use crate::{
     backend::{
         BackendError, GeneratedImage, JobContext, JobOutput, JobProgress,
+        job::CancelSwitch,
         video_file::{self, GeneratedVideo, VideoOutput, VideoWriter},
     },
     model_info::ModelInfo,
@@ -51,6 +52,16 @@ use crate::{
 
 /// Steps of the picture that is made to measure the model: enough for a mean, few enough to be over soon.
 const MEASURED_STEPS: u32 = 3;
+/// How often the thread looks whether a model that is loaded beside it is there.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What the device's thread is told.
+pub(super) enum Message {
+    /// A job.
+    Run(Box<DeviceRun>),
+    /// The pool has something to do.
+    Look,
+}
 
 /// A job on its way to the device.
 pub(super) struct DeviceRun {
@@ -61,77 +72,254 @@ pub(super) struct DeviceRun {
 
 type RunResult<T = JobOutput> = Result<T, BackendError>;
 
+/// A model that is loaded.
+struct Resident {
+    info: Arc<ModelInfo>,
+    model: Box<dyn DeviceModel>,
+}
+
 /// The device thread's own things.
 pub(super) struct Device {
     /// The jobs that are on their way here or run.
     pub(super) wanted: Arc<AtomicUsize>,
-    pub(super) memory: Arc<OnceLock<MemoryPlan>>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) loader: Loader,
     pub(super) status: watch::Sender<ModelStatus>,
-    pub(super) timings: watch::Sender<Timings>,
+    /// Why the device works no more.
+    pub(super) lost: watch::Sender<Option<String>>,
     pub(super) metrics: watch::Sender<StepMetrics>,
     pub(super) settings: LocalSettings,
+    residents: HashMap<usize, Resident>,
+    /// Models that were loaded beside this thread.
+    loaded: mpsc::Receiver<Loaded>,
+    /// Whether it is known what became of the first load, so that others may know where the default model stands.
+    is_started: bool,
 }
 
 impl Device {
-    /// Loads the model, then runs what comes in until nobody can send any more, or the device is lost.
-    pub(super) fn run(self, load: impl FnOnce() -> diffusion_core::Result<LoadedModel>, incoming: &mpsc::Receiver<DeviceRun>) {
-        let started = self.now();
-        let LoadedModel { info, memory, mut model } = match catch_unwind(AssertUnwindSafe(load)) {
-            Ok(Ok(model)) => model,
-            Ok(Err(error)) => return self.fail(one_line(&error.to_string())),
-            Err(panic) => return self.fail(format!("internal error: {}", panic_text(panic.as_ref()))),
-        };
-        tracing::info!(model = %info.name, device = %info.device, reason = %info.device_reason, took = ?self.since(started), "model loaded");
-        let info = Arc::new(info);
-        self.memory.get_or_init(|| memory);
-        self.status.send_replace(ModelStatus::Ready(Arc::clone(&info)));
-        if self.settings.measure_at_start {
-            self.measure(model.as_mut(), &info);
-        }
+    pub(super) fn new(
+        (pool, loader, loaded): (Arc<Pool>, Loader, mpsc::Receiver<Loaded>),
+        (status, lost, metrics): (watch::Sender<ModelStatus>, watch::Sender<Option<String>>, watch::Sender<StepMetrics>),
+        wanted: Arc<AtomicUsize>,
+        settings: LocalSettings,
+    ) -> Self {
+        Self { wanted, pool, loader, status, lost, metrics, settings, residents: HashMap::new(), loaded, is_started: false }
+    }
 
-        while let Ok(DeviceRun { work, job, result }) = incoming.recv() {
-            let started = self.now();
-            let span = tracing::info_span!("job", id = job.id);
-            let _entered = span.enter();
-            let JobContext { cancel, progress, previews, mut journal, output, .. } = job;
-            let is_cancelled = || cancel.is_cancelled();
-            let previewer = Previewer::new(previews, self.settings.now);
-            let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
-            let made = caught(|| match (work.as_ref(), &output) {
-                (Work::Image(spec), _) => self.images(spec, model.as_mut(), &info, &watched, journal.as_mut()).map(JobOutput::Images),
-                (Work::Video(spec), Some(output)) => {
-                    self.video(spec, output, model.as_mut(), &watched, journal.as_mut()).map(JobOutput::Video)
+    /// Loads the default model, then runs what comes in until nobody can send any more, or the device is lost.
+    pub(super) fn run(mut self, incoming: &mpsc::Receiver<Message>) {
+        self.pool.inspect();
+        if let Err(failure) = self.load(DEFAULT, None)
+            && self.pool.count() == 1
+        {
+            // Known as lost before anything else is: a job that waits for the device is not begun, and waits for the program's next life.
+            return self.fail(failure.to_string());
+        }
+        self.is_started = true;
+        self.tell_status();
+        if self.settings.measure_at_start
+            && let Some(mut resident) = self.residents.remove(&DEFAULT)
+        {
+            self.measure(&mut resident);
+            self.residents.insert(DEFAULT, resident);
+        }
+        loop {
+            self.look_after_models();
+            let wait = if self.pool.is_loading() { Some(LOOK) } else { self.pool.until_idle() };
+            let message = match wait {
+                Some(wait) => incoming.recv_timeout(wait),
+                None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match message {
+                Ok(Message::Run(run)) => {
+                    if let Some(reason) = self.serve(*run) {
+                        return self.fail(reason);
+                    }
                 }
-                (Work::Video(_), None) => Err(BackendError::Internal("the video has no place to be written to".to_owned())),
-            });
-            let took = self.since(started);
-            match &made {
-                Ok(_) => tracing::info!(?took, "done"),
-                Err(BackendError::Cancelled) => tracing::info!(?took, "cancelled"),
-                Err(error) => tracing::error!(?took, %error, "failed"),
-            }
-            let lost = made.as_ref().err().filter(|error| error.is_device_lost()).map(|error| one_line(&error.to_string()));
-            self.wanted.fetch_sub(1, Ordering::Relaxed);
-            if let Some(reason) = lost {
-                // Known before the job's end is, so that nobody hands in another in between.
-                self.fail(reason);
-                let _unread: Result<(), RunResult> = result.send(made);
-                return;
-            }
-            // Nobody to send it to: the caller has hung up.
-            let _unread: Result<(), RunResult> = result.send(made);
-            if self.settings.measure_at_start && self.timings.borrow().step().is_none() {
-                // It was broken off at the start, and a video's images are not timed.
-                self.measure(model.as_mut(), &info);
+                Ok(Message::Look) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.pool.stop_loading(),
             }
         }
+    }
+
+    /// Runs a job, and says why the device is lost if it is.
+    fn serve(&mut self, run: DeviceRun) -> Option<String> {
+        let DeviceRun { work, job, result } = run;
+        let started = self.now();
+        let span = tracing::info_span!("job", id = job.id);
+        let _entered = span.enter();
+        let made = self.make(&work, job);
+        let took = self.since(started);
+        match &made {
+            Ok(_) => tracing::info!(?took, "done"),
+            Err(BackendError::Cancelled) => tracing::info!(?took, "cancelled"),
+            Err(error) => tracing::error!(?took, %error, "failed"),
+        }
+        let lost = made.as_ref().err().filter(|error| error.is_device_lost()).map(|error| super::caught::one_line(&error.to_string()));
+        self.wanted.fetch_sub(1, Ordering::Relaxed);
+        if let Some(reason) = &lost {
+            // Known before the job's end is, so that nobody hands in another in between.
+            self.fail(reason.clone());
+        }
+        // Nobody to send it to: the caller has hung up.
+        let _unread: Result<(), RunResult> = result.send(made);
+        if lost.is_none()
+            && self.settings.measure_at_start
+            && self.pool.timings(DEFAULT).step().is_none()
+            && let Some(mut resident) = self.residents.remove(&DEFAULT)
+        {
+            // It was broken off at the start, and a video's images are not timed.
+            self.measure(&mut resident);
+            self.residents.insert(DEFAULT, resident);
+        }
+        lost
+    }
+
+    /// Has the job's model there, and makes what the job is for.
+    fn make(&mut self, work: &Arc<Work>, job: JobContext) -> RunResult {
+        let JobContext { cancel, progress, previews, mut journal, output, since, .. } = job;
+        let index = self.pool.index_of(work.model()).map_err(|refusal| BackendError::NotLoaded {
+            model: work.model().unwrap_or_default().to_owned(),
+            reason: refusal.to_string(),
+        })?;
+        self.have(index, work, &cancel, since)?;
+        // Taken out while it works: nothing else may touch it, and a panic leaves it whole.
+        let mut resident = self.residents.remove(&index).ok_or(BackendError::Cancelled)?;
+        self.pool.runs(index, Some(Arc::clone(work)));
+        let is_cancelled = || cancel.is_cancelled();
+        let previewer = Previewer::new(previews, self.settings.now);
+        let watched = Watched { progress: &progress, is_cancelled: &is_cancelled, previewer: &previewer };
+        let made = caught(|| match (work.as_ref(), &output) {
+            (Work::Image(spec), _) => self.images(spec, (index, &mut resident), &watched, journal.as_mut()).map(JobOutput::Images),
+            (Work::Video(spec), Some(output)) => {
+                self.video(spec, output, (index, &mut resident), &watched, journal.as_mut()).map(JobOutput::Video)
+            }
+            (Work::Video(_), None) => Err(BackendError::Internal("the video has no place to be written to".to_owned())),
+        });
+        self.pool.runs(index, None);
+        self.residents.insert(index, resident);
+        made
+    }
+
+    /// Has a model loaded, with room for the job.
+    fn have(&mut self, index: usize, work: &Work, cancel: &CancelSwitch, since: Option<Instant>) -> RunResult<()> {
+        self.take_loaded();
+        while self.pool.stage(index) == Some(Stage::Loading) {
+            if cancel.is_cancelled() {
+                return Err(BackendError::Cancelled);
+            }
+            if let Ok(loaded) = self.loaded.recv_timeout(LOOK) {
+                self.settle(loaded);
+            }
+        }
+        let is_there = self.residents.contains_key(&index);
+        let not_loaded = |device: &Self, reason: String| BackendError::NotLoaded { model: device.pool.name(index).to_owned(), reason };
+        // Before others go for it.
+        let hopeless = since.and_then(|since| self.pool.failed_since(index, since)).or_else(|| self.pool.too_large(index));
+        if let Some(reason) = hopeless.filter(|_| !is_there) {
+            return Err(not_loaded(self, reason));
+        }
+        let going = self.pool.to_drop_for(index, work);
+        self.drop_models(&going);
+        if is_there {
+            return Ok(());
+        }
+        match self.load(index, Some(cancel)) {
+            Ok(()) => Ok(()),
+            Err(NotLoaded::Stopped) if cancel.is_cancelled() => Err(BackendError::Cancelled),
+            Err(failure) => {
+                // As the pool says it, without where files lie.
+                let reason = self.pool.failed_reason(index).unwrap_or_else(|| failure.to_string());
+                Err(not_loaded(self, reason))
+            }
+        }
+    }
+
+    /// Loads a model on this thread. Where the device has no memory for it, the least recently used model goes, and it is tried again.
+    fn load(&mut self, index: usize, job: Option<&CancelSwitch>) -> Result<(), NotLoaded> {
+        loop {
+            let watch = self.pool.new_watch().for_job(job.cloned());
+            self.pool.begin(index, &watch);
+            let started = self.now();
+            let result = self.pool.load(index, &watch);
+            let failure = result.as_ref().err().cloned();
+            self.settle(Loaded { index, result, took: self.since(started) });
+            let going = match &failure {
+                Some(NotLoaded::NoMemory(_)) => self.pool.least_used(index),
+                Some(NotLoaded::Stopped | NotLoaded::Failed(_)) | None => None,
+            };
+            let Some(going) = going else { return failure.map_or(Ok(()), Err) };
+            self.drop_models(&[going]);
+        }
+    }
+
+    /// Takes in the models that were loaded beside this thread.
+    fn take_loaded(&mut self) {
+        while let Ok(loaded) = self.loaded.try_recv() {
+            self.settle(loaded);
+        }
+    }
+
+    fn settle(&mut self, Loaded { index, result, took }: Loaded) {
+        match result {
+            Ok(LoadedModel { info, memory, model }) => {
+                tracing::info!(model = %info.name, device = %info.device, reason = %info.device_reason, ?took, "model loaded");
+                let info = Arc::new(info);
+                self.residents.insert(index, Resident { info: Arc::clone(&info), model });
+                self.pool.loaded(index, Ok((info, memory)));
+            }
+            Err(failure) => {
+                if !matches!(failure, NotLoaded::Stopped) {
+                    tracing::error!(model = self.pool.name(index), reason = %failure, "a model cannot be loaded");
+                }
+                self.pool.loaded(index, Err(failure));
+            }
+        }
+        if index == DEFAULT && self.is_started && self.lost.borrow().is_none() {
+            self.tell_status();
+        }
+    }
+
+    /// Says where the default model stands, once that is known; one that was dropped counts as ready, for it is loaded when it is wanted.
+    fn tell_status(&self) {
+        let status = match self.pool.info(DEFAULT) {
+            Ok(info) => ModelStatus::Ready(info),
+            Err(crate::backend::Refusal::Failed(reason)) => ModelStatus::Failed(reason),
+            Err(_) => ModelStatus::Loading,
+        };
+        self.status.send_replace(status);
+    }
+
+    /// Does what the pool wants done between jobs.
+    fn look_after_models(&mut self) {
+        self.take_loaded();
+        while let Some(step) = self.pool.next_step() {
+            match step {
+                Step::Drop(indices) => self.drop_models(&indices),
+                Step::Refuse(index, reason) => self.pool.loaded(index, Err(NotLoaded::Failed(reason))),
+                Step::Load { index, beside: true } => self.loader.start(index, self.pool.new_watch()),
+                Step::Load { index, beside: false } => {
+                    // What keeps it from being loaded stands in the pool.
+                    let _in_the_pool: Result<(), NotLoaded> = self.load(index, None);
+                }
+            }
+        }
+    }
+
+    fn drop_models(&mut self, indices: &[usize]) {
+        for index in indices {
+            if let Some(resident) = self.residents.remove(index) {
+                tracing::info!(model = self.pool.name(*index), "model dropped");
+                drop(resident);
+            }
+        }
+        self.pool.dropped(indices);
     }
 
     fn images(
         &self,
         spec: &ImageSpec,
-        model: &mut dyn DeviceModel,
-        info: &ModelInfo,
+        (index, resident): (usize, &mut Resident),
         watched: &Watched<'_>,
         journal: &mut dyn Journal,
     ) -> RunResult<Vec<GeneratedImage>> {
@@ -147,10 +335,10 @@ impl Device {
             let mut monitor =
                 PictureMonitor { watched, part, parts, clock: StepClock::new(self.settings.now), metrics: Some(&self.metrics) };
             let kept = Kept::new(journal, Run::Picture { index: usize::try_from(part).unwrap_or(usize::MAX) });
-            let Picture { image, truncated } = of_model(|| model.picture(spec, seed, &mut monitor, kept))?;
-            self.learn(spec, info, &monitor.clock);
+            let Picture { image, truncated } = of_model(|| resident.model.picture(spec, seed, &mut monitor, kept))?;
+            self.learn(index, spec, &resident.info, &monitor.clock);
             let image = of_model(|| brought_to(image, spec.output_size()))?;
-            let parameters = parameters::text(spec, seed, info);
+            let parameters = parameters::text(spec, seed, &resident.info);
             images.push(GeneratedImage { png: png::encode(&image, &parameters)?, image, seed, parameters, truncated });
         }
         watched.progress.send_modify(|progress| progress.part = progress.parts);
@@ -161,7 +349,7 @@ impl Device {
         &self,
         spec: &VideoSpec,
         output: &VideoOutput,
-        model: &mut dyn DeviceModel,
+        (index, resident): (usize, &mut Resident),
         watched: &Watched<'_>,
         journal: &mut dyn Journal,
     ) -> RunResult<GeneratedVideo> {
@@ -169,7 +357,7 @@ impl Device {
             return Err(BackendError::Cancelled);
         }
         watched.progress.send_modify(|progress| progress.started = true);
-        let shape = of_model(|| model.video_shape(spec))?;
+        let shape = of_model(|| resident.model.video_shape(spec))?;
         // To load a model takes a while, and who has hung up wants no file to be begun.
         if (watched.is_cancelled)() {
             return Err(BackendError::Cancelled);
@@ -180,17 +368,18 @@ impl Device {
         let started = self.now();
         let mut monitor = VideoMonitor { watched, now: self.settings.now, last: None, metrics: &self.metrics };
         let mut shown = PreviewingSink::new(&mut writer, first_frame, watched.previewer);
-        let made = of_model(|| model.video(spec, first_frame, &mut monitor, &mut shown, journal));
+        let made = of_model(|| resident.model.video(spec, first_frame, &mut monitor, &mut shown, journal));
         let truncated = made.map_err(video_file::unwrapped)?;
         let took = self.since(started).saturating_sub(watched.previewer.spent());
-        self.timings.send_modify(|timings| timings.video(spec, &shape, took));
+        self.pool.learn(index, |timings| timings.video(spec, &shape, took));
         let video = writer.finish(spec.seed(), truncated)?;
         watched.progress.send_modify(|progress| progress.part = progress.parts);
         Ok(video)
     }
 
     /// Warm-up: times a three-step image so that forecasts exist; stops when a job arrives.
-    fn measure(&self, model: &mut dyn DeviceModel, info: &ModelInfo) {
+    fn measure(&self, resident: &mut Resident) {
+        let info = Arc::clone(&resident.info);
         let request = ImageRequest {
             prompt: Some("a picture".into()),
             num_inference_steps: Some(MEASURED_STEPS.into()),
@@ -198,30 +387,31 @@ impl Device {
             scheduler: info.scheduler.is_none().then(|| SchedulerKind::Euler.as_str().to_owned()),
             ..ImageRequest::default()
         };
-        let Ok(spec) = request.validate(&Limits::DEFAULT, info) else { return };
+        let Ok(spec) = request.validate(&Limits::DEFAULT, &info) else { return };
         let (progress, _) = watch::channel(JobProgress::default());
         let previewer = Previewer::new(PreviewSlot::default(), self.settings.now);
         let watched = Watched { progress: &progress, is_cancelled: &|| self.wanted.load(Ordering::Relaxed) > 0, previewer: &previewer };
         let mut monitor = PictureMonitor { watched: &watched, part: 0, parts: 1, clock: StepClock::new(self.settings.now), metrics: None };
-        match caught(|| of_model(|| model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
-            Ok(_) => self.learn(&spec, info, &monitor.clock),
+        match caught(|| of_model(|| resident.model.picture(&spec, 0, &mut monitor, Kept::new(&mut (), Run::Picture { index: 0 })))) {
+            Ok(_) => self.learn(DEFAULT, &spec, &info, &monitor.clock),
             Err(error) => tracing::debug!(%error, "nothing was measured"),
         }
     }
 
     /// Remembers how long a picture took, if it is of the size that estimates are made for.
-    fn learn(&self, spec: &ImageSpec, info: &ModelInfo, clock: &StepClock) {
+    fn learn(&self, index: usize, spec: &ImageSpec, info: &ModelInfo, clock: &StepClock) {
         let is_usual = matches!(spec.mode, ImageMode::TextToImage) && spec.guidance_scale > 1.0;
         if is_usual
             && (spec.width, spec.height) == (info.default_width, info.default_height)
             && let Some((steps, stepping)) = clock.steps()
         {
-            self.timings.send_modify(|timings| timings.picture(steps, stepping, self.since(clock.started)));
+            self.pool.learn(index, |timings| timings.picture(steps, stepping, self.since(clock.started)));
         }
     }
 
     fn fail(&self, reason: String) {
-        tracing::error!(%reason, "the model cannot be used");
+        tracing::error!(%reason, "the device cannot be used");
+        self.lost.send_replace(Some(reason.clone()));
         self.status.send_replace(ModelStatus::Failed(reason));
     }
 
@@ -248,154 +438,10 @@ fn of_model<T>(call: impl FnOnce() -> diffusion_core::Result<T>) -> RunResult<T>
     )
 }
 
-/// Where progress and previews go, and where cancellation comes from.
-struct Watched<'a> {
-    progress: &'a watch::Sender<JobProgress>,
-    is_cancelled: &'a dyn Fn() -> bool,
-    previewer: &'a Previewer,
-}
-
-impl Watched<'_> {
-    fn go_on(&self) -> ControlFlow<()> {
-        if (self.is_cancelled)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-/// When the steps of a picture were done.
-struct StepClock {
-    now: fn() -> Instant,
-    started: Instant,
-    first: Option<Instant>,
-    last: Option<(usize, Instant)>,
-}
-
-impl StepClock {
-    fn new(now: fn() -> Instant) -> Self {
-        Self { now, started: now(), first: None, last: None }
-    }
-
-    /// A step is done. Returns what it took, unless it is the first, whose beginning nobody saw.
-    fn tick(&mut self, step: usize) -> Option<Duration> {
-        let now = (self.now)();
-        self.first.get_or_insert(now);
-        let before = self.last.replace((step, now));
-        before.map(|(_, then)| now.saturating_duration_since(then))
-    }
-
-    /// Leaves out time that was just spent on something else.
-    fn leave_out(&mut self, time: Duration) {
-        self.started += time;
-        for instant in self.first.iter_mut().chain(self.last.as_mut().map(|(_, instant)| instant)) {
-            *instant += time;
-        }
-    }
-
-    /// How many steps there were and what they took; the first, whose beginning nobody saw, is taken for one like the others.
-    fn steps(&self) -> Option<(usize, Duration)> {
-        let (steps, last) = self.last.filter(|(steps, _)| *steps > 1)?;
-        let seconds = last.saturating_duration_since(self.first?).as_secs_f64() / (steps - 1) as f64;
-        Some((steps, Duration::from_secs_f64(seconds * steps as f64)))
-    }
-}
-
-struct PictureMonitor<'a> {
-    watched: &'a Watched<'a>,
-    part: u32,
-    parts: u32,
-    clock: StepClock,
-    /// None for a warm-up.
-    metrics: Option<&'a watch::Sender<StepMetrics>>,
-}
-
-impl StepMonitor for PictureMonitor<'_> {
-    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
-        if let (Some(took), Some(metrics)) = (self.clock.tick(step.step), self.metrics) {
-            metrics.send_modify(|metrics| metrics.picture_steps.add(took));
-        }
-        self.clock.leave_out(self.watched.previewer.look(self.part, step));
-        let StepReport { step, steps, .. } = *step;
-        let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
-        let progress = JobProgress { started: true, part: self.part, parts: self.parts, step, steps, share, ..JobProgress::default() };
-        self.watched.progress.send_replace(progress);
-        self.watched.go_on()
-    }
-
-    fn on_step_down(&mut self, what: &str) {
-        tracing::warn!("{what}");
-    }
-}
-
-struct VideoMonitor<'a> {
-    watched: &'a Watched<'a>,
-    now: fn() -> Instant,
-    /// The step that was last seen to be done, and when.
-    last: Option<(usize, Instant)>,
-    metrics: &'a watch::Sender<StepMetrics>,
-}
-
-impl VideoMonitor<'_> {
-    /// Times a step that follows right upon another of the same run; what lies between runs is no step.
-    fn time_step(&mut self, progress: &SceneProgress) {
-        if self.last.is_some_and(|(step, _)| step == progress.step) {
-            return;
-        }
-        let now = (self.now)();
-        if let Some((_, then)) = self.last.filter(|(step, _)| step + 1 == progress.step) {
-            let took = now.saturating_duration_since(then);
-            self.metrics.send_modify(|metrics| match progress.activity {
-                Activity::Picture | Activity::Between => metrics.picture_steps.add(took),
-                Activity::Motion => metrics.motion_steps.add(took),
-            });
-        }
-        self.last = (progress.step > 0).then_some((progress.step, now));
-    }
-}
-
-impl SceneMonitor for VideoMonitor<'_> {
-    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
-        self.time_step(progress);
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        self.watched.progress.send_replace(JobProgress {
-            started: true,
-            part: number(progress.scene),
-            parts: number(progress.scenes),
-            step: progress.step,
-            steps: progress.steps,
-            frame: progress.frame,
-            frames: progress.frames,
-            share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
-        });
-        self.watched.go_on()
-    }
-
-    fn on_model_step(&mut self, step: &StepReport<'_>) {
-        let took = self.watched.previewer.look(self.watched.progress.borrow().part, step);
-        // A preview is no part of the step.
-        if let Some((_, then)) = &mut self.last {
-            *then += took;
-        }
-    }
-
-    fn on_step_down(&mut self, what: &str) {
-        tracing::warn!("{what}");
-    }
-}
-
 /// A finished picture in the size that was asked for: what its proportions have no room for is cut off at both ends, for nothing is squeezed.
 fn brought_to(image: RgbImage, size: Option<(u32, u32)>) -> diffusion_core::Result<RgbImage> {
     match size.filter(|size| *size != image.dimensions()) {
         None => Ok(image),
         Some((width, height)) => preprocess::resized_part(&image, Part::covering(image.dimensions(), (width, height)), width, height),
     }
-}
-
-/// What a panic said, if it said something.
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    one_line(text.unwrap_or("a panic without a message"))
-}
-
-/// Some tensor errors carry a backtrace behind their first line.
-fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }

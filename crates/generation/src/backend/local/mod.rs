@@ -1,19 +1,23 @@
-//! The device of this machine as a backend: one operating-system thread that loads the model and owns it and its device.
+//! The device of this machine as a backend: one operating-system thread that owns the device and the models that are loaded.
 //!
 //! Async code talks to it by channel only, so that an image in the making never delays an answer. The invariants: a panic in a job is that
 //! job's error, and the next job runs; the thread ends when the last [`LocalBackend`] is gone.
 
+mod caught;
 mod device;
+mod loader;
 mod local_model;
 pub mod memory;
 pub mod metrics;
 pub mod model;
+mod monitors;
 mod parameters;
+pub mod pool;
 pub mod timings;
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
@@ -25,13 +29,14 @@ use async_trait::async_trait;
 use tokio::sync::{oneshot, watch};
 
 use self::{
-    device::{Device, DeviceRun},
-    memory::MemoryPlan,
+    device::{Device, DeviceRun, Message},
+    loader::Loader,
     metrics::StepMetrics,
     model::{LoadedModel, ModelStatus},
+    pool::{DEFAULT, LoadWatch, ModelSetup, ModelView, Pool, PoolSettings},
     timings::Timings,
 };
-use super::{Backend, BackendError, JobContext, JobOutput, Refusal, job::CancelSwitch};
+use super::{Backend, BackendError, JobContext, JobOutput, Readiness, Refusal, job::CancelSwitch};
 use crate::{model_info::ModelInfo, spec::video::VideoSpec, work::Work};
 
 /// How the device works; the operator's choice.
@@ -59,18 +64,18 @@ pub struct LocalBackend {
 
 #[derive(Debug)]
 struct Inner {
-    runs: mpsc::Sender<DeviceRun>,
+    messages: mpsc::Sender<Message>,
     /// The jobs that are on their way to the device or there.
     wanted: Arc<AtomicUsize>,
-    /// Known once the model is loaded.
-    memory: Arc<OnceLock<MemoryPlan>>,
+    pool: Arc<Pool>,
+    loader: Loader,
     status: watch::Receiver<ModelStatus>,
-    timings: watch::Receiver<Timings>,
+    lost: watch::Receiver<Option<String>>,
     metrics: watch::Receiver<StepMetrics>,
 }
 
 impl LocalBackend {
-    /// Starts the device's thread, which calls `load` at once; the model is `Loading` until that returns.
+    /// Starts the device's thread with one model, for which it calls `load` at once; the model is `Loading` until that returns.
     ///
     /// # Errors
     /// If the operating system refuses a thread.
@@ -78,44 +83,109 @@ impl LocalBackend {
         settings: LocalSettings,
         load: impl FnOnce() -> diffusion_core::Result<LoadedModel> + Send + 'static,
     ) -> std::io::Result<Self> {
-        let (runs, incoming) = mpsc::channel();
-        let (status_sender, status) = watch::channel(ModelStatus::Loading);
-        let (timings_sender, timings) = watch::channel(Timings::default());
-        let (metrics_sender, metrics) = watch::channel(StepMetrics::default());
-        let (wanted, memory) = (Arc::default(), Arc::default());
-        let device = Device {
-            wanted: Arc::clone(&wanted),
-            memory: Arc::clone(&memory),
-            status: status_sender,
-            timings: timings_sender,
-            metrics: metrics_sender,
-            settings,
-        };
-        let _runs_until_the_last_handle_is_gone: JoinHandle<()> =
-            std::thread::Builder::new().name("device".into()).spawn(move || device.run(load, &incoming))?;
-        Ok(Self { inner: Arc::new(Inner { runs, wanted, memory, status, timings, metrics }) })
+        let load = Mutex::new(Some(load));
+        let again = || diffusion_core::Error::file("model", "it can be loaded once only");
+        let once = move |_: &LoadWatch| load.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(again)?();
+        Self::start_pool(settings, vec![ModelSetup::new("default", once)], PoolSettings::default())
     }
 
-    /// Where the model stands, now.
+    /// Starts the device's thread with several models, of which the first is the default one and is loaded at once.
+    ///
+    /// # Errors
+    /// If the operating system refuses a thread.
+    pub fn start_pool(settings: LocalSettings, models: Vec<ModelSetup>, pool: PoolSettings) -> std::io::Result<Self> {
+        let (messages, incoming) = mpsc::channel();
+        let (loaded_sender, loaded) = mpsc::channel();
+        let (status_sender, status) = watch::channel(ModelStatus::Loading);
+        let (lost_sender, lost) = watch::channel(None);
+        let (metrics_sender, metrics) = watch::channel(StepMetrics::default());
+        let pool = Arc::new(Pool::new(models, pool, settings.now));
+        let loader = Loader { pool: Arc::clone(&pool), loaded: loaded_sender, now: settings.now };
+        let wanted: Arc<AtomicUsize> = Arc::default();
+        let (senders, counted) = ((status_sender, lost_sender, metrics_sender), Arc::clone(&wanted));
+        let parts = (Arc::clone(&pool), loader.clone(), loaded);
+        let _runs_until_the_last_handle_is_gone: JoinHandle<()> = std::thread::Builder::new()
+            .name("device".into())
+            .spawn(move || Device::new(parts, senders, counted, settings).run(&incoming))?;
+        Ok(Self { inner: Arc::new(Inner { messages, wanted, pool, loader, status, lost, metrics }) })
+    }
+
+    /// Where the default model stands, now.
     pub fn status(&self) -> ModelStatus {
         self.inner.status.borrow().clone()
     }
 
-    /// Facts about the model.
+    /// Facts about the default model.
     ///
     /// # Errors
-    /// [`Refusal::Loading`] or [`Refusal::Failed`] if it cannot be used now.
+    /// As [`Self::model_named`].
     pub fn model(&self) -> Result<Arc<ModelInfo>, Refusal> {
-        match self.status() {
-            ModelStatus::Ready(info) => Ok(info),
-            ModelStatus::Loading => Err(Refusal::Loading),
-            ModelStatus::Failed(reason) => Err(Refusal::Failed(reason)),
+        self.model_named(None)
+    }
+
+    /// Facts about a model by the name that a request gives; the default one without a name. They may be known before it is loaded.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownModel`]; [`Refusal::Loading`] or [`Refusal::Failed`] if it cannot be asked for now.
+    pub fn model_named(&self, name: Option<&str>) -> Result<Arc<ModelInfo>, Refusal> {
+        if let Some(reason) = self.inner.lost.borrow().clone() {
+            return Err(Refusal::Failed(reason));
+        }
+        self.inner.pool.info(self.inner.pool.index_of(name)?)
+    }
+
+    /// All models as they stand, the default one first.
+    pub fn models(&self) -> Vec<ModelView> {
+        self.inner.pool.views()
+    }
+
+    /// Has a model loaded; others go for it where there is no room for all, and not before the job that runs has ended.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownModel`]; [`Refusal::Failed`] if the device is lost.
+    pub fn load_model(&self, name: &str) -> Result<(), Refusal> {
+        if let Some(reason) = self.inner.lost.borrow().clone() {
+            return Err(Refusal::Failed(reason));
+        }
+        self.want(self.inner.pool.index_of(Some(name))?, true);
+        Ok(())
+    }
+
+    /// Has a model dropped, once no job runs with it; its loading is stopped. It is loaded again when a job wants it.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownModel`].
+    pub fn unload_model(&self, name: &str) -> Result<(), Refusal> {
+        self.inner.pool.let_go(self.inner.pool.index_of(Some(name))?);
+        self.look();
+        Ok(())
+    }
+
+    /// Changes whenever a model's state does.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.inner.pool.changes()
+    }
+
+    fn want(&self, index: usize, may_swap: bool) {
+        match self.inner.pool.want(index, may_swap) {
+            Some(watch) => {
+                self.inner.loader.start(index, watch);
+                // The device's thread takes it in.
+                self.look();
+            }
+            None if may_swap => self.look(),
+            None => {}
         }
     }
 
-    /// Model timings so far.
+    fn look(&self) {
+        // A device that is lost has nothing to look after.
+        let _lost: Result<(), mpsc::SendError<Message>> = self.inner.messages.send(Message::Look);
+    }
+
+    /// The default model's timings so far.
     pub fn timings(&self) -> Timings {
-        *self.inner.timings.borrow()
+        self.inner.pool.timings(DEFAULT)
     }
 
     /// The steps that the device has done so far.
@@ -123,7 +193,7 @@ impl LocalBackend {
         self.inner.metrics.borrow().clone()
     }
 
-    /// Waits until the model is loaded.
+    /// Waits until the default model is loaded.
     ///
     /// # Errors
     /// The reason, in one line, if it cannot be.
@@ -137,14 +207,15 @@ impl LocalBackend {
         }
     }
 
-    /// Waits until the model has failed, however long that takes, and returns the reason. Never returns while the device works.
+    /// Waits until the device is lost, or its only model cannot be loaded, however long that takes, and returns the reason. Never returns
+    /// while the device works.
     pub async fn failed(&self) -> String {
-        let mut status = self.inner.status.clone();
-        let failed = status.wait_for(|status| matches!(status, ModelStatus::Failed(_))).await.map(|status| status.clone());
-        match failed {
-            Ok(ModelStatus::Failed(reason)) => reason,
+        let mut lost = self.inner.lost.clone();
+        let reason = lost.wait_for(Option::is_some).await.ok().and_then(|lost| lost.clone());
+        match reason {
+            Some(reason) => reason,
             // The thread has ended without a failure.
-            Ok(ModelStatus::Loading | ModelStatus::Ready(_)) | Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 }
@@ -167,15 +238,18 @@ impl Backend for LocalBackend {
     }
 
     async fn ready(&self) -> Result<(), String> {
-        self.loaded().await.map(drop)
+        // One whose default model cannot be loaded still has the others.
+        let _is_settled: Result<Arc<ModelInfo>, String> = self.loaded().await;
+        self.inner.lost.borrow().clone().map_or(Ok(()), Err)
     }
 
     fn accepts(&self, work: &Work) -> Result<(), Refusal> {
         if work.remote().is_some() {
             return Err(Refusal::OtherKind { backend: self.name().to_owned(), kind: "a provider's videos" });
         }
-        self.model()?;
-        let Some(memory) = self.inner.memory.get() else { return Err(Refusal::Loading) };
+        self.model_named(work.model())?;
+        let pool = &self.inner.pool;
+        let Some(memory) = pool.memory(pool.index_of(work.model())?) else { return Err(Refusal::Loading) };
         match work {
             Work::Image(spec) => memory.check_pictures(spec)?,
             Work::Video(spec) => memory.check_video(spec)?,
@@ -183,17 +257,29 @@ impl Backend for LocalBackend {
         Ok(())
     }
 
+    fn readiness(&self, model: Option<&str>, since: Instant) -> Readiness {
+        // A job of a model that there is not is told so when it is run.
+        self.inner.pool.index_of(model).map_or(Readiness::Ready, |index| self.inner.pool.readiness(index, since))
+    }
+
+    fn prepare(&self, model: Option<&str>, may_swap: bool) {
+        if let Ok(index) = self.inner.pool.index_of(model) {
+            self.want(index, may_swap);
+        }
+    }
+
     fn estimate(&self, work: &Work) -> Option<Duration> {
+        let timings = self.inner.pool.timings(self.inner.pool.index_of(work.model()).ok()?);
         match work {
-            Work::Video(VideoSpec::Scenes(spec)) => self.timings().estimate(spec),
-            Work::Video(VideoSpec::Clip(spec)) => self.timings().clip(spec),
+            Work::Video(VideoSpec::Scenes(spec)) => timings.estimate(spec),
+            Work::Video(VideoSpec::Clip(spec)) => timings.clip(spec),
             Work::Video(VideoSpec::Animation(_) | VideoSpec::Remote(_)) | Work::Image(_) => None,
         }
     }
 
-    fn fingerprint(&self) -> String {
+    fn fingerprint(&self, work: &Work) -> String {
         let version = env!("CARGO_PKG_VERSION");
-        self.model().map_or_else(
+        self.model_named(work.model()).map_or_else(
             |_| String::new(),
             |model| {
                 let ModelInfo { name, motion, device, precision, .. } = model.as_ref();
@@ -206,9 +292,9 @@ impl Backend for LocalBackend {
         let mut unless_ended = CancelOnDrop(Some(job.cancel.clone()));
         let (result_sender, result) = oneshot::channel();
         self.inner.wanted.fetch_add(1, Ordering::Relaxed);
-        let run = DeviceRun { work, job, result: result_sender };
+        let run = Message::Run(Box::new(DeviceRun { work, job, result: result_sender }));
         // A device that is lost takes nothing, and drops what it is sent.
-        if self.inner.runs.send(run).is_err() {
+        if self.inner.messages.send(run).is_err() {
             return Err(BackendError::Cancelled);
         }
         let result = result.await;

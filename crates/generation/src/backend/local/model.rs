@@ -27,7 +27,7 @@ pub struct Picture {
 }
 
 /// What the device's thread asks of a model. Implementers keep no state between calls that a panic could leave half-changed.
-pub trait DeviceModel {
+pub trait DeviceModel: Send {
     /// Makes one picture from a spec and a seed (the spec's own seed is picture 0's), or what of it is not kept yet.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ pub trait DeviceModel {
     ) -> Result<Vec<TruncatedText>>;
 }
 
-/// A model that is ready. It lives on the thread that loaded it and never leaves it.
+/// A model that is ready. The device's thread owns it, wherever it was loaded.
 pub struct LoadedModel {
     /// Facts about it.
     pub info: ModelInfo,
@@ -64,7 +64,7 @@ pub struct LoadedModel {
     pub model: Box<dyn DeviceModel>,
 }
 
-/// Where a backend's model stands.
+/// Where the default model stands, for those who ask whether the service works.
 #[derive(Clone, Debug)]
 pub enum ModelStatus {
     /// The model is being loaded.
@@ -73,4 +73,38 @@ pub enum ModelStatus {
     Ready(Arc<ModelInfo>),
     /// The model could not be loaded, or its device is lost; the reason in one line.
     Failed(String),
+}
+
+/// Where a model stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelState {
+    /// It is loaded when it is wanted.
+    Unloaded,
+    /// It is wanted, and room is being made for it, or another is loaded before it.
+    Queued,
+    /// It is being loaded.
+    Loading {
+        /// How much of it is read, 0 to 1.
+        share: f64,
+    },
+    /// Jobs can begin at once.
+    Ready,
+    /// It could not be loaded; the next request tries again.
+    Failed {
+        /// The reason, in one line.
+        reason: String,
+    },
+}
+
+impl ModelState {
+    /// Its name: "unloaded", "queued", "loading", "ready" or "failed".
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unloaded => "unloaded",
+            Self::Queued => "queued",
+            Self::Loading { .. } => "loading",
+            Self::Ready => "ready",
+            Self::Failed { .. } => "failed",
+        }
+    }
 }

@@ -269,7 +269,7 @@ impl Backend for RemoteBackend {
         Some(recent.iter().sum::<Duration>() / count)
     }
 
-    fn fingerprint(&self) -> String {
+    fn fingerprint(&self, _: &Work) -> String {
         self.name().to_owned()
     }
 

@@ -91,6 +91,7 @@ contract! {
     many_messages_that_are_due_hide_no_others,
     jobs_are_forgotten_when_nothing_of_them_is_kept,
     running_jobs_wait_again_after_a_restart,
+    a_job_that_waits_names_its_model_after_a_restart,
     another_owners_job_is_as_if_it_were_not_there,
     what_there_is_not_is_no_error,
     numbers_agree_with_counting,
@@ -108,6 +109,10 @@ contract! {
 }
 
 pub(super) fn work() -> Work {
+    work_of(None)
+}
+
+pub(super) fn work_of(model: Option<&str>) -> Work {
     let info = ModelInfo {
         name: String::new(),
         motion: String::new(),
@@ -119,9 +124,11 @@ pub(super) fn work() -> Work {
         scheduler: Some(diffusion_core::schedulers::SchedulerKind::Ddim.into()),
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
+        defaults: crate::model_info::ModelDefaults::default(),
         remarks: Vec::new(),
     };
     let request = ImageRequest {
+        model: model.map(str::to_owned),
         prompt: Some("a boat".into()),
         guidance_scale: Some(0.1 + 0.2),
         scheduler: Some("dpmpp-2m-karras".into()),

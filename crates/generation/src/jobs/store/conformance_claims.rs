@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Claimed, LEASE, Lease, Synced,
-    conformance::{Clock, Store, claim, error, file, get, insert, insert_and_claim, kinds, new_job, outcome, progress},
+    conformance::{Clock, Store, claim, error, file, get, insert, insert_and_claim, kinds, new_job, outcome, progress, work_of},
 };
 use crate::{
     jobs::{
@@ -180,4 +180,12 @@ pub(super) async fn running_jobs_wait_again_after_a_restart(store: &Store, _cloc
     assert_eq!((last.kind.as_str(), last.data), ("requeued", json!({"reason": "the server was restarted"})));
     assert_fenced(store, &x).await;
     assert_eq!(claim(store, "x").await.unwrap().epoch, 2);
+}
+
+pub(super) async fn a_job_that_waits_names_its_model_after_a_restart(store: &Store, _clock: &Clock) {
+    insert(store, NewJob { work: work_of(Some("turbo")), ..new_job("x") }).await;
+    insert(store, new_job("y")).await;
+    let waiting = store.recover().await.unwrap();
+    let models: Vec<_> = waiting.iter().map(|job| job.model.as_deref()).collect();
+    assert_eq!(models, [Some("turbo"), None]);
 }

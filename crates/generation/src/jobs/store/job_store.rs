@@ -72,6 +72,8 @@ pub struct QueuedJob {
     pub parts: u32,
     /// The provider that makes it; none for local work.
     pub provider: Option<String>,
+    /// The model of this machine that makes it, where it names one.
+    pub model: Option<String>,
 }
 
 /// A cancelled job whose provider has not been told.

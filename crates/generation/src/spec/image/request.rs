@@ -8,6 +8,8 @@ use image::{GrayImage, RgbImage};
 /// An unchecked request; [`ImageRequest::validate`] is the only way on.
 #[derive(Clone, Debug, Default)]
 pub struct ImageRequest {
+    /// The model that makes it, by the name that the operator gave it. Default: the server's default model.
+    pub model: Option<String>,
     /// What the picture shows. Required.
     pub prompt: Option<String>,
     /// What the picture should not show. Default: nothing.

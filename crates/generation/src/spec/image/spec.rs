@@ -50,6 +50,9 @@ impl ImageMode {
 /// A validated request: every value is inside its limits, and every default is filled in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageSpec {
+    /// Jobs that were stored by an older version do not say: the default model makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
     pub(crate) prompt: String,
     pub(crate) negative_prompt: String,
     pub(crate) num_inference_steps: u32,
@@ -78,6 +81,11 @@ impl ImageSpec {
             remarks.push(format!("eta has no effect with the scheduler {scheduler}; the schedulers that take it are {takers}"));
         }
         remarks
+    }
+
+    /// The model that makes it, by the operator's name; `None` is the default model.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
     }
 
     /// What the picture shows; not blank.

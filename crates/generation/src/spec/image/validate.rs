@@ -8,7 +8,7 @@ use image::RgbImage;
 use crate::{
     model_info::ModelInfo,
     spec::{
-        check::Check,
+        check::{Check, model_name},
         field_error::{FieldError, FieldErrorKind},
         image::{ImageMode, ImageRequest, ImageSpec},
         limits::{Limits, SHARE, SIDE_MULTIPLE},
@@ -29,11 +29,23 @@ impl ImageRequest {
     /// Every field that is wrong, in the order of the struct's fields.
     pub fn validate(self, limits: &Limits, model: &ModelInfo) -> Result<ImageSpec, Vec<FieldError>> {
         let mut check = Check::default();
+        let defaults = &model.defaults;
+        let model_name = model_name(self.model);
         let prompt = check.prompt(self.prompt, limits);
         let negative_prompt = self.negative_prompt.unwrap_or_default();
         check.not_too_long("negative_prompt", &negative_prompt, limits);
-        let num_inference_steps = check.integer("num_inference_steps", self.num_inference_steps, DEFAULT_STEPS, limits.steps);
-        let guidance_scale = check.float("guidance_scale", self.guidance_scale, DEFAULT_GUIDANCE_SCALE, limits.guidance_scale);
+        let num_inference_steps = check.integer(
+            "num_inference_steps",
+            self.num_inference_steps,
+            defaults.num_inference_steps.unwrap_or(DEFAULT_STEPS),
+            limits.steps,
+        );
+        let guidance_scale = check.float(
+            "guidance_scale",
+            self.guidance_scale,
+            defaults.guidance_scale.unwrap_or(DEFAULT_GUIDANCE_SCALE),
+            limits.guidance_scale,
+        );
         let (default_width, default_height) = default_size(self.init_image.as_ref(), limits, model);
         let width = check.side("width", self.width, default_width, limits);
         let height = check.side("height", self.height, default_height, limits);
@@ -51,6 +63,7 @@ impl ImageRequest {
 
         let spec = || {
             Some(ImageSpec {
+                model: model_name,
                 prompt: prompt?,
                 negative_prompt,
                 num_inference_steps: num_inference_steps?,
@@ -75,7 +88,7 @@ fn default_size(init_image: Option<&RgbImage>, limits: &Limits, model: &ModelInf
     let fitted = |side: u32| side.clamp(limits.side.0, limits.side.1) / SIDE_MULTIPLE * SIDE_MULTIPLE;
     match init_image {
         Some(image) => (fitted(image.width()), fitted(image.height())),
-        None => (model.default_width, model.default_height),
+        None => model.defaults.size.unwrap_or((model.default_width, model.default_height)),
     }
 }
 
@@ -92,11 +105,11 @@ impl Check {
 
     /// The scheduler that was asked for, which one must be where the model's own cannot be run.
     fn scheduler_of(&mut self, name: Option<String>, model: &ModelInfo) -> Option<SchedulerName> {
-        if name.is_none() && model.scheduler.is_none() && !model.scheduler_reason.is_empty() {
+        if name.is_none() && model.defaults.scheduler.is_none() && model.scheduler.is_none() && !model.scheduler_reason.is_empty() {
             let error = format!("the model's own scheduler cannot be run, so name one ({})", model.scheduler_reason);
             return self.fail("scheduler", "", FieldErrorKind::Value { error });
         }
-        self.scheduler(name)
+        self.scheduler(name).or(model.defaults.scheduler)
     }
 
     fn mode(

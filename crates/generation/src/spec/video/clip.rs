@@ -16,6 +16,8 @@ use crate::spec::{stored_picture, stored_text};
 /// Integers are wide for the same reason as in [`crate::ImageRequest`].
 #[derive(Clone, Debug, Default)]
 pub struct ClipRequest {
+    /// The model that makes it, by the name that the operator gave it. Default: the server's default model.
+    pub model: Option<String>,
     /// The picture. Required. Cut to the video's proportions about its middle, so that nothing is squeezed.
     pub image: Option<RgbImage>,
     /// What the picture is repainted to show before it moves. Default: it is not repainted; nor is it where this is blank.
@@ -133,6 +135,9 @@ impl RepaintSpec {
 /// A validated request for a clip: every value is inside its limits, and every default is filled in that no model decides.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClipSpec {
+    /// Jobs that were stored by an older version do not say: the default model makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
     #[serde(with = "stored_picture::rgb")]
     pub(crate) image: RgbImage,
     pub(crate) repaint: Option<RepaintSpec>,
@@ -148,6 +153,11 @@ pub struct ClipSpec {
 }
 
 impl ClipSpec {
+    /// The model that makes it, by the operator's name; `None` is the default model.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// The picture.
     pub fn image(&self) -> &RgbImage {
         &self.image

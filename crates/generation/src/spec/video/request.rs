@@ -58,6 +58,8 @@ pub struct MotionRequest {
 /// A video of scenes, unchecked; [`ScenesRequest::validate`] is the only way on.
 #[derive(Clone, Debug, Default)]
 pub struct ScenesRequest {
+    /// The model that makes it, by the name that the operator gave it. Default: the server's default model.
+    pub model: Option<String>,
     /// The scenes. Required.
     pub scenes: Option<Vec<SceneRequest>>,
     /// What stands before each scene's prompt, so that a character stays the same. Default: nothing.
@@ -93,6 +95,8 @@ pub struct ScenesRequest {
 /// A picture to be set in motion, unchecked; [`AnimationRequest::validate`] is the only way on.
 #[derive(Clone, Debug, Default)]
 pub struct AnimationRequest {
+    /// The model that makes it, by the name that the operator gave it. Default: the server's default model.
+    pub model: Option<String>,
     /// The picture. Required.
     pub image: Option<RgbImage>,
     /// How it moves.

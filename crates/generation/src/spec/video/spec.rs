@@ -45,6 +45,16 @@ impl VideoSpec {
         }
     }
 
+    /// The model of this machine that makes it, by the operator's name; `None` is the default model, or a provider's.
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Self::Scenes(spec) => spec.model(),
+            Self::Animation(spec) => spec.model(),
+            Self::Clip(spec) => spec.model(),
+            Self::Remote(_) => None,
+        }
+    }
+
     /// What a provider is asked for, where one makes it.
     pub fn remote(&self) -> Option<&RemoteVideoSpec> {
         match self {
@@ -149,6 +159,9 @@ impl SceneSpec {
 /// A validated request for a video of scenes: every value is inside its limits, and every default is filled in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScenesSpec {
+    /// Jobs that were stored by an older version do not say: the default model makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
     pub(crate) scenes: Vec<SceneSpec>,
     #[serde(with = "stored_joins")]
     pub(crate) joins: Vec<Join>,
@@ -170,6 +183,11 @@ pub struct ScenesSpec {
 }
 
 impl ScenesSpec {
+    /// The model that makes it, by the operator's name; `None` is the default model.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// The scenes; at least one.
     pub fn scenes(&self) -> &[SceneSpec] {
         &self.scenes
@@ -254,6 +272,9 @@ impl ScenesSpec {
 /// A validated request for a picture in motion.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnimationSpec {
+    /// Jobs that were stored by an older version do not say: the default model makes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
     #[serde(with = "stored_picture::rgb")]
     pub(crate) image: RgbImage,
     pub(crate) motion: MotionSpec,
@@ -264,6 +285,11 @@ pub struct AnimationSpec {
 }
 
 impl AnimationSpec {
+    /// The model that makes it, by the operator's name; `None` is the default model.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// The picture.
     pub fn image(&self) -> &RgbImage {
         &self.image

@@ -7,11 +7,14 @@ use diffusion_core::pipelines::scenes::{Join, Timeline, scene_frames};
 use video_encode::FrameRate;
 
 use super::{AnimationRequest, AnimationSpec, FpsRequest, MotionRequest, MotionSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec};
-use crate::spec::{
-    check::Check,
-    field_error::{Bound, FieldError, FieldErrorKind},
-    image::validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
-    limits::Limits,
+use crate::{
+    model_info::ModelDefaults,
+    spec::{
+        check::{Check, model_name},
+        field_error::{Bound, FieldError, FieldErrorKind},
+        image::validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
+        limits::Limits,
+    },
 };
 
 /// How long a scene lasts when nobody says, in seconds.
@@ -46,6 +49,15 @@ pub const SOURCES: [&str; 2] = ["still", "moving"];
 type MakeJoin = fn(usize) -> Join;
 
 impl ScenesRequest {
+    /// Fills in what the operator has set for the model, where the request leaves it out.
+    pub fn fill_in(&mut self, defaults: &ModelDefaults) {
+        self.num_inference_steps = self.num_inference_steps.or(defaults.num_inference_steps.map(Into::into));
+        self.guidance_scale = self.guidance_scale.or(defaults.guidance_scale);
+        if self.scheduler.is_none() {
+            self.scheduler = defaults.scheduler.map(|scheduler| scheduler.to_string());
+        }
+    }
+
     /// Checks everything, and fills in what was left out.
     ///
     /// # Errors
@@ -103,6 +115,7 @@ impl ScenesRequest {
         let spec = || {
             let (fps, transition_frames) = (fps?, transition_frames?);
             Some(ScenesSpec {
+                model: model_name(self.model),
                 scenes: made,
                 joins,
                 has_hero: !hero.is_empty(),
@@ -152,7 +165,8 @@ impl AnimationRequest {
         };
         check.motion_pixels(motion.as_ref(), size.flatten(), limits);
         let seed = check.seed(self.seed, limits);
-        let spec = || Some(AnimationSpec { image: image?, motion: motion?, fps: fps?, size: size?, seed: seed? });
+        let spec =
+            || Some(AnimationSpec { model: model_name(self.model), image: image?, motion: motion?, fps: fps?, size: size?, seed: seed? });
         check.finish(spec())
     }
 }

@@ -11,14 +11,26 @@ use super::{
     ClipRequest, ClipRules, ClipSpec, RepaintSpec,
     validate::{DEFAULT_CONDITIONING_FPS, MAX_BUCKET_OF_STRENGTH},
 };
-use crate::spec::{
-    check::Check,
-    field_error::{FieldError, FieldErrorKind},
-    image::validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
-    limits::{Limits, SHARE},
+use crate::{
+    model_info::ModelDefaults,
+    spec::{
+        check::{Check, model_name},
+        field_error::{FieldError, FieldErrorKind},
+        image::validate::{DEFAULT_GUIDANCE_SCALE, DEFAULT_STEPS},
+        limits::{Limits, SHARE},
+    },
 };
 
 impl ClipRequest {
+    /// Fills in what the operator has set for the model, where the request leaves it out.
+    pub fn fill_in(&mut self, defaults: &ModelDefaults) {
+        self.num_inference_steps = self.num_inference_steps.or(defaults.num_inference_steps.map(Into::into));
+        self.guidance_scale = self.guidance_scale.or(defaults.guidance_scale);
+        if self.scheduler.is_none() {
+            self.scheduler = defaults.scheduler.map(|scheduler| scheduler.to_string());
+        }
+    }
+
     /// Checks everything, and fills in what was left out.
     ///
     /// # Errors
@@ -93,7 +105,18 @@ impl ClipRequest {
 
         let spec = || {
             let (image, motion, camera, fps) = (image?, motion?, camera?, fps?);
-            Some(ClipSpec { image, repaint, motion, camera, frames, fps, size: size?, longer_side: quality?, seed: seed? })
+            Some(ClipSpec {
+                model: model_name(self.model),
+                image,
+                repaint,
+                motion,
+                camera,
+                frames,
+                fps,
+                size: size?,
+                longer_side: quality?,
+                seed: seed?,
+            })
         };
         check.finish(spec())
     }

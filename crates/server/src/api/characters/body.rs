@@ -37,6 +37,7 @@ pub(crate) struct Character {
     duration: Option<i128>,
     quality: Option<String>,
     seed: Option<i128>,
+    pub(crate) model: Option<String>,
     pub(crate) callback_url: Option<String>,
 }
 
@@ -56,6 +57,9 @@ body_table! {
         quality: Text(|r| &mut r.quality).or(|| DEFAULT_QUALITY.into()),
         /// The noise's seed. Drawn at random if absent or -1.
         seed: Seed(Limits::DEFAULT.max_seed, |r| &mut r.seed),
+        /// Who makes it: "local", a name that `GET /models` lists, a service's name, or a service's and a model's; an unknown name is 404 with
+        /// those that there are. Absent: as the operator has set it.
+        model: Text(|r| &mut r.model),
         /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
         callback_url: Text(|r| &mut r.callback_url),
     }
@@ -80,7 +84,9 @@ impl Body<Character> {
         let quality = quality.unwrap_or_else(|| DEFAULT_QUALITY.into());
         let strength = state.repaint_strength;
         let mut script_used = strength > 0.0 && !script.trim().is_empty();
-        let request = ClipRequest {
+        let own_model = if let Maker::Local(name) = &maker { name.clone() } else { None };
+        let mut request = ClipRequest {
+            model: own_model.clone(),
             // Faults of the other fields are told without a picture; no more is made of this one.
             image: Some(image::RgbImage::new(1, 1)),
             prompt: script_used.then(|| script.clone()),
@@ -91,6 +97,9 @@ impl Body<Character> {
             seed: Some(seed.unwrap_or_else(|| random_seed().into())),
             ..ClipRequest::default()
         };
+        if let Ok(model) = state.ready_model(own_model.as_deref()) {
+            request.fill_in(&model.defaults);
+        }
         let rules = ClipRules { seconds: (SECONDS.0.into(), SECONDS.1.into()), ..ClipRules::default() };
         self.judged(request.clone().validate(&rules, &state.limits).map_err(renamed))?;
         let Found { picture, name } = match picture::find(&source, asker, &maker, state).await {
@@ -101,10 +110,10 @@ impl Body<Character> {
             }
         };
         let (spec, notes) = match maker {
-            Maker::Local => {
+            Maker::Local(_) => {
                 let request = ClipRequest { image: Some(picture.picture), ..request };
                 let spec = self.judged(request.validate(&rules, &state.limits).map_err(renamed))?;
-                let model = state.ready_model()?;
+                let model = state.ready_model(own_model.as_deref())?;
                 let remarks = if script_used { model.unread_scripts([script.as_str()]) } else { Vec::new() };
                 (VideoSpec::Clip(spec), [about_script(&script, strength)].into_iter().chain(remarks).collect())
             }

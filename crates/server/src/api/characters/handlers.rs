@@ -122,9 +122,12 @@ pub(crate) async fn generate(
     if let Some(before) = asked.before(state).await? {
         return taken(request, before, &caller, state);
     }
-    let maker = state.services.default_maker(state.services.characters.as_ref());
-    if maker == Maker::Local {
-        state.ready_model()?;
+    let maker = match &body.request.model {
+        Some(name) => state.services.named(name)?,
+        None => state.services.default_maker(state.services.characters.as_ref()),
+    };
+    if let Maker::Local(name) = &maker {
+        state.ready_model(name.as_deref())?;
     }
     let base_url = state.access.base_url(request);
     asked.callback_url.clone_from(&body.request.callback_url);

@@ -19,6 +19,7 @@ const MAX_NAME: usize = 255;
 #[derive(Default)]
 pub(crate) struct I2v {
     image_id: Option<String>,
+    pub(crate) model: Option<String>,
 }
 
 body_table! {
@@ -29,6 +30,9 @@ body_table! {
         /// The image: an http or https address of a PNG, JPEG or WebP file, its base64, or a data URL. HTML entities in an address (`&amp;`,
         /// `&#x2F;`) are undone.
         image_id: Text(|r| &mut r.image_id).required().checked(),
+        /// Who makes it: "local", a name that `GET /models` lists, a service's name, or a service's and a model's; an unknown name is 404 with
+        /// those that there are. Absent: as the operator has set it.
+        model: Text(|r| &mut r.model),
     }
 }
 

@@ -80,13 +80,16 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     RequestNotes::new(body.named.ignored.clone(), Vec::new()).tell(request);
     let base_url = state.access.base_url(request);
     let asker = Asker { owner: &asked.caller.owner, base_url: &base_url };
-    let maker = state.services.default_maker(state.services.i2v.as_ref());
+    let maker = match &body.request.model {
+        Some(name) => state.services.named(name)?,
+        None => state.services.default_maker(state.services.i2v.as_ref()),
+    };
     let picture = state.pictures_for(&maker).picture(address, asker).await.map_err(|error| match error {
         SourceError::Refused(reason) => body.fault("image_id", reason),
         SourceError::Failed(error) => *error,
     })?;
     let (spec, remarks) = match maker {
-        Maker::Local => (local(&body, picture.picture, state)?, Vec::new()),
+        Maker::Local(name) => (local(&body, name, picture.picture, state)?, Vec::new()),
         Maker::Remote(model) => {
             let image = input_image(picture).await?;
             let request = VideoRequest { image: Some(image), ..VideoRequest::default() };
@@ -105,10 +108,15 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
 }
 
 /// What this machine makes of the image.
-fn local(body: &Body<I2v>, image: RgbImage, state: &ApiState) -> Result<VideoSpec, Problem> {
-    state.ready_model()?;
-    let request =
-        ClipRequest { image: Some(image), fps: Some(FpsRequest::Number(FPS)), seed: Some(random_seed().into()), ..ClipRequest::default() };
+fn local(body: &Body<I2v>, model: Option<String>, image: RgbImage, state: &ApiState) -> Result<VideoSpec, Problem> {
+    state.ready_model(model.as_deref())?;
+    let request = ClipRequest {
+        model,
+        image: Some(image),
+        fps: Some(FpsRequest::Number(FPS)),
+        seed: Some(random_seed().into()),
+        ..ClipRequest::default()
+    };
     Ok(VideoSpec::Clip(body.judged(request.validate(&ClipRules::default(), &state.limits))?))
 }
 

@@ -77,8 +77,9 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
     let return_base64 = body.request.return_base64.unwrap_or(false);
     let mut notes = RequestNotes::new(std::mem::take(&mut body.named.ignored), Vec::new());
     notes.tell(request);
-    let model = state.ready_model()?;
     let mut image = std::mem::take(&mut body.request.image);
+    image.model = state.services.named_here(image.model.as_deref())?;
+    let model = state.ready_model(image.model.as_deref())?;
     image.seed.get_or_insert_with(|| random_seed().into());
     let spec = body.judged(image.validate(&state.limits, &model))?;
     notes.remarks = spec.remarks_on(&model);

@@ -56,8 +56,11 @@ body_table! {
 }
 
 /// The rows of every body that an image is made of; a new field of all of them goes here.
-pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 4] {
+pub(crate) const fn image_rows<R: Holds<ImageRequest>>() -> [Row<R>; 5] {
     rows! { R;
+        /// Which model makes it, by a name that `GET /models` lists; the default one if absent. One that is not loaded is loaded first. An
+        /// unknown name is 404 with those that there are.
+        model: Text(|r| &mut r.held().model),
         /// The scheduler; the model's own if absent. The names of AUTOMATIC1111 ("DPM++ 2M Karras"), ComfyUI and diffusers are understood
         /// too.
         scheduler: Scheduler(|r| &mut r.held().scheduler),

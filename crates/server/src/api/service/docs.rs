@@ -40,6 +40,9 @@ use crate::{
         crate::api::service::ops::ready,
         crate::api::service::ops::metrics,
         crate::api::service::usage::usage,
+        crate::api::models::handlers::list,
+        crate::api::models::handlers::load,
+        crate::api::models::handlers::unload,
         crate::api::i2v::handlers::generate,
         crate::api::videos::generate_video::generate_video,
         crate::api::videos::scenes::video_info,
@@ -65,6 +68,7 @@ use crate::{
         (name = "generation", description = "Making pictures and videos"),
         (name = "characters", description = "Characters in motion: uploads, and videos as jobs"),
         (name = "tasks", description = "Videos and pictures as tasks that outlive their connection"),
+        (name = "models", description = "The models of this machine"),
         (name = "service", description = "The service itself")
     ),
     components(schemas(Scene, PictureTaskResponse, PreviewData, ErrorBody, ValidationErrorBody, TaskErrorBody, TaskValidationErrorBody)),

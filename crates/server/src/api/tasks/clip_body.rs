@@ -79,8 +79,8 @@ body_table! {
         /// Who makes it: "local", "veo3" or another service's name. A service that is not set up leaves it to this machine, and the answer's
         /// `remarks` say so. Absent: as the operator has set it.
         service: Text(|r| &mut r.service).one_of(|| SERVICES.to_vec()),
-        /// Who makes it, by a model's name: "local", a service's name, or a service's and a model's ("veo/veo_3_1",
-        /// "replicate/owner/name"); an unknown name is refused with those that there are. It counts before `service`.
+        /// Who makes it, by a model's name: "local", a name that `GET /models` lists, a service's name, or a service's and a model's
+        /// ("veo/veo_3_1", "replicate/owner/name"); an unknown name is 404 with those that there are. It counts before `service`.
         model: Text(|r| &mut r.model),
         /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
         callback_url: Text(|r| &mut r.callback_url),
@@ -114,12 +114,15 @@ pub(crate) fn parse(body: &[u8], settings: &TasksSettings, services: &Services, 
     if body.request.optimize_prompt == Some(true) {
         body.look(|fields| fields.value_fault("optimize_prompt", NO_OPTIMIZER));
     }
-    let (maker, unserved) = maker(&mut body, services);
+    let (maker, unserved) = maker(&mut body, services)?;
+    if let Maker::Local(name) = &maker {
+        body.request.clip.model.clone_from(name);
+    }
     let Clip { clip, fps, .. } = &mut body.request;
     clip.fps = fps.map(FpsRequest::Number);
     clip.strength = Some(settings.repaint_strength);
     let remarks = match maker {
-        Maker::Local => remarks(clip, settings),
+        Maker::Local(_) => remarks(clip, settings),
         Maker::Remote(_) => idle_at_services(clip),
     };
     clip.motion_strength.get_or_insert(DEFAULT_MOTION_STRENGTH);
@@ -129,22 +132,22 @@ pub(crate) fn parse(body: &[u8], settings: &TasksSettings, services: &Services, 
 }
 
 /// Who makes it, and a remark where that is not the service that was named.
-fn maker(body: &mut Body<Clip>, services: &Services) -> (Maker, Option<String>) {
+fn maker(body: &mut Body<Clip>, services: &Services) -> Result<(Maker, Option<String>), Problem> {
     let Clip { service, model, .. } = &body.request;
     let (service, model) = (service.clone(), model.clone());
     if service.as_deref().is_some_and(|name| !SERVICES.contains(&name)) {
         body.look(|fields| fields.value_fault("service", SERVICE_FAULT));
     }
     if let Some(name) = model {
-        return (services.named(name, body), None);
+        return Ok((services.named(&name)?, None));
     }
-    match service.as_deref() {
+    Ok(match service.as_deref() {
         None => (services.default_maker(services.tasks.as_ref()), None),
         Some(name) => match services.maker(if name == "veo3" { "veo" } else { name }) {
             Ok(maker) => (maker, None),
-            Err(_) => (Maker::Local, Some(format!("The service {name} is not set up here, so this machine makes the video."))),
+            Err(_) => (Maker::Local(None), Some(format!("The service {name} is not set up here, so this machine makes the video."))),
         },
-    }
+    })
 }
 
 /// What services have no words for.

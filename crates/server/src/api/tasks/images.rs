@@ -138,7 +138,9 @@ async fn submitted(
     submission: Submission,
     state: &ApiState,
 ) -> Result<Submitted, Problem> {
-    let model = state.ready_model()?;
+    let name = state.services.named_here(picture.request.model())?;
+    let model = state.ready_model(name.as_deref())?;
+    picture.request.set_model(name);
     let mut notes = picture.notes(&model);
     notes.tell(request);
     picture.check_picture(&state.limits, &model)?;

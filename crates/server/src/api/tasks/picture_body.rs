@@ -56,6 +56,18 @@ pub(crate) struct Picture {
     pub(crate) callback_url: Option<String>,
 }
 
+impl Picture {
+    /// The model that the request names.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.image.model.as_deref()
+    }
+
+    /// The name of that model as this machine has it.
+    pub(crate) fn set_model(&mut self, model: Option<String>) {
+        self.image.model = model;
+    }
+}
+
 impl Holds<ImageRequest> for Picture {
     fn held(&mut self) -> &mut ImageRequest {
         &mut self.image
@@ -151,7 +163,7 @@ pub(crate) fn parse(body: &[u8], wants_picture: bool, guard: &Guard) -> Result<B
         body.look(|fields| fields.value_fault("quality", QUALITY_FAULT));
     }
     let Picture { image, style, .. } = &mut body.request;
-    image.num_inference_steps.get_or_insert(steps.map_or(DEFAULT_STEPS, |(_, steps)| steps).into());
+    image.num_inference_steps = image.num_inference_steps.or(steps.map(|(_, steps)| steps.into()));
     image.seed.get_or_insert_with(|| random_seed().into());
     // A prompt of blanks stays one, and is told so.
     if let (Some(prompt), Some(style)) = (&mut image.prompt, style)
@@ -215,11 +227,13 @@ impl Body<Picture> {
             let part = Part::covering(image.dimensions(), wanted);
             preprocess::resized_part(&image, part, native_width, native_height).ok()
         });
+        let steps = request.num_inference_steps.unwrap_or_else(|| model.defaults.num_inference_steps.unwrap_or(DEFAULT_STEPS).into());
         let request = ImageRequest {
+            num_inference_steps: Some(steps),
             width: Some(native_width.into()),
             height: Some(native_height.into()),
             output_size: Some(wanted),
-            strength: init_image.is_some().then(|| self.strength()),
+            strength: init_image.is_some().then(|| self.strength(steps)),
             init_image,
             ..request.clone()
         };
@@ -227,10 +241,9 @@ impl Body<Picture> {
     }
 
     /// The share of the steps that are run on the given picture: at least one step's.
-    fn strength(&self) -> f64 {
-        let Picture { image, reference_weight, .. } = &self.request;
-        let weight = reference_weight.unwrap_or(DEFAULT_REFERENCE_WEIGHT);
-        let steps = image.num_inference_steps.unwrap_or(DEFAULT_STEPS.into()).max(1) as f64;
+    fn strength(&self, steps: i128) -> f64 {
+        let weight = self.request.reference_weight.unwrap_or(DEFAULT_REFERENCE_WEIGHT);
+        let steps = steps.max(1) as f64;
         // Six digits, so that 1 - 0.7 is 0.3; and a little more than a step's share, which may have been rounded down.
         let strength = ((1.0 - weight) * 1e6).round() / 1e6;
         strength.max((1.0 / steps).next_up()).min(1.0)
@@ -256,7 +269,8 @@ fn renamed(error: FieldError) -> FieldError {
 
 /// The size at which the model makes a picture of these proportions: about its own number of pixels, in multiples of eight.
 pub(crate) fn native_size(wanted: (u32, u32), limits: &Limits, model: &ModelInfo) -> (u32, u32) {
-    let pixels = f64::from(model.default_width) * f64::from(model.default_height);
+    let (width, height) = model.defaults.size.unwrap_or((model.default_width, model.default_height));
+    let pixels = f64::from(width) * f64::from(height);
     let ratio = (f64::from(wanted.0.max(1)) / f64::from(wanted.1.max(1))).clamp(1.0 / LONGEST, LONGEST);
     let side = |pixels: f64| {
         let multiples = (pixels.sqrt() / f64::from(SIDE_MULTIPLE)).round() as u32;
@@ -285,6 +299,7 @@ mod tests {
             scheduler: Some(SchedulerKind::Ddim.into()),
             scheduler_reason: String::new(),
             scripts: diffusion_core::tokenizer::Scripts::default(),
+            defaults: generation::ModelDefaults::default(),
             remarks: Vec::new(),
         })
     }

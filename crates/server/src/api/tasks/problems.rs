@@ -39,6 +39,7 @@ pub(crate) fn held_up(fault: DiskFault) -> Problem {
 pub(crate) fn rendered(problem: &Problem) -> Value {
     let code = match (problem.code, problem.status.as_u16()) {
         ("task_not_found", _) => "TASK_NOT_FOUND",
+        ("model_not_found", _) => "MODEL_NOT_FOUND",
         ("task_cancelled", _) => "TASK_CANCELLED",
         ("over_budget", _) => "BUDGET_EXCEEDED",
         (_, 422) => "VALIDATION_ERROR",

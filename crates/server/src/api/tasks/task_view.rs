@@ -4,7 +4,10 @@
 
 use std::time::SystemTime;
 
-use generation::jobs::{Artifact, Job, JobState};
+use generation::{
+    ModelState,
+    jobs::{Artifact, Job, JobState},
+};
 use jiff::{Timestamp, Unit};
 
 use crate::{
@@ -12,7 +15,8 @@ use crate::{
     api::tasks::{
         metadata::TaskMetadata,
         wire::{
-            NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus, service_name,
+            ModelWait, NativeOutput, SERVICE, Task, TaskError, TaskFile, TaskOutput, TaskResult, TaskStatus, TaskSummary, VideoStatus,
+            service_name,
         },
     },
 };
@@ -59,6 +63,11 @@ pub(crate) fn task(job: &Job, links: Links<'_>) -> Task {
         queue_position: job.position,
         eta_seconds: eta(job),
         attempts: job.attempts,
+        waits_for_model: job.waits_for.as_ref().map(|(name, state)| ModelWait {
+            name: name.clone(),
+            state: state.name().to_owned(),
+            progress: share_of(state).map(percent),
+        }),
     }
 }
 
@@ -136,6 +145,12 @@ fn message(job: &Job) -> String {
     if let Some(fault) = job.held_up_by {
         return format!("Waiting: {fault}; it goes on by itself when that is mended");
     }
+    if let Some((name, state)) = &job.waits_for {
+        return match share_of(state) {
+            Some(share) => format!("Its model {name} is being loaded: {} %", percent(share)),
+            None => format!("Waiting for its model {name} to be loaded"),
+        };
+    }
     match (job.state, job.position) {
         (JobState::Queued, Some(0)) => "Next in the queue".to_owned(),
         (JobState::Queued, Some(before)) => format!("{before} before it in the queue"),
@@ -145,6 +160,16 @@ fn message(job: &Job) -> String {
         (JobState::Failed, _) => job.error.as_ref().map_or_else(|| "Failed".to_owned(), |error| error.message.clone()),
         (JobState::Cancelled, _) => "Cancelled".to_owned(),
     }
+}
+
+/// How much of a model is read that is being loaded.
+fn share_of(state: &ModelState) -> Option<f64> {
+    if let ModelState::Loading { share } = state { Some(*share) } else { None }
+}
+
+/// A share of 0 to 1 in whole percent.
+fn percent(share: f64) -> u32 {
+    (share * 100.0) as u32
 }
 
 fn eta(job: &Job) -> Option<f64> {

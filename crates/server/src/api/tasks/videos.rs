@@ -96,9 +96,10 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     // The picture alone is wanted from here on, and a body may be long.
     let parsed = aside(bytes.len(), move || clip_body::parse(&bytes, &tasks, &services, &guard)).await??;
     let Parsed { body: mut clip, maker, mut notes } = parsed;
-    asked.stays_here = maker == Maker::Local && clip.request.names_this_machine();
-    if maker == Maker::Local {
-        let model = state.ready_model()?;
+    asked.stays_here = matches!(maker, Maker::Local(_)) && clip.request.names_this_machine();
+    if let Maker::Local(name) = &maker {
+        let model = state.ready_model(name.as_deref())?;
+        clip.request.clip.fill_in(&model.defaults);
         if state.tasks.repaint_strength > 0.0 {
             notes.remarks.extend(model.unread_scripts(clip.request.clip.prompt.as_deref()));
         }
@@ -115,7 +116,7 @@ async fn taken(request: &HttpRequest, caller: Caller, body: &mut RequestBody, st
     })?;
     asked.callback_url = clip.request.callback_url.take();
     let spec = match maker {
-        Maker::Local => VideoSpec::Clip(clip.spec(Some(image.picture), &state.limits)?),
+        Maker::Local(_) => VideoSpec::Clip(clip.spec(Some(image.picture), &state.limits)?),
         Maker::Remote(model) => {
             let image = input_image(image).await?;
             let (spec, remarks) = state.services.fitted(RemoteVideoSpec::new(model, clip.remote_request(image)))?;

@@ -167,6 +167,23 @@ pub(crate) struct Task {
     /// How often it was begun: more than once if the server went down meanwhile.
     #[schema(example = 1)]
     pub(crate) attempts: u32,
+    /// The model that it waits for; absent where it waits for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waits_for_model: Option<ModelWait>,
+}
+
+/// A model that a task waits for.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelWait {
+    /// Its name, as `GET /models` has it.
+    #[schema(example = "turbo")]
+    pub(crate) name: String,
+    /// "queued", or "loading".
+    #[schema(example = "loading")]
+    pub(crate) state: String,
+    /// How much of it is read, in percent, while it is loading.
+    #[schema(minimum = 0, maximum = 100, example = 40)]
+    pub(crate) progress: Option<u32>,
 }
 
 /// What came of a task.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use generation::{
-    Limits,
+    Limits, ModelDefaults,
     jobs::{Job, JobState, Submitted, Work},
     video::{FpsRequest, RemoteVideoSpec, SceneRequest, SceneSpec, ScenesRequest, ScenesSpec, VideoSpec},
 };
@@ -66,8 +66,8 @@ body_table! {
         text: Text(|r| &mut r.text).required().checked().length(1, 512),
         /// The noise's seed; null or -1 draws one at random.
         seed: Seed(MAX_SEED, |r| &mut r.seed).checked().or(|| DEFAULT_SEED.into()),
-        /// Who makes it: "local", a service's name ("bedrock"), or a service's and a model's ("bedrock/nova-reel"); an unknown name is
-        /// refused with those that there are. Absent: as the operator has set it.
+        /// Who makes it: "local", a name that `GET /models` lists, a service's name ("bedrock"), or a service's and a model's
+        /// ("bedrock/nova-reel"); an unknown name is 404 with those that there are. Absent: as the operator has set it.
         model: Text(|r| &mut r.model),
         /// Where to tell that the job has ended, signed as Standard Webhooks are: an http or https address that is public.
         callback_url: Text(|r| &mut r.callback_url),
@@ -87,9 +87,12 @@ pub(crate) async fn generate(
     let mut notes = RequestNotes::new(body.named.ignored.clone(), Vec::new());
     notes.tell(request);
     check_callback(&mut body, |text| text.callback_url.as_deref(), &state.guard);
-    let maker = maker(&mut body, &state.services);
-    asked.stays_here = maker == Maker::Local && body.request.model.is_some();
-    let spec = scenes(&body, &state.limits)?;
+    let maker = maker(&body, &state.services)?;
+    asked.stays_here = matches!(maker, Maker::Local(_)) && body.request.model.is_some();
+    let name = if let Maker::Local(name) = &maker { name.clone() } else { None };
+    let model = state.ready_model(name.as_deref());
+    let defaults = model.as_ref().map(|model| model.defaults.clone()).unwrap_or_default();
+    let spec = scenes(&body, name, &defaults, &state.limits)?;
     let seed = Some(spec.seed());
     let spec = match maker {
         Maker::Remote(model) => {
@@ -97,8 +100,8 @@ pub(crate) async fn generate(
             notes.remarks = remarks;
             VideoSpec::Remote(spec)
         }
-        Maker::Local => {
-            notes.remarks = state.ready_model()?.unread_scripts(spec.scenes().iter().map(SceneSpec::prompt));
+        Maker::Local(_) => {
+            notes.remarks = model?.unread_scripts(spec.scenes().iter().map(SceneSpec::prompt));
             VideoSpec::Scenes(spec)
         }
     };
@@ -112,10 +115,12 @@ pub(crate) async fn generate(
     Ok(taken(request, submitted))
 }
 
-/// Who makes it; an unknown name is a fault of the body.
-fn maker(body: &mut Body<Text>, services: &Services) -> Maker {
-    let Some(name) = body.request.model.clone() else { return services.default_maker(services.text.as_ref()) };
-    services.named(name, body)
+/// Who makes it; an unknown name is 404.
+fn maker(body: &Body<Text>, services: &Services) -> Result<Maker, Problem> {
+    match &body.request.model {
+        Some(name) => services.named(name),
+        None => Ok(services.default_maker(services.text.as_ref())),
+    }
 }
 
 /// What a service is asked for.
@@ -169,7 +174,7 @@ fn taken(request: &HttpRequest, Submitted { job, replayed, .. }: Submitted) -> H
 }
 
 /// What is to be made.
-fn scenes(body: &Body<Text>, limits: &Limits) -> Result<ScenesSpec, Problem> {
+fn scenes(body: &Body<Text>, model: Option<String>, defaults: &ModelDefaults, limits: &Limits) -> Result<ScenesSpec, Problem> {
     body.judged(Ok(()))?;
     let scene = SceneRequest { prompt: body.request.text.clone(), source: Some("moving".into()), ..SceneRequest::default() };
     let default_seed = || match body.named.json.get("seed") {
@@ -177,7 +182,8 @@ fn scenes(body: &Body<Text>, limits: &Limits) -> Result<ScenesSpec, Problem> {
         Some(_) => i128::from(u64::from(random_seed()) % (MAX_SEED + 1)),
         None => DEFAULT_SEED.into(),
     };
-    let request = ScenesRequest {
+    let mut request = ScenesRequest {
+        model,
         scenes: Some(vec![scene]),
         duration_per_scene: Some(SECONDS.into()),
         fps: Some(FpsRequest::Number(FPS.into())),
@@ -188,6 +194,7 @@ fn scenes(body: &Body<Text>, limits: &Limits) -> Result<ScenesSpec, Problem> {
         seed: Some(body.request.seed.unwrap_or_else(default_seed)),
         ..ScenesRequest::default()
     };
+    request.fill_in(defaults);
     // The limits that the service ships with allow all of this; others may not.
     body.judged(request.validate(limits))
 }
@@ -266,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_text_is_six_seconds_of_one_moving_scene() {
-        let body = |json: Value| scenes(&TEXT.read(json.as_object().unwrap().clone()), &Limits::DEFAULT);
+        let body = |json: Value| scenes(&TEXT.read(json.as_object().unwrap().clone()), None, &ModelDefaults::default(), &Limits::DEFAULT);
         let made = body(json!({"text": "a boat"})).unwrap();
         assert_eq!((made.timeline().frames(), made.fps().to_string(), made.seed()), (144, "24".into(), 42));
         assert_eq!((made.width(), made.height(), made.moves()), (1280, 720, true));

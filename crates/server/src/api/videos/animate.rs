@@ -1,5 +1,7 @@
 //! `POST /animate`: a picture in motion, as an MP4 file.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Payload},
@@ -26,7 +28,7 @@ use crate::{
         respond_async,
     },
     inputs::{EXAMPLE_PICTURE, Holds, body_table, picture_source, random_seed, rows, value_error},
-    state::ApiState,
+    state::{ApiState, Services},
 };
 
 const LIMITS: Limits = Limits::DEFAULT;
@@ -53,6 +55,9 @@ body_table! {
         &rows! { Animate;
             /// The picture: base64 of a PNG, JPEG or WebP file, or a data URL.
             image: Text(|r| &mut r.image).required(),
+            /// The model whose motion model sets it in motion, by a name that `GET /models` lists; the default one if absent. An unknown name is
+            /// 404 with those that there are.
+            model: Text(|r| &mut r.request.model),
         },
         &motion_run(),
         &rows! { Animate;
@@ -108,14 +113,16 @@ pub(crate) async fn animate(request: HttpRequest, caller: Caller, payload: Paylo
 
 async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, state: &ApiState) -> Result<HttpResponse, Problem> {
     check_type(request)?;
-    state.ready_model()?;
+    if state.services.pool_models.is_empty() {
+        state.ready_model(None)?;
+    }
     let (bytes, held) = state.read_large(body, request, &caller.owner).await?;
-    let limits = state.limits.clone();
+    let (limits, services) = (state.limits.clone(), Arc::clone(&state.services));
     let submission = Submission::by(caller, request, &bytes).await?;
     let read = async {
         // A large picture takes a while to decode, and much memory while it is.
         let _turn = decoding::turn().await.map_err(|_| Problem::internal())?;
-        actix_web::web::block(move || spec(&bytes, &limits)).await?
+        actix_web::web::block(move || spec(&bytes, &limits, &services)).await?
     };
     if respond_async::is_wanted(request) {
         let read = async {
@@ -137,7 +144,7 @@ async fn answer(request: &HttpRequest, caller: Caller, body: &mut RequestBody, s
 }
 
 /// What a body asks for, or all that is wrong with it; and what is to be said of it.
-fn spec(body: &[u8], limits: &Limits) -> Result<(Result<AnimationSpec, Problem>, RequestNotes), Problem> {
+fn spec(body: &[u8], limits: &Limits, services: &Services) -> Result<(Result<AnimationSpec, Problem>, RequestNotes), Problem> {
     let mut body = ANIMATE.parse(body)?;
     let mut request = std::mem::take(&mut body.request.request);
     request.image = body.request.image.take().and_then(|text| {
@@ -145,6 +152,7 @@ fn spec(body: &[u8], limits: &Limits) -> Result<(Result<AnimationSpec, Problem>,
         picture(&text).map_err(sentence).ok()
     });
     request.seed.get_or_insert_with(|| random_seed().into());
+    request.model = services.named_here(request.model.as_deref())?;
     let spec = body.judged(request.validate(limits));
     Ok((spec, RequestNotes::new(body.named.ignored, Vec::new())))
 }

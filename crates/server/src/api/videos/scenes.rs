@@ -15,7 +15,7 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use generation::{
-    JobOutput, Limits, Work,
+    Backend as _, JobOutput, ModelInfo, Work,
     jobs::{ArtifactReader, DiskFault, HeldOutput, HeldVideo},
     video::{GeneratedVideo, ScenesRequest, ScenesSpec, VideoOutput, VideoSpec},
 };
@@ -67,17 +67,23 @@ pub(crate) fn scenes(request: &HttpRequest, body: Body<ScenesRequest>, state: &A
     if body.request.scenes.as_ref().is_some_and(|scenes| scenes.len() < 2) {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "too_few_scenes", "At least 2 scenes required"));
     }
-    let spec = spec(body, &state.limits)?;
-    let model = state.ready_model()?;
+    let (spec, model) = spec(body, state)?;
+    let model = model?;
     notes.remarks = model.unread_scripts(spec.scenes().iter().flat_map(|scene| [scene.prompt(), scene.negative_prompt()]));
     notes.tell(request);
     Ok((spec, notes))
 }
 
-fn spec(mut body: Body<ScenesRequest>, limits: &Limits) -> Result<ScenesSpec, Problem> {
+/// What is to be made, and the model that makes it, if it can be asked for.
+fn spec(mut body: Body<ScenesRequest>, state: &ApiState) -> Result<(ScenesSpec, Result<Arc<ModelInfo>, Problem>), Problem> {
     let mut request = std::mem::take(&mut body.request);
     request.seed.get_or_insert_with(|| random_seed().into());
-    body.judged(request.validate(limits))
+    request.model = state.services.named_here(request.model.as_deref())?;
+    let model = state.ready_model(request.model.as_deref());
+    if let Ok(model) = &model {
+        request.fill_in(&model.defaults);
+    }
+    Ok((body.judged(request.validate(&state.limits))?, model))
 }
 
 /// Makes the video and answers with it.
@@ -108,8 +114,9 @@ async fn info(request: &HttpRequest, body: &mut RequestBody, state: &ApiState) -
     let body = aside(bytes.len(), move || SCENES.parse(&bytes)).await??;
     let ignored_fields = body.named.ignored.clone();
     RequestNotes::new(ignored_fields.clone(), Vec::new()).tell(request);
-    let spec = spec(body, &state.limits)?;
-    let estimate = state.local().timings().estimate(&spec);
+    let (spec, _) = spec(body, state)?;
+    let work = Work::Video(VideoSpec::Scenes(spec.clone()));
+    let estimate = state.local().estimate(&work);
     Ok(HttpResponse::Ok().json(VideoInfo {
         scenes_count: spec.scenes().len(),
         frames_per_scene: spec.frames_per_scene(),

@@ -57,6 +57,9 @@ body_table! {
         /// too.
         scheduler: Scheduler(|r| &mut r.scheduler),
         sampler: Silent(|_, _, _| {}),
+        /// Which model of this machine makes it, by a name that `GET /models` lists; the default one if absent. An unknown name is 404 with
+        /// those that there are.
+        model: Text(|r| &mut r.model),
         /// How moving scenes move.
         motion: Object(|r, fields, name| r.motion = nested(fields, name, &MOTION).unwrap_or_default()).inside(|| MOTION.facts()),
     }

@@ -6,6 +6,7 @@
 use actix_web::http::StatusCode;
 use generation::{
     BackendError, Refusal, SubmitError,
+    field_error::shortened,
     jobs::{DiskFault, JobError, JobErrorKind, StoreError},
 };
 use remote_providers::{ErrorKind, ProviderError};
@@ -23,6 +24,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::TooLarge(error) => Self::invalid(vec![value_error("body", error.field(), &message, false)]),
             Refusal::OtherKind { .. } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not_served", message),
+            Refusal::UnknownModel { .. } => Self::new(StatusCode::NOT_FOUND, MODEL_NOT_FOUND, message),
             Refusal::Loading => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_loading", message).retry_after(1),
             Refusal::Failed(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", message),
             Refusal::Provider(ref error) => of_provider(error, refusal.field()),
@@ -99,7 +101,15 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// The code of a request for a model that there is not.
+const MODEL_NOT_FOUND: &str = "model_not_found";
+
 impl Problem {
+    /// A request names a model that there is not; `known` says which there are.
+    pub(crate) fn model_not_found(model: &str, known: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, MODEL_NOT_FOUND, format!("Model {:?}: {known}", shortened(model)))
+    }
+
     /// A held job has no result; `what` was waited for.
     pub(crate) fn not_made(what: &str, error: &BackendError) -> Self {
         if let BackendError::Cancelled = error {
@@ -113,6 +123,7 @@ impl Problem {
         let message = match error {
             BackendError::Internal(_) => error.to_string(),
             BackendError::Cancelled
+            | BackendError::NotLoaded { .. }
             | BackendError::Model(_)
             | BackendError::Encode(_)
             | BackendError::Video(_)
@@ -121,6 +132,9 @@ impl Problem {
         let message = format!("{what} failed: {message}");
         match DiskFault::of(error).filter(|_| error.is_of_output()) {
             Some(fault) => Self::disk(fault, message),
+            None if matches!(error, BackendError::NotLoaded { .. }) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", message).retry_after(FAILED_SECONDS)
+            }
             None => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "generation_failed", message),
         }
     }

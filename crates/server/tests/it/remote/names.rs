@@ -22,7 +22,8 @@ async fn an_unknown_name_is_refused_with_the_names_that_there_are() {
             ("/generate-video", json!({"text": "a boat", "model": name})),
         ] {
             let (status, answer) = server.ask(Method::POST, path, Some(body)).await;
-            let said = fault(status, &answer);
+            assert_eq!(status, StatusCode::NOT_FOUND, "{answer}");
+            let said = answer["detail"].as_str().unwrap();
             let names = "local, local/tiny, bedrock/nova-reel, veo/veo_3_1, pika/1.5, replicate, huggingface/stabilityai/";
             assert!(said.contains(names), "{name}: {said}");
         }

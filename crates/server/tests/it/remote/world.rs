@@ -186,6 +186,7 @@ impl World {
         let services = Services {
             services: providers.into_iter().map(|(provider, model)| Service { provider, model: model.into() }).collect(),
             local_models: vec!["tiny".into()],
+            pool_models: Vec::new(),
             text: Some("bedrock/nova-reel".into()),
             i2v: Some("pika".into()),
             characters: Some("huggingface".into()),

@@ -11,8 +11,8 @@ use diffusion_core::{
     frames::FrameSink,
     journal::{Journal, Kept, Run},
     pipelines::{
-        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionMemory, MotionParams, PictureParams, StableDiffusion,
-        StableVideoDiffusion, TextToImageParams,
+        ImageToImageParams, ImageToVideoParams, InpaintParams, MotionMemory, MotionParams, PictureFacts, PictureMemory, PictureParams,
+        StableDiffusion, StableVideoDiffusion, TextToImageParams,
         scenes::{Activity, SceneMonitor, SceneParams, SceneProgress, ScenesParams},
     },
     policy::ExecutionPolicy,
@@ -27,7 +27,7 @@ use crate::{
         },
         video_file::VideoShape,
     },
-    model_info::{ModelInfo, TruncatedText},
+    model_info::{ModelDefaults, ModelInfo, TruncatedText},
     spec::{
         image::{ImageMode, ImageSpec},
         video::{AnimationSpec, MotionSpec, RemoteVideoSpec, ScenesSpec, VideoSpec},
@@ -48,27 +48,37 @@ impl LoadedModel {
         memory_limit: Option<u64>,
     ) -> Result<Self> {
         let pictures = StableDiffusion::load(source, policy)?;
-        let (default_width, default_height) = pictures.default_size();
         // One that cannot be read is told when it is asked for.
         let of_motion = MotionMemory::of(motion.as_ref(), policy).ok();
-        let memory = MemoryPlan::new(Some(pictures.memory()), (default_width, default_height), of_motion, memory_limit);
-        let scheduler = pictures.scheduler_name();
-        if let Err(error) = &scheduler {
+        let memory = MemoryPlan::new(Some(pictures.memory()), pictures.default_size(), of_motion, memory_limit);
+        let facts = PictureFacts {
+            name: pictures.name().to_owned(),
+            default_size: pictures.default_size(),
+            scheduler: pictures.scheduler_name(),
+            scripts: pictures.scripts(),
+        };
+        if let Err(error) = &facts.scheduler {
             tracing::warn!(%error, "the model's own scheduler cannot be run: every request must name one");
         }
-        let info = ModelInfo {
-            name: pictures.name().to_owned(),
-            motion: motion.name(),
-            default_width,
-            default_height,
-            scheduler_reason: scheduler.as_ref().err().map(ToString::to_string).unwrap_or_default(),
-            scheduler: scheduler.ok(),
-            scripts: pictures.scripts(),
-            remarks: source.remarks(),
-            ..facts(pictures.policy())
-        };
+        let info = info(facts, motion.name(), source.remarks(), pictures.policy());
         let motion = Motion::Closed(motion, policy.clone());
         Ok(Self { info, memory: memory.clone(), model: Box::new(LocalModel { pictures: Some(pictures), motion, memory }) })
+    }
+
+    /// What [`Self::load`] would say of the model, from its configurations and its tokenizer; no tensor is read.
+    ///
+    /// # Errors
+    /// Whatever is wrong with these files, by name.
+    pub fn facts(
+        source: &dyn WeightSource,
+        policy: &ExecutionPolicy,
+        motion: &dyn WeightSource,
+        memory_limit: Option<u64>,
+    ) -> Result<(ModelInfo, MemoryPlan)> {
+        let facts = PictureFacts::of(source)?;
+        let (pictures, of_motion) = (PictureMemory::of(source, policy)?, MotionMemory::of(motion, policy).ok());
+        let memory = MemoryPlan::new(Some(pictures), facts.default_size, of_motion, memory_limit);
+        Ok((info(facts, motion.name(), source.remarks(), policy), memory))
     }
 
     /// Loads a model that sets pictures in motion, and none that makes them. `memory_limit` is as for [`Self::load`].
@@ -86,14 +96,29 @@ impl LoadedModel {
             default_height,
             scheduler: Some(motion.scheduler_name()),
             remarks: source.remarks(),
-            ..facts(motion.policy())
+            ..of_policy(motion.policy())
         };
         let model = Box::new(LocalModel { pictures: None, motion: Motion::Open(Box::new(motion)), memory: memory.clone() });
         Ok(Self { info, memory, model })
     }
 }
 
-fn facts(policy: &ExecutionPolicy) -> ModelInfo {
+fn info(facts: PictureFacts, motion: String, remarks: Vec<String>, policy: &ExecutionPolicy) -> ModelInfo {
+    let PictureFacts { name, default_size: (default_width, default_height), scheduler, scripts } = facts;
+    ModelInfo {
+        name,
+        motion,
+        default_width,
+        default_height,
+        scheduler_reason: scheduler.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+        scheduler: scheduler.ok(),
+        scripts,
+        remarks,
+        ..of_policy(policy)
+    }
+}
+
+fn of_policy(policy: &ExecutionPolicy) -> ModelInfo {
     ModelInfo {
         name: String::new(),
         motion: String::new(),
@@ -105,6 +130,7 @@ fn facts(policy: &ExecutionPolicy) -> ModelInfo {
         scheduler: None,
         scheduler_reason: String::new(),
         scripts: diffusion_core::tokenizer::Scripts::default(),
+        defaults: ModelDefaults::default(),
         remarks: Vec::new(),
     }
 }

@@ -20,6 +20,7 @@ use crate::spec::{
     limits::SIDE_MULTIPLE,
     video::{AnimationSpec, ClipSpec, MotionSpec, ScenesSpec, VideoSpec},
 };
+use crate::work::Work;
 
 /// What a process takes that has loaded no model: its own pages, the embedded models among them, and its threads' scratch.
 const PROCESS_BYTES: u64 = 112 << 20;
@@ -47,13 +48,57 @@ pub struct MemoryPlan {
     picture_size: (u32, u32),
     motion: Option<MotionMemory>,
     motion_is_loaded: Loaded,
+    /// Weights beside those of the two models.
+    other_weights: u64,
     limit: Option<u64>,
 }
 
 impl MemoryPlan {
     /// For these models; `limit` is what the process may hold in all, on the device that the models are on, in bytes.
     pub(crate) fn new(pictures: Option<PictureMemory>, picture_size: (u32, u32), motion: Option<MotionMemory>, limit: Option<u64>) -> Self {
-        Self { pictures, picture_size, motion, motion_is_loaded: Loaded::default(), limit }
+        Self { pictures, picture_size, motion, motion_is_loaded: Loaded::default(), other_weights: 0, limit }
+    }
+
+    /// For a model of which nothing is known but what it holds while it is loaded, in bytes.
+    pub fn of_weights(bytes: u64, limit: Option<u64>) -> Self {
+        Self { other_weights: bytes, limit, ..Self::default() }
+    }
+
+    /// What the loaded models hold, in bytes: the one that makes images, and the one that sets them in motion once it is loaded.
+    pub fn weights(&self) -> u64 {
+        self.weights_for(false)
+    }
+
+    fn weights_for(&self, moves: bool) -> u64 {
+        let moves = moves || self.motion_is_loaded.0.load(Ordering::Relaxed);
+        let pictures = self.pictures.as_ref().map_or(0, PictureMemory::weights);
+        let motion = self.motion.as_ref().filter(|_| moves).map_or(0, MotionMemory::weights);
+        [pictures, motion, self.other_weights].into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// What the loaded models hold while this is made, in bytes.
+    pub(crate) fn weights_of(&self, work: &Work) -> u64 {
+        self.weights_for(match work {
+            Work::Image(_) | Work::Video(VideoSpec::Remote(_)) => false,
+            Work::Video(VideoSpec::Scenes(spec)) => spec.moves(),
+            Work::Video(VideoSpec::Animation(_) | VideoSpec::Clip(_)) => true,
+        })
+    }
+
+    /// What the process takes at the peak of this job beside other models that hold so much, in bytes. Where nothing is known of the job, its
+    /// model's weights count alone.
+    pub(crate) fn beside(&self, work: Option<&Work>, others: u64) -> u64 {
+        let of_job = match work {
+            Some(Work::Image(spec)) => self.pictures(spec),
+            Some(Work::Video(spec)) => self.video(spec),
+            None => None,
+        };
+        of_job.unwrap_or_else(|| self.total(0, false)).saturating_add(with_margin(others))
+    }
+
+    /// Forgets that the model that sets images in motion is loaded: it went with the other.
+    pub(crate) fn is_unloaded(&self) {
+        self.motion_is_loaded.0.store(false, Ordering::Relaxed);
     }
 
     /// What the process may hold in all, in bytes; `None` if nobody said.
@@ -156,11 +201,8 @@ impl MemoryPlan {
     }
 
     fn total(&self, working: u64, moves: bool) -> u64 {
-        let moves = moves || self.motion_is_loaded.0.load(Ordering::Relaxed);
-        let pictures = self.pictures.as_ref().map_or(0, PictureMemory::weights);
-        let motion = self.motion.as_ref().filter(|_| moves).map_or(0, MotionMemory::weights);
-        let sum = [PROCESS_BYTES, pictures, motion, working].into_iter().fold(0, u64::saturating_add);
-        (sum as f64 * (1.0 + MARGIN)) as u64
+        let sum = [PROCESS_BYTES, self.weights_for(moves), working].into_iter().fold(0, u64::saturating_add);
+        with_margin(sum)
     }
 
     /// Refuses pictures that there is no memory for.
@@ -241,6 +283,10 @@ impl MemoryPlan {
             VideoSpec::Remote(_) => None,
         }
     }
+}
+
+fn with_margin(bytes: u64) -> u64 {
+    (bytes as f64 * (1.0 + MARGIN)) as u64
 }
 
 /// The same video with every motion changed.

@@ -84,6 +84,7 @@ impl JobStore for MemoryStore {
             priority: row.job.priority,
             parts: row.job.progress.parts,
             provider: row.job.remote.as_ref().map(|remote| remote.provider.clone()),
+            model: row.work.as_ref().and_then(|work| work.model().map(str::to_owned)),
         });
         Ok(queued.collect())
     }

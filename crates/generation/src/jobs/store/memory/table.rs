@@ -254,6 +254,7 @@ impl Jobs {
             outcome: None,
             artifacts: Vec::new(),
             remote: booking.as_ref().map(|booking| events::remote_job(booking.provider.clone(), None)),
+            waits_for: None,
             held_up_by: None,
             damage: None,
         };

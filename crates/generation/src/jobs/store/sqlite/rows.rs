@@ -99,6 +99,7 @@ fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         outcome: reader.words("outcome", |outcome| serde_json::from_str(outcome).map(Some)),
         artifacts: Vec::new(),
         remote: provider.map(|provider| events::remote_job(provider, record.as_ref())),
+        waits_for: None,
         held_up_by: None,
         damage: None,
     };

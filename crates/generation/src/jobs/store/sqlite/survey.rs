@@ -14,10 +14,16 @@ use crate::{
 
 /// All jobs that wait, the oldest first.
 pub(super) fn queued(connection: &Connection) -> Result<Vec<QueuedJob>, StoreError> {
-    let mut select = connection.prepare("SELECT id, owner, priority, parts, provider FROM jobs WHERE state = 'queued' ORDER BY number")?;
+    // What is damaged names no model: that shows when the job is claimed.
+    let sql = "SELECT id, owner, priority, parts, provider,
+               iif(json_valid(work), coalesce(work ->> '$.pictures.model', work ->> '$.video.scenes.model', work ->> '$.video.animation.model',
+                                              work ->> '$.video.clip.model'), NULL)
+               FROM jobs WHERE state = 'queued' ORDER BY number";
+    let mut select = connection.prepare(sql)?;
     let read = |row: &Row<'_>| {
         let priority = row.get_ref(2)?.as_str().ok().and_then(|priority| priority.parse().ok()).unwrap_or(Priority::Normal);
-        Ok(QueuedJob { id: row.get(0)?, owner: row.get(1)?, priority, parts: row.get(3).unwrap_or(1), provider: row.get(4)? })
+        let (parts, model) = (row.get(3).unwrap_or(1), row.get(5).unwrap_or_default());
+        Ok(QueuedJob { id: row.get(0)?, owner: row.get(1)?, priority, parts, provider: row.get(4)?, model })
     };
     readable(select.query_map([], read)?)
 }

@@ -6,10 +6,16 @@
 //! and again leaves room for the others. A provider's jobs have places of their own: a hundred videos that are waited for elsewhere keep nobody
 //! from this machine's device.
 //!
+//! A job whose model is not loaded is passed over by jobs of loaded models, so that models are not swapped for every job, but within a bound
+//! ([`PASSED`], [`PASSED_FOR`]): then others' models go for its own, and nobody waits for ever.
+//!
 //! Who is served next: the most urgent; among those the owner who has had the least of the backends' time; among theirs the oldest. Time
 //! is counted from when an owner last had nothing here: who comes back starts level with whoever has had least among those who are
 //! here, so that nobody saves up turns while away, and nobody can keep others waiting with many jobs. (This is fair queueing by start
 //! times, as networks do it for packets.)
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     cmp::Reverse,
@@ -18,12 +24,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::work::Priority;
+use crate::{backend::Readiness, work::Priority};
 
 /// How many recent jobs the estimate of waiting times looks back on.
 const REMEMBERED_JOBS: usize = 8;
 /// The estimate while no job has finished yet.
 const FIRST_GUESS: Duration = Duration::from_secs(5);
+
+/// How many jobs of loaded models are served in the place of one whose model is not, before a loaded model goes for its own.
+const PASSED: u32 = 16;
+/// How long such jobs are served in its place; what comes first counts.
+const PASSED_FOR: Duration = Duration::from_secs(60);
 
 /// A job that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +46,8 @@ pub(crate) struct Entry {
     /// Whose it is.
     pub(crate) owner: String,
     pub(crate) priority: Priority,
+    /// The model of this machine that makes it, where it names one.
+    pub(crate) model: Option<String>,
     /// The backends that take it.
     pub(crate) backends: BackendSet,
     /// When it came in.
@@ -69,6 +82,23 @@ impl BackendSet {
     }
 }
 
+/// What a backend does next.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// The job that it begins.
+    pub(crate) entry: Option<Entry>,
+    /// The model that it should load.
+    pub(crate) load: Option<Wanted>,
+}
+
+/// A model that a job waits for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) model: Option<String>,
+    /// Whether others may go for it.
+    pub(crate) may_swap: bool,
+}
+
 /// How many jobs a part of the queue takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Places {
@@ -101,6 +131,9 @@ struct State {
     served: BTreeMap<String, Duration>,
     recent: VecDeque<Duration>,
     last_number: u64,
+    /// How many jobs were served in the place of one whose model is not loaded, since a model last went for another, and since when.
+    passed: u32,
+    passed_since: Option<Instant>,
     /// The backends that will never work again.
     lost: BackendSet,
     /// Nothing is taken in or handed out any more, and the running jobs go on.
@@ -191,16 +224,19 @@ impl Queue {
         Ok(state.last_number)
     }
 
-    /// The next job for a backend, which runs from now on; `None` if none waits for it, or none is handed out any more.
-    pub(crate) fn take(&self, backend: usize) -> Option<Entry> {
+    /// The next job for a backend, which runs from now on, and the model that should be loaded for the one whose turn it would be;
+    /// `readiness` tells whether a job's model is there. Nothing where no job waits, or none is handed out any more.
+    pub(crate) fn take(&self, backend: usize, now: Instant, readiness: impl Fn(&Entry) -> Readiness) -> Taken {
         let mut state = self.lock();
         if state.closed || state.draining {
-            return None;
+            return Taken::default();
         }
-        let index = if self.remote.contains_key(&backend) { state.next_of_remote(backend)? } else { state.next_of(backend)? };
+        let (index, load) =
+            if self.remote.contains_key(&backend) { (state.next_of_remote(backend), None) } else { state.next_of(backend, now, readiness) };
+        let Some(index) = index else { return Taken { entry: None, load } };
         let entry = state.waiting.remove(index);
         state.running.push((entry.number, entry.owner.clone(), backend));
-        Some(entry)
+        Taken { entry: Some(entry), load }
     }
 
     /// Frees a running job's place. `has_ended` for jobs that ran to their end, whose times the estimate goes by.
@@ -358,12 +394,38 @@ impl State {
         self.waiting.len() + self.running.len()
     }
 
-    /// The index of the job that a backend serves next.
-    fn next_of(&self, backend: usize) -> Option<usize> {
+    /// The index of the job that a backend serves next, and the model that should be loaded meanwhile.
+    fn next_of(&mut self, backend: usize, now: Instant, readiness: impl Fn(&Entry) -> Readiness) -> (Option<usize>, Option<Wanted>) {
         let had = |entry: &Entry| self.served.get(&entry.owner).copied().unwrap_or_default();
-        let open = self.waiting.iter().enumerate().filter(|(_, entry)| entry.backends.contains(backend));
+        let turn = |entry: &Entry| (Reverse(entry.priority), had(entry));
+        let open = || self.waiting.iter().enumerate().filter(|(_, entry)| entry.backends.contains(backend));
         // Of several that are equal the first is taken, which is the oldest.
-        open.min_by_key(|(_, entry)| (Reverse(entry.priority), had(entry))).map(|(index, _)| index)
+        let Some((first, entry)) = open().min_by_key(|(_, entry)| turn(entry)) else { return (None, None) };
+        let standing = readiness(entry);
+        if standing == Readiness::Ready {
+            return (Some(first), None);
+        }
+        // None that is less urgent begins meanwhile: it might have the backend for long.
+        let priority = entry.priority;
+        let ready = open().filter(|(_, entry)| entry.priority == priority && readiness(entry) == Readiness::Ready);
+        let instead = ready.min_by_key(|(_, entry)| turn(entry)).map(|(index, _)| index);
+        match standing {
+            Readiness::Ready | Readiness::Loading => (instead, None),
+            // A model goes now, and should not be wanted again at this moment.
+            Readiness::Queued => (None, None),
+            Readiness::Cold => {
+                let is_over =
+                    self.passed >= PASSED || self.passed_since.is_some_and(|since| now.saturating_duration_since(since) >= PASSED_FOR);
+                let model = entry.model.clone();
+                if instead.is_none() || is_over {
+                    (self.passed, self.passed_since) = (0, None);
+                    return (None, Some(Wanted { model, may_swap: true }));
+                }
+                self.passed += 1;
+                self.passed_since.get_or_insert(now);
+                (instead, Some(Wanted { model, may_swap: false }))
+            }
+        }
     }
 
     /// The index of the job that a remote backend serves next: no device's time is shared there, so among the most urgent the owner comes first

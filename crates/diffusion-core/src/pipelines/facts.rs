@@ -1,0 +1,68 @@
+//! What is known of a model that makes pictures before any of its tensors is read: from its configuration files and its tokenizer.
+//!
+//! It must not know requests. The invariant: each fact is the one that the loaded model states.
+
+use super::{
+    own_scheduler::{OwnScheduler, Start},
+    sizes::of_latents,
+};
+use crate::{
+    Result,
+    models::{AutoencoderKlConfig, UNet2dConfig},
+    schedulers::SchedulerName,
+    tokenizer::{ClipTokenizer, Scripts},
+    weights::{Component, ModelFamily, WeightSource},
+};
+
+/// Facts about a Stable Diffusion model that is not loaded.
+#[derive(Debug)]
+pub struct PictureFacts {
+    /// See [`super::StableDiffusion::name`].
+    pub name: String,
+    /// See [`super::StableDiffusion::default_size`].
+    pub default_size: (u32, u32),
+    /// See [`super::StableDiffusion::scheduler_name`].
+    pub scheduler: Result<SchedulerName>,
+    /// See [`super::StableDiffusion::scripts`].
+    pub scripts: Scripts,
+}
+
+impl PictureFacts {
+    /// Reads the configurations and the tokenizer; no tensor.
+    ///
+    /// # Errors
+    /// As [`super::StableDiffusion::load`], for these files.
+    pub fn of(source: &dyn WeightSource) -> Result<Self> {
+        ModelFamily::StableDiffusion.require(source)?;
+        let scheduler = OwnScheduler::read(source)?;
+        let unet = UNet2dConfig::from_json(&source.config(Component::Unet)?)?;
+        let vae = AutoencoderKlConfig::from_json(&source.config(Component::Vae)?)?;
+        Ok(Self {
+            name: source.name(),
+            default_size: of_latents(unet.sample_size, vae.factor()),
+            scheduler: scheduler.config(Start::Noise, None).map(|config| config.name()),
+            scripts: ClipTokenizer::load(source)?.scripts(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::{
+        super::{StableDiffusion, nano_sd},
+        *,
+    };
+    use crate::policy::ExecutionPolicy;
+
+    #[test]
+    fn the_facts_are_those_of_the_loaded_model() {
+        let facts = PictureFacts::of(&nano_sd()).unwrap();
+        let loaded = StableDiffusion::load(&nano_sd(), &ExecutionPolicy::cpu_f32()).unwrap();
+        assert_eq!(facts.name, loaded.name());
+        assert_eq!(facts.default_size, loaded.default_size());
+        assert_eq!(facts.scheduler.unwrap(), loaded.scheduler_name().unwrap());
+        assert_eq!(facts.scripts, loaded.scripts());
+    }
+}

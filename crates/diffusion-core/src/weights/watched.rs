@@ -1,0 +1,133 @@
+//! A model that is watched while it is loaded: every tensor is announced before it is read, and the load can be stopped there.
+//!
+//! It must not know who watches. The invariant: it hands on what the source has, byte for byte.
+
+use std::{ops::ControlFlow, path::PathBuf, sync::Arc};
+
+use candle_core::Tensor;
+
+use super::{Component, TensorShape, TensorSource, WeightSource};
+use crate::{Error, Result};
+
+/// The components whose tensors a load reads.
+const LOADED: [Component; 4] = [Component::TextEncoder, Component::ImageEncoder, Component::Unet, Component::Vae];
+
+/// Told the elements of each tensor before it is read; a break stops the load with [`Error::Cancelled`].
+type OnTensor = dyn Fn(u64) -> ControlFlow<()> + Send + Sync;
+
+/// A watched model.
+pub struct WatchedSource {
+    source: Box<dyn WeightSource>,
+    on_tensor: Arc<OnTensor>,
+}
+
+impl WatchedSource {
+    /// Watches `source`: `on_tensor` is told the elements of each tensor before it is read, and a break stops the load.
+    pub fn new(source: Box<dyn WeightSource>, on_tensor: impl Fn(u64) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        Self { source, on_tensor: Arc::new(on_tensor) }
+    }
+}
+
+/// The elements of all tensors of a model; 0 for a source that makes its tensors up. Reads no data.
+pub fn elements_of(source: &dyn WeightSource) -> u64 {
+    let mut all = 0;
+    for tensors in LOADED.into_iter().filter_map(|component| source.tensors(component).ok()) {
+        for name in tensors.names() {
+            if let Some(TensorShape::Known(shape)) = tensors.shape(&name) {
+                all += elements(&shape);
+            }
+        }
+    }
+    all
+}
+
+fn elements(shape: &[usize]) -> u64 {
+    shape.iter().fold(1, |product, side| product.saturating_mul(*side as u64))
+}
+
+impl WeightSource for WatchedSource {
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
+    fn config(&self, component: Component) -> Result<serde_json::Value> {
+        self.source.config(component)
+    }
+
+    fn file(&self, component: Component, file_name: &str) -> Result<Option<Vec<u8>>> {
+        self.source.file(component, file_name)
+    }
+
+    fn tensors(&self, component: Component) -> Result<Arc<dyn TensorSource>> {
+        Ok(Arc::new(WatchedTensors { tensors: self.source.tensors(component)?, on_tensor: Arc::clone(&self.on_tensor) }))
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.source.remarks()
+    }
+
+    fn unknown_tensors(&self) -> Vec<String> {
+        self.source.unknown_tensors()
+    }
+}
+
+struct WatchedTensors {
+    tensors: Arc<dyn TensorSource>,
+    on_tensor: Arc<OnTensor>,
+}
+
+impl TensorSource for WatchedTensors {
+    fn file_of(&self, tensor: &str) -> PathBuf {
+        self.tensors.file_of(tensor)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.tensors.names()
+    }
+
+    fn shape(&self, tensor: &str) -> Option<TensorShape> {
+        self.tensors.shape(tensor)
+    }
+
+    fn precision(&self, tensor: &str) -> Option<(&'static str, usize)> {
+        self.tensors.precision(tensor)
+    }
+
+    fn read(&self, tensor: &str, shape: &[usize]) -> Result<Tensor> {
+        match (self.on_tensor)(elements(shape)) {
+            ControlFlow::Continue(()) => self.tensors.read(tensor, shape),
+            ControlFlow::Break(()) => Err(Error::Cancelled),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::{
+        pipelines::{StableDiffusion, nano_sd},
+        policy::ExecutionPolicy,
+    };
+
+    #[test]
+    fn a_load_reads_what_was_announced_and_stops_where_it_is_told() {
+        let all = elements_of(&nano_sd());
+        let seen = Arc::new(AtomicU64::new(0));
+        let load = |most: u64| {
+            let counted = Arc::clone(&seen);
+            counted.store(0, Ordering::Relaxed);
+            let watched = WatchedSource::new(Box::new(nano_sd()), move |elements| {
+                let before = counted.fetch_add(elements, Ordering::Relaxed);
+                if before < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            StableDiffusion::load(&watched, &ExecutionPolicy::cpu_f32())
+        };
+        assert!(load(u64::MAX).is_ok());
+        let read = seen.load(Ordering::Relaxed);
+        assert!(read > all / 2 && read <= all, "{read} of {all}");
+        assert!(matches!(load(all / 4), Err(Error::Cancelled)));
+        assert!(seen.load(Ordering::Relaxed) < all / 2, "it stops soon");
+    }
+}

@@ -1,0 +1,48 @@
+//! Loads models on a thread beside the device's, so that a job that runs is not held up.
+//!
+//! It must not know which model is next. The invariant: whatever becomes of a load, the device's thread hears of it, once.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use super::{
+    caught::NotLoaded,
+    model::LoadedModel,
+    pool::{LoadWatch, Pool},
+};
+
+/// How a load ended.
+pub(super) struct Loaded {
+    pub(super) index: usize,
+    pub(super) result: Result<LoadedModel, NotLoaded>,
+    pub(super) took: Duration,
+}
+
+/// Starts loads.
+#[derive(Clone, Debug)]
+pub(super) struct Loader {
+    pub(super) pool: Arc<Pool>,
+    pub(super) loaded: mpsc::Sender<Loaded>,
+    pub(super) now: fn() -> Instant,
+}
+
+impl Loader {
+    /// Loads a model beside the device's thread.
+    pub(super) fn start(&self, index: usize, watch: LoadWatch) {
+        self.pool.begin(index, &watch);
+        let Self { pool, loaded, now } = self.clone();
+        let load = move || {
+            let started = now();
+            let result = pool.load(index, &watch);
+            let took = now().saturating_duration_since(started);
+            // Where the device's thread has ended nobody needs the model any more.
+            let _unread: Result<(), mpsc::SendError<Loaded>> = loaded.send(Loaded { index, result, took });
+        };
+        if let Err(error) = std::thread::Builder::new().name("loader".into()).spawn(load) {
+            let result = Err(NotLoaded::Failed(format!("no thread can be started: {error}")));
+            let _unread: Result<(), mpsc::SendError<Loaded>> = self.loaded.send(Loaded { index, result, took: Duration::ZERO });
+        }
+    }
+}

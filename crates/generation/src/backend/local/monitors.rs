@@ -1,0 +1,150 @@
+//! What watches a run of a model: its progress, its steps' times, its previews, and whether it goes on.
+//!
+//! It must not know models or who waits for a job.
+
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use diffusion_core::{
+    denoise::{StepMonitor, StepReport},
+    pipelines::scenes::{Activity, SceneMonitor, SceneProgress},
+};
+use tokio::sync::watch;
+
+use super::metrics::StepMetrics;
+use crate::{backend::JobProgress, preview::Previewer};
+
+/// Where progress and previews go, and where cancellation comes from.
+pub(super) struct Watched<'a> {
+    pub(super) progress: &'a watch::Sender<JobProgress>,
+    pub(super) is_cancelled: &'a dyn Fn() -> bool,
+    pub(super) previewer: &'a Previewer,
+}
+
+impl Watched<'_> {
+    fn go_on(&self) -> ControlFlow<()> {
+        if (self.is_cancelled)() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// When the steps of a picture were done.
+pub(super) struct StepClock {
+    now: fn() -> Instant,
+    pub(super) started: Instant,
+    first: Option<Instant>,
+    last: Option<(usize, Instant)>,
+}
+
+impl StepClock {
+    pub(super) fn new(now: fn() -> Instant) -> Self {
+        Self { now, started: now(), first: None, last: None }
+    }
+
+    /// A step is done. Returns what it took, unless it is the first, whose beginning nobody saw.
+    fn tick(&mut self, step: usize) -> Option<Duration> {
+        let now = (self.now)();
+        self.first.get_or_insert(now);
+        let before = self.last.replace((step, now));
+        before.map(|(_, then)| now.saturating_duration_since(then))
+    }
+
+    /// Leaves out time that was just spent on something else.
+    fn leave_out(&mut self, time: Duration) {
+        self.started += time;
+        for instant in self.first.iter_mut().chain(self.last.as_mut().map(|(_, instant)| instant)) {
+            *instant += time;
+        }
+    }
+
+    /// How many steps there were and what they took; the first, whose beginning nobody saw, is taken for one like the others.
+    pub(super) fn steps(&self) -> Option<(usize, Duration)> {
+        let (steps, last) = self.last.filter(|(steps, _)| *steps > 1)?;
+        let seconds = last.saturating_duration_since(self.first?).as_secs_f64() / (steps - 1) as f64;
+        Some((steps, Duration::from_secs_f64(seconds * steps as f64)))
+    }
+}
+
+pub(super) struct PictureMonitor<'a> {
+    pub(super) watched: &'a Watched<'a>,
+    pub(super) part: u32,
+    pub(super) parts: u32,
+    pub(super) clock: StepClock,
+    /// None for a warm-up.
+    pub(super) metrics: Option<&'a watch::Sender<StepMetrics>>,
+}
+
+impl StepMonitor for PictureMonitor<'_> {
+    fn on_step(&mut self, step: &StepReport<'_>) -> ControlFlow<()> {
+        if let (Some(took), Some(metrics)) = (self.clock.tick(step.step), self.metrics) {
+            metrics.send_modify(|metrics| metrics.picture_steps.add(took));
+        }
+        self.clock.leave_out(self.watched.previewer.look(self.part, step));
+        let StepReport { step, steps, .. } = *step;
+        let share = (f64::from(self.part) + step as f64 / steps.max(1) as f64) / f64::from(self.parts.max(1));
+        let progress = JobProgress { started: true, part: self.part, parts: self.parts, step, steps, share, ..JobProgress::default() };
+        self.watched.progress.send_replace(progress);
+        self.watched.go_on()
+    }
+
+    fn on_step_down(&mut self, what: &str) {
+        tracing::warn!("{what}");
+    }
+}
+
+pub(super) struct VideoMonitor<'a> {
+    pub(super) watched: &'a Watched<'a>,
+    pub(super) now: fn() -> Instant,
+    /// The step that was last seen to be done, and when.
+    pub(super) last: Option<(usize, Instant)>,
+    pub(super) metrics: &'a watch::Sender<StepMetrics>,
+}
+
+impl VideoMonitor<'_> {
+    /// Times a step that follows right upon another of the same run; what lies between runs is no step.
+    fn time_step(&mut self, progress: &SceneProgress) {
+        if self.last.is_some_and(|(step, _)| step == progress.step) {
+            return;
+        }
+        let now = (self.now)();
+        if let Some((_, then)) = self.last.filter(|(step, _)| step + 1 == progress.step) {
+            let took = now.saturating_duration_since(then);
+            self.metrics.send_modify(|metrics| match progress.activity {
+                Activity::Picture | Activity::Between => metrics.picture_steps.add(took),
+                Activity::Motion => metrics.motion_steps.add(took),
+            });
+        }
+        self.last = (progress.step > 0).then_some((progress.step, now));
+    }
+}
+
+impl SceneMonitor for VideoMonitor<'_> {
+    fn on_progress(&mut self, progress: &SceneProgress) -> ControlFlow<()> {
+        self.time_step(progress);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.watched.progress.send_replace(JobProgress {
+            started: true,
+            part: number(progress.scene),
+            parts: number(progress.scenes),
+            step: progress.step,
+            steps: progress.steps,
+            frame: progress.frame,
+            frames: progress.frames,
+            share: if progress.work_total > 0.0 { (progress.work_done / progress.work_total).min(1.0) } else { 1.0 },
+        });
+        self.watched.go_on()
+    }
+
+    fn on_model_step(&mut self, step: &StepReport<'_>) {
+        let took = self.watched.previewer.look(self.watched.progress.borrow().part, step);
+        // A preview is no part of the step.
+        if let Some((_, then)) = &mut self.last {
+            *then += took;
+        }
+    }
+
+    fn on_step_down(&mut self, what: &str) {
+        tracing::warn!("{what}");
+    }
+}

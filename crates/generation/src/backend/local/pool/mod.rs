@@ -1,0 +1,352 @@
+//! The models of this machine's device: which are set up, which are loaded, and which come or go next.
+//!
+//! It must not know who waits for a job, nor hold a loaded model: those are the device thread's, which does here what `Pool` decides. The
+//! invariants: what is loaded or being loaded stays within the budget; the least recently used model goes first, and before the one that
+//! takes its room is read; one model is loaded at a time; a model that cannot be loaded leaves the others as they are.
+
+mod load_watch;
+mod state;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+pub use self::load_watch::LoadWatch;
+pub(super) use self::state::Stage;
+use self::state::{State, without_folders};
+use super::{
+    caught::{NotLoaded, guarded},
+    memory::MemoryPlan,
+    model::{LoadedModel, ModelState},
+    timings::Timings,
+};
+use crate::{
+    backend::{Readiness, Refusal},
+    model_info::{ModelDefaults, ModelInfo},
+    work::Work,
+};
+
+/// The default model's index.
+pub(super) const DEFAULT: usize = 0;
+
+/// What loads a model.
+type Load = dyn Fn(&LoadWatch) -> diffusion_core::Result<LoadedModel> + Send + Sync;
+/// What reads a model's facts and its memory plan, and none of its tensors.
+type Inspect = dyn Fn() -> diffusion_core::Result<(ModelInfo, MemoryPlan)> + Send + Sync;
+
+/// A model that the operator has set up.
+pub struct ModelSetup {
+    name: String,
+    inspect: Option<Box<Inspect>>,
+    load: Box<Load>,
+    defaults: Option<ModelDefaults>,
+}
+
+impl ModelSetup {
+    /// A model by the name that requests give; `load` is called whenever it is wanted and not there, on the device's thread or beside it.
+    pub fn new(name: impl Into<String>, load: impl Fn(&LoadWatch) -> diffusion_core::Result<LoadedModel> + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), inspect: None, load: Box::new(load), defaults: None }
+    }
+
+    /// With what reads the model's facts before it is loaded, so that requests can be checked and wait for it. Without it, requests are refused
+    /// until the model is loaded.
+    #[must_use]
+    pub fn with_facts(mut self, inspect: impl Fn() -> diffusion_core::Result<(ModelInfo, MemoryPlan)> + Send + Sync + 'static) -> Self {
+        self.inspect = Some(Box::new(inspect));
+        self
+    }
+
+    /// With what requests that leave it out are filled in with.
+    #[must_use]
+    pub fn with_defaults(mut self, defaults: ModelDefaults) -> Self {
+        self.defaults = Some(defaults);
+        self
+    }
+
+    fn fill_in(&self, info: &mut ModelInfo) {
+        if let Some(defaults) = &self.defaults {
+            info.defaults = defaults.clone();
+        }
+    }
+
+    /// The name that requests give.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Debug for ModelSetup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelSetup").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// How models share the device; the operator's choice. By default all that fit stay loaded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PoolSettings {
+    /// What loaded models may hold together, in bytes; `None`: as much as the memory plans say fits beside a job.
+    pub budget: Option<u64>,
+    /// Models that were not used for so long are dropped; `None`: none are.
+    pub idle: Option<Duration>,
+    /// Gives freed memory back to the system; called whenever a model was dropped.
+    pub release: Option<fn()>,
+}
+
+/// A model as callers see it.
+#[derive(Clone, Debug)]
+pub struct ModelView {
+    /// The name that requests give.
+    pub name: String,
+    /// Whether requests that name no model have this one.
+    pub is_default: bool,
+    /// Where it stands.
+    pub state: ModelState,
+    /// Facts about it, once they are known.
+    pub info: Option<Arc<ModelInfo>>,
+    /// What it holds while it is loaded, in bytes; 0 while that is not known.
+    pub bytes: u64,
+    /// How often it was loaded.
+    pub loads: u64,
+}
+
+/// What the handles, the device's thread and the loader share.
+pub(super) struct Pool {
+    models: Vec<ModelSetup>,
+    settings: PoolSettings,
+    now: fn() -> Instant,
+    state: Mutex<State>,
+    changed: watch::Sender<()>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("models", &self.models).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What the device's thread does next for the pool.
+pub(super) enum Step {
+    /// Drop these models.
+    Drop(Vec<usize>),
+    /// Load this one: beside the jobs where that is possible.
+    Load { index: usize, beside: bool },
+    /// Refuse to load this one, for this reason.
+    Refuse(usize, String),
+}
+
+impl Pool {
+    /// The first model is the default one.
+    pub(super) fn new(models: Vec<ModelSetup>, settings: PoolSettings, now: fn() -> Instant) -> Self {
+        let state = Mutex::new(State::new(models.len(), now()));
+        Self { models, settings, now, state, changed: watch::Sender::new(()) }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.models.len()
+    }
+
+    pub(super) fn name(&self, index: usize) -> &str {
+        self.models.get(index).map_or("", |model| &model.name)
+    }
+
+    /// A model by the name that a request gives; the default one without a name.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownModel`] with the names that there are.
+    pub(super) fn index_of(&self, name: Option<&str>) -> Result<usize, Refusal> {
+        let Some(name) = name else { return Ok(0) };
+        self.models.iter().position(|model| model.name == name).ok_or_else(|| Refusal::UnknownModel {
+            model: name.to_owned(),
+            known: self.models.iter().map(|model| model.name.clone()).collect(),
+        })
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, and says so to those who watch it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.changed.send_replace(());
+        changed
+    }
+
+    pub(super) fn views(&self) -> Vec<ModelView> {
+        let state = self.lock();
+        let models = self.models.iter().zip(&state.slots).enumerate();
+        models.map(|(index, (model, slot))| ModelView { name: model.name.clone(), is_default: index == 0, ..slot.view() }).collect()
+    }
+
+    /// Facts about a model.
+    ///
+    /// # Errors
+    /// [`Refusal::Loading`] or [`Refusal::Failed`] while they are not known.
+    pub(super) fn info(&self, index: usize) -> Result<Arc<ModelInfo>, Refusal> {
+        let state = self.lock();
+        let slot = state.slots.get(index).ok_or(Refusal::Loading)?;
+        slot.info.clone().ok_or_else(|| slot.failed.as_ref().map_or(Refusal::Loading, |(_, reason)| Refusal::Failed(reason.clone())))
+    }
+
+    pub(super) fn memory(&self, index: usize) -> Option<MemoryPlan> {
+        self.lock().slots.get(index)?.memory.clone()
+    }
+
+    pub(super) fn timings(&self, index: usize) -> Timings {
+        self.lock().slots.get(index).map(|slot| slot.timings).unwrap_or_default()
+    }
+
+    pub(super) fn learn(&self, index: usize, learn: impl FnOnce(&mut Timings)) {
+        if let Some(slot) = self.lock().slots.get_mut(index) {
+            learn(&mut slot.timings);
+        }
+    }
+
+    /// Whether a job that came in at `since` can begin with this model.
+    pub(super) fn readiness(&self, index: usize, since: Instant) -> Readiness {
+        self.lock().readiness(index, since)
+    }
+
+    /// Reads what is known of each model before it is loaded. One that cannot be read is tried again when it is loaded.
+    pub(super) fn inspect(&self) {
+        for (index, model) in self.models.iter().enumerate() {
+            let Some(inspect) = &model.inspect else { continue };
+            let found = guarded(inspect);
+            self.change(|state| {
+                let Some(slot) = state.slots.get_mut(index) else { return };
+                match found {
+                    Ok((mut info, memory)) => {
+                        model.fill_in(&mut info);
+                        (slot.info, slot.memory) = (Some(Arc::new(info)), Some(memory));
+                    }
+                    Err(failure) => {
+                        let reason = failure.to_string();
+                        tracing::error!(model = model.name, %reason, "a model cannot be read");
+                        slot.failed = Some(((self.now)(), without_folders(&reason)));
+                    }
+                }
+            });
+        }
+    }
+
+    /// Wants a model: true if it should be loaded beside the running job, by the caller, who gets what to watch. Otherwise the device's thread
+    /// has it when it looks, if others may go for it.
+    pub(super) fn want(&self, index: usize, may_swap: bool) -> Option<LoadWatch> {
+        let watch = self.new_watch();
+        let wanted = self.lock().want(index, may_swap, self.settings.budget, watch);
+        if wanted.is_some() || may_swap {
+            self.changed.send_replace(());
+        }
+        wanted
+    }
+
+    /// Lets a model go as soon as no job needs it, and stops its loading.
+    pub(super) fn let_go(&self, index: usize) {
+        self.change(|state| state.let_go(index));
+    }
+
+    /// What is to be done between jobs.
+    pub(super) fn next_step(&self) -> Option<Step> {
+        self.lock().next_step((self.now)(), &self.settings)
+    }
+
+    /// Which models go so that this job has room, its own model's weights included.
+    pub(super) fn to_drop_for(&self, index: usize, work: &Work) -> Vec<usize> {
+        self.lock().to_drop_for(index, work, self.settings.budget)
+    }
+
+    /// How long until the next model is idle for too long; `None` if none will be.
+    pub(super) fn until_idle(&self) -> Option<Duration> {
+        self.lock().until_idle((self.now)(), self.settings.idle?)
+    }
+
+    /// Begins a load on the device's thread.
+    pub(super) fn begin(&self, index: usize, watch: &LoadWatch) {
+        self.change(|state| state.begin(index, watch.clone()));
+    }
+
+    /// Loads a model, wherever this is called.
+    ///
+    /// # Errors
+    /// What keeps it from being loaded.
+    pub(super) fn load(&self, index: usize, watch: &LoadWatch) -> Result<LoadedModel, NotLoaded> {
+        let model = self.models.get(index).ok_or(NotLoaded::Stopped)?;
+        let mut loaded = guarded(|| (model.load)(watch))?;
+        model.fill_in(&mut loaded.info);
+        Ok(loaded)
+    }
+
+    /// A load has ended.
+    pub(super) fn loaded(&self, index: usize, result: Result<(Arc<ModelInfo>, MemoryPlan), NotLoaded>) {
+        let now = (self.now)();
+        self.change(|state| state.loaded(index, result, now));
+    }
+
+    /// Models were dropped.
+    pub(super) fn dropped(&self, indices: &[usize]) {
+        self.change(|state| indices.iter().for_each(|index| state.dropped(*index)));
+        if let Some(release) = self.settings.release.filter(|_| !indices.is_empty()) {
+            release();
+        }
+    }
+
+    /// A job begins with a model, or has ended.
+    pub(super) fn runs(&self, index: usize, work: Option<Arc<Work>>) {
+        let now = (self.now)();
+        let mut state = self.lock();
+        state.works.store(work.is_some(), std::sync::atomic::Ordering::Relaxed);
+        state.running = work.map(|work| (index, work));
+        if let Some(slot) = state.slots.get_mut(index) {
+            slot.used = now;
+        }
+    }
+
+    /// Why a model could not be loaded, if that was tried since then.
+    pub(super) fn failed_since(&self, index: usize, since: Instant) -> Option<String> {
+        let state = self.lock();
+        let (at, reason) = state.slots.get(index)?.failed.as_ref()?;
+        (*at >= since).then(|| reason.clone())
+    }
+
+    /// The least recently used of the other models.
+    pub(super) fn least_used(&self, but: usize) -> Option<usize> {
+        self.lock().by_use(but).first().copied()
+    }
+
+    pub(super) fn is_loading(&self) -> bool {
+        self.lock().is_loading()
+    }
+
+    /// Stops the load that is going on.
+    pub(super) fn stop_loading(&self) {
+        self.lock().stop_loading();
+    }
+
+    /// Why a model has no room even alone.
+    pub(super) fn too_large(&self, index: usize) -> Option<String> {
+        self.lock().slots.get(index)?.too_large(self.settings.budget)
+    }
+
+    /// Why a model could not be loaded.
+    pub(super) fn failed_reason(&self, index: usize) -> Option<String> {
+        self.lock().slots.get(index)?.failed.as_ref().map(|(_, reason)| reason.clone())
+    }
+
+    pub(super) fn stage(&self, index: usize) -> Option<Stage> {
+        self.lock().slots.get(index).map(|slot| slot.stage)
+    }
+
+    pub(super) fn new_watch(&self) -> LoadWatch {
+        let state = self.lock();
+        LoadWatch::new(Arc::clone(&state.works), self.now)
+    }
+}

@@ -1,0 +1,296 @@
+//! Where each model stands, and what follows from that: plain data and decisions.
+//!
+//! It must not know threads, clocks or models' types. The invariants are [`super`]'s.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use super::{LoadWatch, ModelView, PoolSettings, Step};
+use crate::{
+    backend::{
+        Readiness,
+        local::{caught::NotLoaded, memory::MemoryPlan, model::ModelState, timings::Timings},
+    },
+    model_info::ModelInfo,
+    work::Work,
+};
+
+/// A reason without where files lie, which is the operator's business and stands in the log.
+pub(super) fn without_folders(reason: &str) -> String {
+    let words = reason.split(' ').map(|word| match word.rsplit_once('/') {
+        Some((_, name)) if word.starts_with('/') => name,
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Where a model's weights are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::backend::local) enum Stage {
+    Unloaded,
+    /// Wanted: the device's thread makes room for it.
+    Queued,
+    Loading,
+    Ready,
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) stage: Stage,
+    pub(super) info: Option<Arc<ModelInfo>>,
+    pub(super) memory: Option<MemoryPlan>,
+    pub(super) timings: Timings,
+    /// When a job last had it, or when it was loaded.
+    pub(super) used: Instant,
+    /// When it last could not be loaded, and why.
+    pub(super) failed: Option<(Instant, String)>,
+    loads: u64,
+    watch: Option<LoadWatch>,
+    /// Whether it goes between jobs.
+    goes: bool,
+}
+
+impl Slot {
+    pub(super) fn view(&self) -> ModelView {
+        let state = match (self.stage, &self.failed) {
+            (Stage::Ready, _) => ModelState::Ready,
+            (Stage::Loading, _) => ModelState::Loading { share: self.watch.as_ref().map_or(0.0, LoadWatch::share) },
+            (Stage::Queued, _) => ModelState::Queued,
+            (Stage::Unloaded, Some((_, reason))) => ModelState::Failed { reason: reason.clone() },
+            (Stage::Unloaded, None) => ModelState::Unloaded,
+        };
+        let (info, bytes) = (self.info.clone(), self.weights());
+        ModelView { name: String::new(), is_default: false, state, info, bytes, loads: self.loads }
+    }
+
+    fn weights(&self) -> u64 {
+        self.memory.as_ref().map_or(0, MemoryPlan::weights)
+    }
+
+    fn is_held(&self) -> bool {
+        matches!(self.stage, Stage::Ready | Stage::Loading)
+    }
+
+    /// Whether it can be loaded on another thread than the device's: a device other than the CPU belongs to one thread.
+    fn may_load_beside(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.device == "cpu")
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) slots: Vec<Slot>,
+    /// Those that are wanted, the first first.
+    queued: VecDeque<usize>,
+    /// The job that runs, and its model.
+    pub(super) running: Option<(usize, Arc<Work>)>,
+    /// Whether a job runs, for loaders.
+    pub(super) works: Arc<AtomicBool>,
+}
+
+impl State {
+    pub(super) fn new(models: usize, now: Instant) -> Self {
+        let slot = || Slot {
+            stage: Stage::Unloaded,
+            info: None,
+            memory: None,
+            timings: Timings::default(),
+            used: now,
+            failed: None,
+            loads: 0,
+            watch: None,
+            goes: false,
+        };
+        Self { slots: (0..models).map(|_| slot()).collect(), queued: VecDeque::new(), running: None, works: Arc::default() }
+    }
+
+    pub(super) fn stop_loading(&self) {
+        self.slots.iter().filter_map(|slot| slot.watch.as_ref()).for_each(LoadWatch::cancel);
+    }
+
+    pub(super) fn is_loading(&self) -> bool {
+        self.slots.iter().any(|slot| slot.stage == Stage::Loading)
+    }
+
+    pub(super) fn readiness(&self, index: usize, since: Instant) -> Readiness {
+        let Some(slot) = self.slots.get(index) else { return Readiness::Ready };
+        match slot.stage {
+            Stage::Ready => Readiness::Ready,
+            Stage::Loading => Readiness::Loading,
+            // Its room is being made.
+            Stage::Queued if self.is_loading() => Readiness::Loading,
+            Stage::Queued => Readiness::Queued,
+            // Its job is told why.
+            Stage::Unloaded if slot.failed.as_ref().is_some_and(|(at, _)| *at >= since) => Readiness::Ready,
+            Stage::Unloaded => Readiness::Cold,
+        }
+    }
+
+    /// What all models but this one hold.
+    fn held_beside(&self, index: usize) -> u64 {
+        let others = self.slots.iter().enumerate().filter(|(other, slot)| *other != index && slot.is_held());
+        others.map(|(_, slot)| slot.weights()).fold(0, u64::saturating_add)
+    }
+
+    /// Whether a model can be loaded beside those that are held, and beside the job that runs.
+    fn fits(&self, index: usize, budget: Option<u64>) -> bool {
+        let Some(slot) = self.slots.get(index) else { return false };
+        let (weights, held) = (slot.weights(), self.held_beside(index));
+        if budget.is_some_and(|budget| weights.saturating_add(held) > budget) {
+            return false;
+        }
+        let Some(limit) = slot.memory.as_ref().and_then(MemoryPlan::limit) else { return true };
+        let running = self.running.as_ref().and_then(|(running, work)| Some((running, work, self.slots.get(*running)?.memory.as_ref()?)));
+        let needed = match running {
+            Some((running, work, plan)) => plan.beside(Some(work), self.held_beside(*running).saturating_add(weights)),
+            None => slot.memory.as_ref().map_or(0, |plan| plan.beside(None, held)),
+        };
+        needed <= limit
+    }
+
+    /// See [`super::Pool::want`].
+    pub(super) fn want(&mut self, index: usize, may_swap: bool, budget: Option<u64>, watch: LoadWatch) -> Option<LoadWatch> {
+        let slot = self.slots.get(index)?;
+        if slot.is_held() && !slot.goes {
+            return None;
+        }
+        let at_once = slot.stage == Stage::Unloaded
+            && slot.may_load_beside()
+            && !self.is_loading()
+            && self.queued.is_empty()
+            && self.fits(index, budget);
+        if at_once {
+            self.begin(index, watch.clone());
+            return Some(watch);
+        }
+        let slot = self.slots.get_mut(index)?;
+        slot.goes = false;
+        if may_swap && slot.stage == Stage::Unloaded {
+            slot.stage = Stage::Queued;
+            self.queued.push_back(index);
+        }
+        None
+    }
+
+    pub(super) fn let_go(&mut self, index: usize) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        match slot.stage {
+            Stage::Ready => slot.goes = true,
+            Stage::Loading => {
+                if let Some(watch) = &slot.watch {
+                    watch.cancel();
+                }
+            }
+            Stage::Queued => {
+                slot.stage = Stage::Unloaded;
+                self.queued.retain(|queued| *queued != index);
+            }
+            // What it failed with is forgotten.
+            Stage::Unloaded => slot.failed = None,
+        }
+    }
+
+    /// The ready models, the least recently used first, without this one.
+    pub(super) fn by_use(&self, but: usize) -> Vec<usize> {
+        let mut ready: Vec<usize> = Vec::new();
+        ready.extend(
+            self.slots.iter().enumerate().filter(|(index, slot)| *index != but && slot.stage == Stage::Ready).map(|(index, _)| index),
+        );
+        ready.sort_by_key(|index| self.slots.get(*index).map(|slot| slot.used));
+        ready
+    }
+
+    pub(super) fn next_step(&mut self, now: Instant, settings: &PoolSettings) -> Option<Step> {
+        let is_idle = |slot: &Slot| settings.idle.is_some_and(|idle| now.saturating_duration_since(slot.used) >= idle);
+        let slots = self.slots.iter().enumerate();
+        let going: Vec<usize> =
+            slots.filter(|(_, slot)| slot.stage == Stage::Ready && (slot.goes || is_idle(slot))).map(|(index, _)| index).collect();
+        if !going.is_empty() {
+            return Some(Step::Drop(going));
+        }
+        if self.is_loading() {
+            return None;
+        }
+        let index = *self.queued.front()?;
+        let slot = self.slots.get(index)?;
+        if let Some(reason) = slot.too_large(settings.budget) {
+            return Some(Step::Refuse(index, reason));
+        }
+        if self.fits(index, settings.budget) {
+            return Some(Step::Load { index, beside: slot.may_load_beside() });
+        }
+        match self.by_use(index).first() {
+            Some(least_used) => Some(Step::Drop(vec![*least_used])),
+            // Nothing else is there: what its jobs take is checked when they come.
+            None => Some(Step::Load { index, beside: slot.may_load_beside() }),
+        }
+    }
+
+    /// Of the ready models those that go, the least recently used first, until there is room for the job and its model.
+    pub(super) fn to_drop_for(&self, index: usize, work: &Work, budget: Option<u64>) -> Vec<usize> {
+        let Some(plan) = self.slots.get(index).and_then(|slot| slot.memory.as_ref()) else { return Vec::new() };
+        let weights = plan.weights_of(work);
+        let mut others = self.held_beside(index);
+        let mut going = Vec::new();
+        for least_used in self.by_use(index) {
+            let is_over = budget.is_some_and(|budget| weights.saturating_add(others) > budget)
+                || plan.limit().is_some_and(|limit| plan.beside(Some(work), others) > limit);
+            if !is_over {
+                break;
+            }
+            others = others.saturating_sub(self.slots.get(least_used).map_or(0, Slot::weights));
+            going.push(least_used);
+        }
+        going
+    }
+
+    pub(super) fn until_idle(&self, now: Instant, idle: Duration) -> Option<Duration> {
+        let ready = self.slots.iter().filter(|slot| slot.stage == Stage::Ready);
+        ready.map(|slot| (slot.used + idle).saturating_duration_since(now)).min()
+    }
+
+    pub(super) fn begin(&mut self, index: usize, watch: LoadWatch) {
+        self.queued.retain(|queued| *queued != index);
+        if let Some(slot) = self.slots.get_mut(index) {
+            (slot.stage, slot.watch, slot.goes) = (Stage::Loading, Some(watch), false);
+        }
+    }
+
+    /// See [`super::Pool::loaded`].
+    pub(super) fn loaded(&mut self, index: usize, result: Result<(Arc<ModelInfo>, MemoryPlan), NotLoaded>, now: Instant) {
+        self.queued.retain(|queued| *queued != index);
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        slot.watch = None;
+        match result {
+            Ok((info, memory)) => {
+                (slot.stage, slot.failed, slot.used) = (Stage::Ready, None, now);
+                slot.loads += 1;
+                (slot.info, slot.memory) = (Some(info), Some(memory));
+            }
+            Err(NotLoaded::Stopped) => slot.stage = Stage::Unloaded,
+            Err(NotLoaded::NoMemory(reason) | NotLoaded::Failed(reason)) => {
+                (slot.stage, slot.failed) = (Stage::Unloaded, Some((now, without_folders(&reason))));
+            }
+        }
+    }
+
+    pub(super) fn dropped(&mut self, index: usize) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        (slot.stage, slot.goes) = (Stage::Unloaded, false);
+        if let Some(memory) = &slot.memory {
+            memory.is_unloaded();
+        }
+    }
+}
+
+impl Slot {
+    /// Why it has no room even alone, in one line.
+    pub(super) fn too_large(&self, budget: Option<u64>) -> Option<String> {
+        let (budget, weights) = (budget?, self.weights());
+        (weights > budget)
+            .then(|| format!("it holds {weights} bytes, and pool.budget is {budget}: raise it, or choose a smaller precision"))
+    }
+}

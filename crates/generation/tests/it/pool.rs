@@ -1,0 +1,334 @@
+//! Several models on one device: loading on demand, room, swaps, failures, cancelling, and the order of jobs.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use diffusion_core::{
+    Error,
+    pipelines::{nano_sd, nano_svd},
+    policy::ExecutionPolicy,
+    weights::WeightSource,
+};
+use generation::{
+    ImageRequest, Limits, LoadWatch, LoadedModel, LocalBackend, LocalSettings, MemoryPlan, ModelSetup, ModelState, PoolSettings, Refusal,
+    SubmitError,
+    jobs::{HeldJob, JobState, Jobs, Work},
+};
+
+use crate::fake::{eventually, held_only, hold, images, info, model};
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// A load that waits until the test lets it go on.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    /// Waits, and fails as a stopped load does if it is stopped meanwhile.
+    fn wait(&self, watch: &LoadWatch) -> diffusion_core::Result<()> {
+        let mut open = self.0.0.lock().unwrap();
+        while !*open {
+            if watch.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            open = self.0.1.wait_timeout(open, Duration::from_millis(1)).unwrap().0;
+        }
+        Ok(())
+    }
+}
+
+fn loaded(bytes: u64) -> LoadedModel {
+    LoadedModel { memory: MemoryPlan::of_weights(bytes, None), ..model() }
+}
+
+/// A fake model that holds so many bytes.
+fn setup(name: &str, bytes: u64, before: impl Fn(&LoadWatch) -> diffusion_core::Result<()> + Send + Sync + 'static) -> ModelSetup {
+    ModelSetup::new(name, move |watch| {
+        before(watch)?;
+        Ok(loaded(bytes))
+    })
+    .with_facts(move || Ok((info(), MemoryPlan::of_weights(bytes, None))))
+}
+
+fn at_once(name: &str) -> ModelSetup {
+    setup(name, 10, |_| Ok(()))
+}
+
+async fn pool(models: Vec<ModelSetup>, budget: u64) -> LocalBackend {
+    let settings = PoolSettings { budget: Some(budget), ..PoolSettings::default() };
+    let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, settings).unwrap();
+    local.loaded().await.unwrap();
+    local
+}
+
+fn work(model: &str, prompt: &str) -> Work {
+    let request = ImageRequest {
+        model: Some(model.into()),
+        prompt: Some(prompt.into()),
+        seed: Some(7),
+        num_inference_steps: Some(3),
+        ..ImageRequest::default()
+    };
+    Work::Image(request.validate(&Limits::default(), &info()).unwrap())
+}
+
+async fn ask(jobs: &Jobs, model: &str) -> Result<HeldJob, SubmitError> {
+    hold(jobs, work(model, "a boat"), None).await
+}
+
+fn state(local: &LocalBackend, name: &str) -> ModelState {
+    local.models().into_iter().find(|view| view.name == name).unwrap().state
+}
+
+fn loads(local: &LocalBackend) -> BTreeMap<String, u64> {
+    local.models().into_iter().map(|view| (view.name, view.loads)).collect()
+}
+
+#[tokio::test]
+async fn a_model_is_loaded_when_it_is_asked_for_and_the_least_recently_used_goes() {
+    let local = pool(NAMES.map(at_once).into(), 25).await;
+    let jobs = held_only(8, local.clone());
+    assert_eq!((state(&local, "a"), state(&local, "b")), (ModelState::Ready, ModelState::Unloaded));
+    for name in ["b", "a", "c"] {
+        assert_eq!(images(ask(&jobs, name).await.unwrap()).await.unwrap().len(), 1);
+    }
+    // b was used before a.
+    let ready = NAMES.map(|name| state(&local, name) == ModelState::Ready);
+    assert_eq!(ready, [true, false, true, false]);
+    assert_eq!(loads(&local)["a"], 1);
+}
+
+#[tokio::test]
+async fn an_unknown_model_is_refused_with_the_names_that_there_are() {
+    let local = pool(NAMES.map(at_once).into(), 25).await;
+    let jobs = held_only(8, local);
+    let refused = ask(&jobs, "e").await;
+    let Err(SubmitError::Refused(refusal @ Refusal::UnknownModel { .. })) = refused else { panic!("{refused:?}") };
+    assert_eq!(refusal.to_string(), "no model \"e\" is set up; there are a, b, c, d");
+    assert_eq!(refusal.field(), Some("model"));
+}
+
+#[test]
+fn work_that_an_older_version_stored_has_the_default_model() {
+    let named = work("turbo", "a boat");
+    let mut json = serde_json::to_value(&named).unwrap();
+    assert_eq!(json["pictures"]["model"], "turbo");
+    let read: Work = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(read.model(), Some("turbo"));
+    json["pictures"].as_object_mut().unwrap().remove("model");
+    let read: Work = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(read.model(), None);
+    // Nor does a version that knows no models meet the field where none is named.
+    assert_eq!(serde_json::to_value(&read).unwrap(), json);
+}
+
+#[tokio::test]
+async fn a_job_waits_for_its_model_and_says_so_while_others_work() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let local = pool(vec![at_once("a"), setup("b", 10, move |watch| held.wait(watch))], 25).await;
+    let jobs = held_only(8, local.clone());
+    let waiting = ask(&jobs, "b").await.unwrap();
+    let id = waiting.id().to_owned();
+    eventually("it is being loaded", || matches!(state(&local, "b"), ModelState::Loading { .. })).await;
+    let job = jobs.get("", &id).await.unwrap().unwrap();
+    assert_eq!(job.state, JobState::Queued);
+    assert!(matches!(job.waits_for, Some((name, ModelState::Loading { .. })) if name == "b"));
+    // The device works on with the model that it has.
+    assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
+    gate.open();
+    assert_eq!(images(waiting).await.unwrap().len(), 1);
+    let job = jobs.get("", &id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.waits_for), (JobState::Completed, None));
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_while_its_model_loads_ends_at_once() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let local = pool(vec![at_once("a"), setup("b", 10, move |watch| held.wait(watch))], 25).await;
+    let jobs = held_only(8, local.clone());
+    let waiting = ask(&jobs, "b").await.unwrap();
+    let id = waiting.id().to_owned();
+    eventually("it is being loaded", || matches!(state(&local, "b"), ModelState::Loading { .. })).await;
+    jobs.cancel("", &id).await.unwrap();
+    assert!(images(waiting).await.is_err());
+    assert_eq!(jobs.get("", &id).await.unwrap().unwrap().state, JobState::Cancelled);
+    assert_eq!(jobs.active(), 0);
+    // The load itself is stopped by name.
+    local.unload_model("b").unwrap();
+    eventually("the load is stopped", || state(&local, "b") == ModelState::Unloaded).await;
+}
+
+#[tokio::test]
+async fn a_job_of_a_model_that_is_loaded_for_it_alone_stops_the_load_with_it() {
+    use generation::{Backend as _, BackendError, CancelSwitch, JobContext};
+    let local = pool(vec![at_once("a"), setup("b", 10, |watch| Gate::default().wait(watch))], 15).await;
+    let cancel = CancelSwitch::default();
+    let context = JobContext { cancel: cancel.clone(), ..JobContext::default() };
+    let running = tokio::spawn({
+        let local = local.clone();
+        async move { local.run(Arc::new(work("b", "a boat")), context).await }
+    });
+    eventually("it is being loaded", || matches!(state(&local, "b"), ModelState::Loading { .. })).await;
+    cancel.cancel();
+    assert!(matches!(running.await.unwrap(), Err(BackendError::Cancelled)));
+    assert_eq!(state(&local, "b"), ModelState::Unloaded);
+}
+
+#[tokio::test]
+async fn a_load_that_fails_leaves_the_others_serving_and_a_later_one_tries_again() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let fails = move |_: &LoadWatch| match is_broken.load(Ordering::Relaxed) {
+        true => Err(Error::file("unet/config.json", "truncated\nbacktrace")),
+        false => Ok(()),
+    };
+    let local = pool(vec![at_once("a"), setup("b", 10, fails)], 25).await;
+    let jobs = held_only(8, local.clone());
+    let failed = images(ask(&jobs, "b").await.unwrap()).await.unwrap_err();
+    assert_eq!(failed.to_string(), "the model b could not be loaded: unet/config.json: truncated");
+    assert_eq!(state(&local, "b"), ModelState::Failed { reason: "unet/config.json: truncated".into() });
+    assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
+    broken.store(false, Ordering::Relaxed);
+    assert_eq!(images(ask(&jobs, "b").await.unwrap()).await.unwrap().len(), 1);
+    assert_eq!(state(&local, "b"), ModelState::Ready);
+}
+
+#[tokio::test]
+async fn a_loader_that_panics_is_that_models_failure() {
+    let local = pool(vec![at_once("a"), setup("b", 10, |_| panic!("out of luck"))], 25).await;
+    let jobs = held_only(8, local.clone());
+    assert!(images(ask(&jobs, "b").await.unwrap()).await.is_err());
+    assert_eq!(state(&local, "b"), ModelState::Failed { reason: "internal error: out of luck".into() });
+    assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_default_model_that_fails_leaves_the_others_serving() {
+    let broken = setup("a", 10, |_| Err(Error::file("unet/config.json", "truncated")));
+    let settings = PoolSettings { budget: Some(25), ..PoolSettings::default() };
+    let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), vec![broken, at_once("b")], settings).unwrap();
+    assert_eq!(*local.loaded().await.unwrap(), info(), "it is tried again when it is wanted");
+    let jobs = held_only(8, local.clone());
+    assert_eq!(images(ask(&jobs, "b").await.unwrap()).await.unwrap().len(), 1);
+    assert!(matches!(state(&local, "a"), ModelState::Failed { .. }));
+}
+
+#[tokio::test]
+async fn a_model_that_is_larger_than_the_budget_says_so() {
+    let local = pool(vec![at_once("a"), setup("b", 40, |_| Ok(()))], 25).await;
+    let jobs = held_only(8, local.clone());
+    let failed = images(ask(&jobs, "b").await.unwrap()).await.unwrap_err().to_string();
+    assert!(failed.contains("it holds 40 bytes, and pool.budget is 25"), "{failed}");
+    assert_eq!(state(&local, "a"), ModelState::Ready, "nothing went for it");
+}
+
+#[tokio::test]
+async fn a_model_is_loaded_and_dropped_by_name() {
+    let local = pool(NAMES.map(at_once).into(), 25).await;
+    local.load_model("d").unwrap();
+    eventually("it is loaded", || state(&local, "d") == ModelState::Ready).await;
+    local.unload_model("a").unwrap();
+    eventually("it is dropped", || state(&local, "a") == ModelState::Unloaded).await;
+    assert!(matches!(local.load_model("e"), Err(Refusal::UnknownModel { .. })));
+    // The default model is loaded again when it is wanted.
+    let jobs = held_only(8, local.clone());
+    assert_eq!(images(ask(&jobs, "a").await.unwrap()).await.unwrap().len(), 1);
+    assert_eq!(loads(&local)["a"], 2);
+}
+
+#[tokio::test]
+async fn models_that_nobody_uses_go_and_their_memory_with_them() {
+    static RELEASED: AtomicUsize = AtomicUsize::new(0);
+    let release = || {
+        RELEASED.fetch_add(1, Ordering::Relaxed);
+    };
+    let settings = PoolSettings { budget: None, idle: Some(Duration::from_millis(1)), release: Some(release) };
+    let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), NAMES.map(at_once).into(), settings).unwrap();
+    local.loaded().await.unwrap();
+    eventually("it is dropped", || state(&local, "a") == ModelState::Unloaded).await;
+    eventually("its memory is given back", || RELEASED.load(Ordering::Relaxed) > 0).await;
+}
+
+/// A burst over four models with room for two: every job is done, and models are swapped at most twice as often as in the best order, which
+/// loads each once.
+#[tokio::test]
+async fn a_burst_over_four_models_swaps_seldom_and_starves_nobody() {
+    let local = pool(NAMES.map(at_once).into(), 25).await;
+    let jobs = held_only(64, local.clone());
+    // All are there before the first ends.
+    let first = hold(&jobs, work("a", "slow"), None).await.unwrap();
+    let mut progress = first.progress();
+    progress.wait_for(|progress| progress.started).await.unwrap();
+    let mut burst = Vec::new();
+    for _ in 0..10 {
+        for name in NAMES {
+            burst.push(ask(&jobs, name).await.unwrap());
+        }
+    }
+    drop(first);
+    for job in burst {
+        assert_eq!(images(job).await.unwrap().len(), 1);
+    }
+    let loads = loads(&local);
+    assert!(loads.values().sum::<u64>() <= 8, "{loads:?}");
+}
+
+/// The embedded models in both precisions, under four names.
+fn embedded(name: &'static str) -> ModelSetup {
+    let policy = move || match name {
+        "a" | "b" => ExecutionPolicy::cpu_f32(),
+        _ => ExecutionPolicy::resolve(diffusion_core::policy::DeviceChoice::Cpu, diffusion_core::policy::Precision::Bf16).unwrap(),
+    };
+    ModelSetup::new(name, move |watch| {
+        let motion: Box<dyn WeightSource> = Box::new(nano_svd());
+        LoadedModel::load(watch.watched(Box::new(nano_sd())).as_ref(), &policy(), motion, None)
+    })
+    .with_facts(move || LoadedModel::facts(&nano_sd(), &policy(), &nano_svd(), None))
+}
+
+async fn png_of(jobs: &Jobs, name: &str) -> Vec<u8> {
+    let request = ImageRequest {
+        model: Some(name.into()),
+        prompt: Some("a boat".into()),
+        seed: Some(3),
+        num_inference_steps: Some(2),
+        ..ImageRequest::default()
+    };
+    let info = jobs.local().model_named(Some(name)).unwrap();
+    let spec = request.validate(&Limits::default(), &info).unwrap();
+    images(hold(jobs, Work::Image(spec), None).await.unwrap()).await.unwrap().remove(0).png
+}
+
+/// Thirty swaps between four models with room for two: each image is that of a fresh start, byte for byte.
+#[tokio::test]
+async fn thirty_swaps_change_no_image() {
+    let bytes = LoadedModel::facts(&nano_sd(), &ExecutionPolicy::cpu_f32(), &nano_svd(), None).unwrap().1.weights();
+    let mut fresh = BTreeMap::new();
+    for name in NAMES {
+        let alone = held_only(1, pool(vec![embedded(name)], u64::MAX).await);
+        fresh.insert(name, png_of(&alone, name).await);
+    }
+    let local = pool(NAMES.map(embedded).into(), bytes * 2).await;
+    let jobs = held_only(1, local.clone());
+    for round in 0..30 {
+        // Of five names in turn the next is never one of the last two.
+        let name = NAMES[round % 4];
+        assert!(png_of(&jobs, name).await == fresh[name], "the image of {name} in round {round}");
+        let held: u64 = local.models().iter().filter(|view| view.state == ModelState::Ready).map(|view| view.bytes).sum();
+        assert!(held <= bytes * 2, "{held} bytes are held");
+    }
+    assert!(loads(&local).values().sum::<u64>() >= 20, "{:?}", loads(&local));
+}

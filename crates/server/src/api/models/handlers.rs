@@ -1,0 +1,66 @@
+//! Listing, loading and unloading models.
+//!
+//! It must not know how a model is loaded. The invariant: an answer tells how things stand when it is written, and never waits for a load.
+
+use std::future::{Future, ready};
+
+use actix_web::{
+    HttpResponse,
+    http::StatusCode,
+    web::{Data, Json, Path},
+};
+
+use super::wire::{Model, Models};
+use crate::{
+    http::{ErrorBody, Problem},
+    state::ApiState,
+};
+
+/// The models of this machine.
+///
+/// Each with its state. A request names one in its `model`.
+#[utoipa::path(get, path = "/models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
+pub(crate) fn list(state: Data<ApiState>) -> impl Future<Output = Json<Models>> {
+    ready(Json(Models { models: state.local().models().into_iter().map(Model::from).collect() }))
+}
+
+/// Has a model loaded.
+///
+/// Answers at once; `GET /models` tells how far it is. Where there is no room for all, the least recently used models go for it, once the job
+/// that runs has ended.
+#[utoipa::path(
+    post,
+    path = "/models/{name}/load",
+    tag = "models",
+    params(("name" = String, Path, description = "The model's name, as `GET /models` has it", example = "turbo")),
+    responses(
+        (status = 202, description = "It is loaded, or will be", body = Model),
+        (status = 404, description = "There is no such model: `detail` names those that there are", body = ErrorBody),
+        (status = 503, description = "The device is lost", body = ErrorBody),
+    )
+)]
+pub(crate) fn load(name: Path<String>, state: Data<ApiState>) -> impl Future<Output = Result<HttpResponse, Problem>> {
+    ready(state.local().load_model(&name).map_err(Problem::from).and_then(|()| accepted(&name, &state)))
+}
+
+/// Has a model unloaded.
+///
+/// Answers at once. A job that runs with it ends first; a load is stopped. It is loaded again when a request wants it.
+#[utoipa::path(
+    post,
+    path = "/models/{name}/unload",
+    tag = "models",
+    params(("name" = String, Path, description = "The model's name, as `GET /models` has it", example = "turbo")),
+    responses(
+        (status = 202, description = "It is unloaded, or will be", body = Model),
+        (status = 404, description = "There is no such model: `detail` names those that there are", body = ErrorBody),
+    )
+)]
+pub(crate) fn unload(name: Path<String>, state: Data<ApiState>) -> impl Future<Output = Result<HttpResponse, Problem>> {
+    ready(state.local().unload_model(&name).map_err(Problem::from).and_then(|()| accepted(&name, &state)))
+}
+
+fn accepted(name: &str, state: &ApiState) -> Result<HttpResponse, Problem> {
+    let view = state.local().models().into_iter().find(|view| view.name == name).ok_or_else(Problem::internal)?;
+    Ok(HttpResponse::build(StatusCode::ACCEPTED).json(Model::from(view)))
+}

@@ -1,0 +1,73 @@
+//! A model as it stands on the wire and in /openapi.json.
+
+use generation::{ModelState, ModelView};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The models of this machine.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Models {
+    /// The default model first.
+    pub(crate) models: Vec<Model>,
+}
+
+/// A model.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Model {
+    /// The name that requests give in `model`.
+    #[schema(example = "turbo")]
+    pub(crate) name: String,
+    /// Whether requests that name no model have this one.
+    #[schema(example = false)]
+    pub(crate) default: bool,
+    /// "unloaded", "queued", "loading", "ready" or "failed". One that is unloaded or has failed is loaded when a request wants it.
+    #[schema(example = "ready")]
+    pub(crate) state: &'static str,
+    /// How much of it is read, in percent, while it is loading; else absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100, example = json!(null))]
+    pub(crate) progress: Option<u32>,
+    /// Why it could not be loaded; absent unless it has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(null))]
+    pub(crate) reason: Option<String>,
+    /// What it holds while it is loaded, in bytes; null while that is not known.
+    #[schema(example = 2_132_000_000_u64)]
+    pub(crate) memory_bytes: Option<u64>,
+    /// How often it was loaded since the server started.
+    #[schema(example = 1)]
+    pub(crate) loads: u64,
+    /// The precision of its noise predictor: "f32", "bf16" or "f16"; null while that is not known.
+    #[schema(example = "bf16")]
+    pub(crate) precision: Option<String>,
+    /// The width in pixels of an image whose request names none; null while that is not known.
+    #[schema(example = 512)]
+    pub(crate) width: Option<u32>,
+    /// Its height, likewise.
+    #[schema(example = 512)]
+    pub(crate) height: Option<u32>,
+}
+
+impl From<ModelView> for Model {
+    fn from(view: ModelView) -> Self {
+        let ModelView { name, is_default, state, info, bytes, loads } = view;
+        let size = info.as_ref().map(|info| info.defaults.size.unwrap_or((info.default_width, info.default_height)));
+        let (progress, reason) = match &state {
+            ModelState::Loading { share } => (Some((share * 100.0) as u32), None),
+            ModelState::Failed { reason } => (None, Some(reason.clone())),
+            ModelState::Unloaded | ModelState::Queued | ModelState::Ready => (None, None),
+        };
+        Self {
+            name,
+            default: is_default,
+            state: state.name(),
+            progress,
+            reason,
+            memory_bytes: (bytes > 0).then_some(bytes),
+            loads,
+            precision: info.map(|info| info.precision.clone()),
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! `/models`, and `model` in the bodies of every API.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use diffusion_core::Error;
+use generation::{LoadWatch, LocalBackend, LocalSettings, ModelSetup, PoolSettings};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use server::{ServerSettings, Services};
+
+use crate::{
+    fake::{Engine, PATIENCE, Running, model},
+    task_client::{clip, settings},
+};
+
+fn setup(name: &str, before: impl Fn(&LoadWatch) -> diffusion_core::Result<()> + Send + Sync + 'static) -> ModelSetup {
+    ModelSetup::new(name, move |watch| {
+        before(watch)?;
+        Ok(model())
+    })
+    .with_facts(|| {
+        let model = model();
+        Ok((model.info, model.memory))
+    })
+}
+
+/// A server with the models "own", "turbo", whose load waits until it may, and "broken".
+async fn server(may_load: &Arc<AtomicBool>) -> Running {
+    let may = Arc::clone(may_load);
+    let waits = move |watch: &LoadWatch| {
+        while !may.load(Ordering::Relaxed) {
+            if watch.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    };
+    let broken = |_: &LoadWatch| Err(Error::file("/srv/models/broken/unet/config.json", "truncated"));
+    let models = vec![setup("own", |_| Ok(())), setup("turbo", waits), setup("broken", broken)];
+    let local = LocalBackend::start_pool(LocalSettings::new(Instant::now), models, PoolSettings::default()).unwrap();
+    local.loaded().await.unwrap();
+    let (local_models, pool_models) = (vec!["own".into()], vec!["turbo".into(), "broken".into()]);
+    let services = Services { local_models, pool_models, ..Services::default() };
+    Running::with_settings(ServerSettings { services, ..settings() }, Engine { local, places: 8 }).await
+}
+
+async fn model_of(server: &Running, name: &str) -> Value {
+    let (status, listed) = server.ask(Method::GET, "/models", None).await;
+    assert_eq!(status, StatusCode::OK, "{listed}");
+    listed["models"].as_array().unwrap().iter().find(|model| model["name"] == name).unwrap().clone()
+}
+
+async fn until(server: &Running, name: &str, state: &str) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let model = model_of(server, name).await;
+        if model["state"] == state {
+            return model;
+        }
+        assert!(Instant::now() < deadline, "{model}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[actix_web::test]
+async fn models_are_listed_loaded_and_unloaded() {
+    let may_load = Arc::new(AtomicBool::new(false));
+    let server = server(&may_load).await;
+    let own = model_of(&server, "own").await;
+    assert_eq!((&own["default"], &own["state"], &own["loads"]), (&json!(true), &json!("ready"), &json!(1)));
+    assert_eq!(model_of(&server, "turbo").await["state"], "unloaded");
+    let (status, answer) = server.ask(Method::POST, "/models/turbo/load", None).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    assert_eq!(until(&server, "turbo", "loading").await["progress"], 0);
+    // A load that is not wanted any more is stopped.
+    let (status, _) = server.ask(Method::POST, "/models/turbo/unload", None).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    until(&server, "turbo", "unloaded").await;
+    may_load.store(true, Ordering::Relaxed);
+    server.ask(Method::POST, "/models/turbo/load", None).await;
+    until(&server, "turbo", "ready").await;
+    server.ask(Method::POST, "/models/turbo/unload", None).await;
+    until(&server, "turbo", "unloaded").await;
+    for path in ["/models/none/load", "/models/none/unload"] {
+        let (status, answer) = server.ask(Method::POST, path, None).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(answer, json!({"detail": "no model \"none\" is set up; there are own, turbo, broken"}));
+    }
+}
+
+#[actix_web::test]
+async fn a_task_says_that_its_model_is_being_loaded() {
+    let may_load = Arc::new(AtomicBool::new(false));
+    let server = server(&may_load).await;
+    let (status, taken) = server.ask(Method::POST, "/api/v1/videos/generate", Some(clip(json!({"model": "turbo"})))).await;
+    assert_eq!(status, StatusCode::OK, "{taken}");
+    let path = format!("/api/v1/tasks/{}", taken["task_id"].as_str().unwrap());
+    until(&server, "turbo", "loading").await;
+    let (_, task) = server.ask(Method::GET, &path, None).await;
+    assert_eq!(task["status"], "pending", "{task}");
+    assert_eq!(task["waits_for_model"], json!({"name": "turbo", "state": "loading", "progress": 0}), "{task}");
+    assert_eq!(task["message"], "Its model turbo is being loaded: 0 %");
+    may_load.store(true, Ordering::Relaxed);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, task) = server.ask(Method::GET, &path, None).await;
+        if task["status"] == "completed" {
+            assert_eq!(task.get("waits_for_model"), None);
+            return;
+        }
+        assert!(Instant::now() < deadline, "{task}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_model_that_cannot_be_loaded_says_why_and_the_others_serve() {
+    let server = server(&Arc::new(AtomicBool::new(true))).await;
+    let (status, answer) = server.ask(Method::POST, "/generate", Some(json!({"prompt": "a boat", "model": "broken"}))).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+    let said = answer["detail"].as_str().unwrap();
+    assert!(said.contains("the model broken could not be loaded") && said.contains("truncated"), "{said}");
+    let model = model_of(&server, "broken").await;
+    assert_eq!(model["state"], "failed", "{model}");
+    assert_eq!(model["reason"], "config.json: truncated", "where files lie is the operator's business");
+    // Every name that is listed can be given.
+    for model in ["turbo", "own", "local", "local/own", "local/turbo"] {
+        let body = json!({"prompt": "a boat", "model": model, "return_base64": true, "num_inference_steps": 2});
+        let (status, answer) = server.ask(Method::POST, "/generate", Some(body)).await;
+        assert_eq!(status, StatusCode::OK, "{model}: {answer}");
+    }
+}
+
+#[actix_web::test]
+async fn an_unknown_model_is_404_with_the_names_that_there_are_in_every_api() {
+    let server = server(&Arc::new(AtomicBool::new(true))).await;
+    let names = "there are local, local/own, turbo, broken";
+    let picture = clip(json!({}))["image"].clone();
+    for (path, body) in [
+        ("/generate", json!({"prompt": "a boat", "model": "none"})),
+        ("/generate-video", json!({"scenes": ["a", "b"], "model": "none"})),
+        ("/generate-video/info", json!({"scenes": ["a", "b"], "model": "none"})),
+        ("/generate-video", json!({"text": "a boat", "model": "none"})),
+        ("/generate-video", json!({"characterImageUrl": picture, "script": "it moves", "model": "none"})),
+        ("/animate", json!({"image": picture, "model": "none"})),
+    ] {
+        let (status, answer) = server.ask(Method::POST, path, Some(body)).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}: {answer}");
+        assert!(answer["detail"].as_str().unwrap().contains(names), "{path}: {answer}");
+    }
+    for (path, body) in [
+        ("/api/v1/videos/generate", clip(json!({"model": "none"}))),
+        ("/api/v1/images/generate", json!({"prompt": "a boat", "model": "none"})),
+        ("/api/v1/images/generate-i2i", json!({"prompt": "a boat", "image": picture, "model": "none"})),
+    ] {
+        let (status, answer) = server.ask(Method::POST, path, Some(body)).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}: {answer}");
+        assert_eq!(answer["error"]["code"], "MODEL_NOT_FOUND", "{path}: {answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains(names), "{path}: {answer}");
+    }
+    assert_eq!(server.jobs.active(), 0);
+}
