@@ -31,7 +31,7 @@ pub(crate) use self::{
     path_methods::path,
     problem::{
         Problem, Renderer,
-        documented::{FileAnswers, JsonBodyProblems, NotMade, QueueProblems, ServiceProblems, StoreProblems},
+        documented::{FileAnswers, JsonBodyProblems, ModelProblems, NotMade, QueueProblems, ServiceProblems, StoreProblems},
     },
     request_body::{RequestBody, aside, check_type, holding},
     request_memory::HeldMemory,

@@ -48,7 +48,7 @@ async fn the_description_lists_the_routes_and_their_answers() {
     ];
     assert_eq!(paths.keys().collect::<Vec<_>>(), expected);
     let answers = paths["/generate"]["post"]["responses"].as_object().unwrap();
-    let statuses = ["200", "400", "401", "403", "408", "410", "413", "415", "421", "422", "429", "500", "503"];
+    let statuses = ["200", "400", "401", "403", "404", "408", "410", "413", "415", "421", "422", "429", "500", "503"];
     assert_eq!(answers.keys().collect::<Vec<_>>(), statuses);
     let of_health = paths["/health"]["get"]["responses"].as_object().unwrap();
     assert_eq!(of_health.keys().collect::<Vec<_>>(), ["200", "400", "403", "421"], "what wants no key says nothing of keys");
@@ -78,6 +78,46 @@ async fn a_disk_or_a_store_that_fails_is_described_as_503_with_a_time() {
             }
         }
     }
+}
+
+/// Every route whose body has a `model` answers an unknown one, and documents that answer.
+#[actix_web::test]
+async fn an_unknown_model_is_documented_where_a_body_names_one() {
+    let api = get("/openapi.json").await.json();
+    let schemas = &api["components"]["schemas"];
+    let schema = |reference: &Value| &schemas[reference["$ref"].as_str().unwrap().rsplit('/').next().unwrap()];
+    let mut paths = Vec::new();
+    for (path, item) in api["paths"].as_object().unwrap() {
+        let body = &item["post"]["requestBody"]["content"]["application/json"]["schema"];
+        if body.is_null() {
+            continue;
+        }
+        let body = schema(body);
+        let shapes = body["oneOf"].as_array().map_or_else(|| vec![body], |shapes| shapes.iter().map(schema).collect());
+        for shape in shapes.into_iter().filter(|shape| shape["properties"]["model"].is_object()) {
+            let mut request = shape["example"].clone();
+            request["model"] = json!("not-there");
+            let request = post_to(path, request.to_string()).insert_header(("x-request-id", "a-name"));
+            let answer = ask(request).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+            assert!(item["post"]["responses"]["404"].is_object(), "{path}");
+            paths.push(path.as_str());
+        }
+    }
+    paths.dedup();
+    assert_eq!(
+        paths,
+        [
+            "/animate",
+            "/api/v1/i2v",
+            "/api/v1/images/generate",
+            "/api/v1/images/generate-i2i",
+            "/api/v1/videos/generate",
+            "/generate",
+            "/generate-video",
+            "/generate-video/info",
+        ]
+    );
 }
 
 #[actix_web::test]

@@ -26,7 +26,7 @@ use crate::{
         metadata::JobMetadata,
         submission::{Submission, new_id},
     },
-    http::{JsonBodyProblems, Problem, QueueProblems, RequestBody, RequestNotes, ServiceProblems, check_type, idempotency},
+    http::{JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, RequestNotes, ServiceProblems, check_type, idempotency},
     inputs::{Asker, Body, SourceError, input_image, random_seed},
     state::{ApiState, Maker},
 };
@@ -59,6 +59,7 @@ const FPS: f64 = 24.0;
             )
         ),
         JsonBodyProblems,
+        ModelProblems,
         QueueProblems,
         ServiceProblems,
     )

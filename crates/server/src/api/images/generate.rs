@@ -27,7 +27,7 @@ use crate::{
     },
     files::PngFile,
     http::{
-        IdempotencyHeader, JsonBodyProblems, NotMade, Problem, QueueProblems, RequestBody, RequestNotes, aside, check_type,
+        IdempotencyHeader, JsonBodyProblems, ModelProblems, NotMade, Problem, QueueProblems, RequestBody, RequestNotes, aside, check_type,
         file_answer::AS_MADE, idempotency,
     },
     inputs::random_seed,
@@ -59,6 +59,7 @@ use crate::{
             )
         ),
         JsonBodyProblems,
+        ModelProblems,
         QueueProblems,
         NotMade,
     )

@@ -26,7 +26,10 @@ use crate::{
         },
     },
     files::artifacts,
-    http::{HeldMemory, IdempotencyHeader, JsonBodyProblems, NotMade, Problem, QueueProblems, RequestBody, aside, check_type, idempotency},
+    http::{
+        HeldMemory, IdempotencyHeader, JsonBodyProblems, ModelProblems, NotMade, Problem, QueueProblems, RequestBody, aside, check_type,
+        idempotency,
+    },
     inputs::{Asker, Body, SourceError, value_error},
     state::ApiState,
 };
@@ -52,7 +55,7 @@ enum Made {
     tag = "tasks",
     request_body = PictureTaskBody,
     params(IdempotencyHeader),
-    responses(Made, JsonBodyProblems, QueueProblems, NotMade)
+    responses(Made, JsonBodyProblems, ModelProblems, QueueProblems, NotMade)
 )]
 pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     answered(&request, caller, payload, &state, false).await
@@ -67,7 +70,7 @@ pub(crate) async fn generate(request: HttpRequest, caller: Caller, payload: Payl
     tag = "tasks",
     request_body = PictureFromPictureBody,
     params(IdempotencyHeader),
-    responses(Made, JsonBodyProblems, QueueProblems, NotMade)
+    responses(Made, JsonBodyProblems, ModelProblems, QueueProblems, NotMade)
 )]
 pub(crate) async fn generate_from_picture(request: HttpRequest, caller: Caller, payload: Payload, state: Data<ApiState>) -> HttpResponse {
     answered(&request, caller, payload, &state, true).await

@@ -26,8 +26,8 @@ use crate::{
         },
     },
     http::{
-        ErrorBody, IdempotencyHeader, JsonBodyProblems, Problem, QueueProblems, RequestBody, ServiceProblems, StoreProblems, aside,
-        check_type, idempotency,
+        ErrorBody, IdempotencyHeader, JsonBodyProblems, ModelProblems, Problem, QueueProblems, RequestBody, ServiceProblems, StoreProblems,
+        aside, check_type, idempotency,
     },
     inputs::{Asker, SourceError, input_image},
     state::{ApiState, Maker},
@@ -50,6 +50,7 @@ use crate::{
             headers(("Idempotent-Replayed" = String, description = "true if this request was answered before; else absent"))
         ),
         JsonBodyProblems,
+        ModelProblems,
         QueueProblems,
         ServiceProblems,
     )

@@ -24,8 +24,8 @@ use crate::{
     },
     files::{Mp4File, decoding, picture_text},
     http::{
-        IdempotencyHeader, JsonBodyProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, RequestNotes, check_type, insert,
-        respond_async,
+        IdempotencyHeader, JsonBodyProblems, ModelProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, RequestNotes,
+        check_type, insert, respond_async,
     },
     inputs::{EXAMPLE_PICTURE, Holds, body_table, picture_source, random_seed, rows, value_error},
     state::{ApiState, Services},
@@ -101,6 +101,7 @@ body_table! {
         ),
         TaskAccepted,
         JsonBodyProblems,
+        ModelProblems,
         QueueProblems,
         NotMade,
     )

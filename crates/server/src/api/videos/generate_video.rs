@@ -35,8 +35,8 @@ use crate::{
     },
     files::Mp4File,
     http::{
-        ErrorBody, IdempotencyHeader, JsonBodyProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody, ServiceProblems,
-        ValidationErrorBody, aside, check_type, respond_async,
+        ErrorBody, IdempotencyHeader, JsonBodyProblems, ModelProblems, NotMade, PreferHeader, Problem, QueueProblems, RequestBody,
+        ServiceProblems, ValidationErrorBody, aside, check_type, respond_async,
     },
     inputs::{Body, echo, field_names::is_same_name, fields::parse_object, value_fault},
     state::ApiState,
@@ -164,6 +164,7 @@ pub(crate) enum VideoJobAnswer {
         ),
         TaskAccepted,
         JsonBodyProblems,
+        ModelProblems,
         QueueProblems,
         ServiceProblems,
         NotMade,

@@ -32,7 +32,7 @@ use crate::{
         },
     },
     http::{
-        JsonBodyProblems, Problem, RequestBody, RequestNotes, aside, check_type,
+        JsonBodyProblems, ModelProblems, Problem, RequestBody, RequestNotes, aside, check_type,
         file_answer::{self, AS_MADE},
         idempotency, insert,
     },
@@ -52,6 +52,7 @@ const WHAT: &str = "Video generation";
     responses(
         (status = 200, description = "What the video will be", body = VideoInfo),
         JsonBodyProblems,
+        ModelProblems,
     )
 )]
 pub(crate) async fn video_info(request: HttpRequest, payload: Payload, state: Data<ApiState>) -> HttpResponse {

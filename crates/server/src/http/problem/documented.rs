@@ -31,6 +31,15 @@ pub(crate) enum JsonBodyProblems {
     Invalid(ValidationErrorBody),
 }
 
+/// Of a route whose body may name a model or a provider.
+#[derive(IntoResponses)]
+#[response(
+    status = 404,
+    description = "There is no such model: `detail` names those that there are",
+    example = json!({"detail": "Model \"sdxl\": there is no such model here; there are local, sd-turbo"})
+)]
+pub(crate) struct ModelProblems(ErrorBody);
+
 /// Of a route that makes a job.
 #[derive(IntoResponses)]
 pub(crate) enum QueueProblems {
